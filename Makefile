@@ -1,0 +1,65 @@
+# Works from a fresh clone with make and a Python from 3.11 to 3.14; every target sets up what it needs.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DELETE_ON_ERROR:
+
+VENV := .venv
+ORACLES_VENV := .venv-oracles
+WORKERS ?= 2
+DEMO_OUT ?= demo-output
+
+# Small matrices are fastest on one thread, and the test workers share the cores already.
+export OMP_NUM_THREADS ?= 1
+export OPENBLAS_NUM_THREADS ?= 1
+
+# PYTHON=/path/to/python overrides the search. A candidate counts only if it runs (a pyenv shim may
+# exist and fail), has the right version, and can make a virtual environment (Debian splits that off).
+PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3.14 python3 python; do \
+	"$$p" -c 'import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 14))' \
+	>/dev/null 2>&1 && { echo "$$p"; break; }; done)
+
+define make_venv
+	@if [ -z "$(PYTHON)" ]; then \
+		echo "throughtime needs Python 3.11 to 3.14 with the venv module; none was found on PATH." \
+			"Install one, or run: make PYTHON=/path/to/python $(MAKECMDGOALS)" >&2; exit 1; fi
+	$(PYTHON) -m venv $(1)
+endef
+
+.PHONY: help demo test lint oracles clean
+
+help: ## list the targets
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+demo: $(VENV)/.cli ## train on the CO2 series of Mauna Loa, forecast it, draw it
+	$(VENV)/bin/throughtime forecast --out $(DEMO_OUT)
+
+test: $(VENV)/.test ## the test suite and every example in the docstrings and the README
+	$(VENV)/bin/python -m pytest -n $(WORKERS)
+
+lint: $(VENV)/.lint ## ruff and mypy
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/mypy
+
+oracles: $(ORACLES_VENV)/.oracles ## compare with PyTorch, Keras, ONNX Runtime and JAX (a large download)
+	$(ORACLES_VENV)/bin/python -m pytest -n $(WORKERS) tests/oracles
+
+clean: ## remove what the other targets made
+	rm -rf $(VENV) $(ORACLES_VENV) build dist $(DEMO_OUT) .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find src tests -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(VENV)/bin/python:
+	$(call make_venv,$(VENV))
+
+$(ORACLES_VENV)/bin/python:
+	$(call make_venv,$(ORACLES_VENV))
+
+# One stamp an extra: it is older than pyproject.toml whenever what must be installed may have changed.
+$(VENV)/.%: pyproject.toml | $(VENV)/bin/python
+	$(VENV)/bin/python -m pip install --quiet --editable '.[$*]'
+	@touch $@
+
+$(ORACLES_VENV)/.%: pyproject.toml | $(ORACLES_VENV)/bin/python
+	$(ORACLES_VENV)/bin/python -m pip install --quiet --editable '.[$*]'
+	@touch $@

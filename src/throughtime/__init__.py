@@ -1,0 +1,3 @@
+"""Recurrent networks trained by explicit backpropagation through time."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,204 @@
+"""The exception tree, and the checks that every public function shares.
+
+One grammar for every message: the argument, what was expected, what was got, the way out::
+
+    epochs must be an integer >= 1; got 0.
+    x must have 3 axes (N, T, F); got shape (5, 3). Write x[..., None] for a single feature.
+"""
+
+from __future__ import annotations
+
+import importlib
+import math
+import operator
+from collections.abc import Iterable
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+
+class ThroughtimeError(Exception):
+    """Base of every error that throughtime raises on purpose."""
+
+
+class InvalidArgumentError(ThroughtimeError, ValueError):
+    """An argument has a value that is not allowed."""
+
+
+class InvalidTypeError(ThroughtimeError, TypeError):
+    """An argument has a type that is not allowed."""
+
+
+class ShapeError(InvalidArgumentError):
+    """An array has the wrong number of axes or the wrong sizes."""
+
+
+class DataError(InvalidArgumentError):
+    """Data (a table, a series, a batch) cannot be used: empty, NaN, text, too short."""
+
+
+class ModelFileError(ThroughtimeError, ValueError):
+    """A model or checkpoint file is damaged, foreign, or of a version this release cannot read."""
+
+
+class MissingDependencyError(ThroughtimeError, ImportError):
+    """An optional package is needed and not installed."""
+
+
+class DivergedError(ThroughtimeError, ArithmeticError):
+    """Training produced a value that is not finite."""
+
+
+def describe(value: Any, limit: int = 60) -> str:
+    """Say in a few words what ``value`` is, for the "got" part of a message."""
+    if isinstance(value, np.ndarray):
+        return f"an array of shape {value.shape} and dtype {value.dtype}"
+    text = repr(value)
+    return text if len(text) <= limit else f"{text[: limit - 3]}..."
+
+
+def sentence(name: str, expected: str, got: Any, hint: str = "") -> str:
+    """Build the one-line message: ``"{name} must be {expected}; got {got}. {hint}"``."""
+    got_text = got if isinstance(got, str) and got.startswith(("shape ", "an ", "a ", "'", "nothing")) else describe(got)
+    return f"{name} must be {expected}; got {got_text}.{' ' + hint if hint else ''}"
+
+
+def check_int(
+    name: str, value: Any, minimum: int | None = None, maximum: int | None = None, hint: str = ""
+) -> int:
+    """Return ``value`` as an int inside ``[minimum, maximum]``; booleans are refused."""
+    expected = "an integer"
+    if minimum is not None and maximum is not None:
+        expected += f" from {minimum} to {maximum}"
+    elif minimum is not None:
+        expected += f" >= {minimum}"
+    elif maximum is not None:
+        expected += f" <= {maximum}"
+    try:
+        if isinstance(value, (bool, np.bool_)):
+            raise TypeError
+        number = operator.index(value)
+    except TypeError:
+        raise InvalidTypeError(sentence(name, expected, value, hint)) from None
+    if (minimum is not None and number < minimum) or (maximum is not None and number > maximum):
+        raise InvalidArgumentError(sentence(name, expected, value, hint))
+    return number
+
+
+def check_float(
+    name: str,
+    value: Any,
+    low: float = -math.inf,
+    high: float = math.inf,
+    *,
+    inclusive: str = "both",
+    hint: str = "",
+) -> float:
+    """Return ``value`` as a finite float in the interval from ``low`` to ``high``.
+
+    ``inclusive`` is ``"both"``, ``"low"``, ``"high"`` or ``"neither"``: which ends are allowed.
+    """
+    take_low, take_high = inclusive in ("both", "low"), inclusive in ("both", "high")
+    expected = "a finite number"
+    if low > -math.inf and high < math.inf:
+        expected = f"a number in {'[' if take_low else '('}{low:g}, {high:g}{']' if take_high else ')'}"
+    elif low > -math.inf:
+        expected = f"a finite number {'>=' if take_low else '>'} {low:g}"
+    elif high < math.inf:
+        expected = f"a finite number {'<=' if take_high else '<'} {high:g}"
+    if isinstance(value, (bool, np.bool_, str, bytes)) or not np.isscalar(value) and np.ndim(value) != 0:
+        raise InvalidTypeError(sentence(name, expected, value, hint))
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        raise InvalidTypeError(sentence(name, expected, value, hint)) from None
+    inside = (number > low or (take_low and number == low)) and (
+        number < high or (take_high and number == high)
+    )
+    if not (math.isfinite(number) and inside):
+        raise InvalidArgumentError(sentence(name, expected, value, hint))
+    return number
+
+
+def check_bool(name: str, value: Any) -> bool:
+    """Return ``value`` if it is a boolean."""
+    if not isinstance(value, (bool, np.bool_)):
+        raise InvalidTypeError(sentence(name, "True or False", value))
+    return bool(value)
+
+
+def check_choice(name: str, value: Any, choices: Iterable[str]) -> str:
+    """Return ``value`` if it is one of the strings ``choices``; suggest the nearest otherwise."""
+    options = list(choices)
+    if isinstance(value, str) and value in options:
+        return value
+    hint = ""
+    if isinstance(value, str):
+        import difflib
+
+        near = difflib.get_close_matches(value, options, n=1)
+        hint = f"Did you mean {near[0]!r}?" if near else ""
+    raise InvalidArgumentError(
+        sentence(name, "one of " + ", ".join(repr(option) for option in options), value, hint)
+    )
+
+
+def check_array(
+    name: str,
+    value: Any,
+    *,
+    shape: tuple[int | str, ...] | None = None,
+    dtype: Any = None,
+    finite: bool = True,
+    hint: str = "",
+) -> np.ndarray:
+    """Return ``value`` as a numeric array that matches ``shape`` and holds no NaN.
+
+    Parameters
+    ----------
+    shape : tuple of int or str, optional
+        One entry an axis: an int must match, a letter (see :mod:`throughtime.shapes`) is free.
+    dtype : dtype, optional
+        The dtype to convert to; without it a numeric array keeps its own.
+    finite : bool
+        Refuse NaN and infinities.
+    """
+    try:
+        array = np.asarray(value)
+    except ValueError:
+        raise ShapeError(
+            sentence(name, "a rectangular array", "a ragged sequence", hint or "Pass a list of arrays only where ragged data is allowed.")
+        ) from None
+    if array.dtype.kind not in "biuf":
+        what = "text" if array.dtype.kind in "US" else f"an array of dtype {array.dtype}"
+        raise DataError(f"{name} must hold numbers; got {what}.{' ' + hint if hint else ''}")
+    if shape is not None:
+        fits = array.ndim == len(shape) and all(
+            not isinstance(want, int) or want == have
+            for want, have in zip(shape, array.shape, strict=True)
+        )
+        if not fits:
+            wanted = "(" + ", ".join(str(s) for s in shape) + ("," if len(shape) == 1 else "") + ")"
+            raise ShapeError(sentence(name, f"of shape {wanted}", f"shape {array.shape}", hint))
+    if dtype is not None:
+        with np.errstate(over="ignore"):
+            array = array.astype(dtype, copy=False)
+    if finite and array.dtype.kind == "f" and not np.isfinite(array).all():
+        first = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
+        raise DataError(
+            f"{name} must be finite; got {array[first]} at index {first}."
+            f" {hint or 'Remove or fill missing values first.'}"
+        )
+    return array
+
+
+def import_extra(module: str, extra: str, purpose: str) -> ModuleType:
+    """Import an optional package, or say in one line which extra brings it."""
+    try:
+        return importlib.import_module(module)
+    except ImportError:
+        raise MissingDependencyError(
+            f"{purpose} needs the package {module.partition('.')[0]!r}, which is not installed."
+            f" Run: pip install 'throughtime[{extra}]'"
+        ) from None

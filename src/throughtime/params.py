@@ -1,0 +1,143 @@
+"""Parameters: ONE flat vector with named views.
+
+Optimisers, clipping, penalties, checkpoints and gradient checks work on ``params.flat``; people
+read ``params["0.W_x"]``. Gradients are another :class:`Params` of the same form.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+
+from throughtime.errors import InvalidArgumentError, ShapeError
+
+
+class Params(Mapping[str, np.ndarray]):
+    """Named arrays that are views into one contiguous vector.
+
+    Parameters
+    ----------
+    shapes : mapping of str to tuple of int
+        Name and shape of every array, in the order they take in the vector.
+    dtype : dtype
+        float32 or float64.
+
+    Examples
+    --------
+    >>> params = Params({"0.W": (2, 3), "0.b": (3,)}, "float64")
+    >>> params["0.b"] = 1.0
+    >>> params.flat
+    array([0., 0., 0., 0., 0., 0., 1., 1., 1.])
+    """
+
+    def __init__(self, shapes: Mapping[str, tuple[int, ...]], dtype: Any = "float32") -> None:
+        self.shapes: dict[str, tuple[int, ...]] = {k: tuple(v) for k, v in shapes.items()}
+        self.slices: dict[str, slice] = {}
+        start = 0
+        for name, shape in self.shapes.items():
+            stop = start + int(np.prod(shape, dtype=np.int64))
+            self.slices[name] = slice(start, stop)
+            start = stop
+        self._flat = np.zeros(start, dtype=dtype)
+        self._views = {
+            name: self._flat[self.slices[name]].reshape(shape) for name, shape in self.shapes.items()
+        }
+
+    @property
+    def flat(self) -> np.ndarray:
+        """The whole vector; writing into it changes every view."""
+        return self._flat
+
+    @flat.setter
+    def flat(self, values: np.ndarray) -> None:
+        # `params.flat -= step` and `params.flat = saved` must write through the views, not
+        # rebind a name to an array that nothing else sees.
+        if np.shape(values) not in ((), self._flat.shape):
+            raise ShapeError(
+                f"params.flat must be of shape {self._flat.shape}; got shape {np.shape(values)}."
+            )
+        self._flat[...] = values
+
+    @property
+    def dtype(self) -> np.dtype:
+        """float32 or float64."""
+        return self._flat.dtype
+
+    @property
+    def size(self) -> int:
+        """How many numbers there are in all."""
+        return self._flat.size
+
+    def __getitem__(self, name: str) -> np.ndarray:
+        try:
+            return self._views[name]
+        except KeyError:
+            raise KeyError(f"no parameter {name!r}; there are {', '.join(self._views)}") from None
+
+    def __setitem__(self, name: str, value: Any) -> None:
+        view = self[name]
+        new = np.asarray(value)
+        if new.shape not in ((), view.shape):
+            raise ShapeError(f"params[{name!r}] must be of shape {view.shape}; got shape {new.shape}.")
+        view[...] = new
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._views)
+
+    def __len__(self) -> int:
+        return len(self._views)
+
+    def __repr__(self) -> str:
+        rows = ", ".join(f"{name} {shape}" for name, shape in self.shapes.items())
+        return f"Params({self.size} numbers, {self.dtype}: {rows})"
+
+    def group(self, prefix: str) -> SimpleNamespace:
+        """The arrays below ``prefix`` as attributes: ``params.group("0").W_x``.
+
+        A deeper name is left out: ``"0.forward.W_x"`` belongs to the group ``"0.forward"``.
+        """
+        start = prefix + "."
+        return SimpleNamespace(
+            **{
+                name[len(start) :]: view
+                for name, view in self._views.items()
+                if name.startswith(start) and "." not in name[len(start) :]
+            }
+        )
+
+    def zeros_like(self) -> Params:
+        """Params of the same form, filled with zeros (the form of a gradient)."""
+        return Params(self.shapes, self.dtype)
+
+    def copy(self) -> Params:
+        """An independent copy."""
+        other = self.zeros_like()
+        other.flat[...] = self._flat
+        return other
+
+    def astype(self, dtype: Any) -> Params:
+        """An independent copy in another float type."""
+        other = Params(self.shapes, dtype)
+        other.flat[...] = self._flat
+        return other
+
+    def locate(self, index: int) -> tuple[str, tuple[int, ...]]:
+        """Name and index of the number at ``flat[index]``."""
+        for name, part in self.slices.items():
+            if part.start <= index < part.stop:
+                where = np.unravel_index(index - part.start, self.shapes[name])
+                return name, tuple(int(i) for i in where)
+        raise InvalidArgumentError(f"index must be from 0 to {self.size - 1}; got {index}.")
+
+    # A plain pickle or deepcopy would restore views that no longer share memory with the vector.
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _rebuild, (self.shapes, self._flat)
+
+
+def _rebuild(shapes: Mapping[str, tuple[int, ...]], flat: np.ndarray) -> Params:
+    params = Params(shapes, flat.dtype)
+    params.flat[...] = flat
+    return params

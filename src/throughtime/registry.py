@@ -1,0 +1,93 @@
+"""One registry for everything that is chosen by name: activations, losses, optimisers, layers.
+
+A registered class is a dataclass whose fields are its options. That makes it printable, comparable
+and, through :meth:`Registry.to_config`, a small JSON object in a model file. Every generic test
+(gradient, dtype, serialization) runs over the registries, so adding a class adds its tests.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterator
+from typing import Any, Generic, TypeVar
+
+from throughtime.errors import InvalidTypeError, ModelFileError, check_choice, describe
+
+Base = TypeVar("Base")
+
+
+class Registry(Generic[Base]):
+    """Names for the classes of one ``kind``.
+
+    Parameters
+    ----------
+    kind : str
+        What the entries are, as messages call it: ``"loss"``.
+    base : type
+        The class that every entry derives from.
+    """
+
+    def __init__(self, kind: str, base: type[Base]) -> None:
+        self.kind = kind
+        self.base = base
+        self._classes: dict[str, type[Base]] = {}
+        self._names: dict[type[Base], str] = {}
+
+    def register(self, name: str, *aliases: str) -> Callable[[type[Base]], type[Base]]:
+        """Class decorator: enter a dataclass under ``name`` and its aliases."""
+
+        def enter(cls: type[Base]) -> type[Base]:
+            for key in (name, *aliases):
+                self._classes[key] = cls
+            self._names[cls] = name
+            return cls
+
+        return enter
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names.values())
+
+    def __getitem__(self, name: str) -> type[Base]:
+        return self._classes[check_choice(self.kind, name, self._classes)]
+
+    def name_of(self, obj: Base) -> str:
+        """The name under which the class of ``obj`` is registered."""
+        return self._names[type(obj)]
+
+    def get(self, spec: Any) -> Base:
+        """Return the object that ``spec`` means: an object itself, or a name for the default one."""
+        if isinstance(spec, self.base):
+            return spec
+        if isinstance(spec, str):
+            return self[spec]()
+        raise InvalidTypeError(
+            f"{self.kind} must be one of {', '.join(map(repr, self))} or an object of"
+            f" class {self.base.__name__}; got {describe(spec)}."
+        )
+
+    def to_config(self, obj: Base) -> dict[str, Any]:
+        """A JSON-ready description of ``obj``: its name and its fields."""
+        if type(obj) not in self._names:
+            raise InvalidTypeError(
+                f"{self.kind} {describe(obj)} is your own object and cannot be written to a file;"
+                f" only registered ones can: {', '.join(self)}."
+            )
+        fields = dataclasses.fields(obj)  # type: ignore[arg-type]  # every entry is a dataclass
+        return {"name": self.name_of(obj)} | {f.name: getattr(obj, f.name) for f in fields if f.init}
+
+    def from_config(self, config: Any) -> Base:
+        """Build the object that :meth:`to_config` described; refuse anything else."""
+        if not isinstance(config, dict) or not isinstance(config.get("name"), str):
+            raise ModelFileError(f"the file holds no {self.kind}; got {describe(config)}.")
+        cls = self._classes.get(config["name"])
+        if cls is None:
+            raise ModelFileError(f"the file asks for an unknown {self.kind} {config['name']!r}.")
+        options = {key: value for key, value in config.items() if key != "name"}
+        known = {f.name for f in dataclasses.fields(cls) if f.init}  # type: ignore[arg-type]
+        if not options.keys() <= known:
+            unknown = sorted(options.keys() - known)[0]
+            raise ModelFileError(f"the file gives {self.kind} {config['name']!r} an unknown option {unknown!r}.")
+        try:
+            return cls(**options)
+        except (TypeError, ValueError) as error:
+            raise ModelFileError(f"the file holds a bad {self.kind}: {error}") from None
