@@ -1,0 +1,223 @@
+"""What a forecaster answers: :class:`Forecast`, :class:`BacktestReport`, :class:`Progress`.
+
+Plain dataclasses of NumPy arrays, so that a command line, a report page or a notebook can print
+them without knowing how they were made.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from throughtime.errors import InvalidArgumentError
+
+
+@dataclass(frozen=True)
+class Progress:
+    """One step of the work, handed to the ``progress`` hook of a forecaster.
+
+    Attributes
+    ----------
+    stage : str
+        What is being done, in words: ``"backtest: training network 1 of 2"``.
+    done, total : int
+        Position of this stage; ``total`` is an upper bound, early stopping may end before it.
+    loss, val_loss : float or None
+        Training and validation loss of the epoch that just ended.
+    """
+
+    stage: str
+    done: int
+    total: int
+    loss: float | None = None
+    val_loss: float | None = None
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """The forecast of one series.
+
+    Attributes
+    ----------
+    steps : ndarray of int, of shape (H,)
+        Steps ahead of the last observation; 1 is the first value after the history.
+    mean : ndarray of float64, of shape (H,)
+        The point forecast, in the units of the data.
+    intervals : dict of float to (ndarray, ndarray)
+        Coverage, for example 0.8, to the lower and upper bound, each of shape (H,).
+    anchor : ndarray of float64, of shape (H,)
+        The exponential smoothing forecast to which the network added its correction.
+    origin : int
+        How many time steps of history the forecast started from. Row ``steps[i]`` of the
+        forecast belongs to position ``origin + steps[i] - 1`` of the series.
+    series : str or int or None
+        The name of the series where several were fitted.
+    notes : tuple of str
+        Plain sentences on what the reader should know (a constant history, filled gaps ...).
+    """
+
+    steps: np.ndarray
+    mean: np.ndarray
+    intervals: dict[float, tuple[np.ndarray, np.ndarray]]
+    anchor: np.ndarray
+    origin: int
+    series: str | int | None = None
+    notes: tuple[str, ...] = ()
+
+    @property
+    def index(self) -> np.ndarray:
+        """Positions in the series, counted from 0, that the rows belong to."""
+        return self.origin + self.steps - 1
+
+    def lower(self, coverage: float) -> np.ndarray:
+        """Lower bound of the interval with this coverage, of shape (H,)."""
+        return self._interval(coverage)[0]
+
+    def upper(self, coverage: float) -> np.ndarray:
+        """Upper bound of the interval with this coverage, of shape (H,)."""
+        return self._interval(coverage)[1]
+
+    def _interval(self, coverage: float) -> tuple[np.ndarray, np.ndarray]:
+        if coverage not in self.intervals:
+            have = ", ".join(f"{c:g}" for c in self.intervals) or "none"
+            raise InvalidArgumentError(
+                f"coverage must be one of those the forecast holds ({have}); got {coverage!r}."
+                " Ask predict_interval for another one."
+            )
+        return self.intervals[coverage]
+
+    def to_columns(self) -> dict[str, np.ndarray]:
+        """Columns of equal length, ready for a table.
+
+        ``step``, ``mean``, then ``lower_80``, ``upper_80`` ... for every coverage.
+        """
+        columns = {"step": self.steps, "mean": self.mean}
+        for coverage, (low, high) in self.intervals.items():
+            columns[f"lower_{100 * coverage:g}"] = low
+            columns[f"upper_{100 * coverage:g}"] = high
+        return columns
+
+
+@dataclass(frozen=True)
+class Score:
+    """The error of one method on a hold-out.
+
+    Attributes
+    ----------
+    method : str
+        ``"forecast"``, ``"persistence"``, ``"seasonal naive"``, ``"drift"`` or ``"anchor"``.
+    mae, rmse : float
+        Mean absolute and root mean squared error, in the units of the data.
+    smape : float
+        ``mean(2 |f - y| / (|f| + |y|))``, from 0 to 2; a pair of zeros counts as 0.
+    mase : float
+        MAE divided by the mean absolute seasonal difference of the history before the
+        hold-out; NaN where that is zero. Averaged over series. Hyndman and Koehler (2006).
+    coverage : dict of float to float
+        Nominal to measured share of values inside the interval; empty for the naive methods.
+    """
+
+    method: str
+    mae: float
+    rmse: float
+    smape: float
+    mase: float
+    coverage: dict[float, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Fold:
+    """One origin of a backtest for one series: what was known, what came, what was forecast.
+
+    Attributes
+    ----------
+    series : str or int or None
+        Name of the series.
+    origin : int
+        Number of time steps that were known.
+    actual : ndarray of shape (H,)
+        What came; NaN where it is missing, and those steps are not scored.
+    forecast : Forecast
+        The forecast made at ``origin``.
+    naive : dict of str to ndarray of shape (H,)
+        The forecasts of the naive methods, by name.
+    mase_scale : float
+        What MASE divides by.
+    """
+
+    series: str | int | None
+    origin: int
+    actual: np.ndarray
+    forecast: Forecast
+    naive: dict[str, np.ndarray]
+    mase_scale: float
+
+
+@dataclass(frozen=True)
+class BacktestReport:
+    """Errors on data that the model had not seen, beside those of naive methods.
+
+    Attributes
+    ----------
+    scores : tuple of Score
+        The forecast first, then persistence, seasonal naive (only where there is a season),
+        drift, and the anchor (the exponential smoothing forecast without the network).
+    beats : dict of str to bool
+        Naive method to whether the forecast has a smaller MAE and a smaller RMSE than it.
+    verdict : tuple of str
+        One plain sentence for each naive method, saying also when it is not beaten.
+    folds : tuple of Fold
+        Every single forecast, to plot.
+    season : int
+        The season of seasonal naive and of MASE; 1 is none.
+    horizon : int
+        Steps of each forecast.
+    """
+
+    scores: tuple[Score, ...]
+    beats: dict[str, bool]
+    verdict: tuple[str, ...]
+    folds: tuple[Fold, ...]
+    season: int
+    horizon: int
+
+    def __getitem__(self, method: str) -> Score:
+        """The score of ``method``."""
+        for score in self.scores:
+            if score.method == method:
+                return score
+        known = ", ".join(repr(s.method) for s in self.scores)
+        raise KeyError(f"no method {method!r} in this report; there are {known}")
+
+    def to_dict(self) -> dict[str, Any]:
+        """Scores and verdict as JSON-ready values, without the folds."""
+        return {
+            "horizon": self.horizon,
+            "season": self.season,
+            "n_forecasts": len(self.folds),
+            "scores": [
+                {
+                    "method": s.method,
+                    "mae": s.mae,
+                    "rmse": s.rmse,
+                    "smape": s.smape,
+                    "mase": s.mase if np.isfinite(s.mase) else None,
+                    "coverage": {f"{nominal:g}": share for nominal, share in s.coverage.items()},
+                }
+                for s in self.scores
+            ],
+            "beats": dict(self.beats),
+            "verdict": list(self.verdict),
+        }
+
+    def __str__(self) -> str:
+        rows = [f"{'method':<16}{'MAE':>12}{'RMSE':>12}{'sMAPE':>9}{'MASE':>9}"]
+        rows += [
+            f"{s.method:<16}{s.mae:>12.5g}{s.rmse:>12.5g}{s.smape:>9.4f}{s.mase:>9.3f}"
+            for s in self.scores
+        ]
+        for nominal, share in self.scores[0].coverage.items():
+            rows.append(f"{100 * nominal:g} % intervals held {100 * share:.1f} % of the values.")
+        return "\n".join([*rows, *self.verdict])
