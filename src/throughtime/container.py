@@ -1,0 +1,272 @@
+"""The file that models and checkpoints are kept in: named arrays and one JSON object.
+
+The outside is a safetensors file, which any safetensors reader opens. Inside, the one entry
+``"throughtime"`` of its string metadata is a JSON object::
+
+    {"kind": "model", "version": 1, "meta": {...}, "sha256": "..."}
+
+Nothing in it is ever executed: no pickle, no code. The checksum covers the kind, the version, the
+JSON and every array with its name, dtype and shape, so a damaged file is refused instead of
+giving slightly different numbers. Files are replaced in one step: whoever reads the path sees the
+old file or the new one, whole.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import secrets
+import stat
+import struct
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, BinaryIO, NoReturn
+
+import numpy as np
+
+from throughtime.errors import (
+    InvalidArgumentError,
+    InvalidTypeError,
+    ModelFileError,
+    check_array,
+    describe,
+)
+
+ENTRY = "throughtime"
+MAX_HEADER = 1 << 24
+DTYPES = {"F64": "<f8", "F32": "<f4", "I64": "<i8", "U8": "|u1", "BOOL": "|b1"}
+
+Refuse = Callable[[str], NoReturn]
+
+# What people hand over by mistake, told by its first bytes.
+FOREIGN = {
+    b"PK\x03\x04": "it is a zip archive, perhaps of NumPy, PyTorch or Keras",
+    b"\x93NUMPY": "it is a NumPy .npy file",
+    b"\x89HDF": "it is an HDF5 file, perhaps of Keras",
+    b"\x1f\x8b": "it is a gzip file",
+    b"\x80\x02": "it is a pickle, which could run code and is never opened",
+    b"\x80\x03": "it is a pickle, which could run code and is never opened",
+    b"\x80\x04": "it is a pickle, which could run code and is never opened",
+    b"\x80\x05": "it is a pickle, which could run code and is never opened",
+}
+
+
+def write_container(
+    path: str | os.PathLike[str],
+    arrays: Mapping[str, np.ndarray],
+    meta: Mapping[str, Any],
+    kind: str,
+    version: int = 1,
+) -> None:
+    """Write ``arrays`` and ``meta`` to ``path``, replacing what is there in one step.
+
+    Parameters
+    ----------
+    path : str or path-like
+        Where the file goes; its folder must exist.
+    arrays : mapping of str to ndarray
+        Finite arrays of dtype float32, float64, int64, uint8 or bool, of any shape.
+    meta : mapping
+        Anything that JSON can say, without NaN and infinities.
+    kind : str
+        What the file is; :func:`read_container` asks for it.
+    version : int
+        Version of what ``meta`` and ``arrays`` mean for this kind.
+
+    Raises
+    ------
+    DataError
+        If an array holds NaN or an infinity.
+    InvalidTypeError
+        If an array has another dtype, or ``meta`` something JSON cannot say.
+    OSError
+        If the file cannot be written; what was at ``path`` is then still there.
+    """
+    from safetensors.numpy import save
+
+    plain = {name: _plain(name, array) for name, array in arrays.items()}
+    try:
+        meta_text = json.dumps(meta, allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise InvalidTypeError(f"meta must hold only what JSON can say; {error}.") from None
+    body = {"kind": kind, "version": version, "meta": json.loads(meta_text)}
+    entry = json.dumps(body | {"sha256": _checksum(body, plain)})
+    # One metadata key only: with several, safetensors would write them in a random order.
+    data = save(plain, metadata={ENTRY: entry})
+    if int.from_bytes(data[:8], "little") > MAX_HEADER:
+        raise InvalidArgumentError(
+            f"meta must fit into {MAX_HEADER} bytes of JSON; got {len(entry)} bytes."
+        )
+    replace_file(path, data)
+
+
+def read_container(
+    path: str | os.PathLike[str], kind: str, version: int = 1
+) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+    """Read a file that :func:`write_container` wrote.
+
+    Parameters
+    ----------
+    path : str or path-like
+        The file.
+    kind : str
+        The kind it must be of.
+    version : int
+        The newest version that the caller understands.
+
+    Returns
+    -------
+    arrays : dict of str to ndarray
+        Writable arrays, every number finite.
+    meta : dict
+        The JSON object.
+
+    Raises
+    ------
+    ModelFileError
+        If the file is missing, cut short, damaged, foreign, of another kind or of a newer version.
+    """
+    import safetensors
+
+    def refuse(why: str) -> NoReturn:
+        raise ModelFileError(f"{os.fspath(path)} is not a usable {kind} file: {why}.")
+
+    try:
+        # Asked before it is opened: opening a pipe would wait for ever.
+        if not stat.S_ISREG(Path(path).stat().st_mode):
+            refuse("it is not a regular file")
+        with Path(path).open("rb") as file:
+            header = _read_header(file, refuse)
+            body = _read_entry(header, kind, version, refuse)
+            file.seek(0)
+            data = file.read()
+    except OSError as error:
+        raise ModelFileError(f"{os.fspath(path)} cannot be read: {error.strerror}.") from None
+
+    try:
+        found = safetensors.deserialize(data)
+    except safetensors.SafetensorError:
+        refuse("it is cut short or damaged")
+    arrays = {}
+    for name, entry in found:
+        if entry["dtype"] not in DTYPES:
+            refuse(f"array {name!r} has the dtype {entry['dtype']}")
+        array = np.frombuffer(entry["data"], dtype=DTYPES[entry["dtype"]])
+        arrays[name] = array.reshape(entry["shape"]).astype(array.dtype.newbyteorder("="))
+    sha256 = body.pop("sha256")
+    if sha256 != _checksum(body, arrays):
+        refuse("its checksum does not fit its contents, so it is damaged")
+    for name, array in arrays.items():
+        if array.dtype.kind == "f" and not np.isfinite(array).all():
+            refuse(f"array {name!r} holds NaN or an infinity")
+    return arrays, body["meta"]
+
+
+def replace_file(path: str | os.PathLike[str], data: bytes) -> None:
+    """Put ``data`` at ``path`` in one step: a reader, or a crash, finds the old file or the new."""
+    target = Path(os.path.realpath(path))
+    # A neighbour, because a rename is atomic only inside one file system.
+    temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}.tmp")
+    try:
+        with temporary.open("xb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(target)
+        _sync_folder(target.parent)
+    except OSError as error:
+        # The message shall name the file that the caller knows, not the temporary one.
+        error.filename, error.filename2 = os.fspath(path), None
+        raise
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make the rename itself survive a power cut, where the system can do that."""
+    with contextlib.suppress(OSError):
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+def _plain(name: str, array: np.ndarray) -> np.ndarray:
+    """``array`` contiguous and little-endian, if it is of a kind that a file can hold."""
+    checked = check_array(name, array)
+    little = checked.dtype.newbyteorder("<")
+    if little.str not in DTYPES.values():
+        raise InvalidTypeError(
+            f"{name} must be of dtype float32, float64, int64, uint8 or bool;"
+            f" got {describe(checked)}."
+        )
+    return np.array(checked, dtype=little, order="C")
+
+
+def _checksum(body: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> str:
+    digest = hashlib.sha256(json.dumps(body, sort_keys=True).encode())
+    for name in sorted(arrays):
+        little = arrays[name].astype(arrays[name].dtype.newbyteorder("<"), order="C", copy=False)
+        digest.update(json.dumps([name, little.dtype.str, little.shape]).encode())
+        digest.update(little.tobytes())
+    return digest.hexdigest()
+
+
+def _read_header(file: BinaryIO, refuse: Refuse) -> Any:
+    """The JSON header, read without trusting any length that the file claims."""
+    size = os.fstat(file.fileno()).st_size
+    start = file.read(8)
+    if not start:
+        refuse("it is empty")
+    for magic, what in FOREIGN.items():
+        if start.startswith(magic):
+            refuse(what)
+    if len(start) < 8:
+        refuse("it is cut short")
+    (length,) = struct.unpack("<Q", start)
+    if length > min(size - 8, MAX_HEADER):
+        refuse("it is cut short or of another format")
+    return _strict_json(file.read(length), refuse)
+
+
+def _read_entry(header: Any, kind: str, version: int, refuse: Refuse) -> dict[str, Any]:
+    """Our own entry of the header, every key of it checked."""
+    strings = header.get("__metadata__") if isinstance(header, dict) else None
+    text = strings.get(ENTRY) if isinstance(strings, dict) else None
+    if not isinstance(text, str):
+        refuse("it was not written by throughtime")
+    body = _strict_json(text, refuse)
+    types = {"kind": str, "version": int, "meta": dict, "sha256": str}
+    if not isinstance(body, dict) or body.keys() != types.keys():
+        refuse("its description is damaged")
+    for key, wanted in types.items():
+        if type(body[key]) is not wanted:
+            refuse(f"its {key} is damaged")
+    if body["kind"] != kind:
+        refuse(f"it is a {body['kind'][:40]!r} file")
+    if not 1 <= body["version"] <= version:
+        refuse(
+            f"it has version {body['version']} and this release reads up to {version};"
+            " a newer throughtime wrote it: pip install --upgrade throughtime"
+        )
+    return body
+
+
+def _strict_json(text: str | bytes, refuse: Refuse) -> Any:
+    """JSON without the extensions of Python's reader: no NaN, no key twice."""
+
+    def no_constant(name: str) -> NoReturn:
+        raise ValueError(name)
+
+    def no_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        if len({key for key, _ in pairs}) < len(pairs):
+            raise ValueError("a key appears twice")
+        return dict(pairs)
+
+    try:
+        return json.loads(text, parse_constant=no_constant, object_pairs_hook=no_repeats)
+    except (ValueError, RecursionError):
+        refuse("its header is damaged or of another format")
