@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import importlib
 import math
+import numbers
 import operator
 from collections.abc import Iterable
 from types import ModuleType
@@ -59,9 +60,13 @@ def describe(value: Any, limit: int = 60) -> str:
 
 
 def sentence(name: str, expected: str, got: Any, hint: str = "") -> str:
-    """Build the one-line message: ``"{name} must be {expected}; got {got}. {hint}"``."""
-    got_text = got if isinstance(got, str) and got.startswith(("shape ", "an ", "a ", "'", "nothing")) else describe(got)
-    return f"{name} must be {expected}; got {got_text}.{' ' + hint if hint else ''}"
+    """Build the one-line message: ``"{name} must be {expected}; got {got}. {hint}"``.
+
+    A string as ``got`` is words, printed as they are; anything else goes through :func:`describe`.
+    Give a user's own string as ``describe(value)``, which quotes it.
+    """
+    words = got if isinstance(got, str) else describe(got)
+    return f"{name} must be {expected}; got {words}.{' ' + hint if hint else ''}"
 
 
 def check_int(
@@ -80,9 +85,9 @@ def check_int(
             raise TypeError
         number = operator.index(value)
     except TypeError:
-        raise InvalidTypeError(sentence(name, expected, value, hint)) from None
+        raise InvalidTypeError(sentence(name, expected, describe(value), hint)) from None
     if (minimum is not None and number < minimum) or (maximum is not None and number > maximum):
-        raise InvalidArgumentError(sentence(name, expected, value, hint))
+        raise InvalidArgumentError(sentence(name, expected, describe(value), hint))
     return number
 
 
@@ -102,29 +107,31 @@ def check_float(
     take_low, take_high = inclusive in ("both", "low"), inclusive in ("both", "high")
     expected = "a finite number"
     if low > -math.inf and high < math.inf:
-        expected = f"a number in {'[' if take_low else '('}{low:g}, {high:g}{']' if take_high else ')'}"
+        left, right = "[" if take_low else "(", "]" if take_high else ")"
+        expected = f"a number in {left}{low:g}, {high:g}{right}"
     elif low > -math.inf:
         expected = f"a finite number {'>=' if take_low else '>'} {low:g}"
     elif high < math.inf:
         expected = f"a finite number {'<=' if take_high else '<'} {high:g}"
-    if isinstance(value, (bool, np.bool_, str, bytes)) or not np.isscalar(value) and np.ndim(value) != 0:
-        raise InvalidTypeError(sentence(name, expected, value, hint))
+    scalar = value.item() if isinstance(value, np.ndarray) and value.ndim == 0 else value
+    if isinstance(scalar, bool) or not isinstance(scalar, numbers.Real):
+        raise InvalidTypeError(sentence(name, expected, describe(value), hint))
     try:
-        number = float(value)
-    except (TypeError, ValueError):
-        raise InvalidTypeError(sentence(name, expected, value, hint)) from None
+        number = float(scalar)
+    except OverflowError:  # an int beyond the largest double
+        number = math.inf
     inside = (number > low or (take_low and number == low)) and (
         number < high or (take_high and number == high)
     )
     if not (math.isfinite(number) and inside):
-        raise InvalidArgumentError(sentence(name, expected, value, hint))
+        raise InvalidArgumentError(sentence(name, expected, describe(value), hint))
     return number
 
 
 def check_bool(name: str, value: Any) -> bool:
     """Return ``value`` if it is a boolean."""
     if not isinstance(value, (bool, np.bool_)):
-        raise InvalidTypeError(sentence(name, "True or False", value))
+        raise InvalidTypeError(sentence(name, "True or False", describe(value)))
     return bool(value)
 
 
@@ -140,7 +147,7 @@ def check_choice(name: str, value: Any, choices: Iterable[str]) -> str:
         near = difflib.get_close_matches(value, options, n=1)
         hint = f"Did you mean {near[0]!r}?" if near else ""
     raise InvalidArgumentError(
-        sentence(name, "one of " + ", ".join(repr(option) for option in options), value, hint)
+        sentence(name, f"one of {', '.join(map(repr, options))}", describe(value), hint)
     )
 
 
@@ -168,7 +175,12 @@ def check_array(
         array = np.asarray(value)
     except ValueError:
         raise ShapeError(
-            sentence(name, "a rectangular array", "a ragged sequence", hint or "Pass a list of arrays only where ragged data is allowed.")
+            sentence(
+                name,
+                "a rectangular array",
+                "a ragged sequence",
+                hint or "Pass a list of arrays only where ragged data is allowed.",
+            )
         ) from None
     if array.dtype.kind not in "biuf":
         what = "text" if array.dtype.kind in "US" else f"an array of dtype {array.dtype}"
@@ -181,23 +193,34 @@ def check_array(
         if not fits:
             wanted = "(" + ", ".join(str(s) for s in shape) + ("," if len(shape) == 1 else "") + ")"
             raise ShapeError(sentence(name, f"of shape {wanted}", f"shape {array.shape}", hint))
-    if dtype is not None:
+    if finite:
+        _check_finite(name, array, hint)
+    if dtype is not None and array.dtype != np.dtype(dtype):
         with np.errstate(over="ignore"):
-            array = array.astype(dtype, copy=False)
-    if finite and array.dtype.kind == "f" and not np.isfinite(array).all():
-        first = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
-        raise DataError(
-            f"{name} must be finite; got {array[first]} at index {first}."
-            f" {hint or 'Remove or fill missing values first.'}"
-        )
+            array = array.astype(dtype)
+        if finite:  # a float64 number may be too large for float32
+            _check_finite(name, array, hint)
     return array
+
+
+def _check_finite(name: str, array: np.ndarray, hint: str) -> None:
+    if array.dtype.kind != "f" or np.isfinite(array).all():
+        return
+    first = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
+    raise DataError(
+        f"{name} must be finite; got {array[first]} at index {first}."
+        f" {hint or 'Remove or fill missing values first.'}"
+    )
 
 
 def import_extra(module: str, extra: str, purpose: str) -> ModuleType:
     """Import an optional package, or say in one line which extra brings it."""
     try:
         return importlib.import_module(module)
-    except ImportError:
+    except ModuleNotFoundError as error:
+        # A package that is there and fails to import has a trouble of its own to report.
+        if (error.name or "").partition(".")[0] != module.partition(".")[0]:
+            raise
         raise MissingDependencyError(
             f"{purpose} needs the package {module.partition('.')[0]!r}, which is not installed."
             f" Run: pip install 'throughtime[{extra}]'"

@@ -12,7 +12,18 @@ from typing import Any
 
 import numpy as np
 
-from throughtime.errors import InvalidArgumentError, ShapeError
+from throughtime.errors import InvalidArgumentError, ShapeError, check_int, describe, sentence
+
+
+def check_dtype(dtype: Any) -> np.dtype:
+    """Return ``dtype`` as a NumPy dtype if it is float32 or float64."""
+    try:
+        found = None if dtype is None else np.dtype(dtype)  # np.dtype(None) would mean float64
+    except TypeError:
+        found = None
+    if found is None or found not in (np.float32, np.float64):
+        raise InvalidArgumentError(sentence("dtype", "'float32' or 'float64'", describe(dtype)))
+    return found
 
 
 class Params(Mapping[str, np.ndarray]):
@@ -41,9 +52,10 @@ class Params(Mapping[str, np.ndarray]):
             stop = start + int(np.prod(shape, dtype=np.int64))
             self.slices[name] = slice(start, stop)
             start = stop
-        self._flat = np.zeros(start, dtype=dtype)
+        self._flat: np.ndarray = np.zeros(start, dtype=check_dtype(dtype))
         self._views = {
-            name: self._flat[self.slices[name]].reshape(shape) for name, shape in self.shapes.items()
+            name: self._flat[self.slices[name]].reshape(shape)
+            for name, shape in self.shapes.items()
         }
 
     @property
@@ -57,7 +69,7 @@ class Params(Mapping[str, np.ndarray]):
         # rebind a name to an array that nothing else sees.
         if np.shape(values) not in ((), self._flat.shape):
             raise ShapeError(
-                f"params.flat must be of shape {self._flat.shape}; got shape {np.shape(values)}."
+                sentence("params.flat", f"of shape {self._flat.shape}", f"shape {np.shape(values)}")
             )
         self._flat[...] = values
 
@@ -81,7 +93,9 @@ class Params(Mapping[str, np.ndarray]):
         view = self[name]
         new = np.asarray(value)
         if new.shape not in ((), view.shape):
-            raise ShapeError(f"params[{name!r}] must be of shape {view.shape}; got shape {new.shape}.")
+            raise ShapeError(
+                sentence(f"params[{name!r}]", f"of shape {view.shape}", f"shape {new.shape}")
+            )
         view[...] = new
 
     def __iter__(self) -> Iterator[str]:
@@ -89,6 +103,15 @@ class Params(Mapping[str, np.ndarray]):
 
     def __len__(self) -> int:
         return len(self._views)
+
+    def __eq__(self, other: object) -> bool:
+        # Mapping would compare dictionaries of arrays, whose truth is ambiguous.
+        if not isinstance(other, Params):
+            return NotImplemented
+        same_form = self.shapes == other.shapes and self.dtype == other.dtype
+        return same_form and np.array_equal(self._flat, other._flat)
+
+    __hash__ = None  # type: ignore[assignment]  # mutable, as a dict is
 
     def __repr__(self) -> str:
         rows = ", ".join(f"{name} {shape}" for name, shape in self.shapes.items())
@@ -126,11 +149,10 @@ class Params(Mapping[str, np.ndarray]):
 
     def locate(self, index: int) -> tuple[str, tuple[int, ...]]:
         """Name and index of the number at ``flat[index]``."""
-        for name, part in self.slices.items():
-            if part.start <= index < part.stop:
-                where = np.unravel_index(index - part.start, self.shapes[name])
-                return name, tuple(int(i) for i in where)
-        raise InvalidArgumentError(f"index must be from 0 to {self.size - 1}; got {index}.")
+        index = check_int("index", index, 0, self.size - 1)
+        name = next(name for name, part in self.slices.items() if index < part.stop)
+        where = np.unravel_index(index - self.slices[name].start, self.shapes[name])
+        return name, tuple(int(i) for i in where)
 
     # A plain pickle or deepcopy would restore views that no longer share memory with the vector.
     def __reduce__(self) -> tuple[Any, ...]:

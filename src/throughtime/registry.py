@@ -11,7 +11,13 @@ import dataclasses
 from collections.abc import Callable, Iterator
 from typing import Any, Generic, TypeVar
 
-from throughtime.errors import InvalidTypeError, ModelFileError, check_choice, describe
+from throughtime.errors import (
+    InvalidArgumentError,
+    InvalidTypeError,
+    ModelFileError,
+    check_choice,
+    describe,
+)
 
 Base = TypeVar("Base")
 
@@ -38,6 +44,11 @@ class Registry(Generic[Base]):
 
         def enter(cls: type[Base]) -> type[Base]:
             for key in (name, *aliases):
+                if key in self._classes:
+                    taken_by = self._classes[key].__name__
+                    raise InvalidArgumentError(
+                        f"{self.kind} {key!r} is registered already, as {taken_by}."
+                    )
                 self._classes[key] = cls
             self._names[cls] = name
             return cls
@@ -55,7 +66,7 @@ class Registry(Generic[Base]):
         return self._names[type(obj)]
 
     def get(self, spec: Any) -> Base:
-        """Return the object that ``spec`` means: an object itself, or a name for the default one."""
+        """Return what ``spec`` means: an object stands for itself, a name for the default one."""
         if isinstance(spec, self.base):
             return spec
         if isinstance(spec, str):
@@ -73,7 +84,8 @@ class Registry(Generic[Base]):
                 f" only registered ones can: {', '.join(self)}."
             )
         fields = dataclasses.fields(obj)  # type: ignore[arg-type]  # every entry is a dataclass
-        return {"name": self.name_of(obj)} | {f.name: getattr(obj, f.name) for f in fields if f.init}
+        options = {field.name: getattr(obj, field.name) for field in fields if field.init}
+        return {"name": self.name_of(obj)} | options
 
     def from_config(self, config: Any) -> Base:
         """Build the object that :meth:`to_config` described; refuse anything else."""
@@ -86,7 +98,9 @@ class Registry(Generic[Base]):
         known = {f.name for f in dataclasses.fields(cls) if f.init}  # type: ignore[arg-type]
         if not options.keys() <= known:
             unknown = sorted(options.keys() - known)[0]
-            raise ModelFileError(f"the file gives {self.kind} {config['name']!r} an unknown option {unknown!r}.")
+            raise ModelFileError(
+                f"the file gives {self.kind} {config['name']!r} an unknown option {unknown!r}."
+            )
         try:
             return cls(**options)
         except (TypeError, ValueError) as error:
