@@ -1,0 +1,66 @@
+"""Everything between a file or an array and a network's input.
+
+================ =======================================================================
+sequences        ragged lists and padded arrays, both ways, with lengths and masks
+windows          sliding windows over one series
+batches          which samples go together in one training step
+scaling          scalers, one centre and scale a feature
+encoding         one-hot vectors, class ids, characters
+series           one time series: its calendar, its gaps
+files            tables: CSV and Parquet
+datasets         the series that ships inside the package
+tasks            problems with a known answer, made from a seed
+================ =======================================================================
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+#: Public name -> the module of this package that defines it.
+_HOME = {
+    "minibatches": "batches",
+    "co2": "datasets",
+    "Vocabulary": "encoding",
+    "labels": "encoding",
+    "one_hot": "encoding",
+    "Table": "files",
+    "read_table": "files",
+    "SCALERS": "scaling",
+    "MinMaxScaler": "scaling",
+    "RobustScaler": "scaling",
+    "StandardScaler": "scaling",
+    "check_sequences": "sequences",
+    "from_channels_first": "sequences",
+    "from_nan_padded": "sequences",
+    "lengths_from_mask": "sequences",
+    "mask_from_lengths": "sequences",
+    "pad": "sequences",
+    "unpad": "sequences",
+    "Frequency": "series",
+    "Series": "series",
+    "fill": "series",
+    "Windows": "windows",
+    "count_windows": "windows",
+    "sliding_windows": "windows",
+}
+_MODULES = {
+    "batches", "datasets", "encoding", "files", "scaling", "sequences", "series", "tasks", "windows"
+}  # fmt: skip
+
+__all__ = [*_HOME, *sorted(_MODULES)]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _MODULES:
+        return importlib.import_module(f"{__name__}.{name}")
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(importlib.import_module(f"{__name__}.{_HOME[name]}"), name)
+    globals()[name] = value  # the next use finds it without coming here
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

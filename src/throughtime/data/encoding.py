@@ -1,0 +1,158 @@
+"""Class ids and one-hot vectors, characters and ids."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from throughtime.errors import (
+    DataError,
+    InvalidArgumentError,
+    InvalidTypeError,
+    ShapeError,
+    check_array,
+    check_int,
+    describe,
+)
+
+__all__ = ["Vocabulary", "labels", "one_hot"]
+
+
+def one_hot(ids: Any, n_classes: int | None = None, dtype: Any = "float32") -> np.ndarray:
+    """Vectors with a one at the place of each id.
+
+    Parameters
+    ----------
+    ids : int array of shape (...)
+        From 0 to ``n_classes - 1``.
+    n_classes : int, optional
+        K; by default one more than the largest id.
+    dtype : dtype
+        Of the result.
+
+    Returns
+    -------
+    ndarray of shape (..., K)
+
+    Raises
+    ------
+    InvalidTypeError
+        The ids are not integers.
+    InvalidArgumentError
+        An id is out of range.
+
+    Examples
+    --------
+    >>> one_hot([2, 0], 3)
+    array([[0., 0., 1.],
+           [1., 0., 0.]], dtype=float32)
+    """
+    array = check_array("ids", ids, finite=False)
+    if array.size and array.dtype.kind not in "iu":
+        raise InvalidTypeError(f"ids must hold integers; got an array of dtype {array.dtype}.")
+    if n_classes is None:
+        if array.size == 0:
+            raise InvalidArgumentError("n_classes must be given when ids is empty; got None.")
+        n_classes = int(array.max()) + 1
+    else:
+        n_classes = check_int("n_classes", n_classes, 1)
+    if array.size and (array.min() < 0 or array.max() >= n_classes):
+        bad = array[(array < 0) | (array >= n_classes)].flat[0]
+        raise InvalidArgumentError(f"ids must be from 0 to {n_classes - 1}; got {bad}.")
+    hot = np.zeros((*array.shape, n_classes), dtype=dtype)
+    np.put_along_axis(hot, array[..., None].astype(np.intp), 1, axis=-1)
+    return hot
+
+
+def labels(scores: Any) -> np.ndarray:
+    """The class with the largest score: ``(..., K)`` to int64 ids ``(...)``; the first of equals.
+
+    Examples
+    --------
+    >>> labels([[0.1, 0.7, 0.2], [1.0, 0.0, 0.0]])
+    array([1, 0])
+    """
+    array = check_array("scores", scores)
+    if array.ndim == 0 or array.shape[-1] == 0:
+        raise ShapeError(f"scores must be of shape (..., K); got shape {array.shape}.")
+    return np.argmax(array, axis=-1)
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """The symbols that texts are made of; a symbol's id is its place.
+
+    Parameters
+    ----------
+    symbols : str or sequence of str
+        Each a single character, no two equal.
+
+    Examples
+    --------
+    >>> dna = Vocabulary("ACGT")
+    >>> dna.encode("GATTACA")
+    array([2, 0, 3, 3, 0, 1, 0])
+    >>> dna.decode([2, 0, 3])
+    'GAT'
+    """
+
+    symbols: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        symbols = tuple(self.symbols)
+        if not symbols:
+            raise InvalidArgumentError("symbols must hold at least one character; got nothing.")
+        for place, symbol in enumerate(symbols):
+            if not isinstance(symbol, str) or len(symbol) != 1:
+                raise InvalidArgumentError(
+                    f"symbols must hold single characters; got {describe(symbol)}."
+                )
+            if symbol in symbols[:place]:
+                raise InvalidArgumentError(f"symbols must all differ; got {symbol!r} twice.")
+        object.__setattr__(self, "symbols", symbols)
+
+    @classmethod
+    def from_texts(cls, texts: Iterable[str]) -> Vocabulary:
+        """The characters that occur in ``texts``, in order of their code points."""
+        return cls(tuple(sorted({symbol for text in texts for symbol in text})))
+
+    def __len__(self) -> int:
+        return len(self.symbols)
+
+    def encode(self, text: str) -> np.ndarray:
+        """Ids ``(T,)`` of the characters of ``text``, as int64.
+
+        Raises
+        ------
+        DataError
+            A character is not among the symbols.
+        """
+        if not isinstance(text, str):
+            raise InvalidTypeError(f"text must be a string; got {describe(text)}.")
+        places = {symbol: place for place, symbol in enumerate(self.symbols)}
+        for at, symbol in enumerate(text):
+            if symbol not in places:
+                raise DataError(
+                    f"text must be made of {''.join(self.symbols)!r}; got {symbol!r} at position"
+                    f" {at}."
+                )
+        return np.array([places[symbol] for symbol in text], dtype=np.int64)
+
+    def decode(self, ids: Any) -> str:
+        """The text of ``ids (T,)``."""
+        array = check_array("ids", ids, shape=("T",), finite=False)
+        if array.size and array.dtype.kind not in "iu":
+            raise InvalidTypeError(f"ids must hold integers; got an array of dtype {array.dtype}.")
+        if array.size and (array.min() < 0 or array.max() >= len(self)):
+            bad = array[(array < 0) | (array >= len(self))][0]
+            raise InvalidArgumentError(f"ids must be from 0 to {len(self) - 1}; got {bad}.")
+        return "".join(self.symbols[i] for i in array)
+
+    def one_hot(self, texts: Iterable[str], dtype: Any = "float32") -> list[np.ndarray]:
+        """One array ``(T_i, K)`` a text: what networks take as a list of sequences."""
+        if isinstance(texts, str):
+            raise InvalidTypeError(f"texts must be a list of strings; got {describe(texts)}.")
+        return [one_hot(self.encode(text), len(self), dtype) for text in texts]

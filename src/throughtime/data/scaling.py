@@ -1,0 +1,249 @@
+"""Scalers: every feature brought to a common size, and back.
+
+All are affine, one centre and one scale a feature::
+
+    z = (x - center) / scale        x = z * scale + center
+
+Statistics are taken in float64 over the real values only. A constant feature gets scale 1, so it
+becomes exactly zero (or the low end of the range) and comes back exactly. Missing values (NaN)
+stay missing under :meth:`~Scaler.transform`.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+
+from throughtime.errors import (
+    DataError,
+    InvalidArgumentError,
+    ShapeError,
+    check_array,
+    check_float,
+)
+from throughtime.registry import Registry
+
+__all__ = ["SCALERS", "MinMaxScaler", "RobustScaler", "Scaler", "StandardScaler"]
+
+_SMALLEST = float(np.finfo(np.float64).tiny)
+
+
+@dataclass
+class Scaler(ABC):
+    """Base of the scalers; a fitted one is its options, ``center`` and ``scale``.
+
+    Attributes
+    ----------
+    center, scale : tuple of float of length F, or None
+        Set by :meth:`fit`. Being plain numbers, they survive JSON unchanged.
+    """
+
+    center: tuple[float, ...] | None = None
+    scale: tuple[float, ...] | None = None
+
+    def __post_init__(self) -> None:
+        if (self.center is None) != (self.scale is None):
+            raise InvalidArgumentError("center and scale must be given together, or neither.")
+        if self.center is None or self.scale is None:
+            return
+        center = check_array("center", list(self.center), shape=("F",), dtype=np.float64)
+        scale = check_array("scale", list(self.scale), shape=(len(center),), dtype=np.float64)
+        if not (scale > 0).all():
+            raise InvalidArgumentError(f"scale must be > 0; got {scale.min()}.")
+        self.center, self.scale = tuple(center.tolist()), tuple(scale.tolist())
+
+    @abstractmethod
+    def _statistics(self, values: np.ndarray) -> tuple[float, float]:
+        """Centre and scale of one feature from its real values (float64, not constant)."""
+
+    def _constant(self, value: float) -> tuple[float, float]:
+        """Centre and scale of a feature that has only one value."""
+        return value, 1.0
+
+    def fit(self, x: Any, mask: Any = None) -> Self:
+        """Learn the centre and the scale of each feature.
+
+        Parameters
+        ----------
+        x : array of shape (..., F), or (T,) for one feature
+        mask : bool array of shape (...) or of the shape of ``x``, optional
+            True where ``x`` is real; what stands elsewhere is ignored and may be NaN.
+
+        Raises
+        ------
+        DataError
+            A real value is NaN or infinite, or a feature has no real value.
+        ShapeError
+            The mask does not fit.
+        """
+        array = check_array("x", x, finite=False)
+        columns = _columns(array)
+        real = _real(mask, array, columns)
+        bad = real & ~np.isfinite(columns)
+        if bad.any():
+            row, feature = np.argwhere(bad)[0]
+            raise DataError(
+                f"x must be finite where it is not masked; got {columns[row, feature]} in feature"
+                f" {feature}. Fill missing values, or pass mask=~np.isnan(x)."
+            )
+        pairs = []
+        for feature in range(columns.shape[1]):
+            values = columns[real[:, feature], feature]
+            if values.size == 0:
+                raise DataError(
+                    f"x must have at least one real value in every feature; got none in feature"
+                    f" {feature}."
+                )
+            pairs.append(self._one(feature, values))
+        self.center = tuple(c for c, _ in pairs)
+        self.scale = tuple(s for _, s in pairs)
+        return self
+
+    def _one(self, feature: int, values: np.ndarray) -> tuple[float, float]:
+        low, high = float(values.min()), float(values.max())
+        if low == high:
+            return self._constant(low)
+        with np.errstate(over="ignore", invalid="ignore"):
+            center, scale = self._statistics(values)
+        if not (np.isfinite(center) and np.isfinite(scale)):
+            raise DataError(
+                f"x must have a spread that float64 can hold; got {low:g} to {high:g} in feature"
+                f" {feature}."
+            )
+        # A spread below the smallest normal number would overflow when divided by.
+        return float(center), float(scale) if scale >= _SMALLEST else 1.0
+
+    def transform(self, x: Any) -> np.ndarray:
+        """Return ``(x - center) / scale`` in the float type of ``x`` (float64 for integers)."""
+        array, columns, center, scale = self._prepare(x)
+        return _like(array, (columns - center) / scale)
+
+    def inverse_transform(self, z: Any) -> np.ndarray:
+        """Return ``z * scale + center`` in the float type of ``z``."""
+        array, columns, center, scale = self._prepare(z)
+        return _like(array, columns * scale + center)
+
+    def fit_transform(self, x: Any, mask: Any = None) -> np.ndarray:
+        """Fit, then transform the same data."""
+        return self.fit(x, mask).transform(x)
+
+    def _prepare(self, x: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        if self.center is None or self.scale is None:
+            raise InvalidArgumentError(
+                f"{type(self).__name__} must be fitted first. Call fit(x) before transform."
+            )
+        array = check_array("x", x, finite=False)
+        columns = _columns(array)
+        if columns.shape[1] != len(self.center):
+            raise ShapeError(
+                f"x must have {len(self.center)} features in its last axis, as at fit; got shape"
+                f" {array.shape}."
+            )
+        return array, columns, np.array(self.center), np.array(self.scale)
+
+    def to_config(self) -> dict[str, Any]:
+        """A JSON-ready description; :meth:`from_config` gives an equal scaler."""
+        return SCALERS.to_config(self)
+
+    @staticmethod
+    def from_config(config: Any) -> Scaler:
+        """The scaler that :meth:`to_config` described; ModelFileError for anything else."""
+        return SCALERS.from_config(config)
+
+
+SCALERS: Registry[Scaler] = Registry("scaler", Scaler)  # type: ignore[type-abstract]
+
+
+@SCALERS.register("standard")
+@dataclass
+class StandardScaler(Scaler):
+    """Mean 0 and standard deviation 1 (of the population, as scikit-learn's).
+
+    Examples
+    --------
+    >>> StandardScaler().fit_transform([1.0, 2.0, 3.0]).round(3)
+    array([-1.225,  0.   ,  1.225])
+    """
+
+    def _statistics(self, values: np.ndarray) -> tuple[float, float]:
+        return float(values.mean()), float(values.std())
+
+
+@SCALERS.register("minmax")
+@dataclass
+class MinMaxScaler(Scaler):
+    """The smallest value at ``low`` and the largest at ``high``.
+
+    Examples
+    --------
+    >>> MinMaxScaler().fit_transform([2.0, 3.0, 6.0])
+    array([0.  , 0.25, 1.  ])
+    """
+
+    low: float = 0.0
+    high: float = 1.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.low = check_float("low", self.low)
+        self.high = check_float("high", self.high, self.low, inclusive="neither")
+
+    def _statistics(self, values: np.ndarray) -> tuple[float, float]:
+        first, last = float(values.min()), float(values.max())
+        scale = (last - first) / (self.high - self.low)
+        return first - self.low * scale, scale
+
+    def _constant(self, value: float) -> tuple[float, float]:
+        return value - self.low, 1.0
+
+
+@SCALERS.register("robust")
+@dataclass
+class RobustScaler(Scaler):
+    """Median 0 and interquartile range 1: a few wild values move neither.
+
+    Where the quartiles coincide (most values equal), the standard deviation takes the place of
+    the range.
+
+    Examples
+    --------
+    >>> RobustScaler().fit_transform([1.0, 2.0, 3.0, 4.0, 1000.0])
+    array([ -1. ,  -0.5,   0. ,   0.5, 498.5])
+    """
+
+    def _statistics(self, values: np.ndarray) -> tuple[float, float]:
+        first, median, third = (float(q) for q in np.quantile(values, (0.25, 0.5, 0.75)))
+        return median, (third - first) or float(values.std())
+
+
+def _columns(array: np.ndarray) -> np.ndarray:
+    """All values as float64 rows of features ``(M, F)``."""
+    if array.ndim == 0:
+        raise ShapeError("x must have at least one axis; got a single number.")
+    width = 1 if array.ndim == 1 else array.shape[-1]
+    return array.reshape(-1, width).astype(np.float64, copy=False)
+
+
+def _real(mask: Any, array: np.ndarray, columns: np.ndarray) -> np.ndarray:
+    """The mask as ``(M, F)``."""
+    if mask is None:
+        return np.ones(columns.shape, dtype=bool)
+    real = np.asarray(mask)
+    if real.dtype != np.bool_:
+        raise ShapeError(f"mask must hold booleans; got an array of dtype {real.dtype}.")
+    if real.shape == array.shape:
+        return real.reshape(columns.shape)
+    if real.shape != array.shape[:-1]:
+        raise ShapeError(
+            f"mask must be of shape {array.shape[:-1]} or {array.shape}; got shape {real.shape}."
+        )
+    return np.broadcast_to(real.reshape(-1, 1), columns.shape)
+
+
+def _like(array: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """``values`` in the shape of ``array``, and in its dtype if that is a float type."""
+    dtype = array.dtype if array.dtype.kind == "f" else np.float64
+    return values.reshape(array.shape).astype(dtype, copy=False)

@@ -1,0 +1,391 @@
+"""Ragged sequences and padded arrays, both ways, and the check every network input goes through.
+
+One form is used inside: ``x (N, T, F)`` with a boolean mask ``(N, T)``, True at real steps. People
+bring any of
+
+* a list of arrays ``(T_i, F)``, or ``(T_i,)`` for one feature, in any order of lengths;
+* a padded array ``(N, T, F)`` with ``lengths (N,)`` or with a mask, which may have holes;
+* an array ``(N, T)`` of univariate sequences, only where the caller says so (``univariate=True``).
+
+A list is always a list of sequences and an array is always read by its axes: nothing is guessed
+from sizes. A length of 0, or a row of the mask without a True, is allowed: that sequence has no
+real step, its outputs are zero, and it adds nothing to a loss or a gradient.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from throughtime.errors import (
+    DataError,
+    InvalidArgumentError,
+    InvalidTypeError,
+    ShapeError,
+    check_array,
+    check_int,
+    describe,
+)
+
+__all__ = [
+    "check_lengths",
+    "check_mask",
+    "check_sequences",
+    "from_channels_first",
+    "from_nan_padded",
+    "is_ragged",
+    "lengths_from_mask",
+    "mask_from_lengths",
+    "pad",
+    "unpad",
+]
+
+
+def is_ragged(x: Any) -> bool:
+    """Whether ``x`` is a list of sequences (a list, a tuple, or a 1-D object array of arrays)."""
+    if isinstance(x, np.ndarray):
+        return x.dtype == object and x.ndim == 1
+    return isinstance(x, (list, tuple))
+
+
+def pad(
+    sequences: Sequence[Any], *, length: int | None = None, value: float = 0.0, name: str = "x"
+) -> tuple[np.ndarray, np.ndarray]:
+    """Put sequences of different lengths into one array.
+
+    Parameters
+    ----------
+    sequences : list of array of shape (T_i, F) or (T_i,)
+        Any order of lengths; ``T_i`` may be 0. ``(T_i,)`` means one feature.
+    length : int, optional
+        ``T`` of the result; by default the longest sequence (at least 1).
+    value : float
+        What stands after the end of a sequence.
+    name : str
+        What messages call the argument.
+
+    Returns
+    -------
+    x : ndarray of shape (N, T, F)
+        In the common dtype of the sequences.
+    lengths : ndarray of shape (N,)
+        ``T_i`` of each, as int64.
+
+    Raises
+    ------
+    DataError
+        There is no sequence, or one holds text.
+    ShapeError
+        The sequences differ in their number of features, or ``length`` is too short.
+
+    Examples
+    --------
+    >>> x, lengths = pad([[1.0, 2.0, 3.0], [4.0]])
+    >>> x[..., 0]
+    array([[1., 2., 3.],
+           [4., 0., 0.]])
+    >>> lengths
+    array([3, 1])
+    """
+    if not is_ragged(sequences):
+        raise InvalidTypeError(
+            f"{name} must be a list of arrays of shape (T_i, F); got {describe(sequences)}."
+        )
+    if len(sequences) == 0:
+        raise DataError(f"{name} must hold at least one sequence; got nothing.")
+    arrays = [_one_sequence(f"{name}[{i}]", s) for i, s in enumerate(sequences)]
+    features = arrays[0].shape[1]
+    for i, array in enumerate(arrays):
+        if array.shape[1] != features:
+            raise ShapeError(
+                f"{name} must have the same number of features in every sequence; got {features}"
+                f" in {name}[0] and {array.shape[1]} in {name}[{i}]."
+            )
+    lengths = np.array([len(array) for array in arrays], dtype=np.int64)
+    longest = int(lengths.max())
+    steps = max(longest, 1) if length is None else check_int("length", length, 1)
+    if steps < longest:
+        raise ShapeError(
+            f"length must be at least the longest sequence, {longest} steps; got {steps}."
+        )
+    x = np.full((len(arrays), steps, features), value, dtype=np.result_type(*arrays))
+    for row, array in zip(x, arrays, strict=True):
+        row[: len(array)] = array
+    return x, lengths
+
+
+def _one_sequence(name: str, value: Any) -> np.ndarray:
+    """One sequence as an array ``(T_i, F)``."""
+    array = check_array(name, value, finite=False)
+    if array.ndim == 0:
+        raise ShapeError(
+            f"{name} must be a sequence of shape (T_i, F) or (T_i,); got the number {array}."
+            " Wrap a single sequence in a list: [x]."
+        )
+    if array.ndim > 2:
+        raise ShapeError(
+            f"{name} must be a sequence of shape (T_i, F) or (T_i,); got shape {array.shape}."
+        )
+    if array.ndim == 1:
+        return array[:, None]
+    if array.shape[1] == 0:
+        raise ShapeError(f"{name} must have at least one feature; got shape {array.shape}.")
+    return array
+
+
+def unpad(x: Any, lengths: Any) -> list[np.ndarray]:
+    """Cut a padded array ``(N, T, ...)`` into a list of copies ``(T_i, ...)``.
+
+    Examples
+    --------
+    >>> unpad([[1, 2, 3], [4, 0, 0]], [3, 1])
+    [array([1, 2, 3]), array([4])]
+    """
+    array = check_array("x", x, finite=False)
+    if array.ndim < 2:
+        raise ShapeError(f"x must have the axes (N, T, ...); got shape {array.shape}.")
+    ends = check_lengths(lengths, array.shape[0], array.shape[1])
+    return [row[:end].copy() for row, end in zip(array, ends, strict=True)]
+
+
+def mask_from_lengths(lengths: Any, steps: int | None = None) -> np.ndarray:
+    """The mask ``(N, T)`` of sequences that end at ``lengths``; ``T`` is the longest by default.
+
+    Examples
+    --------
+    >>> mask_from_lengths([2, 0, 3]).astype(int)
+    array([[1, 1, 0],
+           [0, 0, 0],
+           [1, 1, 1]])
+    """
+    ends = check_lengths(lengths)
+    width = max(int(ends.max(initial=0)), 1) if steps is None else check_int("steps", steps, 1)
+    check_lengths(ends, ends.shape[0], width)
+    return np.arange(width) < ends[:, None]
+
+
+def lengths_from_mask(mask: Any) -> np.ndarray:
+    """One past the last real step of each row of ``mask (N, T)``; 0 for a row without any.
+
+    Examples
+    --------
+    >>> lengths_from_mask([[True, False, True], [False, False, False]])
+    array([3, 0])
+    """
+    real = check_mask(mask)
+    last = real.shape[1] - np.argmax(real[:, ::-1], axis=1)
+    return np.where(real.any(axis=1), last, 0)
+
+
+def check_lengths(
+    lengths: Any, n: int | None = None, steps: int | None = None, name: str = "lengths"
+) -> np.ndarray:
+    """Return ``lengths`` as int64 ``(N,)`` with ``0 <= lengths <= T``; any order is fine.
+
+    Raises
+    ------
+    ShapeError
+        Not one length for each sequence.
+    InvalidTypeError
+        Not integers.
+    InvalidArgumentError
+        A length below 0 or above ``T``.
+    """
+    array = np.asarray(lengths)
+    wanted = f"({'N' if n is None else n},)"
+    if array.ndim != 1 or (n is not None and array.shape[0] != n):
+        raise ShapeError(
+            f"{name} must be of shape {wanted}, one for each sequence; got shape {array.shape}."
+        )
+    if array.size and array.dtype.kind not in "iu":
+        raise InvalidTypeError(f"{name} must hold integers; got an array of dtype {array.dtype}.")
+    bad = (array < 0) if steps is None else (array < 0) | (array > steps)
+    if bad.any():
+        row = int(np.argmax(bad))
+        allowed = "0 or more" if steps is None else f"from 0 to {steps}, the steps of x"
+        raise InvalidArgumentError(f"{name} must be {allowed}; got {array[row]} in row {row}.")
+    return array.astype(np.int64, copy=False)
+
+
+def check_mask(
+    mask: Any, n: int | None = None, steps: int | None = None, name: str = "mask"
+) -> np.ndarray:
+    """Return ``mask`` as booleans ``(N, T)``, True at real steps; holes are allowed.
+
+    Raises
+    ------
+    ShapeError
+        Not two axes, or not those of ``x``.
+    InvalidTypeError
+        Not booleans: 0 and 1 are refused, because in other libraries 1 can mean "hidden".
+    """
+    array = np.asarray(mask)
+    fits = array.ndim == 2 and n in (None, array.shape[0]) and steps in (None, array.shape[1])
+    if not fits:
+        wanted = f"({'N' if n is None else n}, {'T' if steps is None else steps})"
+        raise ShapeError(f"{name} must be of shape {wanted}; got shape {array.shape}.")
+    if array.dtype != np.bool_:
+        raise InvalidTypeError(
+            f"{name} must hold booleans, True at real steps; got an array of dtype {array.dtype}."
+        )
+    return array
+
+
+def check_sequences(
+    x: Any,
+    lengths: Any = None,
+    mask: Any = None,
+    *,
+    dtype: Any = None,
+    n_features: int | None = None,
+    univariate: bool = False,
+    finite: bool = True,
+    name: str = "x",
+) -> tuple[np.ndarray, np.ndarray | None]:
+    """Bring any allowed form of a batch of sequences to ``x (N, T, F)`` and a mask.
+
+    Parameters
+    ----------
+    x : list of array (T_i, F) or (T_i,); or array of shape (N, T, F); or (N, T) if ``univariate``
+        What stands at masked steps is ignored and may be NaN.
+    lengths : array of shape (N,), optional
+        Real steps of each row of a padded array. Not with a list, which has its own.
+    mask : bool array of shape (N, T), optional
+        True at real steps. With ``lengths`` too, a step must be real in both.
+    dtype : dtype, optional
+        Convert to it.
+    n_features : int, optional
+        The ``F`` that is required.
+    univariate : bool
+        Take an array of 2 axes as ``(N, T)``: N sequences of one feature.
+    finite : bool
+        Refuse NaN and infinities at real steps.
+    name : str
+        What messages call the argument.
+
+    Returns
+    -------
+    x : ndarray of shape (N, T, F)
+        Zero at masked steps. Shares memory with the input where nothing had to change.
+    mask : ndarray of shape (N, T), or None
+        None if every step is real.
+
+    Raises
+    ------
+    ShapeError, DataError, InvalidTypeError, InvalidArgumentError
+        See the checks; the message names the argument, the value and the way out.
+    """
+    if is_ragged(x):
+        if lengths is not None:
+            raise InvalidArgumentError(
+                f"lengths must be left out when {name} is a list of sequences, which has its own;"
+                f" got {describe(lengths)}."
+            )
+        array, ends = pad(x, name=name)
+        real = mask_from_lengths(ends, array.shape[1])
+    else:
+        array = _check_axes(check_array(name, x, finite=False), univariate, name)
+        if lengths is None:
+            real = np.ones(array.shape[:2], dtype=bool)
+        else:
+            ends = check_lengths(lengths, array.shape[0], array.shape[1])
+            real = mask_from_lengths(ends, array.shape[1])
+    if n_features is not None and array.shape[2] != n_features:
+        raise ShapeError(
+            f"{name} must have {n_features} feature{'' if n_features == 1 else 's'} a step, the"
+            f" last axis; got shape {array.shape}."
+        )
+    if mask is not None:
+        real = real & check_mask(mask, array.shape[0], array.shape[1])
+    whole = bool(real.all())
+    if not whole:
+        array = np.where(real[..., None], array, np.zeros((), array.dtype))
+    return _convert(array, dtype, finite, name), None if whole else real
+
+
+def _check_axes(array: np.ndarray, univariate: bool, name: str) -> np.ndarray:
+    """An array with the axes ``(N, T, F)``, none of them empty."""
+    if univariate and array.ndim == 2:
+        array = array[..., None]
+    if array.ndim != 3:
+        hint = " Write x[..., None] for a single feature." if array.ndim == 2 else ""
+        hint = " Write x[None] for a single sequence (T, F)." + hint if array.ndim == 2 else hint
+        raise ShapeError(
+            f"{name} must have 3 axes (N, T, F)"
+            f"{' or 2 axes (N, T)' if univariate else ''}; got shape {array.shape}.{hint}"
+        )
+    if 0 in array.shape:
+        what = ("sequence", "time step", "feature")[array.shape.index(0)]
+        raise DataError(f"{name} must have at least one {what}; got shape {array.shape}.")
+    return array
+
+
+def _convert(array: np.ndarray, dtype: Any, finite: bool, name: str) -> np.ndarray:
+    """Change the dtype; refuse values that are not finite or that the new dtype cannot hold."""
+    if finite:
+        check_array(name, array, hint="Fill missing values, or mask their steps.")
+    if dtype is None or array.dtype == np.dtype(dtype):
+        return array
+    with np.errstate(over="ignore"):
+        converted = array.astype(dtype)
+    if finite and converted.dtype.kind == "f" and not np.isfinite(converted).all():
+        first = tuple(int(i) for i in np.argwhere(~np.isfinite(converted))[0])
+        raise DataError(
+            f"{name} must fit into {converted.dtype}; got {array[first]} at index {first}."
+            " Scale the data, or use dtype='float64'."
+        )
+    return converted
+
+
+def from_nan_padded(x: Any, *, univariate: bool = False) -> tuple[np.ndarray, np.ndarray]:
+    """Read an array whose sequences end where only NaN follows (the form of tslearn).
+
+    Parameters
+    ----------
+    x : array of shape (N, T, F), or (N, T) if ``univariate``
+        A step belongs to the padding if all its features are NaN and so are all later steps.
+
+    Returns
+    -------
+    x : ndarray of shape (N, T, F)
+        A copy with zeros in place of the padding.
+    lengths : ndarray of shape (N,)
+
+    Raises
+    ------
+    DataError
+        NaN stands before the end of a sequence: such a value is missing, not padding.
+
+    Examples
+    --------
+    >>> from_nan_padded([[1.0, 2.0], [3.0, np.nan]], univariate=True)[1]
+    array([2, 1])
+    """
+    array = _check_axes(check_array("x", x, dtype=None, finite=False), univariate, "x")
+    missing = np.isnan(array)
+    lengths = lengths_from_mask(~missing.all(axis=2))
+    real = mask_from_lengths(lengths, array.shape[1])
+    inside = missing & real[..., None]
+    if inside.any():
+        first = tuple(int(i) for i in np.argwhere(inside)[0])
+        raise DataError(
+            f"x must hold NaN only after the end of a sequence; got NaN at index {first}."
+            " Fill missing values, or mask their steps."
+        )
+    return np.where(real[..., None], array, np.zeros((), array.dtype)), lengths
+
+
+def from_channels_first(x: Any) -> Any:
+    """Turn ``(N, F, T)``, or a list of ``(F, T_i)``, into ``(N, T, F)``, or a list of ``(T_i, F)``.
+
+    For data of sktime and aeon. The arrays are views.
+    """
+    if is_ragged(x):
+        items = [check_array(f"x[{i}]", item, finite=False) for i, item in enumerate(x)]
+        for i, item in enumerate(items):
+            if item.ndim != 2:
+                raise ShapeError(f"x[{i}] must be of shape (F, T_i); got shape {item.shape}.")
+        return [item.T for item in items]
+    return np.swapaxes(check_array("x", x, shape=("N", "F", "T"), finite=False), 1, 2)

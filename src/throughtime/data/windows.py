@@ -1,0 +1,183 @@
+"""Sliding windows over one series: what a network reads, and what it has to foretell.
+
+Window ``i`` starts at ``s = i * stride`` and reads the steps ``s ... s + window - 1``; its target
+is the ``horizon`` steps that begin ``gap`` steps after the window's end::
+
+    | s ... s+window-1 |  gap  | horizon |
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from throughtime.errors import DataError, ShapeError, check_array, check_choice, check_int
+
+__all__ = ["Windows", "count_windows", "sliding_windows"]
+
+
+@dataclass(frozen=True)
+class Windows:
+    """Windows over a series; N windows, F features, K targets.
+
+    Attributes
+    ----------
+    x : ndarray of shape (N, window, F)
+    y : ndarray of shape (N, horizon, K)
+    starts : ndarray of shape (N,)
+        The step of the series at which each window begins.
+    mask : ndarray of bool of shape (N, window), or None
+        True where every feature is known; None if all are.
+    y_mask : ndarray of bool of shape (N, horizon), or None
+        True where every target is known; None if all are.
+    """
+
+    x: np.ndarray
+    y: np.ndarray
+    starts: np.ndarray
+    mask: np.ndarray | None = None
+    y_mask: np.ndarray | None = None
+
+    def __len__(self) -> int:
+        return len(self.starts)
+
+
+def count_windows(
+    steps: int, window: int, horizon: int = 1, *, stride: int = 1, gap: int = 0
+) -> int:
+    """How many windows a series of ``steps`` steps holds (0 if it is too short).
+
+    Examples
+    --------
+    >>> count_windows(10, window=4, horizon=2)
+    5
+    """
+    steps = check_int("steps", steps, 0)
+    span = _span(window, horizon, stride, gap)
+    return max(0, (steps - span) // stride + 1)
+
+
+def _span(window: int, horizon: int, stride: int, gap: int) -> int:
+    """Check the sizes; return the steps from a window's start to its target's end."""
+    check_int("stride", stride, 1)
+    check_int("window", window, 1)
+    check_int("horizon", horizon, 0)
+    check_int("gap", gap, 0)
+    return window + (gap + horizon if horizon else 0)
+
+
+def sliding_windows(
+    series: Any,
+    window: int,
+    horizon: int = 1,
+    *,
+    target: Any = None,
+    stride: int = 1,
+    gap: int = 0,
+    missing: str = "error",
+) -> Windows:
+    """Cut a series into windows and their targets.
+
+    Parameters
+    ----------
+    series : array of shape (T, F) or (T,)
+        What the windows read.
+    window, horizon : int
+        Steps read and steps to foretell. ``horizon=0`` gives windows without targets.
+    target : array of shape (T, K) or (T,), optional
+        What the targets are taken from, step for step beside ``series``; by default ``series``.
+        A series filled by interpolation with the unfilled one as ``target`` trains on no invented
+        target.
+    stride : int
+        Steps from one window's start to the next.
+    gap : int
+        Steps between the end of a window and its first target.
+    missing : {"error", "drop", "mask"}
+        What to do about NaN: refuse it; leave out every window that touches it; or put zero there
+        and tell by ``mask`` and ``y_mask``, leaving out only windows without any known step or
+        without any known target.
+
+    Returns
+    -------
+    Windows
+        ``x`` and ``y`` are read-only views into the series where no window was left out or changed.
+
+    Raises
+    ------
+    DataError
+        The series is too short for one window, holds NaN (with ``"error"``), or no window is left.
+
+    Examples
+    --------
+    >>> w = sliding_windows(np.arange(6.0), window=3, horizon=2)
+    >>> w.x[..., 0]
+    array([[0., 1., 2.],
+           [1., 2., 3.]])
+    >>> w.y[..., 0]
+    array([[3., 4.],
+           [4., 5.]])
+    """
+    check_choice("missing", missing, ("error", "drop", "mask"))
+    span = _span(window, horizon, stride, gap)
+    source = _columns("series", series, missing == "error")
+    aim = source if target is None else _columns("target", target, missing == "error")
+    steps = source.shape[0]
+    if aim.shape[0] != steps:
+        raise ShapeError(f"target must have {steps} steps, as series has; got {aim.shape[0]}.")
+    n = count_windows(steps, window, horizon, stride=stride, gap=gap)
+    if n == 0:
+        raise DataError(
+            f"series must have at least {span} steps for window={window}, horizon={horizon} and"
+            f" gap={gap}; got {steps}. Use a shorter window or horizon, or bring more data."
+        )
+    x = _views(source, 0, window, stride, n)
+    y = _views(aim, window + gap, horizon, stride, n)
+    starts = np.arange(n) * stride
+    if missing == "error":
+        return Windows(x, y, starts)
+    mask, y_mask = ~np.isnan(x).any(axis=2), ~np.isnan(y).any(axis=2)
+    if mask.all() and y_mask.all():
+        return Windows(x, y, starts)
+    if missing == "drop":
+        keep = mask.all(axis=1) & y_mask.all(axis=1)
+    else:
+        keep = mask.any(axis=1) & (y_mask.any(axis=1) | (horizon == 0))
+    if not keep.any():
+        raise DataError(
+            f"series must have at least one window of {span} steps"
+            f" {'without missing values' if missing == 'drop' else 'with known values'}; got none."
+            " Fill missing values first, or use a shorter window."
+        )
+    x, y, starts = x[keep], y[keep], starts[keep]
+    mask, y_mask = mask[keep], y_mask[keep]
+    return Windows(
+        np.where(mask[..., None], x, 0.0),
+        np.where(y_mask[..., None], y, 0.0),
+        starts,
+        None if mask.all() else mask,
+        None if y_mask.all() else y_mask,
+    )
+
+
+def _columns(name: str, value: Any, finite: bool) -> np.ndarray:
+    """A series as an array ``(T, F)`` of floats."""
+    array = check_array(name, value, finite=False)
+    if finite:
+        check_array(name, array, hint="Fill it, or pass missing='drop' or missing='mask'.")
+    if array.ndim not in (1, 2):
+        raise ShapeError(f"{name} must be of shape (T, F) or (T,); got shape {array.shape}.")
+    if array.dtype.kind != "f":
+        array = array.astype(np.float64)
+    if np.isinf(array).any():
+        raise DataError(f"{name} must be finite or NaN; got an infinity.")
+    return array[:, None] if array.ndim == 1 else array
+
+
+def _views(array: np.ndarray, first: int, width: int, stride: int, n: int) -> np.ndarray:
+    """``n`` views of ``width`` steps, the first at step ``first``: ``(n, width, F)``."""
+    if width == 0:
+        return np.empty((n, 0, array.shape[1]), array.dtype)
+    parts = np.lib.stride_tricks.sliding_window_view(array[first:], width, axis=0)
+    return parts[: (n - 1) * stride + 1 : stride].swapaxes(1, 2)
