@@ -1,3 +1,61 @@
-"""Recurrent networks trained by explicit backpropagation through time."""
+"""Recurrent networks trained by explicit backpropagation through time.
+
+>>> import numpy as np
+>>> import throughtime as tt
+>>> net = tt.Network([tt.layers.GRU(8), tt.layers.Dense(1)], n_features=3, seed=0)
+>>> net.predict(np.zeros((5, 20, 3), "float32")).shape
+(5, 1)
+
+Public names load when they are first used: importing the package loads NumPy and nothing else.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from throughtime import activations as activations
+    from throughtime import data as data
+    from throughtime import errors as errors
+    from throughtime import forecasting as forecasting
+    from throughtime import initializers as initializers
+    from throughtime import layers as layers
+    from throughtime import losses as losses
+    from throughtime import optimizers as optimizers
+    from throughtime import schedules as schedules
+    from throughtime.engines import engine as engine
+    from throughtime.network import Network as Network
+
+#: Public name -> the module that defines it; a public module defines itself.
+_HOME = {
+    "Network": "network",
+    "activations": "activations",
+    "data": "data",
+    "engine": "engines",
+    "errors": "errors",
+    "forecasting": "forecasting",
+    "initializers": "initializers",
+    "layers": "layers",
+    "losses": "losses",
+    "optimizers": "optimizers",
+    "schedules": "schedules",
+}
+
+__all__ = [*_HOME, "__version__"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    home = _HOME[name]
+    module = importlib.import_module(f"{__name__}.{home}")
+    value = module if home == name else getattr(module, name)
+    globals()[name] = value  # the next use finds it without coming here
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
