@@ -1,0 +1,116 @@
+import json
+import re
+from dataclasses import dataclass, field
+
+import pytest
+
+from throughtime.errors import (
+    InvalidArgumentError,
+    InvalidTypeError,
+    ModelFileError,
+    check_float,
+)
+from throughtime.registry import Registry
+
+
+class Shape:
+    pass
+
+
+def filled():
+    registry = Registry("shape", Shape)
+
+    @registry.register("circle", "disc")
+    @dataclass
+    class Circle(Shape):
+        radius: float = 1.0
+        area: float = field(init=False, default=0.0)
+
+        def __post_init__(self):
+            check_float("radius", self.radius, 0)
+
+    @registry.register("point")
+    @dataclass
+    class Point(Shape):
+        pass
+
+    return registry, Circle, Point
+
+
+def refuses(error, message):
+    return pytest.raises(error, match=f"^{re.escape(message)}$")
+
+
+def test_names_and_aliases():
+    registry, circle, point = filled()
+    assert list(registry) == ["circle", "point"]
+    assert registry["disc"] is registry["circle"] is circle
+    assert registry.name_of(point()) == "point"
+
+
+def test_get():
+    registry, circle, _ = filled()
+    mine = circle(3)
+    assert registry.get(mine) is mine
+    assert registry.get("disc") == circle(1.0)
+
+
+def test_get_refuses():
+    registry, _, _ = filled()
+    message = "shape must be one of 'circle', 'disc', 'point'; got 'pint'. Did you mean 'point'?"
+    with refuses(InvalidArgumentError, message):
+        registry.get("pint")
+    message = "shape must be one of 'circle', 'point' or an object of class Shape; got 3."
+    with refuses(InvalidTypeError, message):
+        registry.get(3)
+
+
+def test_a_name_is_given_once():
+    registry, _, point = filled()
+    with refuses(InvalidArgumentError, "shape 'disc' is registered already, as Circle."):
+        registry.register("plate", "disc")(point)
+
+
+def test_config_goes_there_and_back():
+    registry, circle, point = filled()
+    for shape in (circle(2.5), point()):
+        config = json.loads(json.dumps(registry.to_config(shape)))
+        assert registry.from_config(config) == shape
+    assert registry.to_config(circle(2.5)) == {"name": "circle", "radius": 2.5}
+
+
+def test_config_of_an_unregistered_object():
+    class Mine(Shape):
+        def __repr__(self):
+            return "Mine()"
+
+    message = (
+        "shape Mine() is your own object and cannot be written to a file;"
+        " only registered ones can: circle, point."
+    )
+    with refuses(InvalidTypeError, message):
+        filled()[0].to_config(Mine())
+
+
+@pytest.mark.parametrize(
+    ("config", "message"),
+    [
+        (None, "the file holds no shape; got None."),
+        ({}, "the file holds no shape; got {}."),
+        ({"name": ["circle"]}, "the file holds no shape; got {'name': ['circle']}."),
+        ({"name": "os.system"}, "the file asks for an unknown shape 'os.system'."),
+        ({"name": "circle", "cmd": 1}, "the file gives shape 'circle' an unknown option 'cmd'."),
+        ({"name": "circle", "area": 1}, "the file gives shape 'circle' an unknown option 'area'."),
+        (
+            {"name": "circle", "radius": -1},
+            "the file holds a bad shape: radius must be a finite number >= 0; got -1.",
+        ),
+        (
+            {"name": "circle", "radius": "1"},
+            "the file holds a bad shape: radius must be a finite number >= 0; got '1'.",
+        ),
+    ],
+)
+def test_bad_config_is_refused(config, message):
+    with refuses(ModelFileError, message):
+        filled()[0].from_config(config)
