@@ -214,5 +214,5 @@ def test_import_extra_names_the_install():
 def test_import_extra_does_not_hide_a_broken_package(tmp_path, monkeypatch):
     (tmp_path / "throughtime_broken.py").write_text("import nonesuch")
     monkeypatch.syspath_prepend(tmp_path)
-    with pytest.raises(ModuleNotFoundError, match="^No module named 'nonesuch'$"):
+    with pytest.raises(ModuleNotFoundError, match=r"^No module named 'nonesuch'$"):
         import_extra("throughtime_broken", "cli", "plotting")

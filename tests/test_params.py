@@ -74,12 +74,14 @@ def test_unknown_name():
         numbered()["0.W"]
 
 
-def test_group():
-    group = numbered().group("0")
-    assert set(vars(group)) >= {"W_x", "b"}
-    np.testing.assert_array_equal(group.b, [6, 7, 8])
-    assert vars(numbered().group("2")) == {}
-    assert "scale" not in vars(group)
+def test_group_is_the_tree_below_a_prefix():
+    params = numbered()
+    group = params.group("0")
+    assert set(vars(group)) == {"W_x", "b", "forward"}
+    assert group.b is params["0.b"]
+    assert group.forward.W_h is params["0.forward.W_h"]
+    assert vars(params.group("0.forward")) == {"W_h": params["0.forward.W_h"]}
+    assert vars(params.group("2")) == {}
 
 
 def test_copies_are_independent():

@@ -17,6 +17,10 @@ class Shape:
     pass
 
 
+class Pen:
+    pass
+
+
 def filled():
     registry = Registry("shape", Shape)
 
@@ -77,6 +81,24 @@ def test_config_goes_there_and_back():
         config = json.loads(json.dumps(registry.to_config(shape)))
         assert registry.from_config(config) == shape
     assert registry.to_config(circle(2.5)) == {"name": "circle", "radius": 2.5}
+
+
+def test_a_field_may_hold_an_object_of_another_registry():
+    shapes, circle, _ = filled()
+    pens = Registry("pen", Pen)
+
+    @pens.register("pen")
+    @dataclass
+    class Ink(Pen):
+        tip: object = field(default=0.5, metadata={"registry": shapes})
+
+    config = {"name": "pen", "tip": {"name": "circle", "radius": 2.0}}
+    assert pens.to_config(Ink(circle(2.0))) == config
+    assert pens.from_config(config) == Ink(circle(2.0))
+    assert pens.from_config(pens.to_config(Ink(0.7))) == Ink(0.7)
+    config["tip"]["name"] = "os.system"
+    with refuses(ModelFileError, "the file asks for an unknown shape 'os.system'."):
+        pens.from_config(config)
 
 
 def test_config_of_an_unregistered_object():
