@@ -3,6 +3,9 @@
 A registered class is a dataclass whose fields are its options. That makes it printable, comparable
 and, through :meth:`Registry.to_config`, a small JSON object in a model file. Every generic test
 (gradient, dtype, serialization) runs over the registries, so adding a class adds its tests.
+
+A field declared with ``metadata={"registry": OTHER}`` may hold an object of the registry ``OTHER``
+(a schedule inside an optimiser); its description is nested in that of its owner.
 """
 
 from __future__ import annotations
@@ -84,8 +87,14 @@ class Registry(Generic[Base]):
                 f" only registered ones can: {', '.join(self)}."
             )
         fields = dataclasses.fields(obj)  # type: ignore[arg-type]  # every entry is a dataclass
-        options = {field.name: getattr(obj, field.name) for field in fields if field.init}
-        return {"name": self.name_of(obj)} | options
+        config: dict[str, Any] = {"name": self.name_of(obj)}
+        for field in fields:
+            if field.init:
+                value, inner = getattr(obj, field.name), field.metadata.get("registry")
+                if inner is not None and isinstance(value, inner.base):
+                    value = inner.to_config(value)
+                config[field.name] = value
+        return config
 
     def from_config(self, config: Any) -> Base:
         """Build the object that :meth:`to_config` described; refuse anything else."""
@@ -95,12 +104,16 @@ class Registry(Generic[Base]):
         if cls is None:
             raise ModelFileError(f"the file asks for an unknown {self.kind} {config['name']!r}.")
         options = {key: value for key, value in config.items() if key != "name"}
-        known = {f.name for f in dataclasses.fields(cls) if f.init}  # type: ignore[arg-type]
-        if not options.keys() <= known:
-            unknown = sorted(options.keys() - known)[0]
+        fields = dataclasses.fields(cls)  # type: ignore[arg-type]  # every entry is a dataclass
+        known = {field.name: field.metadata.get("registry") for field in fields if field.init}
+        if not options.keys() <= known.keys():
+            unknown = sorted(options.keys() - known.keys())[0]
             raise ModelFileError(
                 f"the file gives {self.kind} {config['name']!r} an unknown option {unknown!r}."
             )
+        for key, inner in known.items():
+            if inner is not None and isinstance(options.get(key), dict):
+                options[key] = inner.from_config(options[key])
         try:
             return cls(**options)
         except (TypeError, ValueError) as error:

@@ -1,0 +1,242 @@
+"""What every optimiser does: checks, counters, buffers, state; the rule itself is a subclass's."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from throughtime.errors import (
+    InvalidTypeError,
+    ModelFileError,
+    ShapeError,
+    check_float,
+    check_int,
+    describe,
+)
+from throughtime.schedules import SCHEDULES, Schedule
+
+_COUNTERS = ("steps", "epoch")
+_SCHEDULE = "schedule."
+_FLOATS = (np.dtype("float32"), np.dtype("float64"))
+
+
+@dataclass
+class Optimizer:
+    """Base of all optimisers; a subclass defines :meth:`_slots` and :meth:`_direction`.
+
+    Parameters
+    ----------
+    lr : float or Schedule
+        The learning rate.
+
+    Attributes
+    ----------
+    steps : int
+        Steps taken since the start or the last :meth:`reset`.
+    epoch : int
+        The epoch that :meth:`begin_epoch` announced last.
+    """
+
+    lr: float | Schedule = field(default=0.001, metadata={"registry": SCHEDULES})
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.lr, Schedule):
+            hint = "Pass a number or a schedule, for example Cosine(0.001, length=50)."
+            self.lr = check_float("lr", self.lr, 0.0, inclusive="neither", hint=hint)
+        self._forget()
+
+    def _forget(self) -> None:
+        self.steps = 0
+        self.epoch = 0
+        self._form: tuple[tuple[int, ...], np.dtype] | None = None
+        self._moments: dict[str, np.ndarray] = {}
+        self._scratch = np.empty(0)
+
+    @property
+    def current_lr(self) -> float:
+        """The rate of the next step."""
+        if isinstance(self.lr, Schedule):
+            return self.lr.rate(self.steps, self.epoch)
+        return self.lr
+
+    def step(
+        self,
+        params: np.ndarray,
+        grads: np.ndarray,
+        multiplier: np.ndarray | None = None,
+        decay_mask: np.ndarray | None = None,
+    ) -> None:
+        """Change ``params`` in place by one step; ``grads`` stays as it is.
+
+        The first step fixes the size and dtype and makes the buffers; later ones allocate nothing.
+        A NaN in ``grads`` becomes a NaN in ``params`` without a warning: the caller, who knows
+        which batch it came from, is the one to look for it.
+
+        Parameters
+        ----------
+        params, grads : ndarray of shape (P,)
+            Flat vectors of one dtype, float32 or float64.
+        multiplier : ndarray of shape (P,), optional
+            Factor on the learning rate of each number; 0 freezes it.
+        decay_mask : ndarray of shape (P,), optional
+            Factor on the weight decay of each number: True or 1 for weights, False or 0 for biases
+            and whatever else is to be left alone. Without it all numbers decay. Optimisers without
+            a decay of their own take no notice of it.
+
+        Raises
+        ------
+        InvalidTypeError
+            If a vector is not an array of floats.
+        ShapeError
+            If sizes or dtypes differ, from each other or from those of the first step.
+        """
+        self._prepare(params, grads, multiplier=multiplier, decay_mask=decay_mask)
+        lr, scratch = self.current_lr, self._scratch
+        # Diverging training overflows here first; its one message is the training loop's to give.
+        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+            self._decay(params, lr, multiplier, decay_mask)
+            np.multiply(self._direction(grads), lr, out=scratch)
+            if multiplier is not None:
+                scratch *= multiplier
+            params -= scratch
+        self.steps += 1
+
+    def begin_epoch(self, epoch: int) -> None:
+        """Announce that the epoch numbered ``epoch``, from 0, begins."""
+        self.epoch = check_int("epoch", epoch, 0)
+
+    def observe(self, value: float) -> None:
+        """Pass on the validation value at the end of an epoch, for schedules that watch it."""
+        if isinstance(self.lr, Schedule):
+            self.lr.observe(value)
+
+    def reset(self) -> None:
+        """Forget moments, counters and what the schedule observed, as if newly made."""
+        if isinstance(self.lr, Schedule):
+            self.lr.reset()
+        self._forget()
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return everything that the next step depends on beside the options.
+
+        Returns
+        -------
+        dict
+            Counters (int), copies of the moment vectors (ndarray of shape (P,)) and the memory of
+            the schedule under ``"schedule."`` (int or float).
+        """
+        state: dict[str, Any] = {name: getattr(self, name) for name in _COUNTERS}
+        state |= {name: vector.copy() for name, vector in self._moments.items()}
+        if isinstance(self.lr, Schedule):
+            state |= {_SCHEDULE + name: value for name, value in self.lr.state_dict().items()}
+        return state
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Take over what :meth:`state_dict` returned; the steps that follow have the same bits.
+
+        Raises
+        ------
+        ModelFileError
+            If the state was written by another optimiser, or by one with other options. Nothing is
+            changed then.
+        """
+        own = {name: value for name, value in state.items() if not name.startswith(_SCHEDULE)}
+        moments = self._slots() if state.get("steps") else ()
+        for name in sorted(own.keys() ^ {*_COUNTERS, *moments}):
+            what = "an unknown" if name in own else "no"
+            raise ModelFileError(
+                f"the checkpoint holds {what} optimizer state {name!r};"
+                f" it was not written by this {type(self).__name__} with these options."
+            )
+        vectors = {name: np.array(state[name]) for name in moments}
+        forms = {(vector.shape, vector.dtype) for vector in vectors.values()}
+        if len(forms) > 1 or any(len(shape) != 1 or kind not in _FLOATS for shape, kind in forms):
+            found = ", ".join(f"{name!r} {describe(vector)}" for name, vector in vectors.items())
+            raise ModelFileError(
+                f"the checkpoint's optimizer state must be flat vectors of one form; got {found}."
+            )
+        memory = {name.removeprefix(_SCHEDULE): state[name] for name in state.keys() - own.keys()}
+        if isinstance(self.lr, Schedule):
+            self.lr.load_state_dict(memory)
+        elif memory:
+            raise ModelFileError(
+                f"the checkpoint holds the state of a schedule, but lr is the number {self.lr:g};"
+                " use the schedule that it was written with."
+            )
+        self._forget()
+        self.steps, self.epoch = int(state["steps"]), int(state["epoch"])
+        self._moments = vectors
+        self._form = forms.pop() if forms else None
+
+    def _slots(self) -> tuple[str, ...]:
+        """Names of the moment vectors that the options ask for."""
+        raise NotImplementedError
+
+    def _direction(self, grads: np.ndarray) -> np.ndarray:
+        """Update the moments and return the direction, in the scratch vector or a moment vector."""
+        raise NotImplementedError
+
+    def _decay(
+        self,
+        params: np.ndarray,
+        lr: float,
+        multiplier: np.ndarray | None,
+        decay_mask: np.ndarray | None,
+    ) -> None:
+        """Shrink ``params`` before the step, where the optimiser has a decay of its own."""
+
+    def _follow(self, name: str, rate: float, target: np.ndarray) -> np.ndarray:
+        """Let a moment vector follow ``target``: ``m <- rate m + (1 - rate) target``."""
+        moment = self._moments[name]
+        moment *= rate
+        moment += np.multiply(target, 1.0 - rate, out=self._scratch)
+        return moment
+
+    def _squared(self, grads: np.ndarray) -> np.ndarray:
+        return np.multiply(grads, grads, out=self._scratch)
+
+    def _accelerate(self, direction: np.ndarray, momentum: float) -> np.ndarray:
+        """Momentum on a finished direction: ``u <- momentum u + d``."""
+        if not momentum:
+            return direction
+        velocity = self._moments["velocity"]
+        velocity *= momentum
+        velocity += direction
+        return velocity
+
+    def _prepare(self, params: np.ndarray, grads: np.ndarray, **factors: np.ndarray | None) -> None:
+        """Check the vectors; make the buffers on the first step."""
+        for name, vector in (("params", params), ("grads", grads)):
+            if not isinstance(vector, np.ndarray) or vector.dtype not in _FLOATS:
+                raise InvalidTypeError(
+                    f"{name} must be an array of float32 or float64; got {describe(vector)}."
+                    " Pass the flat vector of a Params."
+                )
+        if params.ndim != 1:
+            raise ShapeError(f"params must be one flat vector; got {describe(params)}.")
+        form = (params.shape, params.dtype)
+        if (grads.shape, grads.dtype) != form:
+            raise ShapeError(
+                f"grads must have the form of params, {describe(params)}; got {describe(grads)}."
+            )
+        for name, factor in factors.items():
+            if factor is not None and np.shape(factor) != params.shape:
+                raise ShapeError(
+                    f"{name} must be of shape {params.shape}, one number a parameter;"
+                    f" got shape {np.shape(factor)}."
+                )
+        if self._form is not None and self._form != form:
+            shape, dtype = self._form
+            raise ShapeError(
+                f"params must be the vector that this {type(self).__name__} has stepped before,"
+                f" of shape {shape} and dtype {dtype}; got {describe(params)}."
+                " Call reset() before using it for another network."
+            )
+        self._form = form
+        if self._scratch.shape != params.shape or self._scratch.dtype != params.dtype:
+            self._scratch = np.empty_like(params)
+        for name in self._slots():
+            if name not in self._moments:
+                self._moments[name] = np.zeros_like(params)
