@@ -7,11 +7,8 @@ SHELL := /bin/bash
 VENV := .venv
 ORACLES_VENV := .venv-oracles
 WORKERS ?= 2
-DEMO_OUT ?= demo-output
 
-# Small matrices are fastest on one thread, and the test workers share the cores already.
-export OMP_NUM_THREADS ?= 1
-export OPENBLAS_NUM_THREADS ?= 1
+PIP := -m pip --disable-pip-version-check install --quiet --editable
 
 # PYTHON=/path/to/python overrides the search. A candidate counts only if it runs (a pyenv shim may
 # exist and fail), has the right version, and can make a virtual environment (Debian splits that off).
@@ -32,7 +29,11 @@ help: ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 demo: $(VENV)/.cli ## train on the CO2 series of Mauna Loa, forecast it, draw it
-	$(VENV)/bin/throughtime forecast --out $(DEMO_OUT)
+	$(VENV)/bin/throughtime forecast --out demo-output
+
+# The workers share the cores already; a pool of threads in each would only be in the way.
+test oracles: export OMP_NUM_THREADS := 1
+test oracles: export OPENBLAS_NUM_THREADS := 1
 
 test: $(VENV)/.test ## the test suite and every example in the docstrings and the README
 	$(VENV)/bin/python -m pytest -n $(WORKERS)
@@ -42,11 +43,13 @@ lint: $(VENV)/.lint ## ruff and mypy
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
 
+# On Linux PyPI has PyTorch with CUDA, gigabytes. Less comes with
+# make oracles PIP_EXTRA_INDEX_URL=https://download.pytorch.org/whl/cpu
 oracles: $(ORACLES_VENV)/.oracles ## compare with PyTorch, Keras, ONNX Runtime and JAX (a large download)
 	$(ORACLES_VENV)/bin/python -m pytest -n $(WORKERS) tests/oracles
 
 clean: ## remove what the other targets made
-	rm -rf $(VENV) $(ORACLES_VENV) build dist $(DEMO_OUT) .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(ORACLES_VENV) build dist demo-output .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find src tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(VENV)/bin/python:
@@ -57,9 +60,9 @@ $(ORACLES_VENV)/bin/python:
 
 # One stamp an extra: it is older than pyproject.toml whenever what must be installed may have changed.
 $(VENV)/.%: pyproject.toml | $(VENV)/bin/python
-	$(VENV)/bin/python -m pip install --quiet --editable '.[$*]'
+	$(VENV)/bin/python $(PIP) '.[$*]'
 	@touch $@
 
 $(ORACLES_VENV)/.%: pyproject.toml | $(ORACLES_VENV)/bin/python
-	$(ORACLES_VENV)/bin/python -m pip install --quiet --editable '.[$*]'
+	$(ORACLES_VENV)/bin/python $(PIP) '.[$*]'
 	@touch $@
