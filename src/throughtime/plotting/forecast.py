@@ -1,0 +1,176 @@
+"""The picture of a forecast: history, hold-out, forecast and its intervals."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from throughtime.plotting.style import LIGHT, WIDE, Palette, canvas
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from throughtime.forecasting import Fold, Forecast
+
+MAX_PANELS = 6
+BAND_OPACITY = (0.26, 0.13, 0.09, 0.06)
+
+
+@dataclasses.dataclass(frozen=True)
+class ForecastView:
+    """What the picture of one series shows.
+
+    Attributes
+    ----------
+    name : str
+        The title of its panel.
+    time : ndarray of shape (T,)
+        When the values were observed: datetime64, or numbers.
+    values : ndarray of shape (T,)
+        The history; NaN is a gap.
+    future : ndarray of shape (H,)
+        When the forecast values are due; of the kind of ``time``.
+    forecast : Forecast
+        Its mean and intervals have shape (H,).
+    folds : tuple of Fold
+        Forecasts of the hold-out, drawn over what came.
+    """
+
+    name: str
+    time: np.ndarray
+    values: np.ndarray
+    future: np.ndarray
+    forecast: Forecast
+    folds: tuple[Fold, ...] = ()
+
+    @property
+    def holdout_start(self) -> int | None:
+        """The first position of the hold-out, or None without one."""
+        return min((fold.origin for fold in self.folds), default=None)
+
+    def first_shown(self) -> int:
+        """The position where the picture starts: far enough back to show the pattern, not more."""
+        length = len(self.values)
+        span = max(4 * len(self.future), 60)
+        if self.holdout_start is not None:
+            span = max(span, 2 * (length - self.holdout_start))
+        return max(0, length - span)
+
+
+@contextmanager
+def forecast_figure(
+    views: Sequence[ForecastView],
+    *,
+    size: tuple[float, float] = WIDE,
+    palette: Palette = LIGHT,
+    title: str | None = None,
+) -> Iterator[Figure]:
+    """Draw one panel a series, the first six of them.
+
+    Parameters
+    ----------
+    views : sequence of ForecastView
+        At least one.
+    size : tuple of float
+        Width and height in inches of a single panel's figure; more panels make it taller.
+    title : str, optional
+        Stands above the whole picture.
+
+    Raises
+    ------
+    MissingDependencyError
+        If matplotlib is not installed.
+    """
+    shown = list(views[:MAX_PANELS])
+    columns = 2 if len(shown) > 1 and size[0] > 6 else 1
+    rows = -(-len(shown) // columns)
+    height = size[1] if rows == 1 else 0.6 + 0.68 * size[1] * rows
+    with canvas((size[0], height), (rows, columns), palette) as (figure, axes):
+        for view, ax in zip(shown, axes, strict=False):
+            _draw(ax, view, palette)
+            if len(views) > 1:
+                ax.set_title(view.name, fontsize=10)
+        for ax in axes[len(shown) :]:
+            ax.set_visible(False)
+        columns = 5 if size[0] > 6 else 2
+        handles = axes[0].get_legend_handles_labels()[0]
+        figure.legend(handles=handles, loc="outside lower left", ncols=columns, borderpad=0.2)
+        if title:
+            figure.suptitle(title, x=0.012, ha="left", fontweight="bold", fontsize=12.5)
+        yield figure
+
+
+def _draw(ax: Axes, view: ForecastView, palette: Palette) -> None:
+    start = view.first_shown()
+    ax.plot(view.time[start:], view.values[start:], color=palette.history, lw=1.3, label="observed")
+    for number, fold in enumerate(view.folds):
+        _draw_fold(ax, view, fold, palette, first=number == 0)
+    # The forecast starts at the last observation, so that the line does not break at the seam.
+    seen = np.flatnonzero(np.isfinite(view.values))
+    joint = int(seen[-1]) if len(seen) else None
+    time, mean = _join(view, joint, view.forecast.mean)
+    ax.plot(time, mean, color=palette.forecast, lw=2.0, label="forecast", zorder=3)
+    for opacity, coverage in zip(BAND_OPACITY, sorted(view.forecast.intervals), strict=False):
+        low, high = view.forecast.intervals[coverage]
+        ax.fill_between(
+            time,
+            _join(view, joint, low)[1],
+            _join(view, joint, high)[1],
+            color=palette.forecast,
+            alpha=opacity,
+            lw=0,
+            label=f"{100 * coverage:g} % interval",
+        )
+    ax.margins(x=0.012, y=0.09)
+    _time_axis(ax, view.time)
+
+
+def _draw_fold(ax: Axes, view: ForecastView, fold: Fold, palette: Palette, first: bool) -> None:
+    index = fold.forecast.index
+    inside = index < len(view.time)
+    time = view.time[index[inside]]
+    if first:
+        ax.axvspan(time[0], view.time[-1], color=palette.backtest, alpha=0.07, lw=0)
+        ax.annotate(
+            "hold-out",
+            (time[0], 1.0),
+            xycoords=("data", "axes fraction"),
+            xytext=(4, -4),
+            textcoords="offset points",
+            va="top",
+            fontsize=8.5,
+            color=palette.backtest,
+        )
+    ax.plot(
+        time,
+        fold.forecast.mean[inside],
+        color=palette.backtest,
+        lw=1.6,
+        label="forecast of the hold-out" if first else None,
+    )
+
+
+def _join(view: ForecastView, joint: int | None, row: np.ndarray) -> tuple[Any, np.ndarray]:
+    if joint is None:
+        return view.future, row
+    return (
+        np.concatenate([view.time[joint : joint + 1], view.future]),
+        np.concatenate([view.values[joint : joint + 1], row]),
+    )
+
+
+def _time_axis(ax: Axes, time: np.ndarray) -> None:
+    from matplotlib import dates, ticker
+
+    if time.dtype.kind == "M":
+        locator = dates.AutoDateLocator(minticks=3, maxticks=8)
+        ax.xaxis.set_major_locator(locator)
+        ax.xaxis.set_major_formatter(dates.ConciseDateFormatter(locator))
+    else:
+        ax.xaxis.set_major_locator(ticker.MaxNLocator(nbins=7, integer=time.dtype.kind in "iu"))
+    ax.yaxis.set_major_locator(ticker.MaxNLocator(nbins=6))

@@ -1,0 +1,64 @@
+"""The picture of training: loss after every epoch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from throughtime.plotting.style import LIGHT, WIDE, Palette, canvas
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+Curve = Sequence[float] | np.ndarray
+LINE_STYLES = ("-", "--", ":", "-.")
+
+
+@contextmanager
+def loss_figure(
+    curves: Mapping[str, tuple[Curve, Curve | None]],
+    *,
+    size: tuple[float, float] = WIDE,
+    palette: Palette = LIGHT,
+) -> Iterator[Figure]:
+    """Draw training and validation loss over epochs, one pair of lines a network.
+
+    Parameters
+    ----------
+    curves : mapping
+        The name of a network to its training losses and its validation losses, or None for those.
+
+    Raises
+    ------
+    MissingDependencyError
+        If matplotlib is not installed.
+    """
+    from matplotlib import ticker
+
+    with canvas(size, palette=palette) as (figure, (ax,)):
+        everything: list[float] = []
+        for number, (name, (train, validation)) in enumerate(curves.items()):
+            style = LINE_STYLES[number % len(LINE_STYLES)]
+            prefix = f"{name}, " if len(curves) > 1 else ""
+            pairs = [("training", train, palette.history)]
+            if validation is not None:
+                pairs.append(("validation", validation, palette.forecast))
+            for kind, losses, colour in pairs:
+                epochs = np.arange(1, len(losses) + 1)
+                ax.plot(epochs, losses, style, color=colour, lw=1.6, label=prefix + kind)
+                everything.extend(losses)
+        ax.set_xlabel("epoch")
+        ax.xaxis.set_major_locator(ticker.MaxNLocator(nbins=8, integer=True))
+        positive = [value for value in everything if np.isfinite(value) and value > 0]
+        # A likelihood can be negative, and a logarithmic axis cannot.
+        if len(positive) == len(everything) and positive and max(positive) > 4 * min(positive):
+            ax.set_yscale("log")
+            ax.yaxis.set_major_locator(ticker.LogLocator(subs=(1.0, 2.0, 5.0)))
+            ax.yaxis.set_major_formatter(ticker.FormatStrFormatter("%g"))
+            ax.yaxis.set_minor_locator(ticker.NullLocator())
+        columns = 4 if size[0] > 6 else 2
+        figure.legend(loc="outside lower left", ncols=columns, borderpad=0.2)
+        yield figure

@@ -1,0 +1,165 @@
+"""One look for every picture: palettes, matplotlib settings, and how a figure leaves as PNG or SVG.
+
+Every colour of a picture is one of a :class:`Palette`. That lets one drawing become a PNG on white
+paper and an SVG whose colours follow the page it stands in: :func:`to_svg` writes each colour as a
+CSS variable with the drawn colour as the fallback.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from throughtime.errors import import_extra
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+@dataclasses.dataclass(frozen=True)
+class Palette:
+    """The colours of a picture; blue and orange stay apart for every kind of colour vision.
+
+    All colours of one palette differ, because :func:`to_svg` tells them apart by their value.
+    """
+
+    surface: str = "#ffffff"
+    ink: str = "#16191d"
+    muted: str = "#68717d"
+    grid: str = "#e4e7eb"
+    history: str = "#3f4955"
+    forecast: str = "#0b62d6"
+    backtest: str = "#d1660b"
+    naive: str = "#98a1ad"
+
+    def items(self) -> Iterator[tuple[str, str]]:
+        """The pairs (role, colour)."""
+        yield from dataclasses.asdict(self).items()
+
+
+LIGHT = Palette()
+DARK = Palette(
+    surface="#14181d",
+    ink="#e9ecf0",
+    muted="#98a3b0",
+    grid="#2a313a",
+    history="#b3bdc9",
+    forecast="#68a9ff",
+    backtest="#f2a154",
+    naive="#6c7784",
+)
+
+#: Sizes in inches: a page or a screen, and a telephone, where a wide picture is unreadable.
+WIDE = (9.6, 4.2)
+NARROW = (4.4, 3.7)
+
+
+def settings(palette: Palette) -> dict[str, Any]:
+    """The matplotlib settings of the house style."""
+    return {
+        "figure.facecolor": palette.surface,
+        "savefig.facecolor": palette.surface,
+        "axes.facecolor": palette.surface,
+        "axes.edgecolor": palette.naive,
+        "axes.labelcolor": palette.muted,
+        "axes.titlecolor": palette.ink,
+        "axes.titlelocation": "left",
+        "axes.titlesize": 11.5,
+        "axes.titleweight": "bold",
+        "axes.titlepad": 12.0,
+        "axes.spines.top": False,
+        "axes.spines.right": False,
+        "axes.spines.left": False,
+        "axes.grid": True,
+        "axes.grid.axis": "y",
+        "axes.axisbelow": True,
+        "axes.formatter.useoffset": False,
+        "grid.color": palette.grid,
+        "grid.linewidth": 0.8,
+        "xtick.color": palette.naive,
+        "ytick.color": palette.naive,
+        "xtick.labelcolor": palette.muted,
+        "ytick.labelcolor": palette.muted,
+        "ytick.left": False,
+        "text.color": palette.ink,
+        "font.family": ["DejaVu Sans"],
+        "font.size": 9.5,
+        "legend.frameon": False,
+        "legend.fontsize": 9.0,
+        "legend.handlelength": 1.6,
+        "lines.linewidth": 1.5,
+        "lines.solid_capstyle": "round",
+        "svg.fonttype": "none",
+        "figure.constrained_layout.w_pad": 0.09,
+        "figure.constrained_layout.h_pad": 0.07,
+    }
+
+
+@contextmanager
+def canvas(
+    size: tuple[float, float] = WIDE,
+    panels: tuple[int, int] = (1, 1),
+    palette: Palette = LIGHT,
+) -> Iterator[tuple[Figure, list[Any]]]:
+    """A new figure and its axes, row by row, inside the house style.
+
+    The figure belongs to no window and to no global state, so nothing has to be closed.
+
+    Raises
+    ------
+    MissingDependencyError
+        If matplotlib is not installed.
+    """
+    matplotlib = import_extra("matplotlib", "cli", "drawing a picture")
+    from matplotlib.figure import Figure
+
+    with matplotlib.rc_context(settings(palette)):
+        figure = Figure(figsize=size, layout="constrained")
+        axes = figure.subplots(*panels, squeeze=False)
+        yield figure, list(axes.flat)
+
+
+def save_png(figure: Figure, path: str | Path, dpi: int = 160) -> None:
+    """Write ``figure`` to a PNG file."""
+    figure.savefig(path, format="png", dpi=dpi, metadata={"Software": "throughtime"})
+
+
+def to_svg(figure: Figure, palette: Palette, name: str, label: str) -> str:
+    """Return ``figure`` as an ``<svg>`` element to stand inside a page.
+
+    Parameters
+    ----------
+    name : str
+        Unique in the page: it prefixes every id, because ids are global to a page.
+    label : str
+        What the picture shows, for those who cannot see it.
+    """
+    matplotlib = import_extra("matplotlib", "cli", "drawing a picture")
+    stream = io.StringIO()
+    with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": name}):
+        figure.savefig(stream, format="svg", metadata={"Date": None, "Creator": None})
+    svg = stream.getvalue()
+    svg = svg[svg.index("<svg") :]
+    # The style element would apply to the whole page that the picture stands in.
+    svg = re.sub(r"<(metadata|style)\b.*?</\1>", "", svg, flags=re.DOTALL)
+    # Two decimals of a point are finer than any screen, and halve the size of a long series.
+    svg = re.sub(r"(\d+\.\d{2})\d+", r"\1", svg)
+    svg = re.sub(r'\bid="', f'id="{name}-', svg)
+    svg = re.sub(r'(url\(|href=")#', rf"\1#{name}-", svg)
+    svg = re.sub(r"'DejaVu Sans'[^;\"]*", "inherit", svg)
+    for role, colour in palette.items():
+        svg = svg.replace(colour, f"var(--{role}, {colour})")
+    svg = re.sub(r'(<svg[^>]*?) width="[^"]*"', r"\1", svg, count=1)
+    svg = re.sub(r'(<svg[^>]*?) height="[^"]*"', r"\1", svg, count=1)
+    return svg.replace("<svg", f'<svg role="img" aria-label="{_attribute(label)}"', 1).strip()
+
+
+def _attribute(text: str) -> str:
+    """``text`` made safe inside a double-quoted attribute."""
+    escapes = {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;"}
+    return "".join(escapes.get(character, character) for character in text)

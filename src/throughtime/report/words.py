@@ -1,0 +1,202 @@
+"""Numbers, time stamps and results said in plain words, the same on the terminal and on the page.
+
+>>> number(1234567.0), number(371.0234), number(0.00123456)
+('1,234,567', '371', '0.001235')
+>>> periods("W", 104), periods("MS", 1), periods(None, 3)
+('104 weeks', '1 month', '3 steps')
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from throughtime.forecasting import BacktestReport
+
+UNITS = {
+    "s": "second",
+    "min": "minute",
+    "h": "hour",
+    "D": "day",
+    "B": "business day",
+    "W": "week",
+    "MS": "month",
+    "ME": "month",
+    "BMS": "month",
+    "BME": "month",
+    "QS": "quarter",
+    "QE": "quarter",
+    "YS": "year",
+    "YE": "year",
+}
+
+METHODS = {
+    "forecast": "this forecast",
+    "anchor": "without the network",
+}
+
+EXPLAINED = {
+    "forecast": "The network and its anchor together.",
+    "persistence": "Repeats the last value.",
+    "seasonal naive": "Repeats the last season.",
+    "drift": "Continues the straight line from the first to the last value.",
+    "anchor": "Exponential smoothing alone, which the network corrects.",
+}
+
+
+def number(value: float, digits: int = 4) -> str:
+    """``value`` with ``digits`` significant digits, thousands separated, no useless zeros."""
+    if not math.isfinite(value):
+        return "-"
+    if value == 0:
+        return "0"
+    magnitude = math.floor(math.log10(abs(value)))
+    if magnitude < -5 or magnitude > 11:
+        return f"{value:.{digits - 1}e}"
+    decimals = max(0, digits - 1 - magnitude)
+    text = f"{value:,.{decimals}f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def decimals_for(values: np.ndarray, spread: float) -> int:
+    """How many decimals a column of ``values`` needs to show differences of size ``spread``."""
+    if not math.isfinite(spread) or spread <= 0:
+        finite = np.abs(values[np.isfinite(values)])
+        spread = float(finite.max()) / 100 if finite.size and finite.max() > 0 else 1.0
+    return min(9, max(0, 1 - math.floor(math.log10(spread))))
+
+
+def column(values: Sequence[float], digits: int = 3) -> list[str]:
+    """Numbers to stand below each other: the smallest with ``digits`` digits, all as long.
+
+    >>> column([0.4123, 2.31, 12.0, math.nan])
+    ['0.412', '2.310', '12.000', '-']
+    """
+    sizes = [abs(value) for value in values if math.isfinite(value) and value != 0]
+    smallest = math.floor(math.log10(min(sizes))) if sizes else 0
+    decimals = min(9, max(0, digits - 1 - smallest))
+    return [f"{value:,.{decimals}f}" if math.isfinite(value) else "-" for value in values]
+
+
+def percent(share: float) -> str:
+    """``share`` as a percentage, with one decimal only where it says something.
+
+    >>> percent(0.8), percent(0.975), percent(1 / 3)
+    ('80 %', '97.5 %', '33.3 %')
+    """
+    return f"{round(100 * share, 1):g} %"
+
+
+def unit(frequency: str | None) -> tuple[int, str | None]:
+    """The count and the name of the unit in a frequency as pandas writes it.
+
+    >>> unit("15min"), unit("W-SUN"), unit("custom")
+    ((15, 'minute'), (1, 'week'), (1, None))
+    """
+    match = re.fullmatch(r"(\d*)([A-Za-z]+)(-[A-Z]{3})?", frequency or "")
+    if match is None:
+        return 1, None
+    return int(match[1] or 1), UNITS.get(match[2])
+
+
+def plural(count: int, word: str) -> str:
+    """``count`` and ``word`` with an s where English wants one."""
+    return f"{count:,} {word}" + ("" if count == 1 else "s")
+
+
+def periods(frequency: str | None, count: int) -> str:
+    """``count`` steps, called weeks, months ... where the frequency says so."""
+    factor, name = unit(frequency)
+    if name is None or factor != 1:
+        return plural(count, "step")
+    return plural(count, name)
+
+
+def stamps(times: np.ndarray) -> list[str]:
+    """Time stamps as ISO 8601 text, as short as they all allow; other positions as they are.
+
+    >>> stamps(np.array(["2001-12-29", "2002-01-05"], dtype="datetime64[s]"))
+    ['2001-12-29', '2002-01-05']
+    >>> stamps(np.array(["2001-12-29T06", "2001-12-29T12"], dtype="datetime64[ns]"))
+    ['2001-12-29 06:00', '2001-12-29 12:00']
+    >>> stamps(np.array([2284, 2285]))
+    ['2284', '2285']
+    """
+    if times.dtype.kind != "M":
+        return [
+            f"{value:g}" if isinstance(value, float) else str(value) for value in times.tolist()
+        ]
+    finest = times.astype("datetime64[us]")
+    digits = {"D": 10, "m": 16, "s": 19}
+    fits = [size for unit, size in digits.items() if (times.astype(f"M8[{unit}]") == times).all()]
+    texts = np.datetime_as_string(finest).tolist()
+    return [text[: fits[0] if fits else None].replace("T", " ") for text in texts]
+
+
+def method_name(method: str) -> str:
+    """What tables call a method of a backtest."""
+    return METHODS.get(method, method)
+
+
+def rivals(backtest: BacktestReport) -> list[str]:
+    """The naive methods of a backtest that the verdict is about."""
+    return [score.method for score in backtest.scores if score.method in backtest.beats]
+
+
+def best_rival(backtest: BacktestReport) -> str:
+    """The naive method with the smallest mean absolute error."""
+    return min(rivals(backtest), key=lambda method: backtest[method].mae)
+
+
+def improvement(backtest: BacktestReport) -> float:
+    """By what share the MAE of the forecast is below that of the best naive method."""
+    naive = backtest[best_rival(backtest)].mae
+    return 1.0 - backtest["forecast"].mae / naive if naive > 0 else -math.inf
+
+
+def beats_all(backtest: BacktestReport) -> bool:
+    """Whether no naive method is as good as the forecast."""
+    return all(backtest.beats.values())
+
+
+def unbeaten(backtest: BacktestReport) -> list[str]:
+    """The naive methods that the forecast does not beat in both errors."""
+    return [method for method in rivals(backtest) if not backtest.beats[method]]
+
+
+def short_judgement(backtest: BacktestReport) -> str:
+    """The verdict in one short sentence."""
+    lost = unbeaten(backtest)
+    if not lost:
+        return "Better than every naive forecast on the hold-out."
+    if improvement(backtest) > 0:
+        return f"Not clearly better than {' and '.join(lost)} on the hold-out."
+    return (
+        f"Not better than {' and '.join(lost)} on the hold-out: use {best_rival(backtest)} instead."
+    )
+
+
+def judgement(backtest: BacktestReport) -> str:
+    """The verdict in one sentence with its numbers.
+
+    It recommends the naive method where that was at least as good.
+    """
+    rival, lost = best_rival(backtest), unbeaten(backtest)
+    compared = (
+        f"mean error {number(backtest['forecast'].mae, 3)} against {number(backtest[rival].mae, 3)}"
+    )
+    better = improvement(backtest)
+    if not lost:
+        return (
+            f"Better than every naive forecast: {compared} of the best, {rival}"
+            f" ({100 * better:.0f} % less)."
+        )
+    names = " and ".join(lost)
+    if better > 0:
+        return f"Not clearly better than {names}: {compared} of {rival}, but not in both errors."
+    return f"Does not beat {names}: {compared} of {rival}. Use {rival} instead."
