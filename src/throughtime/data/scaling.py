@@ -154,7 +154,7 @@ class Scaler(ABC):
         return SCALERS.from_config(config)
 
 
-SCALERS: Registry[Scaler] = Registry("scaler", Scaler)  # type: ignore[type-abstract]
+SCALERS: Registry[Scaler] = Registry("scaler", Scaler)
 
 
 @SCALERS.register("standard")

@@ -1,0 +1,361 @@
+r"""A table on disk to time series, with what was found on the way.
+
+>>> from throughtime.data.datasets import CO2_FILE
+>>> table = read_table(CO2_FILE, target="co2")
+>>> print("\n".join(table.describe()))
+2284 rows; columns 'date', 'co2'
+target 'co2': 1958-03-29 to 2001-12-29, 59 of 2284 values missing (2.6 %)
+time 'date': weekly, without gaps
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from throughtime.data.frequency import Frequency
+from throughtime.data.parsing import UnreadableError, is_missing, parse_numbers, parse_times
+from throughtime.data.reading import Column, Columns, read_columns
+from throughtime.data.series import Series
+from throughtime.errors import DataError, InvalidArgumentError, InvalidTypeError, describe
+
+__all__ = ["Table", "read_table"]
+
+#: Names that a column of times is known by, in small letters.
+_TIME_NAMES = (
+    "time", "date", "datetime", "timestamp", "ds", "day", "week", "month", "quarter", "year",
+    "period", "t", "datum", "zeit", "jahr", "fecha",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, eq=False)
+class Table:
+    """The series of a table, and what was found in it.
+
+    Attributes
+    ----------
+    path : Path
+    rows : int
+        Rows of the file, its column names not counted.
+    columns : tuple of str
+        All columns of the file.
+    target, time, id : str, or None
+        The columns used; ``time`` is None where rows count as steps, ``id`` where there is one
+        series.
+    covariates : tuple of str
+    series : tuple of Series
+        In the order in which they first appear.
+    notes : tuple of str
+        Sentences about what had to be assumed or changed.
+    """
+
+    path: Path
+    rows: int
+    columns: tuple[str, ...]
+    target: str
+    time: str | None
+    id: str | None
+    covariates: tuple[str, ...]
+    series: tuple[Series, ...]
+    notes: tuple[str, ...] = ()
+
+    @property
+    def frequency(self) -> Frequency | None:
+        """The step that all series share; None if one has none, or they differ."""
+        steps = {one.frequency for one in self.series}
+        return steps.pop() if len(steps) == 1 else None
+
+    @property
+    def missing(self) -> int:
+        """Empty cells in the target."""
+        return sum(one.missing for one in self.series)
+
+    @property
+    def gaps(self) -> int:
+        """Time stamps that the table skips; they were inserted without a value."""
+        return sum(one.gaps for one in self.series)
+
+    def describe(self) -> list[str]:
+        """What was found, in lines for people."""
+        lines = [f"{_count(self.rows, 'row')}; columns {_quoted(self.columns)}"]
+        labels = [one.time_labels() for one in self.series]
+        span = f"{min(x[0] for x in labels)} to {max(x[-1] for x in labels)}"
+        if self.time is None or self.series[0].times.dtype.kind != "M":
+            span = f"{_count(sum(len(one) for one in self.series), 'step')}"
+        share = f" ({100 * self.missing / self.rows:.1f} %)" if self.missing else ""
+        empty = f"{self.missing or 'no'} of {self.rows} values missing{share}"
+        lines.append(f"target {self.target!r}: {span}, {empty}")
+        if self.id is not None:
+            sizes = [len(one) for one in self.series]
+            length = f"{min(sizes)} to {max(sizes)}" if min(sizes) < max(sizes) else f"{sizes[0]}"
+            lines.append(f"id {self.id!r}: {len(sizes)} series of {length} steps")
+        lines.append(self._describe_time())
+        if self.covariates:
+            values = np.concatenate([one.covariates[~one.inserted] for one in self.series])
+            empty = f"{int(np.isnan(values).sum()) or 'no'} of {values.size} values missing"
+            lines.append(f"covariates {_quoted(self.covariates)}: {empty}")
+        return lines + list(self.notes)
+
+    def _describe_time(self) -> str:
+        if self.time is None:
+            return "no time column: rows are equal steps in the order of the file"
+        names = {one.frequency.name if one.frequency else "irregular" for one in self.series}
+        name = names.pop() if len(names) == 1 else f"different steps ({', '.join(sorted(names))})"
+        if name == "irregular":
+            return f"time {self.time!r}: irregular; rows are taken as equal steps"
+        if self.gaps:
+            gaps = _count(self.gaps, "missing time stamp")
+            return f"time {self.time!r}: {name}, {gaps} inserted without a value"
+        return f"time {self.time!r}: {name}, without gaps"
+
+
+def read_table(
+    path: str | os.PathLike[str],
+    target: str | None = None,
+    time: str | None = None,
+    id: str | None = None,  # noqa: A002 - the word that long tables use
+    covariates: Sequence[str] = (),
+    *,
+    dayfirst: bool | None = None,
+) -> Table:
+    """Read the series of a CSV or Parquet file.
+
+    Separator (comma, semicolon, tab, bar), decimal comma, text encoding and date format are found
+    from the file. Rows may be in any order; time stamps that a regular series skips are inserted
+    without a value.
+
+    Parameters
+    ----------
+    path : path
+    target : str, optional
+        The column of values; not needed where only one column holds numbers.
+    time : str, optional
+        The column of times; by default a column that is named like one, or holds dates.
+    id : str, optional
+        The column that tells several series apart (a long table).
+    covariates : sequence of str
+        Columns of numbers that go with the target.
+    dayfirst : bool, optional
+        Whether 01/02/2024 is the first of February; by default the column decides.
+
+    Returns
+    -------
+    Table
+
+    Raises
+    ------
+    DataError
+        The file cannot be used; one sentence names the column, the row, what stands there.
+    InvalidArgumentError
+        A column does not exist or is used twice.
+    """
+    if not isinstance(path, (str, os.PathLike)):
+        raise InvalidTypeError(f"path must be the path of a file; got {describe(path)}.")
+    if isinstance(covariates, str):
+        raise InvalidTypeError(f"covariates must be a list of columns; got {covariates!r}.")
+    file = Path(path)
+    source = read_columns(file)
+    notes: list[str] = []
+    named = [("target", target), ("time", time), ("id", id)]
+    named += [("covariates", name) for name in covariates]
+    _check_names(file, source, [(role, name) for role, name in named if name is not None])
+    taken = [name for _, name in named if name is not None]
+    if time is None:
+        time = _find_time(source, taken, id is None, dayfirst)
+    if target is None:
+        target = _find_target(file, source, [*taken, time])
+        notes.append(f"The target is {target!r}, the only other column of numbers.")
+    values = _numbers(file, source, target, "target")
+    if np.isnan(values).all():
+        raise DataError(
+            f"target column {target!r} of {file} must hold numbers; all its"
+            f" {len(source)} cells are empty."
+        )
+    extra = [_numbers(file, source, name, "covariate") for name in covariates]
+    matrix = np.stack(extra, axis=1) if extra else np.empty((len(source), 0))
+    times = None
+    if time is not None:
+        times, note = _times(file, source, time, dayfirst)
+        notes += [note] if note else []
+    series = []
+    for name, members in _groups(file, source, id, target):
+        if np.isnan(values[members]).all():
+            raise DataError(
+                f"target column {target!r} of {file} must hold numbers in every series; all cells"
+                f" of series {name!r} are empty."
+            )
+        try:
+            one = Series.from_arrays(
+                values[members],
+                None if times is None else times[members],
+                matrix[members],
+                name=name,
+                covariate_names=tuple(covariates),
+                time_name=f"time column {time!r}",
+                rows=source.rows[members],
+            )
+        except DataError as error:
+            hint = "" if id else " If the table holds several series, name their column (id)."
+            raise DataError(f"{error}{hint}") from None
+        series.append(one)
+    if any(one.reordered for one in series):
+        notes.append(f"Rows were not in the order of {time!r} and were sorted.")
+    columns, chosen = tuple(source.columns), tuple(covariates)
+    return Table(file, len(source), columns, target, time, id, chosen, tuple(series), tuple(notes))
+
+
+def _check_names(file: Path, source: Columns, named: list[tuple[str, str]]) -> None:
+    """Every named column exists, and none has two roles."""
+    roles: dict[str, str] = {}
+    for role, name in named:
+        if not isinstance(name, str):
+            raise InvalidTypeError(f"{role} must name a column; got {describe(name)}.")
+        if name not in source.columns:
+            lower = {column.lower(): column for column in source.columns}
+            near = difflib.get_close_matches(name.lower(), lower, n=1)
+            hint = f" Did you mean {lower[near[0]]!r}?" if near else ""
+            raise InvalidArgumentError(
+                f"{role} must be a column of {file}; got {name!r}.{hint}"
+                f" The columns are {_quoted(source.columns)}."
+            )
+        if name in roles:
+            raise InvalidArgumentError(
+                f"{role} must be another column than {roles[name]}; got {name!r} for both."
+            )
+        roles[name] = role
+
+
+def _find_time(
+    source: Columns, taken: Sequence[str], one_series: bool, dayfirst: bool | None
+) -> str | None:
+    """A column with the name of a time, else the first that holds dates; None if there is none.
+
+    Numbers count as times only under such a name, and only if none of them repeats where there is
+    one series: the month beside a year does, and says nothing alone.
+    """
+    free = [name for name in source.columns if name not in taken]
+    by_name = [name for wanted in _TIME_NAMES for name in free if name.lower() == wanted]
+    for name in [*by_name, *free]:
+        if name not in by_name and _holds_numbers(source, name):
+            continue
+        try:
+            times, _ = _parse_times(source, name, dayfirst)
+        except UnreadableError:
+            continue
+        if times.dtype.kind == "M" or not one_series or len(np.unique(times)) == len(times):
+            return name
+    return None
+
+
+def _holds_numbers(source: Columns, name: str) -> bool:
+    try:
+        return not np.isnan(_parse_numbers(source.columns[name], source.separator)).all()
+    except UnreadableError:
+        return False
+
+
+def _find_target(file: Path, source: Columns, taken: Sequence[str | None]) -> str:
+    """The only free column that holds numbers."""
+    free = [name for name in source.columns if name not in taken]
+    found = [name for name in free if _holds_numbers(source, name)]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        raise InvalidArgumentError(
+            f"target must name one of the columns of numbers of {file}: {_quoted(found)}."
+        )
+    raise DataError(
+        f"{file} must hold a column of numbers to forecast; the columns are"
+        f" {_quoted(source.columns)}."
+    )
+
+
+def _parse_numbers(column: Column, separator: str) -> np.ndarray:
+    if isinstance(column, list):
+        return parse_numbers(column, separator)
+    if column.dtype.kind == "M":
+        raise UnreadableError(0)
+    values = column.astype(np.float64)
+    if np.isinf(values).any():
+        raise UnreadableError(int(np.argmax(np.isinf(values))))
+    return values
+
+
+def _numbers(file: Path, source: Columns, name: str, role: str) -> np.ndarray:
+    """A column of numbers, or the sentence that says why it is none."""
+    column = source.columns[name]
+    try:
+        return _parse_numbers(column, source.separator)
+    except UnreadableError as error:
+        raise DataError(
+            f"{role} column {name!r} of {file} must hold numbers; got"
+            f" {describe(_cell(column, error.index))} in row {source.rows[error.index]}."
+        ) from None
+
+
+def _parse_times(source: Columns, name: str, dayfirst: bool | None) -> tuple[np.ndarray, str]:
+    column = source.columns[name]
+    if isinstance(column, np.ndarray):
+        if column.dtype.kind == "M":
+            if np.isnat(column).any():
+                raise UnreadableError(int(np.argmax(np.isnat(column))))
+            return column, ""
+        column = [_cell(column, index) for index in range(len(column))]
+    return parse_times(column, dayfirst=dayfirst, european=source.separator == ";")
+
+
+def _times(file: Path, source: Columns, name: str, dayfirst: bool | None) -> tuple[np.ndarray, str]:
+    """The column of times, or the sentence that says why it is none."""
+    try:
+        return _parse_times(source, name, dayfirst)
+    except UnreadableError as error:
+        got = _cell(source.columns[name], error.index)
+        raise DataError(
+            f"time column {name!r} of {file} must hold times, all in one form; got"
+            f" {'an empty cell' if is_missing(got) else describe(got)} in row"
+            f" {source.rows[error.index]}."
+        ) from None
+
+
+def _groups(
+    file: Path, source: Columns, name: str | None, target: str
+) -> list[tuple[str, np.ndarray]]:
+    """Name and row indices of each series, in order of first appearance."""
+    if name is None:
+        return [(target, np.arange(len(source)))]
+    column = source.columns[name]
+    members: dict[str, list[int]] = {}
+    for index in range(len(source)):
+        key = _cell(column, index).strip()
+        if not key or key == "NaT":
+            raise DataError(
+                f"id column {name!r} of {file} must name the series in every row; got an empty"
+                f" cell in row {source.rows[index]}."
+            )
+        members.setdefault(key, []).append(index)
+    return [(key, np.array(rows)) for key, rows in members.items()]
+
+
+def _cell(column: Column, index: int) -> str:
+    """A cell as text, whole numbers without a point."""
+    cell = column[index]
+    if isinstance(cell, str):
+        return cell
+    if isinstance(cell, np.datetime64):
+        return str(cell)
+    return "" if np.isnan(cell) else f"{cell:.15g}"
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def _quoted(names: Sequence[str] | dict[str, Column], most: int = 10) -> str:
+    """The names, and how many more there are."""
+    shown = ", ".join(repr(name) for name in list(names)[:most])
+    return f"{shown} and {len(names) - most} more" if len(names) > most else shown

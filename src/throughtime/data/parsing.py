@@ -1,0 +1,270 @@
+"""Cells of text to numbers and times.
+
+Nothing is dropped in silence: a cell that cannot be read raises :class:`UnreadableError` with its
+place, and whoever knows the file and the column makes the sentence of it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, time
+from functools import partial
+
+import numpy as np
+
+__all__ = ["UnreadableError", "is_missing", "parse_numbers", "parse_times"]
+
+_MISSING = {
+    "", "na", "n/a", "#n/a", "nan", "null", "none", "nat", "-", "--", "?", ".", "missing"
+}  # fmt: skip
+_THOUSANDS = re.compile(r"[+-]?\d{1,3}(,\d{3})+(\.\d*)?")
+_COMMA_NUMBER = re.compile(r"[+-]?(\d{1,3}(\.\d{3})+|\d*)(,\d*)?([eE][+-]?\d+)?")
+#: Between digits: space, no-break spaces, apostrophe, as in 1 234 and 1'234.
+_GROUPS = re.compile(r"(?<=\d)[ \u00a0\u202f'’](?=\d{3})")
+_QUARTER = re.compile(r"(\d{4})[ -]?Q([1-4])", re.IGNORECASE)
+_DATE = re.compile(r"(\d{1,4})([/.-])(\d{1,2})\2(\d{4}|\d{2})(?:[T ]\s*(.+))?")
+_CLOCK = re.compile(
+    r"(\d{1,2}):(\d{2})(?::(\d{2})(\.\d{1,6})?)?(?:\s*([AP])\.?M\.?)?", re.IGNORECASE
+)
+#: Dates with the name of a month, and months alone.
+_NAMED = (
+    "%d %b %Y", "%d %B %Y", "%d-%b-%Y", "%d-%b-%y", "%d %b %y", "%b %d, %Y", "%B %d, %Y",
+    "%b %d %Y", "%B %d %Y", "%b %Y", "%B %Y", "%b-%Y", "%b-%y", "%Y %b", "%Y-%b", "%m/%Y", "%Y/%m",
+    "%a, %d %b %Y", "%d/%b/%Y", "%d %b %Y %H:%M", "%d %b %Y %H:%M:%S", "%d-%b-%Y %H:%M:%S",
+)  # fmt: skip
+_UTC_NOTE = "Times with an offset were converted to UTC."
+
+
+class UnreadableError(ValueError):
+    """The cell at ``index`` is not what its column should hold."""
+
+    def __init__(self, index: int) -> None:
+        super().__init__(index)
+        self.index = index
+
+
+def is_missing(text: str) -> bool:
+    """Whether a cell stands for a missing value: empty, ``NA``, ``null``, ``-`` and the like."""
+    return text.strip().lower() in _MISSING
+
+
+def parse_numbers(texts: Sequence[str], separator: str = ",") -> np.ndarray:
+    """Read a column of numbers; missing cells become NaN.
+
+    A comma in a number is a decimal comma, except where the column uses it to group thousands:
+    where a point follows it, or where the file separates its columns by commas and every comma is
+    followed by three digits.
+
+    Raises
+    ------
+    UnreadableError
+        At the first cell that holds something else, an infinity included.
+
+    Examples
+    --------
+    >>> parse_numbers(["1,5", "", "2.000,5"], separator=";")
+    array([1.5000e+00,        nan, 2.0005e+03])
+    >>> parse_numbers(["1,500", "12"])
+    array([1500.,   12.])
+    """
+    clean: Callable[[str], str] = _plain
+    commas = [text.strip() for text in texts if "," in text]
+    if commas:
+        grouped = all(_THOUSANDS.fullmatch(text) for text in commas)
+        pointed = any("." in text for text in commas)
+        clean = _without_commas if grouped and (separator == "," or pointed) else _decimal_comma
+    values = np.empty(len(texts))
+    for index, text in enumerate(texts):
+        try:
+            values[index] = float(clean(text))
+        except ValueError:
+            if not is_missing(text):
+                raise UnreadableError(index) from None
+            values[index] = np.nan
+        # Python reads "1_000" and "infinity" as numbers; in a table they are mistakes.
+        if "_" in text or not (np.isfinite(values[index]) or is_missing(text)):
+            raise UnreadableError(index)
+    return values
+
+
+def _plain(text: str) -> str:
+    return _GROUPS.sub("", text)
+
+
+def _without_commas(text: str) -> str:
+    return text.replace(",", "")
+
+
+def _decimal_comma(text: str) -> str:
+    text = _GROUPS.sub("", text.strip())
+    # In such a column a point groups thousands; one that does not is a mistake, not a decimal.
+    if not _COMMA_NUMBER.fullmatch(text):
+        raise ValueError(text)
+    return text.replace(".", "").replace(",", ".")
+
+
+def parse_times(
+    texts: Sequence[str], *, dayfirst: bool | None = None, european: bool = False
+) -> tuple[np.ndarray, str]:
+    """Read a column of times.
+
+    Understood are ISO 8601 (with an offset: converted to UTC), 20240131, 202401, 2024Q1, seconds
+    (10 digits) or milliseconds (13 digits) since 1970, 31/01/2024, 01/31/2024, 31.01.24,
+    31 Jan 2024 and their like, with a time of day or without; any other numbers count as steps.
+
+    Parameters
+    ----------
+    dayfirst : bool, optional
+        Whether 01/02/2024 is the first of February. By default the column decides (a number above
+        12 is a day), then a point (01.02.2024) and ``european`` speak for the day.
+    european : bool
+        The file has a decimal comma or semicolons.
+
+    Returns
+    -------
+    times : ndarray of shape (T,)
+        ``datetime64[us]``, int64 or float64.
+    note : str
+        A sentence for the reader where something had to be assumed; else empty.
+
+    Raises
+    ------
+    UnreadableError
+        At the first cell that is no time, a missing one included.
+    """
+    cells = [text.strip() for text in texts]
+    for index, cell in enumerate(cells):
+        if is_missing(cell):
+            raise UnreadableError(index)
+    first = cells[0] if cells else ""
+    if _is_number(first):
+        return _numeric(cells, european), ""
+    if _QUARTER.fullmatch(first):
+        return _each(cells, _quarter), ""
+    try:
+        _iso(first)
+    except ValueError:
+        pass
+    else:
+        return _each(cells, _iso), _UTC_NOTE if any(map(_has_offset, cells)) else ""
+    if _DATE.fullmatch(first):
+        return _split_dates(cells, dayfirst, european)
+    for pattern in _NAMED:
+        try:
+            datetime.strptime(first, pattern)
+        except ValueError:
+            continue
+        return _each(cells, partial(_by_pattern, pattern)), ""
+    raise UnreadableError(0)
+
+
+def _each(cells: Sequence[str], read: Callable[[str], datetime]) -> np.ndarray:
+    """Read every cell, or say which cannot be read."""
+    times = np.empty(len(cells), dtype="datetime64[us]")
+    for index, cell in enumerate(cells):
+        try:
+            times[index] = read(cell)
+        except ValueError:
+            raise UnreadableError(index) from None
+    return times
+
+
+def _by_pattern(pattern: str, cell: str) -> datetime:
+    return datetime.strptime(cell, pattern)
+
+
+def _iso(cell: str) -> datetime:
+    moment = datetime.fromisoformat(cell if len(cell) != 7 else f"{cell}-01")
+    return moment if moment.tzinfo is None else moment.astimezone(UTC).replace(tzinfo=None)
+
+
+def _has_offset(cell: str) -> bool:
+    return len(cell) > 10 and datetime.fromisoformat(cell).tzinfo is not None
+
+
+def _quarter(cell: str) -> datetime:
+    match = _QUARTER.fullmatch(cell)
+    if match is None:
+        raise ValueError(cell)
+    return datetime(int(match[1]), 3 * int(match[2]) - 2, 1)
+
+
+def _is_number(text: str) -> bool:
+    try:
+        parse_numbers([text], ";")
+    except UnreadableError:
+        return False
+    return True
+
+
+def _numeric(cells: Sequence[str], european: bool) -> np.ndarray:
+    """Dates written as one number, or plain numbers."""
+    if all(cell.isascii() and cell.isdigit() for cell in cells):
+        widths = {len(cell) for cell in cells}
+        recent = all("15" <= cell[:2] <= "22" for cell in cells)
+        try:
+            if recent and widths == {8}:
+                return _each(cells, partial(_by_pattern, "%Y%m%d"))
+            if recent and widths == {6}:
+                return _each([f"{cell}01" for cell in cells], partial(_by_pattern, "%Y%m%d"))
+        except UnreadableError:
+            pass  # numbers of six or eight digits that are no dates: steps
+        if widths in ({10}, {13}):
+            unit = 1_000_000 if widths == {10} else 1000
+            return (np.array(cells, dtype=np.int64) * unit).astype("datetime64[us]")
+    values = parse_numbers(cells, ";" if european else ",")
+    whole = bool((values % 1 == 0).all()) and bool((np.abs(values) < 2**53).all())
+    return values.astype(np.int64) if whole else values
+
+
+def _split_dates(
+    cells: Sequence[str], dayfirst: bool | None, european: bool
+) -> tuple[np.ndarray, str]:
+    """Dates of three numbers, in the order that all of them allow."""
+    parts = []
+    for index, cell in enumerate(cells):
+        match = _DATE.fullmatch(cell)
+        if match is None:
+            raise UnreadableError(index)
+        parts.append(match.groups())
+    numbers = np.array([(int(a), int(b), int(c)) for a, _, b, c, _ in parts])
+    mark, note = parts[0][1], ""
+    if len(parts[0][0]) == 4:
+        year, month, day = 0, 1, 2
+    else:
+        first, second = numbers[:, 0].max(), numbers[:, 1].max()
+        if dayfirst is None:
+            if max(first, second) > 12:
+                dayfirst = first > 12
+            else:
+                dayfirst = mark == "." or european
+                order = "day, month, year" if dayfirst else "month, day, year"
+                note = f"Dates like {cells[0]} are read as {order}; dayfirst= decides."
+        year, month, day = (2, 1, 0) if dayfirst else (2, 0, 1)
+    times = np.empty(len(cells), dtype="datetime64[us]")
+    for index, row in enumerate(numbers.tolist()):
+        century = 0 if row[year] >= 100 else 1900 if row[year] >= 69 else 2000
+        try:
+            date = datetime(century + row[year], row[month], row[day])
+            times[index] = datetime.combine(date, _clock(parts[index][4]))
+        except ValueError:
+            raise UnreadableError(index) from None
+    return times, note
+
+
+def _clock(text: str | None) -> time:
+    """The time of day; midnight if there is none."""
+    if text is None:
+        return time()
+    match = _CLOCK.fullmatch(text.strip())
+    if match is None:
+        raise ValueError(text)
+    hour, minute, second, fraction, half = match.groups()
+    hours = int(hour)
+    if half is not None:
+        if not 1 <= hours <= 12:
+            raise ValueError(text)
+        hours = hours % 12 + (12 if half.upper() == "P" else 0)
+    micro = int((fraction or ".0")[1:].ljust(6, "0"))
+    return time(hours, int(minute), int(second or 0), micro)

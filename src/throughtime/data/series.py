@@ -1,0 +1,264 @@
+"""One time series on a regular calendar, and what to do about its gaps."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from throughtime.data.frequency import Frequency, infer_frequency
+from throughtime.errors import (
+    DataError,
+    ShapeError,
+    check_array,
+    check_choice,
+    check_int,
+)
+
+__all__ = ["Series", "fill", "format_times"]
+
+
+@dataclass(frozen=True, eq=False)
+class Series:
+    """A series of T steps with C covariates.
+
+    Build it with :meth:`from_arrays`, which sorts, finds the frequency and closes the calendar.
+
+    Attributes
+    ----------
+    name : str
+    values : ndarray of float64 of shape (T,)
+        NaN where missing.
+    times : ndarray of shape (T,)
+        ``datetime64[us]``, or numbers; strictly increasing.
+    covariates : ndarray of float64 of shape (T, C)
+        NaN where missing.
+    covariate_names : tuple of str
+    frequency : Frequency or None
+        None if the rows are not at regular times; they then count as equal steps.
+    inserted : ndarray of bool of shape (T,)
+        Steps that the data skipped; their values are NaN.
+    reordered : bool
+        Whether the rows had to be sorted.
+    """
+
+    name: str
+    values: np.ndarray
+    times: np.ndarray
+    covariates: np.ndarray
+    covariate_names: tuple[str, ...] = ()
+    frequency: Frequency | None = None
+    inserted: np.ndarray = field(default_factory=lambda: np.zeros(0, dtype=bool))
+    reordered: bool = False
+
+    @classmethod
+    def from_arrays(
+        cls,
+        values: Any,
+        times: Any = None,
+        covariates: Any = None,
+        *,
+        name: str = "y",
+        covariate_names: Sequence[str] = (),
+        time_name: str = "times",
+        rows: Sequence[int] | None = None,
+    ) -> Series:
+        """Sort by time, find the frequency, and insert the time stamps that are missing.
+
+        Parameters
+        ----------
+        values : array of shape (T,)
+            NaN where missing.
+        times : array of shape (T,), optional
+            datetime64 or numbers, in any order; by default 0, 1, 2 ...
+        covariates : array of shape (T, C), optional
+        name, covariate_names, time_name : str
+            What messages and reports call them.
+        rows : sequence of int, optional
+            The number of each row for messages; by default from 0.
+
+        Raises
+        ------
+        DataError
+            A time repeats, is missing, or an infinity stands among the values.
+
+        Examples
+        --------
+        >>> days = np.array(["2024-01-04", "2024-01-01", "2024-01-02"], dtype="datetime64[D]")
+        >>> series = Series.from_arrays([4.0, 1.0, 2.0], days)
+        >>> series.values
+        array([ 1.,  2., nan,  4.])
+        >>> series.frequency.name
+        'daily'
+        """
+        y = check_array("values", values, shape=("T",), dtype=np.float64, finite=False)
+        if len(y) == 0:
+            raise DataError("values must hold at least one value; got nothing.")
+        extra = np.empty((len(y), 0)) if covariates is None else covariates
+        x = check_array("covariates", extra, shape=(len(y), "C"), dtype=np.float64, finite=False)
+        if np.isinf(y).any() or np.isinf(x).any():
+            raise DataError("values and covariates must be finite or NaN; got an infinity.")
+        t = _check_times(times, len(y), time_name)
+        numbers = np.arange(len(y)) if rows is None else np.asarray(rows)
+        reordered = bool((t[1:] < t[:-1]).any())
+        if reordered:
+            order = np.argsort(t, kind="stable")
+            t, y, x, numbers = t[order], y[order], x[order], numbers[order]
+        same = t[1:] == t[:-1]
+        if same.any():
+            at = int(np.argmax(same))
+            raise DataError(
+                f"{time_name} must not repeat in one series; got {format_times(t[at : at + 1])[0]}"
+                f" in rows {numbers[at]} and {numbers[at + 1]}."
+            )
+        frequency = infer_frequency(t)
+        inserted = np.zeros(len(y), dtype=bool)
+        if frequency is not None:
+            places = frequency.positions(t)
+            inserted = np.ones(int(places[-1]) + 1, dtype=bool)
+            inserted[places] = False
+            grid = frequency.at(t[0], np.arange(len(inserted))).astype(t.dtype)
+            grid[places] = t
+            t, y, x = grid, _spread(y, inserted), _spread(x, inserted)
+        return cls(name, y, t, x, tuple(covariate_names), frequency, inserted, reordered)
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    @property
+    def gaps(self) -> int:
+        """Steps that the data skipped."""
+        return int(self.inserted.sum())
+
+    @property
+    def missing(self) -> int:
+        """Steps that the data has, without a value."""
+        return int((np.isnan(self.values) & ~self.inserted).sum())
+
+    def time_labels(self) -> list[str]:
+        """The times as text: ISO dates, with the time of day only where there is one."""
+        return format_times(self.times)
+
+    def future_times(self, n: int) -> np.ndarray:
+        """The ``n`` times that follow the last; at the middle distance if rows are irregular."""
+        n = check_int("n", n, 0)
+        if self.frequency is not None:
+            return self.frequency.after(self.times[-1], n)
+        if len(self) == 1:
+            if self.times.dtype.kind == "M":
+                raise DataError(
+                    f"series {self.name!r} must have at least 2 rows to continue its times; got 1."
+                )
+            return self.times[-1] + np.arange(1, n + 1)
+        step = np.median(np.diff(self.times).astype(np.float64))
+        unit = "microsecond" if self.times.dtype.kind == "M" else "number"
+        return Frequency(unit, float(step)).after(self.times[-1], n)
+
+
+def _check_times(times: Any, n: int, name: str) -> np.ndarray:
+    if times is None:
+        return np.arange(n)
+    array = np.asarray(times)
+    if array.dtype.kind == "M":
+        array = array.astype("datetime64[us]")
+        lost = np.isnat(array)
+    else:
+        array = check_array(name, array, finite=False)
+        lost = ~np.isfinite(array)
+    if array.shape != (n,):
+        raise ShapeError(f"{name} must be of shape ({n},); got shape {array.shape}.")
+    if lost.any():
+        raise DataError(f"{name} must have no missing time; got one at index {np.argmax(lost)}.")
+    return array
+
+
+def _spread(rows: np.ndarray, inserted: np.ndarray) -> np.ndarray:
+    """``rows`` at the steps that were there, NaN at the inserted ones."""
+    spread = np.full((len(inserted), *rows.shape[1:]), np.nan)
+    spread[~inserted] = rows
+    return spread
+
+
+def format_times(times: np.ndarray) -> list[str]:
+    """Times as text, all in the shortest form that tells the whole of every one.
+
+    Examples
+    --------
+    >>> format_times(np.array(["2024-01-01T00:00", "2024-01-02T00:00"], dtype="datetime64[us]"))
+    ['2024-01-01', '2024-01-02']
+    >>> format_times(np.array([1700, 1701]))
+    ['1700', '1701']
+    """
+    if times.dtype.kind != "M":
+        return [f"{time:.12g}" for time in times.tolist()]
+    for unit in ("D", "m", "s", "us"):
+        short = times.astype(f"datetime64[{unit}]")
+        if (short == times).all():
+            break
+    return [text.replace("T", " ") for text in np.datetime_as_string(short).tolist()]
+
+
+def fill(
+    values: Any, method: str = "linear", *, edges: str = "nearest"
+) -> tuple[np.ndarray, np.ndarray]:
+    """Fill missing values, and say where.
+
+    Parameters
+    ----------
+    values : array of shape (T,) or (T, C)
+        Each column is filled by itself.
+    method : {"linear", "previous", "mean"}
+        A straight line between the neighbours; the last known value; the mean of all known ones.
+    edges : {"nearest", "keep"}
+        Before the first and after the last known value a line has no second end. "nearest" repeats
+        the known one; "keep" leaves NaN there. ("previous" leads on to the end in either case.)
+
+    Returns
+    -------
+    filled : ndarray of float64
+    was_missing : ndarray of bool, same shape
+        True at every value that was NaN, whether it is filled now or not.
+
+    Raises
+    ------
+    DataError
+        A column holds no known value.
+
+    Examples
+    --------
+    >>> filled, was_missing = fill([np.nan, 1.0, np.nan, 3.0])
+    >>> filled
+    array([1., 1., 2., 3.])
+    >>> was_missing
+    array([ True, False,  True, False])
+    """
+    check_choice("method", method, ("linear", "previous", "mean"))
+    check_choice("edges", edges, ("nearest", "keep"))
+    array = check_array("values", values, dtype=np.float64, finite=False).copy()
+    if array.ndim not in (1, 2):
+        raise ShapeError(f"values must be of shape (T,) or (T, C); got shape {array.shape}.")
+    missing = np.isnan(array)
+    columns = array[:, None] if array.ndim == 1 else array
+    steps = np.arange(len(columns))
+    for place, column in enumerate(columns.T):
+        known = np.flatnonzero(~np.isnan(column))
+        if len(known) == 0:
+            where = f" in column {place}" if array.ndim == 2 else ""
+            raise DataError(f"values must hold at least one known value; got none{where}.")
+        if len(known) == len(column):
+            continue
+        if method == "mean":
+            whole = np.where(np.isnan(column), column[known].mean(), column)
+        elif method == "previous":
+            before = np.searchsorted(known, steps, side="right") - 1
+            whole = column[known[np.maximum(before, 0)]]
+        else:
+            whole = np.interp(steps, known, column[known])
+        if edges == "keep" and method != "mean":
+            whole[: known[0]] = np.nan
+            if method == "linear":
+                whole[known[-1] + 1 :] = np.nan
+        column[:] = whole
+    return array, missing
