@@ -63,6 +63,9 @@ class Forecaster:
         How much of the network's correction is used, 0 to 1.
     notes_ : tuple of str
         Plain sentences on choices and on the data (gaps filled, constant series ...).
+    metadata : dict
+        JSON-ready notes of the caller's own, {} at first; ``save`` keeps them in the file and ``load``
+        brings them back (the command line keeps column names, time stamps and frequency here).
     """
 
     def __init__(

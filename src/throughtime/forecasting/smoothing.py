@@ -1,0 +1,289 @@
+r"""Exponential smoothing: the anchor of every forecast, and the line that deviations are from.
+
+One pass over a series z (its logarithm, if that was chosen) with phase p(t) of the season:
+
+    e_t      = z_t - (l_{t-1} + phi b_{t-1} + s_{p(t)})                  (1)
+    l_t      = l_{t-1} + phi b_{t-1} + alpha e_t                         (2)
+    b_t      = 0, or (l_t - l_{-1}) / (t + 1), or
+               phi b_{t-1} + alpha beta e_t                              (3)
+    s_{p(t)} = s_{p(t)} + gamma e_t                                      (4)
+    z_{t+h}  = l_t + (phi + ... + phi^h) b_t + s_{p(t+h)}                (5)
+
+for trend "none", "drift" and "local". A missing z_t has e_t = 0. With logarithms a rising trend
+is continued as a straight line in the units of the data, log(1 + (phi + ... + phi^h) b_t) in place
+of its second term in (5), because exponential growth drawn into the future overshoots.
+
+The period may be any number >= 2 (a year has 52.18 weeks); the phase is then the part of the cycle,
+in round(period) classes. Holt (1957), Winters (1960), Gardner and McKenzie (1985).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+#: A forecast of a logarithm may leave the range of the history by this much, no more.
+_LOG_ROOM = 5.0
+
+_ALPHAS = (0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1.0)
+_GAMMAS = (0.05, 0.15, 0.4)
+_TRENDS = (
+    ("none", 0.0, 1.0),
+    ("drift", 0.0, 1.0),
+    *(("local", beta, phi) for beta in (0.03, 0.1, 0.3) for phi in (0.9, 0.98, 1.0)),
+)
+#: Origins at which settings are compared, and patterns kept for it (times the number of settings).
+_MAX_ORIGINS = 150
+_MAX_PATTERNS = 16_000
+#: Each part of a model must earn this much of the error of the model without it.
+_PRICE = 0.02
+
+
+@dataclass(frozen=True)
+class Smoothing:
+    """One setting of exponential smoothing; the symbols are those of the module's equations."""
+
+    log: bool = False
+    period: float = 1.0
+    alpha: float = 1.0
+    trend: str = "none"
+    beta: float = 0.0
+    phi: float = 1.0
+    gamma: float = 0.0
+
+    @property
+    def phases(self) -> int:
+        """Number of classes that the cycle has; 1 without a season."""
+        return max(1, round(self.period))
+
+    @property
+    def price(self) -> float:
+        """Factor on the error of this model when it competes with simpler ones."""
+        parts = {"none": 0.0, "drift": 1.0, "local": 2.0}[self.trend]
+        parts += (self.phases > 1) + 0.5 * (self.alpha < 1.0) + 0.5 * self.log
+        return 1.0 + _PRICE * parts
+
+    def describe(self) -> str:
+        """Say in a few words what it is."""
+        words = [
+            {"none": "a level", "drift": "a level with drift", "local": "a level with a trend"}[
+                self.trend
+            ]
+        ]
+        if self.phases > 1:
+            words.append(f"a season of {self.period:g} steps")
+        return " and ".join(words) + (", on logarithms" if self.log else "")
+
+    def transform(self, y: np.ndarray) -> np.ndarray:
+        """Take values to the scale z on which everything is computed."""
+        return np.log(y) if self.log else np.asarray(y, dtype=np.float64)
+
+    def restore(self, z: np.ndarray, ceiling: float = np.inf) -> np.ndarray:
+        """Take z back to the units of the data."""
+        return np.exp(np.minimum(z, ceiling + _LOG_ROOM)) if self.log else z
+
+
+@dataclass(frozen=True)
+class States:
+    """What smoothing knows at O origins; an origin is the number of values that were read.
+
+    Attributes
+    ----------
+    origins : ndarray of int of shape (O,)
+    level, slope : ndarray of shape (O, C)
+        One column for each of the C settings.
+    season : ndarray of shape (O, C, P)
+        The pattern over the P phases.
+    """
+
+    origins: np.ndarray
+    level: np.ndarray
+    slope: np.ndarray
+    season: np.ndarray
+
+    def row(self, i: int) -> States:
+        """The state at the i-th origin alone."""
+        part = slice(i, i + 1)
+        return States(self.origins[part], self.level[part], self.slope[part], self.season[part])
+
+
+def phase(t: np.ndarray, period: float) -> np.ndarray:
+    """Class of the cycle at the steps ``t``, from 0 to round(period) - 1."""
+    count = max(1, round(period))
+    # The small number keeps whole periods whole: 3 * (1 / 3) must not fall below 1.
+    return np.floor(np.mod(t, period) * (count / period) + 1e-9).astype(np.int64) % count
+
+
+def smooth(z: np.ndarray, settings: Sequence[Smoothing], origins: np.ndarray) -> States:
+    """Run equations (1) to (4) for all settings at once and keep the states at ``origins``.
+
+    Parameters
+    ----------
+    z : ndarray of float64 of shape (T,)
+        The transformed series; NaN where missing.
+    settings : sequence of C Smoothing
+        All of one period.
+    origins : ndarray of int of shape (O,)
+        Increasing, from 1 to T.
+    """
+    first = settings[0]
+    column = {
+        f.name: np.array([getattr(s, f.name) for s in settings])
+        for f in dataclasses.fields(Smoothing)
+    }
+    alpha, phi, gamma = column["alpha"], column["phi"], column["gamma"]
+    drift = column["trend"] == "drift"
+    step = np.where(column["trend"] == "local", alpha * column["beta"], 0.0)
+    start, slope_start, pattern = _first_states(z, first.period)
+    level = np.full(len(settings), start)
+    slope = np.where(column["trend"] == "none", 0.0, slope_start)
+    season = np.tile(pattern, (len(settings), 1))
+    kept = States(
+        origins,
+        np.empty((len(origins), len(settings))),
+        np.empty((len(origins), len(settings))),
+        np.empty((len(origins), len(settings), len(pattern))),
+    )
+    where = {int(origin): i for i, origin in enumerate(origins)}
+    phases = phase(np.arange(len(z)), first.period)
+    for t in range(int(origins[-1])):
+        level = level + phi * slope
+        slope = phi * slope
+        if not np.isnan(z[t]):
+            p = phases[t]
+            error = z[t] - level - season[:, p]                       # (1)
+            level = level + alpha * error                             # (2)
+            slope = slope + step * error                              # (3), local
+            season[:, p] += gamma * error                             # (4)
+            slope = np.where(drift, (level - start) / (t + 1), slope)  # (3), drift
+        i = where.get(t + 1)
+        if i is not None:
+            kept.level[i], kept.slope[i], kept.season[i] = level, slope, season
+    return kept
+
+
+def _first_states(z: np.ndarray, period: float) -> tuple[float, float, np.ndarray]:
+    """Level before the first step, slope and seasonal pattern, from the first two cycles."""
+    count = max(1, round(period))
+    known = np.flatnonzero(~np.isnan(z))
+    if count == 1:
+        return float(z[known[0]]), 0.0, np.zeros(1)
+    steps = np.arange(min(len(z), 2 * count))
+    head = z[: len(steps)]
+    seen = ~np.isnan(head)
+    if seen.sum() < 2:
+        return float(z[known[0]]), 0.0, np.zeros(count)
+    halves = [head[:count][seen[:count]], head[count:][seen[count:]]]
+    slope = 0.0 if min(map(len, halves)) == 0 else (halves[1].mean() - halves[0].mean()) / count
+    centre = head[seen].mean() - slope * steps[seen].mean()
+    rest = np.where(seen, head - centre - slope * steps, 0.0)
+    place = phase(steps, period)
+    total = np.bincount(place, weights=rest, minlength=count)
+    pattern = total / np.maximum(np.bincount(place[seen], minlength=count), 1)
+    return float(centre - slope), float(slope), pattern - pattern.mean()
+
+
+def extend(settings: Sequence[Smoothing], states: States, steps: np.ndarray) -> np.ndarray:
+    """Equation (5): the line and the season of every state, at some steps from it.
+
+    Parameters
+    ----------
+    steps : ndarray of int of shape (S,)
+        Steps from the last value read: 1 is the first forecast; 0, -1, ... are the past, to which
+        the straight line through the last level is drawn back.
+
+    Returns
+    -------
+    z : ndarray of shape (O, S, C)
+    """
+    h = steps[:, None].astype(np.float64)
+    phi = np.array([s.phi for s in settings])
+    below = np.where(phi < 1.0, phi, 0.0)
+    damped = below * (1.0 - below ** np.maximum(h, 0.0)) / (1.0 - below)
+    rise = np.where((h > 0) & (phi < 1.0), damped, h) * states.slope[:, None, :]
+    straight = np.array([s.log for s in settings]) & (h > 0) & (rise > 0)
+    rise = np.where(straight, np.log1p(np.maximum(rise, 0.0)), rise)
+    place = phase(states.origins[:, None] - 1 + steps, settings[0].period)
+    pattern = np.take_along_axis(states.season, place[:, None, :], axis=2)
+    return states.level[:, None, :] + rise + pattern.transpose(0, 2, 1)
+
+
+def candidates(period: float, log: bool) -> list[Smoothing]:
+    """All settings that compete for one period (1: no season) and one transformation."""
+    gammas = _GAMMAS if round(period) > 1 else (0.0,)
+    return [
+        Smoothing(log, period, alpha, trend, beta, phi, gamma)
+        for alpha, (trend, beta, phi), gamma in itertools.product(_ALPHAS, _TRENDS, gammas)
+    ]
+
+
+def choose(
+    y: np.ndarray,
+    horizon: int,
+    periods: Sequence[float],
+    logs: Sequence[bool],
+    max_steps: int = 3000,
+) -> Smoothing:
+    """Return the setting whose forecasts of ``y`` from many origins inside it were best.
+
+    The error is the mean absolute one in the units of the data, horizon h counting h^(-1/2);
+    simpler models win ties (see :attr:`Smoothing.price`). Only ``y`` is looked at, so pass what
+    was known before the data that the forecast will be judged on.
+
+    Parameters
+    ----------
+    y : ndarray of shape (T,)
+        NaN where missing; the last ``max_steps`` count.
+    periods : sequence of float
+        1 stands for no season. Periods of which fewer than two cycles were seen are left out.
+    logs : sequence of bool
+        Which transformations may be chosen; True is left out where a value is not positive.
+    """
+    y = y[-max_steps:] if len(y) > max_steps else y
+    y = y[np.argmax(~np.isnan(y)) :]
+    total = len(y)
+    fitting = [p for p in periods if round(p) <= 1 or total >= 2 * round(p) + 4] or [1.0]
+    longest = max(round(p) for p in fitting)
+    begin = max(4, total // 4, 2 * longest if total > 3 * longest else 0)
+    count = min(_MAX_ORIGINS, max(20, _MAX_PATTERNS // longest))
+    origins = np.unique(
+        np.linspace(min(begin, max(1, total - 2)), max(1, total - 1), count).astype(np.int64)
+    )
+    best, best_error = Smoothing(), np.inf
+    for log, period in itertools.product(logs, fitting):
+        if log and not (y[~np.isnan(y)] > 0).all():
+            continue
+        settings = candidates(period, log)
+        error = rolling_error(y, horizon, settings, origins)
+        error = error * np.array([s.price for s in settings])
+        i = int(np.argmin(error))
+        if error[i] < best_error * (1.0 - 1e-9):
+            best, best_error = settings[i], float(error[i])
+    return best
+
+
+def rolling_error(
+    y: np.ndarray, horizon: int, settings: Sequence[Smoothing], origins: np.ndarray
+) -> np.ndarray:
+    """Mean absolute error of each setting, (C,), over forecasts from ``origins`` inside ``y``."""
+    z = settings[0].transform(y)
+    top = float(np.nanmax(z))
+    states = smooth(z, settings, origins)
+    total = np.zeros((horizon, len(settings)))
+    count = np.zeros(horizon)
+    for row, origin in enumerate(origins):
+        actual = y[origin : origin + horizon]
+        real = ~np.isnan(actual)
+        steps = np.flatnonzero(real) + 1
+        forecast = settings[0].restore(extend(settings, states.row(row), steps)[0], top)
+        total[steps - 1] += np.abs(forecast - actual[real, None])
+        count[steps - 1] += 1
+    weight = np.where(count > 0, np.arange(1.0, horizon + 1.0) ** -0.5, 0.0)
+    if not weight.any():
+        return np.zeros(len(settings))
+    mean = total / np.maximum(count, 1.0)[:, None]
+    return np.asarray((mean * weight[:, None]).sum(axis=0) / weight.sum())
