@@ -5,6 +5,7 @@
 and needs nothing.
 """
 
-from throughtime.report.page import ForecastStory, LayerRow, forecast_page
+from throughtime.report.page import forecast_page
+from throughtime.report.story import ForecastStory, LayerRow
 
 __all__ = ["ForecastStory", "LayerRow", "forecast_page"]

@@ -117,27 +117,6 @@ def periods(frequency: str | None, count: int) -> str:
     return plural(count, name)
 
 
-def stamps(times: np.ndarray) -> list[str]:
-    """Time stamps as ISO 8601 text, as short as they all allow; other positions as they are.
-
-    >>> stamps(np.array(["2001-12-29", "2002-01-05"], dtype="datetime64[s]"))
-    ['2001-12-29', '2002-01-05']
-    >>> stamps(np.array(["2001-12-29T06", "2001-12-29T12"], dtype="datetime64[ns]"))
-    ['2001-12-29 06:00', '2001-12-29 12:00']
-    >>> stamps(np.array([2284, 2285]))
-    ['2284', '2285']
-    """
-    if times.dtype.kind != "M":
-        return [
-            f"{value:g}" if isinstance(value, float) else str(value) for value in times.tolist()
-        ]
-    finest = times.astype("datetime64[us]")
-    digits = {"D": 10, "m": 16, "s": 19}
-    fits = [size for unit, size in digits.items() if (times.astype(f"M8[{unit}]") == times).all()]
-    texts = np.datetime_as_string(finest).tolist()
-    return [text[: fits[0] if fits else None].replace("T", " ") for text in texts]
-
-
 def method_name(method: str) -> str:
     """What tables call a method of a backtest."""
     return METHODS.get(method, method)

@@ -1,0 +1,154 @@
+"""What a forecast has to tell, and its two most important sentences."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from throughtime.data.series import format_times
+from throughtime.report import words
+
+if TYPE_CHECKING:
+    from throughtime.forecasting import BacktestReport
+    from throughtime.plotting import ForecastView
+
+
+@dataclasses.dataclass(frozen=True)
+class LayerRow:
+    """One line of the table of layers."""
+
+    name: str
+    shape: str
+    parameters: int
+
+
+@dataclasses.dataclass(frozen=True)
+class ForecastStory:
+    """Everything that the page of a forecast tells.
+
+    Attributes
+    ----------
+    target : str
+        What was forecast.
+    source : str
+        Where the data came from.
+    frequency : str or None
+        As pandas writes it.
+    views : tuple of ForecastView
+        One a series, with history and forecast.
+    backtest : BacktestReport or None
+        None where the data were too short to hold anything out.
+    findings : tuple of str
+        Sentences on what was found in the data.
+    notes : tuple of str
+        Sentences on what was chosen, and what the reader should know.
+    layers : tuple of LayerRow
+        The layers of one network.
+    settings : mapping of str to str
+        The forecaster's settings, in words.
+    curves : mapping
+        Losses by network, as :func:`throughtime.plotting.loss_figure` takes them.
+    command : str
+        The command that made the page.
+    warning : str
+        A sentence that stands above everything else, or nothing.
+    """
+
+    target: str
+    source: str
+    frequency: str | None
+    views: tuple[ForecastView, ...]
+    backtest: BacktestReport | None
+    findings: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    layers: tuple[LayerRow, ...] = ()
+    settings: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    curves: Mapping[str, tuple[Sequence[float], Sequence[float] | None]] = dataclasses.field(
+        default_factory=dict
+    )
+    command: str = ""
+    warning: str = ""
+
+    @property
+    def horizon(self) -> int:
+        """Steps of the forecast."""
+        return len(self.views[0].future)
+
+    @property
+    def held_out(self) -> int:
+        """Steps of the hold-out; 0 without one."""
+        starts = [(view, view.holdout_start) for view in self.views]
+        return max((len(v.values) - start for v, start in starts if start is not None), default=0)
+
+    @property
+    def title(self) -> str:
+        """The headline of the page and of the picture."""
+        ahead = words.periods(self.frequency, self.horizon)
+        many = f" of {len(self.views):,} series" if len(self.views) > 1 else ""
+        return f"{self.target}{many}: the next {ahead}"
+
+
+def outlook(story: ForecastStory) -> str:
+    """Where the forecast goes, in one sentence; for several series, how many there are."""
+    view = story.views[0]
+    forecast = view.forecast
+    if len(story.views) > 1:
+        return (
+            f"One network forecasts {len(story.views):,} series,"
+            f" {words.periods(story.frequency, story.horizon)} each."
+        )
+    seen = np.flatnonzero(np.isfinite(view.values))
+    last = view.values[seen[-1]]
+    spread = float(np.nanstd(view.values[view.first_shown() :]))
+    decimals = words.decimals_for(forecast.mean, spread / 10)
+    start = format_times(view.time[seen[-1:]])[0]
+    end = format_times(view.future)[-1]
+    change = forecast.mean[-1] - last
+    verb = (
+        "rise to"
+        if change > 0.02 * spread
+        else "fall to"
+        if change < -0.02 * spread
+        else "stay near"
+    )
+    # A time stamp is a day or an hour; a number is a step.
+    before, after = ("on", "by") if view.time.dtype.kind == "M" else ("at step", "at step")
+    sentence = (
+        f"{story.target} was {last:,.{decimals}f} {before} {start} and is forecast to {verb}"
+        f" {forecast.mean[-1]:,.{decimals}f} {after} {end}"
+    )
+    if forecast.intervals:
+        widest = max(forecast.intervals)
+        low, high = (bound[-1] for bound in forecast.intervals[widest])
+        sentence += (
+            f" ({words.percent(widest)} interval {low:,.{decimals}f} to {high:,.{decimals}f})"
+        )
+    return f"{sentence}."
+
+
+def quality(story: ForecastStory) -> str:
+    """How good the forecast was on the hold-out, in plain words."""
+    backtest = story.backtest
+    if backtest is None:
+        return (
+            "The data were too short to hold a part out, so nothing says how good this forecast is."
+        )
+    rival = words.best_rival(backtest)
+    mine, its = backtest["forecast"].mae, backtest[rival].mae
+    better = words.improvement(backtest)
+    held = words.periods(story.frequency, story.held_out)
+    judged = (
+        f"Its mean error is {100 * better:.0f} % smaller than that of the best naive method"
+        if better > 0
+        else "Its mean error is not smaller than that of the best naive method"
+    )
+    explained = words.EXPLAINED[rival].rstrip(".")
+    explained = explained[0].lower() + explained[1:]
+    return (
+        f"On the last {held}, which it had not seen, the same model was off by"
+        f" {words.number(mine, 3)} on average. {judged}, {rival} ({explained}), with"
+        f" {words.number(its, 3)}."
+    )
