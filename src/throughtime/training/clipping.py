@@ -1,0 +1,126 @@
+r"""Clipping: keep one steep place of the loss from throwing the parameters far away.
+
+    by norm     g <- g min(1, limit / |g|),   |g| = sqrt(sum g^2) over all parameters       (1)
+    by value    g <- min(max(g, -limit), limit)                                             (2)
+
+(1) keeps the direction of the gradient, (2) bends it. Pascanu, Mikolov and Bengio (2013), "On the
+difficulty of training recurrent neural networks", algorithm 1.
+
+Clipping is a remedy for gradients that explode. It does nothing for those that vanish: a number
+near zero is below every limit and stays as it is. Against vanishing gradients help gated cells,
+an orthogonal or identity initialisation, and shorter sequences.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from throughtime.errors import InvalidTypeError, check_float, describe
+
+# Long enough that the loop costs nothing, short enough that the float64 copy stays in the cache.
+_BLOCK = 32768
+
+
+def global_norm(grads: np.ndarray) -> float:
+    """Return the Euclidean norm of all gradients together.
+
+    Neither a square that exceeds the largest float nor one below the smallest spoils it: a finite
+    gradient has a finite norm, unless the norm itself is no float64.
+
+    Parameters
+    ----------
+    grads : ndarray of shape (P,)
+        The flat gradient, float32 or float64.
+
+    Returns
+    -------
+    float
+        NaN if a number is NaN, infinite if one is infinite.
+
+    Examples
+    --------
+    >>> round(global_norm(np.array([3e30, 4e30], dtype="float32")) / 1e30, 6)
+    5.0
+    """
+    if grads.size == 0:
+        return 0.0
+    largest = max(-float(grads.min()), float(grads.max()))
+    if largest == 0.0 or not math.isfinite(largest):
+        return abs(largest)
+    # A power of two, so that dividing by it rounds nothing.
+    unit = math.ldexp(1.0, math.frexp(largest)[1] - 1)
+    total = 0.0
+    for start in range(0, grads.size, _BLOCK):
+        block = grads[start : start + _BLOCK].astype(np.float64)
+        block /= unit
+        total += float(np.sum(np.square(block, out=block)))
+    return unit * math.sqrt(total)
+
+
+def clip_norm(grads: np.ndarray, limit: float) -> float:
+    """Scale the gradient down to the norm ``limit`` if it is larger, in place; equation (1).
+
+    Parameters
+    ----------
+    grads : ndarray of shape (P,)
+        The flat gradient, changed in place.
+    limit : float
+        The largest norm allowed, > 0.
+
+    Returns
+    -------
+    float
+        The norm before. If it is not finite, ``grads`` is left as it is: no scaling cures a NaN,
+        and it must not be hidden from who looks for it.
+
+    Raises
+    ------
+    InvalidArgumentError, InvalidTypeError
+        If ``limit`` is not a number > 0 or ``grads`` not an array of floats.
+    """
+    limit = _check(grads, "clip_norm", limit)
+    norm = global_norm(grads)
+    if limit < norm < math.inf:
+        # In float64: as a float32 the factor, or its inverse, could be no normal number.
+        np.multiply(grads, np.float64(limit / norm), out=grads, casting="same_kind")
+    return norm
+
+
+def clip_value(grads: np.ndarray, limit: float) -> float:
+    """Cut every number of the gradient to [-limit, limit], in place; equation (2).
+
+    Parameters
+    ----------
+    grads : ndarray of shape (P,)
+        The flat gradient, changed in place.
+    limit : float
+        The largest size allowed, > 0.
+
+    Returns
+    -------
+    float
+        The norm before. If it is not finite, ``grads`` is left as it is: an infinity cut to
+        ``limit`` would look like a gradient.
+
+    Raises
+    ------
+    InvalidArgumentError, InvalidTypeError
+        If ``limit`` is not a number > 0 or ``grads`` not an array of floats.
+    """
+    limit = _check(grads, "clip_value", limit)
+    norm = global_norm(grads)
+    # A limit beyond the largest number of this dtype cuts nothing, and could not be converted.
+    if math.isfinite(norm) and limit < min(norm, float(np.finfo(grads.dtype).max)):
+        np.clip(grads, -limit, limit, out=grads)
+    return norm
+
+
+def _check(grads: np.ndarray, name: str, limit: float) -> float:
+    if not isinstance(grads, np.ndarray) or grads.dtype.kind != "f":
+        raise InvalidTypeError(
+            "grads must be an array of floats, to be changed in place;"
+            f" got {describe(grads)}. Pass net.grads.flat."
+        )
+    return check_float(name, limit, 0.0, inclusive="neither")

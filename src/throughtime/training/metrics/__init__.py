@@ -1,0 +1,49 @@
+r"""Metrics: what people read to judge a network, where the loss is what training minimises.
+
+A metric is a function of ALL outputs at once: the mean of a ratio over batches is not the ratio.
+It looks at the real steps alone (those that the mask keeps and whose weight is not zero) and
+answers NaN where there is none, or where an output is NaN: a broken network has no score.
+
+Class metrics count, for each class k, with the weight of each step,
+
+    TP_k  predicted k and is k        FP_k  predicted k, is another
+    FN_k  is k, predicted another     TN_k  neither                              (1)
+
+With one output (K = 1, the probability of "yes") the value is that of class 1. With K > 1 outputs
+the largest one is the prediction, and the values of the classes become one number by ``average``.
+Every ratio 0/0 counts as 0.0: a network that never says "yes" has a precision of zero.
+"""
+
+from throughtime.training.metrics.base import METRICS, FunctionMetric, Metric, get
+from throughtime.training.metrics.classification import (
+    F1,
+    NPV,
+    Accuracy,
+    BalancedAccuracy,
+    Perplexity,
+    Precision,
+    Recall,
+    Specificity,
+)
+from throughtime.training.metrics.regression import MAE, MASE, MSE, R2, RMSE, SMAPE
+
+__all__ = [
+    "F1",
+    "MAE",
+    "MASE",
+    "METRICS",
+    "MSE",
+    "NPV",
+    "R2",
+    "RMSE",
+    "SMAPE",
+    "Accuracy",
+    "BalancedAccuracy",
+    "FunctionMetric",
+    "Metric",
+    "Perplexity",
+    "Precision",
+    "Recall",
+    "Specificity",
+    "get",
+]

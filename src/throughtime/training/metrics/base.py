@@ -1,0 +1,170 @@
+"""What every metric shares: which steps count, and how a metric is chosen by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+import numpy as np
+
+from throughtime.errors import InvalidTypeError, ShapeError, describe
+from throughtime.losses.base import check_outputs, quiet, refuse, shaped_target, step_weights
+from throughtime.registry import Registry
+
+
+@dataclass(frozen=True)
+class Metric:
+    """Base of all metrics; a subclass defines :meth:`check_target` and :meth:`score`."""
+
+    #: Whether a larger value is a better one.
+    greater_is_better: ClassVar[bool] = False
+
+    @property
+    def name(self) -> str:
+        """The column of the history: the name in the registry."""
+        try:
+            return METRICS.name_of(self)
+        except KeyError:  # a user's own class
+            return type(self).__name__
+
+    def check_target(
+        self, target: Any, y_shape: tuple[int, ...], mask: np.ndarray | None = None
+    ) -> np.ndarray:
+        """Return ``target`` as the array this metric works with, or say what is wrong with it.
+
+        Parameters
+        ----------
+        target : array-like
+            Class numbers, one axis less than the outputs, or an array of their shape.
+        y_shape : tuple of int
+            Shape of the outputs, (N, K) or (N, T, K).
+        mask : ndarray of bool, of shape y_shape[:-1], optional
+            True at real steps. The others may hold anything.
+
+        Raises
+        ------
+        ShapeError, DataError
+            If shape or values do not fit; messages call the target ``y``, as training does.
+        """
+        array = shaped_target(target, y_shape)
+        refuse(~np.isfinite(array), mask, array, "finite", "Mask missing steps, or fill them.")
+        return array
+
+    def score(self, y: np.ndarray, target: np.ndarray, weight: np.ndarray) -> float:
+        """Return the value for the M real steps: y (M, K) in float64, weight (M,) above zero."""
+        raise NotImplementedError
+
+    def __call__(
+        self,
+        y_pred: np.ndarray,
+        target: Any,
+        mask: np.ndarray | None = None,
+        weights: np.ndarray | None = None,
+    ) -> float:
+        """Return the value over all real steps.
+
+        Parameters
+        ----------
+        y_pred : ndarray of shape (N, K) or (N, T, K)
+            Outputs of the network.
+        target : array-like
+            What they should be, as :meth:`check_target` describes it.
+        mask : ndarray of bool, of shape y_pred.shape[:-1], optional
+            True at real steps.
+        weights : ndarray of shape (N,) or y_pred.shape[:-1], optional
+            How much each sequence, or each step, counts; >= 0.
+
+        Returns
+        -------
+        float
+            NaN where no step counts or an output is NaN.
+
+        Raises
+        ------
+        ShapeError, InvalidTypeError, DataError, InvalidArgumentError
+            If an argument does not fit; the message says which, and what would.
+        """
+        y = check_outputs(y_pred)
+        weight = step_weights(y.shape[:-1], mask, weights)
+        real = weight > 0.0
+        target = self.check_target(target, y.shape, real)
+        if not real.any() or np.isnan(y[real]).any():
+            return float("nan")
+        # Scaled by the largest, weights cannot overflow in a sum, and equal ones count as 1.
+        weight = weight[real] / weight.max()
+        with quiet():
+            return float(self.score(y[real].astype(np.float64), target[real], weight))
+
+
+METRICS: Registry[Metric] = Registry("metric", Metric)
+
+
+def get(spec: Any) -> Metric:
+    """Return the metric that ``spec`` means: a name, a metric, or a function of your own.
+
+    Raises
+    ------
+    InvalidArgumentError, InvalidTypeError
+        If there is no metric of that name, or ``spec`` is none of the three.
+
+    Examples
+    --------
+    >>> get("mae")([[1.0], [3.0]], [1.0, 1.0])
+    1.0
+    """
+    if isinstance(spec, (Metric, str)):
+        return METRICS.get(spec)
+    if callable(spec) and not isinstance(spec, type):
+        return FunctionMetric(spec)
+    names = ", ".join(map(repr, METRICS))
+    raise InvalidTypeError(
+        f"metric must be one of {names}, a Metric or a function; got {describe(spec)}."
+    )
+
+
+@dataclass(frozen=True)
+class FunctionMetric(Metric):
+    """A function of yours as a metric.
+
+    Parameters
+    ----------
+    function : callable
+        ``function(y_pred, target) -> float``, called with the real steps alone: ``y_pred`` (M, K)
+        in float64 and ``target`` (M,) or (M, ...) as it was given. Sample weights do not reach it,
+        but a step of weight zero is left out.
+    greater_is_better : bool
+        Whether early stopping shall look for large values.
+    """
+
+    function: Callable[[np.ndarray, np.ndarray], Any]
+    # What the class says of the others is an option here.
+    greater_is_better: bool = field(default=False, kw_only=True)  # type: ignore[misc]
+
+    @property
+    def name(self) -> str:
+        return getattr(self.function, "__name__", type(self.function).__name__)
+
+    def check_target(
+        self, target: Any, y_shape: tuple[int, ...], mask: np.ndarray | None = None
+    ) -> np.ndarray:
+        array = np.asarray(target)
+        if array.shape[: len(y_shape) - 1] != y_shape[:-1]:
+            raise ShapeError(
+                f"y must have the axes {y_shape[:-1]} of the outputs; got shape {array.shape}."
+            )
+        return array
+
+    def score(self, y: np.ndarray, target: np.ndarray, weight: np.ndarray) -> float:
+        value = self.function(y, target)
+        try:
+            return float(value)
+        except (TypeError, ValueError):
+            raise InvalidTypeError(
+                f"metric {self.name!r} must return a number; got {describe(value)}."
+            ) from None
+
+
+def ratio(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
+    """``part / whole``, and 0.0 where ``whole`` is zero."""
+    return np.divide(part, whole, out=np.zeros_like(part), where=whole != 0.0)

@@ -1,0 +1,234 @@
+"""Metrics of classes, from the counts of right and wrong predictions; and perplexity."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar, NamedTuple
+
+import numpy as np
+
+from throughtime.errors import check_choice, check_float
+from throughtime.losses.base import refuse, shaped_target
+from throughtime.losses.classification import BinaryCrossentropy, CategoricalCrossentropy
+from throughtime.training.metrics.base import METRICS, Metric, ratio
+
+#: Differences of weighted counts below this part of the whole are rounding, and count as zero.
+ROUNDING = 1e-12
+
+
+class Counts(NamedTuple):
+    """TP, FP, FN and TN of equation (1) for each class, (C,) each, in float64."""
+
+    tp: np.ndarray
+    fp: np.ndarray
+    fn: np.ndarray
+    tn: np.ndarray
+
+
+def count(predicted: np.ndarray, actual: np.ndarray, weight: np.ndarray, n_classes: int) -> Counts:
+    """Count right and wrong predictions.
+
+    Parameters
+    ----------
+    predicted, actual : ndarray of int of shape (M,)
+        Class numbers below ``n_classes``.
+    weight : ndarray of shape (M,)
+        How much each counts.
+    """
+    # A wrong one weighs nothing here; left out, it could leave nothing, whose sum is an integer.
+    tp = np.bincount(actual, np.where(predicted == actual, weight, 0.0), n_classes)
+    said = np.bincount(predicted, weight, n_classes)
+    is_so = np.bincount(actual, weight, n_classes)
+    total = is_so.sum()
+
+    def left(difference: np.ndarray) -> np.ndarray:
+        return np.where(difference > ROUNDING * total, difference, 0.0)
+
+    return Counts(tp, left(said - tp), left(is_so - tp), left(total - is_so - said + tp))
+
+
+@dataclass(frozen=True)
+class ClassMetric(Metric):
+    """Base of the metrics that compare predicted classes with true ones.
+
+    The target holds class numbers, or rows of probabilities (one-hot for certainty) whose largest
+    is the true class; with one output, 0 or 1.
+
+    Parameters
+    ----------
+    threshold : float
+        With one output, a probability above this predicts class 1.
+    """
+
+    greater_is_better: ClassVar[bool] = True
+    threshold: float = 0.5
+
+    def __post_init__(self) -> None:
+        check_float("threshold", self.threshold, 0.0, 1.0)
+
+    def check_target(
+        self, target: Any, y_shape: tuple[int, ...], mask: np.ndarray | None = None
+    ) -> np.ndarray:
+        """Return the class numbers, int64 of shape ``y_shape[:-1]``; see the base class."""
+        if y_shape[-1] > 1:
+            array = CategoricalCrossentropy().check_target(target, y_shape, mask)
+            return array.argmax(axis=-1) if array.ndim == len(y_shape) else array
+        array = shaped_target(target, y_shape)
+        hint = "Class metrics need classes; for numbers use 'mae' or 'r2'."
+        refuse((array != 0.0) & (array != 1.0), mask, array, "0 or 1", hint)
+        return (array[..., 0] == 1.0).astype(np.int64)
+
+    def score(self, y: np.ndarray, target: np.ndarray, weight: np.ndarray) -> float:
+        binary = y.shape[1] == 1
+        predicted = (y[:, 0] > self.threshold).astype(np.int64) if binary else y.argmax(axis=1)
+        return self.from_counts(count(predicted, target, weight, max(y.shape[1], 2)), binary)
+
+    def from_counts(self, counts: Counts, binary: bool) -> float:
+        """Return the value for the counts of all classes."""
+        raise NotImplementedError
+
+
+@METRICS.register("accuracy")
+@dataclass(frozen=True)
+class Accuracy(ClassMetric):
+    """Part of the steps whose class is predicted right, from 0 to 1."""
+
+    def from_counts(self, counts: Counts, binary: bool) -> float:
+        return float(counts.tp.sum() / (counts.tp + counts.fn).sum())
+
+
+@METRICS.register("balanced_accuracy")
+@dataclass(frozen=True)
+class BalancedAccuracy(ClassMetric):
+    """Mean recall of the classes that occur in the target, from 0 to 1; class sizes cancel.
+
+    With one output both classes are meant. Guessing gives 1 / number of classes.
+    """
+
+    def from_counts(self, counts: Counts, binary: bool) -> float:
+        size = counts.tp + counts.fn
+        return float(np.mean(ratio(counts.tp, size)[size > 0.0]))
+
+
+@dataclass(frozen=True)
+class AveragedMetric(ClassMetric):
+    """Base of the metrics that are a ratio of counts for each class.
+
+    Parameters
+    ----------
+    threshold : float
+        With one output, a probability above this predicts class 1.
+    average : {"macro", "micro", "weighted"}
+        With several outputs, how the values of the classes that occur, in target or prediction,
+        become one. ``"macro"``: their mean. ``"weighted"``: their mean, weighted by how often
+        each is true. ``"micro"``: the ratio of the summed counts.
+    """
+
+    average: str = "macro"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_choice("average", self.average, ("macro", "micro", "weighted"))
+
+    @property
+    def name(self) -> str:
+        """The column of the history: ``"f1"``, ``"f1_micro"``."""
+        return super().name + ("" if self.average == "macro" else f"_{self.average}")
+
+    def parts(self, counts: Counts) -> tuple[np.ndarray, np.ndarray]:
+        """Return numerator and denominator of the ratio."""
+        raise NotImplementedError
+
+    def from_counts(self, counts: Counts, binary: bool) -> float:
+        if binary:
+            return float(ratio(*self.parts(counts))[1])
+        seen = counts.tp + counts.fp + counts.fn > 0.0
+        counts = Counts(*(of_class[seen] for of_class in counts))
+        if self.average == "micro":
+            counts = Counts(*(of_class.sum(keepdims=True) for of_class in counts))
+        values = ratio(*self.parts(counts))
+        size = counts.tp + counts.fn if self.average == "weighted" else np.ones_like(values)
+        return float(np.sum(values * size) / np.sum(size))
+
+
+@METRICS.register("precision")
+@dataclass(frozen=True)
+class Precision(AveragedMetric):
+    """TP / (TP + FP), from 0 to 1: how much of what is predicted as a class is of it.
+
+    A class that is never predicted has 0.0.
+    """
+
+    def parts(self, counts: Counts) -> tuple[np.ndarray, np.ndarray]:
+        return counts.tp, counts.tp + counts.fp
+
+
+@METRICS.register("recall", "sensitivity")
+@dataclass(frozen=True)
+class Recall(AveragedMetric):
+    """TP / (TP + FN), from 0 to 1: how much of a class is found.
+
+    A class that is predicted, but never true, has 0.0.
+    """
+
+    def parts(self, counts: Counts) -> tuple[np.ndarray, np.ndarray]:
+        return counts.tp, counts.tp + counts.fn
+
+
+@METRICS.register("specificity")
+@dataclass(frozen=True)
+class Specificity(AveragedMetric):
+    """TN / (TN + FP), from 0 to 1: how much of the rest is left out, the recall of "no".
+
+    Where all steps are of the class it is 0.0.
+    """
+
+    def parts(self, counts: Counts) -> tuple[np.ndarray, np.ndarray]:
+        return counts.tn, counts.tn + counts.fp
+
+
+@METRICS.register("npv")
+@dataclass(frozen=True)
+class NPV(AveragedMetric):
+    """TN / (TN + FN), negative predictive value, from 0 to 1: the precision of "no".
+
+    Where all steps are predicted as the class it is 0.0.
+    """
+
+    def parts(self, counts: Counts) -> tuple[np.ndarray, np.ndarray]:
+        return counts.tn, counts.tn + counts.fn
+
+
+@METRICS.register("f1")
+@dataclass(frozen=True)
+class F1(AveragedMetric):
+    """2 TP / (2 TP + FP + FN), from 0 to 1: the harmonic mean of precision and recall.
+
+    A class without a single right prediction has 0.0.
+    """
+
+    def parts(self, counts: Counts) -> tuple[np.ndarray, np.ndarray]:
+        return 2.0 * counts.tp, 2.0 * counts.tp + counts.fp + counts.fn
+
+
+@METRICS.register("perplexity")
+@dataclass(frozen=True)
+class Perplexity(Metric):
+    """exp(mean negative log-likelihood of the true class), at least 1, which is perfect.
+
+    As unsure as a fair choice between so many classes: K for a network that knows nothing. The
+    outputs must be probabilities; with one output, that of class 1. A true class that was given
+    the probability zero makes it astronomically large, but not infinite.
+    """
+
+    def check_target(
+        self, target: Any, y_shape: tuple[int, ...], mask: np.ndarray | None = None
+    ) -> np.ndarray:
+        return self._loss(y_shape[-1]).check_target(target, y_shape, mask)
+
+    def score(self, y: np.ndarray, target: np.ndarray, weight: np.ndarray) -> float:
+        value, _ = self._loss(y.shape[1])(y, target, weights=weight)
+        return float(np.exp(value))
+
+    def _loss(self, n_outputs: int) -> BinaryCrossentropy | CategoricalCrossentropy:
+        return BinaryCrossentropy() if n_outputs == 1 else CategoricalCrossentropy()

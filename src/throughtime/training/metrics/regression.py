@@ -1,0 +1,174 @@
+"""Metrics of numbers: errors in the unit of y, relative to it, or to a naive forecast."""
+
+from __future__ import annotations
+
+from dataclasses import InitVar, dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from throughtime.errors import (
+    DataError,
+    InvalidArgumentError,
+    ShapeError,
+    check_array,
+    check_float,
+    check_int,
+)
+from throughtime.training.metrics.base import METRICS, Metric, ratio
+
+
+def _mean(values: np.ndarray, weight: np.ndarray) -> float:
+    """The weighted mean of ``values`` (M, K) over steps and outputs."""
+    return float(np.sum(weight * values.mean(axis=1)) / np.sum(weight))
+
+
+@METRICS.register("mse")
+@dataclass(frozen=True)
+class MSE(Metric):
+    """Mean squared error, in the square of the unit of y; 0 is perfect."""
+
+    def score(self, y: np.ndarray, target: np.ndarray, weight: np.ndarray) -> float:
+        return _mean((y - target) ** 2, weight)
+
+
+@METRICS.register("rmse")
+@dataclass(frozen=True)
+class RMSE(Metric):
+    """Root of the mean squared error over all outputs together, in the unit of y; 0 is perfect."""
+
+    def score(self, y: np.ndarray, target: np.ndarray, weight: np.ndarray) -> float:
+        return float(np.sqrt(_mean((y - target) ** 2, weight)))
+
+
+@METRICS.register("mae")
+@dataclass(frozen=True)
+class MAE(Metric):
+    """Mean absolute error, in the unit of y; 0 is perfect."""
+
+    def score(self, y: np.ndarray, target: np.ndarray, weight: np.ndarray) -> float:
+        return _mean(np.abs(y - target), weight)
+
+
+@METRICS.register("smape")
+@dataclass(frozen=True)
+class SMAPE(Metric):
+    """Symmetric relative error, mean of 2 abs(y - t) / (abs(y) + abs(t)); from 0 to 2.
+
+    A fraction, not a percentage. Where output and target are both zero the term is 0.0.
+    """
+
+    def score(self, y: np.ndarray, target: np.ndarray, weight: np.ndarray) -> float:
+        return _mean(ratio(np.abs(y - target), (np.abs(y) + np.abs(target)) / 2.0), weight)
+
+
+@METRICS.register("mase")
+@dataclass(frozen=True)
+class MASE(Metric):
+    """Mean absolute error over that of the seasonal naive forecast of the training series.
+
+    No unit; below 1 the network beats "the same as one season ago", measured in-sample. Hyndman
+    and Koehler (2006), International Journal of Forecasting 22.
+
+    Parameters
+    ----------
+    scale : float or sequence of float, optional
+        The error to divide by, or one for each output.
+    seasonality : int
+        Steps of one season; 1 compares with the last value.
+    training : array-like of shape (T,) or (T, K), or a list of such, optional
+        The training series, from which ``scale`` is computed: one for each output, pooled over the
+        series of a list. Pairs with a NaN are left out.
+
+    Raises
+    ------
+    InvalidArgumentError
+        Unless exactly one of ``scale`` and ``training`` is given.
+    DataError
+        If the series is too short, or repeats itself exactly.
+    """
+
+    scale: float | tuple[float, ...] | None = None
+    seasonality: int = 1
+    training: InitVar[Any] = None
+
+    def __post_init__(self, training: Any) -> None:
+        object.__setattr__(self, "seasonality", check_int("seasonality", self.seasonality, 1))
+        if (self.scale is None) == (training is None):
+            got = "neither" if training is None else "both"
+            raise InvalidArgumentError(
+                "metric 'mase' must be given one of scale and training, the series whose naive"
+                f" forecast it compares with; got {got}. Write MASE(training=series)."
+            )
+        if training is not None:
+            scale: Any = _naive_error(training, self.seasonality)
+        elif isinstance(self.scale, (list, tuple)):
+            scale = tuple(_check_scale(value) for value in self.scale)
+        else:
+            scale = _check_scale(self.scale)
+        object.__setattr__(self, "scale", scale)
+
+    def score(self, y: np.ndarray, target: np.ndarray, weight: np.ndarray) -> float:
+        scale = np.atleast_1d(np.asarray(self.scale))
+        if scale.size not in (1, y.shape[1]):
+            raise InvalidArgumentError(
+                f"scale must be one number, or one for each of the {y.shape[1]} outputs;"
+                f" got {scale.size}."
+            )
+        return _mean(np.abs(y - target) / scale, weight)
+
+
+def _check_scale(value: Any) -> float:
+    return check_float("scale", value, 0.0, inclusive="neither")
+
+
+def _naive_error(training: Any, season: int) -> tuple[float, ...]:
+    """Mean of abs(t_i - t_(i - season)) over one series or several, for each output."""
+    listed = isinstance(training, (list, tuple)) and len(training) > 0 and np.ndim(training[0]) > 0
+    steps: list[np.ndarray] = []
+    for series in training if listed else [training]:
+        array = check_array("training", series, dtype=np.float64, finite=False)
+        columns = array[:, None] if array.ndim == 1 else array
+        if columns.ndim != 2:
+            raise ShapeError(f"training must be of shape (T,) or (T, K); got shape {array.shape}.")
+        if steps and columns.shape[1] != steps[0].shape[1]:
+            raise ShapeError(
+                f"training must have as many columns in every series; got {steps[0].shape[1]}"
+                f" and {columns.shape[1]}."
+            )
+        steps.append(np.abs(columns[season:] - columns[:-season]))
+    every = np.concatenate(steps)
+    known = np.isfinite(every)
+    if not known.any(axis=0).all():
+        raise DataError(
+            f"training must hold two values that lie {season} steps apart; got none."
+            " Give a longer series or a smaller seasonality."
+        )
+    error = np.where(known, every, 0.0).sum(axis=0) / known.sum(axis=0)
+    if not error.all():
+        raise DataError(
+            f"training must not repeat itself every {season} steps exactly, because its naive"
+            " forecast is then perfect and cannot be divided by; got such a series."
+        )
+    return tuple(error.tolist())
+
+
+@METRICS.register("r2")
+@dataclass(frozen=True)
+class R2(Metric):
+    """Coefficient of determination, 1 - sum (y - t)^2 / sum (t - mean t)^2, mean over outputs.
+
+    At most 1; 0 is as good as the mean of the targets. Where the targets are all the same it is
+    1.0 for perfect outputs and 0.0 for others.
+    """
+
+    greater_is_better: ClassVar[bool] = True
+
+    def score(self, y: np.ndarray, target: np.ndarray, weight: np.ndarray) -> float:
+        w = weight[:, None] / weight.sum()
+        span = target.max(axis=0) - target.min(axis=0)
+        unit = np.where(span > 0.0, span, 1.0)  # the square of a small span could be zero
+        error = np.sum(w * ((y - target) / unit) ** 2, axis=0)
+        spread = np.sum(w * ((target - np.sum(w * target, axis=0)) / unit) ** 2, axis=0)
+        part = ratio(error, np.where(span > 0.0, spread, 0.0))
+        return float(np.mean(np.where(span > 0.0, 1.0 - part, error == 0.0)))
