@@ -129,8 +129,8 @@ def test_robust_uses_quartiles_and_falls_back_on_the_deviation():
             lambda: StandardScaler().fit([[1.0, 2.0], [3.0, np.nan]]),
             DataError,
             (
-                "x must be finite where it is not masked; got nan in feature 1. Fill missing values,"
-                " or pass mask=~np.isnan(x)."
+                "x must be finite where it is not masked; got nan in feature 1. Fill missing"
+                " values, or pass mask=~np.isnan(x)."
             ),
         ),
         (

@@ -231,8 +231,8 @@ def test_object_arrays_of_arrays_are_lists():
             lambda: pad(np.ones((2, 3))),
             InvalidTypeError,
             (
-                "x must be a list of arrays of shape (T_i, F); got an array of shape (2, 3) and dtype"
-                " float64."
+                "x must be a list of arrays of shape (T_i, F); got an array of shape (2, 3) and"
+                " dtype float64."
             ),
         ),
         (

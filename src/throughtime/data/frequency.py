@@ -88,6 +88,8 @@ class Frequency:
             letters = letter + ("E" if self.day == 31 else "S")
         else:
             length, _, _, letters = self._length()
+            if letters == "W" and self.count != length:
+                length, letters = _DAY, "D"  # "2W" would mean every other Sunday
             times = self.count / length
         return letters if times == 1 else f"{times:g}{letters}"
 

@@ -205,8 +205,8 @@ class MinMaxScaler(Scaler):
 class RobustScaler(Scaler):
     """Median 0 and interquartile range 1: a few wild values move neither.
 
-    Where the quartiles coincide (most values equal), the standard deviation takes the place of
-    the range.
+    Where the quartiles coincide, or nearly (most values equal), the standard deviation takes the
+    place of the range.
 
     Examples
     --------
@@ -216,7 +216,8 @@ class RobustScaler(Scaler):
 
     def _statistics(self, values: np.ndarray) -> tuple[float, float]:
         first, median, third = (float(q) for q in np.quantile(values, (0.25, 0.5, 0.75)))
-        return median, (third - first) or float(values.std())
+        spread = float(values.std())
+        return median, third - first if third - first > 1e-9 * spread else spread
 
 
 def _columns(array: np.ndarray) -> np.ndarray:

@@ -1,0 +1,128 @@
+"""Cells of text: the many ways to write a number or a time."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from throughtime.data.parsing import UnreadableError, parse_numbers, parse_times
+from throughtime.data.series import format_times
+
+
+@given(st.lists(st.one_of(st.none(), st.floats(allow_infinity=False)), min_size=1))
+def test_numbers_round_trip(values):
+    texts = ["" if value is None else repr(value) for value in values]
+    want = [np.nan if value is None else value for value in values]
+    np.testing.assert_array_equal(parse_numbers(texts), want)
+    points = [text.replace(".", ",") for text in texts]
+    np.testing.assert_array_equal(parse_numbers(points, ";"), want)
+
+
+@pytest.mark.parametrize(
+    ("texts", "separator", "want"),
+    [
+        (["1,234", "12"], ",", [1234, 12]),
+        (["1,234", "12"], ";", [1.234, 12]),
+        (["1,234", "1,234.5"], ";", [1234, 1234.5]),
+        (["3,14", "2"], ",", [3.14, 2]),
+        (["1.500,5", "2.000"], ";", [1500.5, 2000]),
+        (["1 234", "1'234'567", "12\u202f000"], ",", [1234, 1234567, 12000]),
+        (["1 234,5"], ";", [1234.5]),
+        (["+1", "-2e3", " 7 "], ",", [1, -2000, 7]),
+        (["NA", "n/a", "null", "?", "-", "."], ",", [np.nan] * 6),
+    ],
+)
+def test_ways_to_write_numbers(texts, separator, want):
+    np.testing.assert_array_equal(parse_numbers(texts, separator), want)
+
+
+@pytest.mark.parametrize(
+    "texts",
+    [["1", "1_000"], ["1", "Infinity"], ["1", "5 %"], [*["1", "1,5", "2.5"][::2], "€ 5"]],
+)
+def test_what_is_no_number(texts):
+    with pytest.raises(UnreadableError) as caught:
+        parse_numbers(texts)
+    assert caught.value.index == len(texts) - 1
+
+
+def test_two_kinds_of_decimals_in_one_column_are_refused():
+    with pytest.raises(UnreadableError):
+        parse_numbers(["1,5", "2.5"], ";")
+
+
+JANUARY = ["2024-01-30", "2024-01-31"]
+
+
+@pytest.mark.parametrize(
+    ("texts", "want"),
+    [
+        (["2024-01-30", "2024-01-31"], JANUARY),
+        (["20240130", "20240131"], JANUARY),
+        (["2024/01/30", "2024/1/31"], JANUARY),
+        (["30.01.2024", "31.01.2024"], JANUARY),
+        (["30.1.24", "31.1.24"], JANUARY),
+        (["30/01/2024", "31/01/2024"], JANUARY),
+        (["1/30/2024", "1/31/2024"], JANUARY),
+        (["30 Jan 2024", "31 Jan 2024"], JANUARY),
+        (["30-Jan-24", "31-Jan-24"], JANUARY),
+        (["January 30, 2024", "January 31, 2024"], JANUARY),
+        (["2024-W05-2", "2024-W05-3"], JANUARY),
+        (["1/30/2024 12:00 AM", "1/31/2024 12:00 am"], JANUARY),
+        (["2024-01-30T01:00:00+01:00", "2024-01-31T00:00:00Z"], JANUARY),
+        (["1706572800", "1706659200"], JANUARY),
+        (["1706572800000", "1706659200000"], JANUARY),
+        (["2024-01", "2024-02"], ["2024-01-01", "2024-02-01"]),
+        (["202401", "202402"], ["2024-01-01", "2024-02-01"]),
+        (["Jan 2024", "Feb 2024"], ["2024-01-01", "2024-02-01"]),
+        (["01/2024", "02/2024"], ["2024-01-01", "2024-02-01"]),
+        (["2024Q1", "2024 q2"], ["2024-01-01", "2024-04-01"]),
+        (["31/12/69 23:59:59.5"], ["1969-12-31 23:59:59.500000"]),
+        (["2024-01-30 10:15", "2024-01-30 10:30"], ["2024-01-30 10:15", "2024-01-30 10:30"]),
+        (["30.01.2024 1:15 PM", "31.01.2024 01:15 p.m."], ["2024-01-30 13:15", "2024-01-31 13:15"]),
+        (["1700", "1701"], ["1700", "1701"]),
+        (["1.5", "2.5"], ["1.5", "2.5"]),
+        (["123456", "999999"], ["123456", "999999"]),
+    ],
+)
+def test_ways_to_write_times(texts, want):
+    assert format_times(parse_times(texts)[0]) == want
+
+
+def test_which_number_is_the_day():
+    texts = ["01/02/2024", "03/02/2024"]
+    month_first = "Dates like 01/02/2024 are read as month, day, year; dayfirst= decides."
+    day_first = "Dates like 01/02/2024 are read as day, month, year; dayfirst= decides."
+    times, note = parse_times(texts)
+    assert (format_times(times)[0], note) == ("2024-01-02", month_first)
+    times, note = parse_times(texts, european=True)
+    assert (format_times(times)[0], note) == ("2024-02-01", day_first)
+    times, note = parse_times(texts, dayfirst=True)
+    assert (format_times(times)[0], note) == ("2024-02-01", "")
+    times, note = parse_times([*texts, "13/02/2024"])
+    assert (format_times(times)[0], note) == ("2024-02-01", "")
+    assert (
+        parse_times(["2024-01-01T00:00+01:00"])[1] == "Times with an offset were converted to UTC."
+    )
+
+
+@pytest.mark.parametrize(
+    ("texts", "index"),
+    [
+        (["2024-01-01", "01/02/2024"], 1),
+        (["13/13/2024"], 0),
+        (["2024-01-01", "soon"], 1),
+        (["soon"], 0),
+        (["01/02/2024", "01/02/2024 25:00"], 1),
+        (["01/02/2024 13:00 PM"], 0),
+        (["01/02/2024", "2 Feb 2024"], 1),
+        (["2024Q1", "2024Q5"], 1),
+        (["2 Feb 2024", "31 Feb 2024"], 1),
+        (["5", "x"], 1),
+        (["5", ""], 1),
+    ],
+)
+def test_what_is_no_time(texts, index):
+    with pytest.raises(UnreadableError) as caught:
+        parse_times(texts)
+    assert caught.value.index == index
