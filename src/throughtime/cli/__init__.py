@@ -1,0 +1,33 @@
+"""The command line: ``throughtime forecast``, ``predict`` and ``info``.
+
+One file a command, no mathematics. Exit codes: 0 done; 1 the work failed though the input was fine
+(training diverged, the disk is full); 2 the input cannot be used, or an extra is missing; 130
+stopped by Ctrl-C. Whatever goes wrong is one line on standard error.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+from throughtime.cli.failures import exit_code_of
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code.
+
+    Parameters
+    ----------
+    arguments : sequence of str, optional
+        What stands behind ``throughtime``; by default what the process was started with.
+    """
+    words = list(sys.argv[1:] if arguments is None else arguments)
+
+    def run() -> int:
+        from throughtime.cli.app import build
+
+        # Asked for nothing, it says what there is to ask for.
+        result = build()(words or ["--help"], prog_name="throughtime", standalone_mode=False)
+        return result if isinstance(result, int) else 0
+
+    return exit_code_of(run)

@@ -1,0 +1,47 @@
+"""The Typer application: what all commands have in common."""
+
+from typing import Annotated, Any
+
+
+def build() -> Any:
+    """The application with every command, ready to be called with a list of arguments.
+
+    Raises
+    ------
+    MissingDependencyError
+        If Typer is not installed.
+    """
+    from throughtime import __version__
+    from throughtime.cli import forecast, info, predict
+    from throughtime.errors import import_extra
+
+    typer = import_extra("typer", "cli", "The command line")
+
+    app = typer.Typer(
+        name="throughtime",
+        help="Forecast time series with recurrent networks.",
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        rich_markup_mode="rich",
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+
+    def show_version(wanted: bool) -> None:
+        if wanted:
+            typer.echo(f"throughtime {__version__}")
+            raise typer.Exit
+
+    @app.callback()
+    def common(
+        version: Annotated[
+            bool,
+            typer.Option(
+                "--version", callback=show_version, is_eager=True, help="Show the version."
+            ),
+        ] = False,
+    ) -> None:
+        """Forecast time series with recurrent networks."""
+
+    for command in (forecast, predict, info):
+        command.register(app)
+    return typer.main.get_command(app)

@@ -1,0 +1,129 @@
+"""What the commands print, and the bar that shows how far training is."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from throughtime.errors import import_extra
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from throughtime.forecasting import Progress
+
+LABEL_WIDTH = 10
+
+
+class Screen:
+    """Standard output for results, standard error for progress.
+
+    Parameters
+    ----------
+    quiet : bool
+        Print nothing at all; errors do not come through here.
+    """
+
+    def __init__(self, quiet: bool = False) -> None:
+        import_extra("rich", "cli", "the command line")
+        from rich.console import Console
+
+        self.quiet = quiet
+        self.out: Console = Console(highlight=False, quiet=quiet, soft_wrap=True)
+        self.err: Console = Console(stderr=True, highlight=False, quiet=quiet)
+
+    def headline(self, text: str) -> None:
+        """Print a line that opens a block."""
+        self.out.print(text, style="bold", markup=False)
+
+    def line(self, text: str = "", style: str = "") -> None:
+        """Print one line as it is."""
+        self.out.print(text, style=style, markup=False)
+
+    def facts(self, label: str, sentences: Iterable[str]) -> None:
+        """Print sentences behind a label, one below the other."""
+        from rich.padding import Padding
+        from rich.table import Table
+        from rich.text import Text
+
+        grid = Table.grid(padding=(0, 1))
+        grid.add_column(width=LABEL_WIDTH, style="cyan", no_wrap=True)
+        grid.add_column(ratio=1)
+        for number, sentence in enumerate(sentences):
+            grid.add_row(label if number == 0 else "", Text(sentence))
+        if grid.row_count:
+            self.out.print(Padding(grid, (0, 0, 0, 1), expand=False), soft_wrap=False)
+
+    def table(
+        self,
+        header: Sequence[str],
+        rows: Iterable[Sequence[str]],
+        *,
+        text_columns: int = 1,
+        bold: int | None = None,
+    ) -> None:
+        """Print a table; the first columns are text, the others numbers."""
+        from rich import box
+        from rich.padding import Padding
+        from rich.table import Table
+        from rich.text import Text
+
+        table = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="dim")
+        for number, name in enumerate(header):
+            table.add_column(name, justify="left" if number < text_columns else "right")
+        for number, row in enumerate(rows):
+            table.add_row(*(Text(cell) for cell in row), style="bold" if number == bold else None)
+        self.out.print(Padding(table, (0, 0, 0, 1), expand=False), soft_wrap=False)
+
+    @contextmanager
+    def progress(self) -> Iterator[ProgressBar]:
+        """A bar on standard error if that is a terminal, and nothing otherwise."""
+        shown = not self.quiet and sys.stderr.isatty()
+        bar = ProgressBar(self.err if shown else None)
+        try:
+            yield bar
+        finally:
+            bar.close()
+
+
+class ProgressBar:
+    """One line that follows the stages of the work; silent without a console."""
+
+    def __init__(self, console: Console | None) -> None:
+        self._bar: Any = None
+        self._task: Any = None
+        if console is not None:
+            from rich import progress
+
+            self._bar = progress.Progress(
+                progress.TextColumn(" {task.description}"),
+                progress.BarColumn(bar_width=28),
+                progress.TextColumn("{task.fields[loss]}", style="dim"),
+                progress.TimeElapsedColumn(),
+                console=console,
+                transient=True,
+                refresh_per_second=8,
+            )
+            self._bar.start()
+            self._task = self._bar.add_task("starting", total=None, loss="")
+
+    def show(self, step: Progress) -> None:
+        """Move to ``step``."""
+        if self._bar is None:
+            return
+        shown = step.val_loss if step.val_loss is not None else step.loss
+        self._bar.update(
+            self._task,
+            description=step.stage,
+            completed=step.done,
+            total=step.total,
+            loss="" if shown is None else f"loss {shown:.4g}",
+        )
+
+    def close(self) -> None:
+        """Take the bar away."""
+        if self._bar is not None:
+            self._bar.stop()
+            self._bar = None

@@ -1,0 +1,143 @@
+"""What a finished forecast becomes: lines on the screen, and files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from throughtime.cli.describe import layer_rows, one_line, settings_of
+from throughtime.cli.source import History, ungroup, write_csv
+from throughtime.data.series import format_times
+from throughtime.plotting import ForecastView, forecast_figure, save_png
+from throughtime.report import ForecastStory, forecast_page, words
+from throughtime.report.story import decimals_of, outlook
+
+if TYPE_CHECKING:
+    from throughtime.cli.console import Screen
+    from throughtime.data.files import Table
+    from throughtime.forecasting import BacktestReport, Forecaster
+
+SHOWN_STEPS = 6
+
+
+def build_story(
+    table: Table,
+    parts: Sequence[History],
+    model: Forecaster,
+    forecasts: Any,
+    *,
+    backtest: BacktestReport | None,
+    notes: Iterable[str] = (),
+    curves: Mapping[str, tuple[Sequence[float], Sequence[float] | None]] | None = None,
+    source: str = "",
+    command: str = "",
+    warning: str = "",
+) -> ForecastStory:
+    """Everything that the screen, the picture and the page tell.
+
+    Parameters
+    ----------
+    forecasts : Forecast, or dict of them
+        What ``model.predict`` returned.
+    """
+    many = table.id is not None
+    views = []
+    for part, forecast in zip(
+        parts, ungroup(forecasts, [part.name for part in parts], many), strict=True
+    ):
+        folds = () if backtest is None else backtest.folds
+        views.append(
+            ForecastView(
+                part.name,
+                part.times,
+                part.values,
+                part.future(int(forecast.steps[-1]))[forecast.steps - 1],
+                forecast,
+                tuple(fold for fold in folds if not many or fold.series == part.name),
+            )
+        )
+    return ForecastStory(
+        target=table.target,
+        source=source,
+        frequency=table.frequency.alias if table.frequency else None,
+        views=tuple(views),
+        backtest=backtest,
+        findings=tuple(table.describe()),
+        notes=(*notes, *model.notes_),
+        layers=layer_rows(model.networks_[0]),
+        settings=settings_of(model),
+        curves=curves or {},
+        command=command,
+        warning=warning,
+    )
+
+
+def tell(screen: Screen, story: ForecastStory) -> None:
+    """Print how good the forecast is, and where it goes."""
+    screen.facts("model", [one_line(story), *story.notes])
+    backtest = story.backtest
+    if backtest is not None:
+        screen.line()
+        held = words.periods(story.frequency, story.held_out)
+        screen.headline(f"Error on the last {held}, which were held out")
+        screen.table(*error_table(backtest), bold=0)
+        tone = "green" if words.beats_all(backtest) else "yellow"
+        screen.line(f" {words.judgement(backtest)}", style=tone)
+        for nominal, share in sorted(backtest["forecast"].coverage.items()):
+            screen.line(
+                f" The {words.percent(nominal)} interval held {words.percent(share)} of the values."
+            )
+    screen.line()
+    screen.headline(story.title)
+    screen.line(f" {outlook(story)}")
+    screen.table(*forecast_table(story))
+
+
+def error_table(backtest: BacktestReport) -> tuple[list[str], list[list[str]]]:
+    """Header and rows of the errors of all methods."""
+    scores = backtest.scores
+    columns = [
+        [words.method_name(score.method) for score in scores],
+        words.column([score.mae for score in scores]),
+        words.column([score.rmse for score in scores]),
+        [f"{cell} %" for cell in words.column([100 * score.smape for score in scores])],
+        words.column([score.mase for score in scores]),
+    ]
+    header = ["method", "mean error", "RMSE", "sMAPE", "MASE"]
+    return header, [list(row) for row in zip(*columns, strict=True)]
+
+
+def forecast_table(story: ForecastStory) -> tuple[list[str], list[list[str]]]:
+    """Header and rows of the first steps of the forecast of the first series."""
+    view = story.views[0]
+    forecast = view.forecast
+    coverages = sorted(forecast.intervals)
+    header = ["time", "mean", *(f"{words.percent(c)} interval" for c in coverages)]
+    stop = min(SHOWN_STEPS, len(forecast.mean))
+    decimals = decimals_of(view)
+    rows = []
+    for i, stamp in enumerate(format_times(view.future)[:stop]):
+        row = [stamp, f"{forecast.mean[i]:,.{decimals}f}"]
+        for coverage in coverages:
+            low, high = forecast.intervals[coverage]
+            row.append(f"{low[i]:,.{decimals}f} to {high[i]:,.{decimals}f}")
+        rows.append(row)
+    if stop < len(forecast.mean):
+        rows.append(["...", *([""] * (len(header) - 1))])
+    return header, rows
+
+
+def write_files(folder: Path, story: ForecastStory, table: Table, page: bool = True) -> None:
+    """Write the table, the picture and, unless it is not wanted, the page into ``folder``."""
+    rows = [(view.name, view.future, view.forecast) for view in story.views]
+    write_csv(folder / "forecast.csv", table.time or "step", table.id, rows)
+    with forecast_figure(story.views, title=story.title) as figure:
+        save_png(figure, folder / "forecast.png")
+    if page:
+        (folder / "report.html").write_text(forecast_page(story), encoding="utf-8")
+
+
+def sizes(folder: Path, names: Iterable[str]) -> dict[str, str]:
+    """How large the files in ``folder`` are."""
+    return {name: f"{max(1, round((folder / name).stat().st_size / 1000)):,} kB" for name in names}

@@ -1,0 +1,142 @@
+"""How the forecast command trains: once without the tail, once with everything."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from throughtime.cli.source import covariates_ahead, covariates_until_now, group
+from throughtime.errors import DataError
+from throughtime.forecasting import Forecaster
+
+if TYPE_CHECKING:
+    from throughtime.cli.console import Screen
+    from throughtime.cli.forecast import Options
+    from throughtime.cli.interrupt import StopButton
+    from throughtime.cli.source import History
+    from throughtime.data.files import Table
+    from throughtime.forecasting import BacktestReport, Progress
+
+
+class Training:
+    """The two fits: one without the tail, to measure the error, and one with everything.
+
+    Attributes
+    ----------
+    notes : list of str
+        Sentences about what was done differently from what the reader may expect.
+    curves : dict
+        Training and validation losses of every network of the last fit.
+    ahead : object
+        Covariates of the future, in the form that ``predict`` takes, or None.
+    """
+
+    def __init__(
+        self,
+        options: Options,
+        table: Table,
+        parts: list[History],
+        screen: Screen,
+        button: StopButton,
+    ) -> None:
+        self.options = options
+        self.many = table.id is not None
+        self.frequency = table.frequency.alias if table.frequency else None
+        self.parts = parts
+        self.screen = screen
+        self.button = button
+        self.notes: list[str] = []
+        self.curves: dict[str, tuple[list[float], list[float]]] = {}
+        self._bar: Any = None
+        self._choose_covariates(len(table.covariates))
+
+    def run(self) -> tuple[Forecaster, BacktestReport | None]:
+        """The model to forecast with, and how good it was where nothing was given away."""
+        with self.screen.progress() as self._bar:
+            tested, backtest = self._backtest()
+            if tested is not None and backtest is not None and self.button.pressed:
+                return self._caught_up(tested, backtest), backtest
+            self.curves.clear()
+            model = self._forecaster().fit(
+                self._values(), covariates_until_now(self.parts, self.many)
+            )
+            if tested is not None and backtest is not None and self.button.pressed:
+                # The network of the backtest was trained to its end, this one was not.
+                return self._caught_up(tested, backtest), backtest
+            return model, backtest
+
+    def _choose_covariates(self, count: int) -> None:
+        """Use covariates of the future where the table has them for every step ahead."""
+        horizon = self.options.horizon
+        rows = min(part.rows_ahead for part in self.parts)
+        self.in_future = count > 0 and rows >= horizon
+        self.ahead = None
+        if self.in_future:
+            self.ahead = covariates_ahead(self.parts, self.many, horizon)
+            self.notes.append("Covariates of the steps ahead are in the table and are used.")
+        elif count:
+            self.notes.append(
+                "The past of the covariates is used; for their future the table would need rows"
+                f" for all {horizon} steps ahead, with the target left empty."
+            )
+
+    def _forecaster(self) -> Forecaster:
+        options = self.options
+        return Forecaster(
+            options.horizon,
+            cell=options.cell,
+            hidden_size=options.hidden_size,
+            num_layers=options.layers,
+            window=options.window,
+            season=options.season,
+            frequency=self.frequency,
+            epochs=options.epochs,
+            future_covariates=self.in_future,
+            coverages=options.intervals,
+            seed=options.seed,
+            callbacks=[self.button],
+            progress=self._watch,
+        )
+
+    def _values(self) -> Any:
+        return group([(part.name, part.values) for part in self.parts], self.many)
+
+    def _backtest(self) -> tuple[Forecaster | None, BacktestReport | None]:
+        if self.options.holdout == 0:
+            return None, None
+        model = self._forecaster()
+        try:
+            report = model.backtest(
+                self._values(),
+                covariates_until_now(self.parts, self.many),
+                holdout=self.options.holdout,
+            )
+        except DataError:
+            # What is too short without its tail may be long enough with it; if not, fit says so.
+            if self.options.holdout is not None:
+                raise
+            self.notes.append(
+                "The data are too short to hold a part out, so the error of the forecast is not"
+                " known."
+            )
+            return None, None
+        return model, report
+
+    def _caught_up(self, model: Forecaster, report: BacktestReport) -> Forecaster:
+        """``model``, which has not seen the hold-out, with it in its history."""
+        starts = {fold.series: fold.origin for fold in reversed(report.folds)}
+        values, covariates = [], []
+        for part in self.parts:
+            rows = slice(starts[part.name if self.many else None], len(part.values))
+            values.append((part.name, part.values[rows]))
+            covariates.append((part.name, part.covariates[rows]))
+        extra = group(covariates, self.many) if self.parts[0].covariates.shape[1] else None
+        return model.update(group(values, self.many), extra)
+
+    def _watch(self, step: Progress) -> None:
+        """Follow the work on the screen, and keep the losses."""
+        self._bar.show(step)
+        if step.loss is not None:
+            train, validation = self.curves.setdefault(step.stage, ([], []))
+            train.append(step.loss)
+            if step.val_loss is not None:
+                validation.append(step.val_loss)
