@@ -1,8 +1,6 @@
 """Tables on disk: what people bring, read right or refused in one sentence."""
 
 import re
-import subprocess
-import sys
 
 import numpy as np
 import pandas as pd
@@ -10,7 +8,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from throughtime.data.datasets import CO2_FILE, co2
 from throughtime.data.files import read_table
 from throughtime.data.series import format_times
 from throughtime.errors import DataError, InvalidTypeError, ThroughtimeError
@@ -381,25 +378,3 @@ def test_random_text_gives_a_table_or_one_sentence(tmp_path_factory, text):
     path = tmp_path_factory.getbasetemp() / "random.csv"
     path.write_text("date,y\n" + text)
     assert "\n" not in refusal(path, target="y")
-
-
-def test_co2_is_the_published_series():
-    series = co2()
-    assert len(series) == 2284
-    assert series.missing == 59
-    assert series.gaps == 0
-    assert series.frequency.alias == "W"
-    assert series.time_labels()[0] == "1958-03-29"
-    assert series.time_labels()[-1] == "2001-12-29"
-    assert series.values[0] == 316.1
-    assert series.values[-1] == 371.5
-    assert np.nanmean(series.values) == pytest.approx(340.142247, abs=1e-6)
-    assert CO2_FILE.with_suffix(".txt").read_text().startswith("co2.csv: weekly atmospheric CO2")
-
-
-def test_co2_needs_no_pandas():
-    code = (
-        "import sys; from throughtime.data import co2; co2();"
-        "assert not {'pandas', 'matplotlib', 'pyarrow'} & set(sys.modules)"
-    )
-    subprocess.run([sys.executable, "-W", "error", "-c", code], check=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -99,7 +99,7 @@ class Vocabulary:
     'GAT'
     """
 
-    symbols: tuple[str, ...]
+    symbols: Sequence[str]
 
     def __post_init__(self) -> None:
         symbols = tuple(self.symbols)
