@@ -159,7 +159,10 @@ def test_a_stopped_and_resumed_run_has_the_same_bits(optimizer, dtype):
     run(first, np.ones(7, dtype), gradients)  # the state is a copy, not a view
     second = OPTIMIZERS.from_config(OPTIMIZERS.to_config(first))
     second.load_state_dict(state)
+    kept = copy.deepcopy(state)
     run(second, params, gradients[11:], multiplier)
+    for name in state:  # loaded as a copy too
+        np.testing.assert_array_equal(state[name], kept[name])
     assert params.tobytes() == whole.tobytes()
     assert second.steps == 20
 
@@ -234,10 +237,10 @@ def test_a_nan_gradient_shows_in_the_parameters_and_warns_of_nothing(optimizer):
 
 
 def test_centered_variance_below_zero_by_rounding_is_zero():
-    optimizer = RMSProp(0.1, rho=0.9, centered=True)
+    optimizer = RMSProp(0.1, rho=0.5, centered=True)
     params = np.zeros(1, "float32")
-    for _ in range(500):
-        optimizer.step(params, np.array([0.1], "float32"))
+    for _ in range(50):  # the mean square minus the squared mean is -7e-9 at step 24
+        optimizer.step(params, np.array([0.3], "float32"))
     assert np.isfinite(params).all()
 
 
