@@ -50,7 +50,7 @@ def test_a_plain_table(table):
         "3 rows; columns 'date', 'sales', 'price'",
         "target 'sales': 2024-01-01 to 2024-01-04, 1 of 3 values missing (33.3 %)",
         "time 'date': daily, 1 missing time stamp inserted without a value",
-        "covariates 'price': 1 of 3 values missing",
+        "covariates 'price': 1 of 3 values missing (33.3 %)",
     ]
 
 
@@ -66,7 +66,7 @@ def test_several_series_in_a_long_table(table):
     np.testing.assert_array_equal(got.series[1].values, [2, 4])
     assert got.describe() == [
         "5 rows; columns 'unique_id', 'ds', 'y'",
-        "target 'y': 2024-01-01 to 2024-04-01, no of 5 values missing",
+        "target 'y': 2024-01-01 to 2024-04-01, no value missing",
         "id 'unique_id': 2 series of 2 to 4 steps",
         "time 'ds': monthly, 1 missing time stamp inserted without a value",
         "Rows were not in the order of 'ds' and were sorted.",
@@ -106,7 +106,7 @@ def test_rows_without_times(table):
     got = table("a,b\n1,5\n2,6\n", target="b")
     assert got.time is None
     assert got.describe()[1:] == [
-        "target 'b': 2 steps, no of 2 values missing",
+        "target 'b': 2 steps, no value missing",
         "no time column: rows are equal steps in the order of the file",
     ]
 

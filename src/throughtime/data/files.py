@@ -87,9 +87,7 @@ class Table:
         span = f"{min(x[0] for x in labels)} to {max(x[-1] for x in labels)}"
         if self.time is None or self.series[0].times.dtype.kind != "M":
             span = f"{_count(sum(len(one) for one in self.series), 'step')}"
-        share = f" ({100 * self.missing / self.rows:.1f} %)" if self.missing else ""
-        empty = f"{self.missing or 'no'} of {self.rows} values missing{share}"
-        lines.append(f"target {self.target!r}: {span}, {empty}")
+        lines.append(f"target {self.target!r}: {span}, {_empty(self.missing, self.rows)}")
         if self.id is not None:
             sizes = [len(one) for one in self.series]
             length = f"{min(sizes)} to {max(sizes)}" if min(sizes) < max(sizes) else f"{sizes[0]}"
@@ -97,8 +95,8 @@ class Table:
         lines.append(self._describe_time())
         if self.covariates:
             values = np.concatenate([one.covariates[~one.inserted] for one in self.series])
-            empty = f"{int(np.isnan(values).sum()) or 'no'} of {values.size} values missing"
-            lines.append(f"covariates {_quoted(self.covariates)}: {empty}")
+            empty = int(np.isnan(values).sum())
+            lines.append(f"covariates {_quoted(self.covariates)}: {_empty(empty, values.size)}")
         return lines + list(self.notes)
 
     def _describe_time(self) -> str:
@@ -349,6 +347,12 @@ def _cell(column: Column, index: int) -> str:
     if isinstance(cell, np.datetime64):
         return str(cell)
     return "" if np.isnan(cell) else f"{cell:.15g}"
+
+
+def _empty(number: int, total: int) -> str:
+    if number == 0:
+        return "no value missing"
+    return f"{number} of {total} values missing ({100 * number / total:.1f} %)"
 
 
 def _count(number: int, noun: str) -> str:
