@@ -1,13 +1,9 @@
 """What the tests, the doctests and the oracle suite share."""
 
-import os
 from collections.abc import Iterator
 
 import hypothesis
 import pytest
-
-# No window: a picture is a file here.
-os.environ["MPLBACKEND"] = "Agg"
 
 # The same examples in every run, and no time limit on an example: the clock decides nothing.
 hypothesis.settings.register_profile("repeatable", derandomize=True, deadline=None, database=None)
