@@ -30,7 +30,7 @@ ORDER = [
     "interop", "forecasting", "inspect", "estimators", "adapters", "plotting", "report", "cli",
     "__main__",
 ]  # fmt: skip
-RANK = {name: rank for rank, name in enumerate(ORDER)}
+RANK = {name: rank for rank, name in enumerate(ORDER)} | {"__version__": -1}
 
 # A method that opens a door to a later part imports it when it is called.
 DOORS = {
@@ -78,8 +78,9 @@ def imports(sources: Mapping[str, str]) -> list[Import]:
                 raise AssertionError(f"{importer}, line {node.lineno}: relative import")
             else:
                 # `from package import module` depends on the module.
+                known = {*sources, "throughtime.__version__"}
                 names = [f"{node.module}.{alias.name}" for alias in node.names]
-                targets = [name if name in sources else str(node.module) for name in names]
+                targets = [name if name in known else str(node.module) for name in names]
             found += [Import(importer, name, node.lineno, local) for name in dict.fromkeys(targets)]
     return found
 
@@ -259,14 +260,14 @@ def test_wrong_way_is_found():
         "throughtime.bptt": "from throughtime.cells.gru import GRU\nimport throughtime.network",
         "throughtime.network": "def save():\n    from throughtime.serialization import save",
         "throughtime.errors": "def f():\n    from throughtime.cells import CELLS",
-        "throughtime.cli.info": "import throughtime",
+        "throughtime.cli.info": "from throughtime import __version__\nimport throughtime",
         "throughtime.serialization": "import numpy",
         "throughtime.cells": "",
     }
     assert wrong_way(imports(sources)) == [
         "throughtime.bptt, line 2: imports throughtime.network",
         "throughtime.errors, line 2: imports throughtime.cells",
-        "throughtime.cli.info, line 1: imports throughtime",
+        "throughtime.cli.info, line 2: imports throughtime",
     ]
 
 
