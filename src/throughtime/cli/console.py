@@ -27,7 +27,7 @@ class Screen:
     """
 
     def __init__(self, quiet: bool = False) -> None:
-        import_extra("rich", "cli", "the command line")
+        import_extra("rich", "cli", "The command line")
         from rich.console import Console
 
         self.quiet = quiet

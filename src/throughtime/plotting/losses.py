@@ -36,9 +36,9 @@ def loss_figure(
     MissingDependencyError
         If matplotlib is not installed.
     """
-    from matplotlib import ticker
-
     with canvas(size, palette=palette) as (figure, (ax,)):
+        from matplotlib import ticker
+
         everything: list[float] = []
         for number, (name, (train, validation)) in enumerate(curves.items()):
             style = LINE_STYLES[number % len(LINE_STYLES)]

@@ -115,7 +115,7 @@ def canvas(
     MissingDependencyError
         If matplotlib is not installed.
     """
-    matplotlib = import_extra("matplotlib", "cli", "drawing a picture")
+    matplotlib = import_extra("matplotlib", "cli", "Drawing a picture")
     from matplotlib.figure import Figure
 
     with matplotlib.rc_context(settings(palette)):
@@ -139,7 +139,7 @@ def to_svg(figure: Figure, palette: Palette, name: str, label: str) -> str:
     label : str
         What the picture shows, for those who cannot see it.
     """
-    matplotlib = import_extra("matplotlib", "cli", "drawing a picture")
+    matplotlib = import_extra("matplotlib", "cli", "Drawing a picture")
     stream = io.StringIO()
     with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": name}):
         figure.savefig(stream, format="svg", metadata={"Date": None, "Creator": None})

@@ -20,7 +20,7 @@ from throughtime.plotting import (
     to_svg,
 )
 from throughtime.report import words
-from throughtime.report.story import ForecastStory, outlook, quality
+from throughtime.report.story import ForecastStory, decimals_of, outlook, quality
 
 if TYPE_CHECKING:
     from throughtime.forecasting import BacktestReport
@@ -38,7 +38,7 @@ def forecast_page(story: ForecastStory) -> str:
     MissingDependencyError
         If jinja2 or matplotlib is not installed.
     """
-    jinja2 = import_extra("jinja2", "cli", "writing the report")
+    jinja2 = import_extra("jinja2", "cli", "Writing the report")
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"),
         autoescape=True,
@@ -164,12 +164,7 @@ def _table(story: ForecastStory) -> dict[str, Any]:
     rows: list[list[str]] = []
     for view in story.views:
         forecast = view.forecast
-        spread = (
-            float(np.median(np.diff(forecast.intervals[coverages[0]], axis=0))) / 2
-            if coverages
-            else float(np.std(forecast.mean)) / 10
-        )
-        decimals = words.decimals_for(forecast.mean, spread)
+        decimals = decimals_of(view)
         columns = [forecast.mean]
         for coverage in coverages:
             columns.extend(forecast.intervals[coverage])

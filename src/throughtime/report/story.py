@@ -91,6 +91,15 @@ class ForecastStory:
         return f"{self.target}{many}: the next {ahead}"
 
 
+def decimals_of(view: ForecastView) -> int:
+    """How many decimals show the differences in a forecast, and no more."""
+    forecast = view.forecast
+    if not forecast.intervals:
+        return words.decimals_for(forecast.mean, float(np.std(forecast.mean)) / 10)
+    low, high = forecast.intervals[min(forecast.intervals)]
+    return words.decimals_for(forecast.mean, float(np.median(high - low)) / 4)
+
+
 def outlook(story: ForecastStory) -> str:
     """Where the forecast goes, in one sentence; for several series, how many there are."""
     view = story.views[0]
@@ -103,7 +112,7 @@ def outlook(story: ForecastStory) -> str:
     seen = np.flatnonzero(np.isfinite(view.values))
     last = view.values[seen[-1]]
     spread = float(np.nanstd(view.values[view.first_shown() :]))
-    decimals = words.decimals_for(forecast.mean, spread / 10)
+    decimals = decimals_of(view)
     start = format_times(view.time[seen[-1:]])[0]
     end = format_times(view.future)[-1]
     change = forecast.mean[-1] - last

@@ -1,0 +1,203 @@
+import re
+import xml.etree.ElementTree as ET
+
+import numpy as np
+import pytest
+
+from throughtime.errors import MissingDependencyError
+from throughtime.forecasting import Fold, Forecast
+from throughtime.plotting import (
+    DARK,
+    LIGHT,
+    MAX_PANELS,
+    NARROW,
+    ForecastView,
+    forecast_figure,
+    loss_figure,
+    save_png,
+    to_svg,
+)
+
+T, H = 90, 12
+DAYS = np.datetime64("2024-01-01", "us") + np.arange(T + H).astype("timedelta64[D]")
+
+
+def forecast_from(origin, intervals=(0.8, 0.95)):
+    mean = 10 + np.sin(np.arange(origin, origin + H))
+    bounds = {c: (mean - 2 * c, mean + 2 * c) for c in intervals}
+    return Forecast(np.arange(1, H + 1), mean, bounds, mean, origin)
+
+
+def view(name="sales", times=DAYS, holdout=True, gap=False):
+    values = 10 + np.sin(np.arange(T, dtype=float))
+    if gap:
+        values[40:50] = np.nan
+        values[-1] = np.nan
+    folds = ()
+    if holdout:
+        origin = T - H
+        folds = (Fold(None, origin, values[origin:], forecast_from(origin), {}, 1.0),)
+    return ForecastView(name, times[:T], values, times[T:], forecast_from(T), folds)
+
+
+def labels(figure):
+    (legend,) = figure.legends
+    return [text.get_text() for text in legend.get_texts()]
+
+
+def test_a_forecast_shows_history_holdout_forecast_and_intervals():
+    with forecast_figure([view()], title="sales: the next 12 days") as figure:
+        assert labels(figure) == [
+            "observed",
+            "forecast of the hold-out",
+            "forecast",
+            "80 % interval",
+            "95 % interval",
+        ]
+        (ax,) = figure.axes
+        observed, held, forecast = ax.get_lines()
+        assert len(held.get_xdata()) == H
+        # The line starts at the last observation, so that it does not break at the seam.
+        assert len(forecast.get_xdata()) == H + 1
+        assert forecast.get_ydata()[0] == observed.get_ydata()[-1]
+        assert ax.get_xlim()[0] < observed.get_xdata(orig=False)[0]
+
+
+def test_without_holdout_nothing_is_said_of_it():
+    with forecast_figure([view(holdout=False)]) as figure:
+        assert "forecast of the hold-out" not in labels(figure)
+
+
+def test_the_seam_is_at_the_last_value_that_is_known():
+    shown = view(gap=True, holdout=False)
+    with forecast_figure([shown]) as figure:
+        forecast = figure.axes[0].get_lines()[-1]
+        assert forecast.get_ydata()[0] == shown.values[T - 2]
+
+
+def test_a_history_that_is_unknown_leaves_the_forecast_alone():
+    shown = view(holdout=False)
+    shown.values[:] = np.nan
+    with forecast_figure([shown]) as figure:
+        assert len(figure.axes[0].get_lines()[-1].get_xdata()) == H
+
+
+def test_a_long_history_is_shown_from_where_it_matters():
+    times = np.arange(5000)
+    values = np.ones(4990)
+    long = ForecastView("x", times[:4990], values, times[4990:], forecast_from(4990))
+    assert long.first_shown() == 4990 - 60
+    assert view().first_shown() == T - 60
+
+
+def test_numbers_serve_as_time():
+    with forecast_figure([view(times=np.arange(1700, 1700 + T + H))]) as figure:
+        assert figure.axes[0].get_lines()[0].get_xdata()[-1] == 1700 + T - 1
+
+
+@pytest.mark.parametrize(("count", "panels"), [(1, 1), (2, 2), (3, 3), (9, MAX_PANELS)])
+def test_one_panel_a_series(count, panels):
+    with forecast_figure([view(f"store {i}") for i in range(count)]) as figure:
+        shown = [ax for ax in figure.axes if ax.get_visible()]
+        assert len(shown) == panels
+        titles = [ax.get_title(loc="left") for ax in shown]
+        assert titles == ([f"store {i}" for i in range(panels)] if count > 1 else [""])
+
+
+def test_png_is_written_the_same_twice(tmp_path):
+    contents = []
+    for name in ("one.png", "two.png"):
+        with forecast_figure([view()], title="sales") as figure:
+            save_png(figure, tmp_path / name)
+        contents.append((tmp_path / name).read_bytes())
+    assert contents[0] == contents[1]
+    assert contents[0].startswith(b"\x89PNG")
+
+
+def test_svg_stands_inside_a_page():
+    with forecast_figure([view()], size=NARROW) as figure:
+        svg = to_svg(figure, LIGHT, "fig", 'History of "a & b"')
+    root = ET.fromstring(svg)
+    assert root.get("aria-label") == 'History of "a & b"'
+    assert root.get("viewBox")
+    # It is as wide as its place, and brings no style that would apply to the whole page.
+    assert root.get("width") is None
+    assert "<style" not in svg
+    assert "<metadata" not in svg
+    # Text stays text in the page's own font.
+    assert "hold-out" in svg
+    assert "DejaVu" not in svg
+
+
+def test_svg_ids_belong_to_one_picture():
+    with forecast_figure([view()]) as figure:
+        one, two = (to_svg(figure, LIGHT, name, "x") for name in ("one", "two"))
+    for svg, name in ((one, "one"), (two, "two")):
+        ids = re.findall(r'\bid="([^"]+)"', svg)
+        assert len(ids) == len(set(ids))
+        assert all(found.startswith(f"{name}-") for found in ids)
+        assert set(re.findall(r'url\(#([^)]+)\)|href="#([^"]+)"', svg))
+        for pair in re.findall(r'url\(#([^)]+)\)|href="#([^"]+)"', svg):
+            assert "".join(pair) in ids
+
+
+@pytest.mark.parametrize("palette", [LIGHT, DARK])
+def test_svg_colours_follow_the_page(palette):
+    with forecast_figure([view()], palette=palette) as figure:
+        svg = to_svg(figure, palette, "fig", "x")
+    for role in ("surface", "history", "forecast", "backtest", "grid", "muted", "ink"):
+        assert f"var(--{role}, {getattr(palette, role)})" in svg
+    # No colour is left that the page could not change; black is a text's default.
+    assert set(re.findall(r"(?<!, )#[0-9a-f]{6}\b", svg)) == set()
+
+
+@pytest.mark.parametrize("palette", [LIGHT, DARK])
+def test_colours_of_a_palette_differ(palette):
+    colours = [colour for _, colour in palette.items()]
+    assert len(set(colours)) == len(colours)
+
+
+def luminance(colour):
+    parts = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+    linear = [p / 12.92 if p <= 0.04045 else ((p + 0.055) / 1.055) ** 2.4 for p in parts]
+    return float(np.dot(linear, [0.2126, 0.7152, 0.0722]))
+
+
+@pytest.mark.parametrize("palette", [LIGHT, DARK])
+@pytest.mark.parametrize(
+    ("role", "ratio"),
+    [("ink", 7), ("muted", 4.5), ("history", 4.5), ("forecast", 3), ("backtest", 3)],
+)
+def test_contrast_is_enough_to_read(palette, role, ratio):
+    light, dark = sorted((luminance(getattr(palette, role)), luminance(palette.surface)))[::-1]
+    assert (light + 0.05) / (dark + 0.05) >= ratio
+
+
+def test_losses_of_one_network():
+    with loss_figure({"loss": ([1.0, 0.5, 0.2], [1.1, 0.6, 0.4])}) as figure:
+        assert labels(figure) == ["training", "validation"]
+        assert figure.axes[0].get_yscale() == "log"
+
+
+def test_losses_of_two_networks():
+    curves = {"network 1": ([1.0, 0.9], None), "network 2": ([1.0, 0.95], None)}
+    with loss_figure(curves) as figure:
+        assert labels(figure) == ["network 1, training", "network 2, training"]
+        assert figure.axes[0].get_yscale() == "linear"
+
+
+@pytest.mark.parametrize("losses", [[1.0, -2.0], [0.0, 5.0], [np.nan, 3.0], [1.0], []])
+def test_losses_that_have_no_logarithm(losses):
+    with loss_figure({"loss": (losses, None)}) as figure:
+        assert figure.axes[0].get_yscale() == "linear"
+
+
+def test_without_matplotlib_the_way_out_is_named(monkeypatch):
+    monkeypatch.setitem(__import__("sys").modules, "matplotlib", None)
+    for figure in (forecast_figure([view()]), loss_figure({"loss": ([1.0], None)})):
+        with pytest.raises(MissingDependencyError) as caught, figure:
+            pass
+        assert str(caught.value) == (
+            "Drawing a picture needs the package 'matplotlib', which is not installed."
+            " Run: pip install 'throughtime[cli]'"
+        )

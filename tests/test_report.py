@@ -1,0 +1,307 @@
+import dataclasses
+import re
+from html.parser import HTMLParser
+
+import numpy as np
+import pytest
+
+from throughtime import __version__
+from throughtime.errors import MissingDependencyError
+from throughtime.forecasting import BacktestReport, Fold, Forecast, Score
+from throughtime.plotting import ForecastView
+from throughtime.report import ForecastStory, LayerRow, forecast_page, words
+from throughtime.report.story import outlook, quality
+
+T, H = 90, 12
+DAYS = np.datetime64("2024-01-01", "us") + np.arange(T + H).astype("timedelta64[D]")
+VOID = {"area", "br", "col", "hr", "img", "input", "link", "meta", "use"}
+
+
+def backtest(mae=0.4, rmse=0.5, rival=1.9, beaten=True, folds=()):
+    scores = (
+        Score("forecast", mae, rmse, 0.0011, 0.28, {0.8: 0.75, 0.95: 1.0}),
+        Score("persistence", 2.31, 2.8, 0.006, 1.6),
+        Score("seasonal naive", rival, 2.1, 0.005, np.nan),
+        Score("anchor", 0.5, 0.6, 0.0013, 0.34),
+    )
+    beats = {"persistence": True, "seasonal naive": beaten}
+    return BacktestReport(scores, beats, ("One sentence.", "Another one."), folds, 7, H)
+
+
+def forecast_from(origin, change=0.0):
+    mean = 10 + change * np.linspace(0, 1, H)
+    bounds = {c: (mean - 2 * c, mean + 2 * c) for c in (0.8, 0.95)}
+    return Forecast(np.arange(1, H + 1), mean, bounds, mean, origin)
+
+
+def story(name="sales", change=5.0, report="default", series=1, times=DAYS, **changes):
+    values = 10 + np.sin(np.arange(T, dtype=float))
+    values[-1] = 10.0
+    origin = T - H
+    fold = Fold(None, origin, values[origin:], forecast_from(origin), {}, 1.0)
+    report = backtest(folds=(fold,)) if report == "default" else report
+    folds = (fold,) if report is not None else ()
+    views = tuple(
+        ForecastView(
+            f"{name} {i}" if series > 1 else name,
+            times[:T],
+            values,
+            times[T:],
+            forecast_from(T, change),
+            folds,
+        )
+        for i in range(series)
+    )
+    whole = ForecastStory(
+        target=name,
+        source="data.csv",
+        frequency="D",
+        views=views,
+        backtest=report,
+        findings=("90 rows; columns 'day', 'sales'",),
+        notes=("The season is 7 steps.",),
+        layers=(LayerRow("GRU", "steps x 32", 3_500), LayerRow("Dense", "1", 33)),
+        settings={"cell": "gru", "window": "30"},
+        curves={"network 1": ([1.0, 0.5], [1.1, 0.7])},
+        command="throughtime forecast data.csv --target sales --horizon 12",
+    )
+    return dataclasses.replace(whole, **changes)
+
+
+class Outline(HTMLParser):
+    """Checks that every element is closed where it must be, and collects what is needed."""
+
+    def __init__(self, page):
+        super().__init__()
+        self.open, self.ids, self.tables, self.links, self.text = [], [], [], [], []
+        self.feed(page)
+        assert self.open == []
+
+    def handle_starttag(self, tag, attributes):
+        attributes = dict(attributes)
+        if tag not in VOID:
+            self.open.append(tag)
+        if "id" in attributes:
+            self.ids.append(attributes["id"])
+        self.links += [attributes[k] for k in ("src", "href", "xlink:href") if k in attributes]
+        if tag == "table":
+            self.tables.append([])
+        if tag == "tr":
+            self.tables[-1].append([])
+        if tag in ("td", "th"):
+            self.tables[-1][-1].append("")
+
+    def handle_startendtag(self, tag, attributes):
+        if tag not in VOID:
+            self.handle_starttag(tag, attributes)
+            self.open.pop()
+        else:
+            self.handle_starttag(tag, attributes)
+
+    def handle_endtag(self, tag):
+        if tag not in VOID:
+            assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        if self.open and self.open[-1] not in ("style", "script"):
+            self.text.append(data)
+        if any(tag in ("td", "th") for tag in self.open):
+            self.tables[-1][-1][-1] += data.strip()
+
+
+def plain(page):
+    text = " ".join(" ".join(Outline(page).text).split())
+    return text.replace("\u00a0", " ")
+
+
+def test_page_is_whole_and_asks_no_server():
+    page = forecast_page(story())
+    outline = Outline(page)
+    assert len(outline.ids) == len(set(outline.ids))
+    assert all(link.startswith("#") for link in outline.links)
+    assert "<script" not in page
+    assert "@import" not in page
+    # The names of XML namespaces are addresses in form only.
+    addresses = set(re.findall(r"https?://[^\"'\s<>]+", page))
+    assert addresses <= {"http://www.w3.org/2000/svg", "http://www.w3.org/1999/xlink"}
+    assert 'name="viewport" content="width=device-width, initial-scale=1"' in page
+    assert "prefers-color-scheme: dark" in page
+
+
+def test_page_says_what_was_forecast_and_how_well():
+    text = plain(forecast_page(story()))
+    assert "sales: the next 12 days" in text
+    assert (
+        "sales was 10.00 on 2024-03-30 and is forecast to rise to 15.00 by 2024-04-11"
+        " (95 % interval 13.10 to 16.90)."
+    ) in text
+    assert (
+        "On the last 12 days, which it had not seen, the same model was off by 0.4 on average."
+        " Its mean error is 79 % smaller than that of the best naive method, seasonal naive"
+        " (repeats the last season), with 1.9."
+    ) in text
+    assert "Better than every naive forecast on the hold-out." in text
+    for part in (
+        "90 rows; columns 'day', 'sales'",
+        "The season is 7 steps.",
+        "One sentence.",
+        "throughtime predict model.safetensors data.csv --out next",
+        'model = tt.forecasting.Forecaster.load("model.safetensors")',
+        "throughtime forecast data.csv --target sales --horizon 12",
+        f"Made by throughtime {__version__} from data.csv.",
+    ):
+        assert part in text
+
+
+def test_tables_hold_the_numbers():
+    errors, numbers, layers = Outline(forecast_page(story())).tables
+    assert [row[:2] for row in errors[1:]] == [
+        ["this forecastThe network and its anchor together.", "0.400"],
+        ["persistenceRepeats the last value.", "2.310"],
+        ["seasonal naiveRepeats the last season.", "1.900"],
+        ["without the networkExponential smoothing alone, which the network corrects.", "0.500"],
+    ]
+    assert [row[-1] for row in errors[1:]] == ["0.280", "1.600", "-", "0.340"]
+    assert numbers[0] == ["time", "mean", "80\u00a0% from", "to", "95\u00a0% from", "to"]
+    assert numbers[1] == ["2024-03-31", "10.00", "8.40", "11.60", "8.10", "11.90"]
+    assert len(numbers) == 1 + H
+    assert layers[1:] == [
+        ["GRU", "steps x 32", "3,500"],
+        ["Dense", "1", "33"],
+        ["together", "", "3,533"],
+    ]
+
+
+def test_a_forecast_that_does_not_beat_the_naive_one_says_so():
+    page = forecast_page(story(report=backtest(mae=2.0, beaten=False)))
+    text = plain(page)
+    assert "Not better than seasonal naive on the hold-out: use seasonal naive instead." in text
+    assert "Its mean error is not smaller than that of the best naive method" in text
+    assert 'class="verdict warn"' in page
+
+
+def test_without_a_holdout_the_page_says_that_nothing_is_known():
+    text = plain(forecast_page(story(report=None)))
+    assert (
+        "The data were too short to hold a part out, so nothing says how good this forecast is."
+    ) in text
+    assert "How good it is" not in text
+
+
+def test_what_stands_in_the_data_is_text_and_never_markup():
+    name = '<script>alert("x")</script>'
+    page = forecast_page(story(name=name, series=2, warning=name, command=name, findings=(name,)))
+    assert "<script" not in page
+    assert "&lt;script&gt;" in page
+    Outline(page)
+
+
+def test_several_series_share_the_page():
+    many = story(series=8)
+    text = plain(forecast_page(many))
+    assert "sales of 8 series: the next 12 days" in text
+    assert "One network forecasts 8 series, 12 days each." in text
+    assert "The first 6 of 8 series; forecast.csv holds them all." in text
+    assert "forecast = forecasts['sales 0']" in text
+
+
+def test_a_long_table_is_cut_and_says_so():
+    text = plain(forecast_page(story(series=40)))
+    assert "The first 400 of 480 rows; forecast.csv holds them all." in text
+
+
+def test_a_page_without_losses_and_intervals():
+    bare = Forecast(np.arange(1, H + 1), np.full(H, 10.0), {}, np.full(H, 10.0), T)
+    whole = story(report=None, curves={}, warning="Training was ended early by Ctrl-C.")
+    views = (dataclasses.replace(whole.views[0], forecast=bare),)
+    text = plain(forecast_page(dataclasses.replace(whole, views=views)))
+    assert "How it learned" not in text
+    assert "Training was ended early by Ctrl-C." in text
+
+
+def test_the_same_story_gives_the_same_bytes():
+    assert forecast_page(story()) == forecast_page(story())
+
+
+@pytest.mark.parametrize(
+    ("change", "verb"), [(5.0, "rise to 15.00"), (-5.0, "fall to 5.00"), (0.0, "stay near 10.00")]
+)
+def test_outlook_names_the_direction(change, verb):
+    assert f"is forecast to {verb} by 2024-04-11" in outlook(story(change=change))
+
+
+def test_outlook_without_dates_counts_steps():
+    numbers = story(times=np.arange(T + H), frequency=None)
+    assert outlook(numbers).startswith(
+        "sales was 10.00 at step 89 and is forecast to rise to 15.00"
+    )
+    assert numbers.title == "sales: the next 12 steps"
+    assert quality(numbers).startswith("On the last 12 steps")
+
+
+def test_judgements():
+    better = backtest()
+    assert words.judgement(better) == (
+        "Better than every naive forecast: mean error 0.4 against 1.9 of the best, seasonal naive"
+        " (79 % less)."
+    )
+    close = backtest(beaten=False)
+    assert words.judgement(close) == (
+        "Not clearly better than seasonal naive: mean error 0.4 against 1.9 of seasonal naive, but"
+        " not in both errors."
+    )
+    worse = backtest(mae=2.0, beaten=False)
+    assert words.judgement(worse) == (
+        "Does not beat seasonal naive: mean error 2 against 1.9 of seasonal naive. Use seasonal"
+        " naive instead."
+    )
+    assert words.short_judgement(close) == "Not clearly better than seasonal naive on the hold-out."
+
+
+def test_a_perfect_naive_forecast_is_not_divided_by():
+    assert words.improvement(backtest(rival=0.0, beaten=False)) == -np.inf
+    assert "worse" in plain(forecast_page(story(report=backtest(rival=0.0, beaten=False))))
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (0.0, "0"),
+        (np.nan, "-"),
+        (-12.5, "-12.5"),
+        (1e15, "1.000e+15"),
+        (3e-9, "3.000e-09"),
+        (99999.6, "100,000"),
+    ],
+)
+def test_number(value, text):
+    assert words.number(value) == text
+
+
+def test_decimals_of_a_column_without_spread():
+    assert words.decimals_for(np.zeros(3), 0.0) == 1
+    assert words.decimals_for(np.full(3, 1234.0), 0.0) == 0
+    assert words.decimals_for(np.full(3, 1e-12), 0.0) == 9
+
+
+@pytest.mark.parametrize(
+    ("frequency", "count", "text"),
+    [
+        ("15min", 96, "96 steps"),
+        ("QE", 1, "1 quarter"),
+        ("B", 2, "2 business days"),
+        ("?", 1, "1 step"),
+    ],
+)
+def test_periods(frequency, count, text):
+    assert words.periods(frequency, count) == text
+
+
+def test_without_jinja2_the_way_out_is_named(monkeypatch):
+    monkeypatch.setitem(__import__("sys").modules, "jinja2", None)
+    with pytest.raises(MissingDependencyError) as caught:
+        forecast_page(story())
+    assert str(caught.value) == (
+        "Writing the report needs the package 'jinja2', which is not installed."
+        " Run: pip install 'throughtime[cli]'"
+    )
