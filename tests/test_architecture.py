@@ -216,17 +216,18 @@ def test_unknown_name_is_an_attribute_error():
 
 def test_type_checkers_see_the_same_names():
     tree = ast.parse((PACKAGE / "__init__.py").read_text("utf-8"))
-    names = {
-        alias.asname: node.module if node.module == "throughtime" else part(node.module)
+    seen = {
+        alias.asname: f"{node.module}.{alias.name}"
         for block in tree.body
         if isinstance(block, ast.If)
         for node in block.body
         for alias in node.names
     }
-    homes = {
-        name: "throughtime" if home == name else home for name, home in throughtime._HOME.items()
+    homes = {name: f"throughtime.{home}" for name, home in throughtime._HOME.items()}
+    assert seen == {
+        name: home if home.endswith(f".{name}") else f"{home}.{name}"
+        for name, home in homes.items()
     }
-    assert names == homes
 
 
 # The checks themselves: each must find what it is for.

@@ -6,7 +6,7 @@
 >>> net.predict(np.zeros((5, 20, 3), "float32")).shape
 (5, 1)
 
-Public names load when they are first used: importing the package loads NumPy and nothing else.
+Public names load when they are first used, so ``import throughtime`` itself takes no time.
 """
 
 from __future__ import annotations
@@ -26,22 +26,40 @@ if TYPE_CHECKING:
     from throughtime import losses as losses
     from throughtime import optimizers as optimizers
     from throughtime import schedules as schedules
+    from throughtime import training as training
     from throughtime.engines import engine as engine
+    from throughtime.gradcheck import check_gradients as check_gradients
     from throughtime.network import Network as Network
+    from throughtime.serialization import load as load
+    from throughtime.training import Callback as Callback
+    from throughtime.training import Checkpoint as Checkpoint
+    from throughtime.training import EarlyStopping as EarlyStopping
+    from throughtime.training import History as History
+    from throughtime.training import metrics as metrics
+    from throughtime.training import train as train
 
 #: Public name -> the module that defines it; a public module defines itself.
 _HOME = {
+    "Callback": "training",
+    "Checkpoint": "training",
+    "EarlyStopping": "training",
+    "History": "training",
     "Network": "network",
     "activations": "activations",
+    "check_gradients": "gradcheck",
     "data": "data",
     "engine": "engines",
     "errors": "errors",
     "forecasting": "forecasting",
     "initializers": "initializers",
     "layers": "layers",
+    "load": "serialization",
     "losses": "losses",
+    "metrics": "training.metrics",
     "optimizers": "optimizers",
     "schedules": "schedules",
+    "train": "training",
+    "training": "training",
 }
 
 __all__ = [*_HOME, "__version__"]
@@ -52,7 +70,7 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     home = _HOME[name]
     module = importlib.import_module(f"{__name__}.{home}")
-    value = module if home == name else getattr(module, name)
+    value = module if home.rpartition(".")[2] == name else getattr(module, name)
     globals()[name] = value  # the next use finds it without coming here
     return value
 
