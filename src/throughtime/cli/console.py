@@ -31,16 +31,20 @@ class Screen:
         from rich.console import Console
 
         self.quiet = quiet
-        self.out: Console = Console(highlight=False, quiet=quiet, soft_wrap=True)
-        self.err: Console = Console(stderr=True, highlight=False, quiet=quiet)
+        self.out: Console = Console(
+            highlight=False, markup=False, emoji=False, quiet=quiet, soft_wrap=True
+        )
+        self.err: Console = Console(
+            stderr=True, highlight=False, markup=False, emoji=False, quiet=quiet
+        )
 
     def headline(self, text: str) -> None:
         """Print a line that opens a block."""
-        self.out.print(text, style="bold", markup=False)
+        self.out.print(text, style="bold")
 
     def line(self, text: str = "", style: str = "") -> None:
         """Print one line as it is."""
-        self.out.print(text, style=style, markup=False)
+        self.out.print(text, style=style)
 
     def facts(self, label: str, sentences: Iterable[str]) -> None:
         """Print sentences behind a label, one below the other."""
@@ -72,7 +76,7 @@ class Screen:
 
         table = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="dim")
         for number, name in enumerate(header):
-            table.add_column(name, justify="left" if number < text_columns else "right")
+            table.add_column(Text(name), justify="left" if number < text_columns else "right")
         for number, row in enumerate(rows):
             table.add_row(*(Text(cell) for cell in row), style="bold" if number == bold else None)
         self.out.print(Padding(table, (0, 0, 0, 1), expand=False), soft_wrap=False)
@@ -98,7 +102,7 @@ class ProgressBar:
             from rich import progress
 
             self._bar = progress.Progress(
-                progress.TextColumn(" {task.description}"),
+                progress.TextColumn(" {task.description}", markup=False),
                 progress.BarColumn(bar_width=28),
                 progress.TextColumn("{task.fields[loss]}", style="dim"),
                 progress.TimeElapsedColumn(),

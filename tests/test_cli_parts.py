@@ -1,0 +1,309 @@
+"""The parts of the command line that need no training."""
+
+import io
+import os
+import stat
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import rich.console
+
+from throughtime.cli import failures, source
+from throughtime.cli.console import ProgressBar, Screen
+from throughtime.cli.output import check_folder, staged
+from throughtime.data.series import Series
+from throughtime.errors import DataError, DivergedError, InvalidArgumentError
+from throughtime.forecasting import Forecast, Progress
+
+# -- files that appear all at once ------------------------------------------------------------
+
+
+def test_a_new_folder_appears_with_everything_in_it(tmp_path):
+    target = tmp_path / "a" / "b"
+    with staged(target) as folder:
+        (folder / "one").write_text("1")
+        assert not target.exists()
+    assert [p.name for p in target.iterdir()] == ["one"]
+    assert [p.name for p in tmp_path.iterdir()] == ["a"]
+
+
+def test_the_new_folder_follows_the_umask(tmp_path):
+    before = os.umask(0o027)
+    try:
+        with staged(tmp_path / "out") as folder:
+            (folder / "one").write_text("1")
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE((tmp_path / "out").stat().st_mode) == 0o750
+
+
+def test_files_of_an_existing_folder_are_replaced_and_others_stay(tmp_path):
+    (tmp_path / "one").write_text("old")
+    (tmp_path / "mine").write_text("mine")
+    with staged(tmp_path) as folder:
+        (folder / "one").write_text("new")
+        assert (tmp_path / "one").read_text() == "old"
+    assert {p.name: p.read_text() for p in tmp_path.iterdir()} == {"one": "new", "mine": "mine"}
+
+
+@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
+@pytest.mark.parametrize("exists", [True, False])
+def test_after_an_error_everything_is_as_it_was(tmp_path, error, exists):
+    target = tmp_path / "deep" / "out"
+    if exists:
+        target.mkdir(parents=True)
+        (target / "one").write_text("old")
+
+    def fail():
+        with staged(target) as folder:
+            (folder / "one").write_text("new")
+            raise error
+
+    with pytest.raises(error):
+        fail()
+    left = {p.name: p.read_text() for p in target.iterdir()} if exists else {}
+    assert left == ({"one": "old"} if exists else {})
+    assert [p.name for p in tmp_path.iterdir()] == (["deep"] if exists else [])
+
+
+def test_checking_a_folder_leaves_nothing_behind(tmp_path):
+    check_folder(tmp_path / "a" / "b", ["one"])
+    check_folder(tmp_path, ["one"])
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_cannot_be_used(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("file").write_text("")
+    Path("out/report.html").mkdir(parents=True)
+    cases = {
+        "file": "--out must be a folder; got 'file', a file.",
+        "file/out": "--out must be a folder that can be written to; got 'file/out'"
+        " (Not a directory).",
+        "/proc/out": "--out must be a folder that can be written to; got '/proc/out'"
+        " (No such file or directory).",
+        "out": "--out must have room for report.html; got 'out', where that is a folder.",
+    }
+    for folder, message in cases.items():
+        with pytest.raises(InvalidArgumentError) as caught:
+            check_folder(Path(folder), ["report.html"])
+        assert str(caught.value) == message
+
+
+# -- from a table to a forecaster, and back ---------------------------------------------------
+
+WEEK = np.timedelta64(7, "D")
+WEEKS = np.datetime64("2024-01-06", "us") + WEEK * np.arange(20)
+
+
+def history(values, times=WEEKS, covariates=None, name="sales"):
+    values = np.asarray(values, dtype=float)
+    series = Series.from_arrays(values, times[: len(values)], covariates, name=name)
+    return source.History.from_series(series)
+
+
+def test_a_history_ends_at_its_last_value():
+    part = history([1, np.nan, 3, np.nan, np.nan], covariates=np.arange(5.0)[:, None])
+    assert part.values.tolist()[0::2] == [1, 3]
+    assert len(part.times) == 3
+    assert part.rows_ahead == 2
+    # Times that the table has come first, then those that continue them.
+    assert (part.future(4) == WEEKS[3:7]).all()
+    assert (part.future(1) == WEEKS[3:4]).all()
+
+
+def test_covariates_are_cut_into_past_and_future():
+    part = history([1, 2, np.nan, np.nan], covariates=np.arange(4.0)[:, None])
+    assert source.covariates_until_now([part], many=False).tolist() == [[0], [1]]
+    assert source.covariates_ahead([part], many=True, steps=2)["sales"].tolist() == [[2], [3]]
+    assert source.covariates_until_now([history([1, 2])], many=False) is None
+    with pytest.raises(DataError) as caught:
+        source.covariates_ahead([part], many=False, steps=3)
+    assert str(caught.value) == (
+        "the data must hold the covariates of all 3 steps ahead, in rows with an empty target;"
+        " got 2 such rows."
+    )
+
+
+def description(last=str(WEEKS[4]), frequency=True, time="week"):
+    step = {"unit": "microsecond", "count": 7 * 86_400_000_000, "day": 1} if frequency else None
+    return {"last": {"sales": last}, "frequency": step, "time": time}
+
+
+def test_new_rows_continue_the_history_of_the_model():
+    values, covariates = source.new_rows(description(), history([5, 6], WEEKS[5:]))
+    assert values.tolist() == [5, 6]
+    assert covariates.shape == (2, 0)
+
+
+def test_weeks_between_are_missing_values():
+    values, _ = source.new_rows(description(), history([5, 6], WEEKS[7:]))
+    np.testing.assert_array_equal(values, [np.nan, np.nan, 5, 6])
+
+
+@pytest.mark.parametrize(
+    "known",
+    [
+        description(last=str(WEEKS[6])),
+        description(frequency=False),
+        description(time=None),
+        {**description(), "last": {}},
+    ],
+)
+def test_other_data_are_a_history_of_their_own(known):
+    assert source.new_rows(known, history([5, 6], WEEKS[5:])) is None
+
+
+def test_numbers_as_times_continue_too():
+    known = {"last": {"sales": 9}, "frequency": {"unit": "number", "count": 1, "day": 1}}
+    values, _ = source.new_rows(known | {"time": "year"}, history([5, 6], np.arange(11, 31)))
+    np.testing.assert_array_equal(values, [np.nan, 5, 6])
+
+
+def test_data_from_far_away_are_refused():
+    with pytest.raises(DataError) as caught:
+        source.new_rows(description("1900-01-06"), history([5, 6], WEEKS[5:]))
+    assert str(caught.value) == (
+        "series 'sales' must continue what the model has seen, which ends at 1900-01-06;"
+        " got data from 2024-02-10 on."
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "shares"), [("0.8", (0.8,)), ("0.95,0.5", (0.5, 0.95)), (" .9 ", (0.9,))]
+)
+def test_intervals_are_read(text, shares):
+    assert source.parse_coverages(text) == shares
+
+
+@pytest.mark.parametrize("text", ["", "80", "0.8;0.9", "0.8,", "0", "1", "nan", "0.8,0.8", "x"])
+def test_intervals_that_make_no_sense(text):
+    with pytest.raises(InvalidArgumentError) as caught:
+        source.parse_coverages(text)
+    assert str(caught.value) == (
+        f"--intervals must be numbers between 0 and 1 with commas between; got {text!r}."
+        " Write for example 0.8,0.95."
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "season"),
+    [("auto", "auto"), ("none", None), ("12", 12), ("52.18", 52.18), ("24,168", [24, 168])],
+)
+def test_seasons_are_read(text, season):
+    assert source.parse_season(text) == season
+
+
+@pytest.mark.parametrize("text", ["", "week", "1", "-7", "inf", "nan", "7,"])
+def test_seasons_that_make_no_sense(text):
+    with pytest.raises(InvalidArgumentError) as caught:
+        source.parse_season(text)
+    assert str(caught.value) == (
+        f"--season must be auto, none, or a number of steps > 1; got {text!r}."
+    )
+
+
+def test_names_of_columns_are_read():
+    assert source.parse_names("a, b,,c ") == ("a", "b", "c")
+    assert source.parse_names(None) == ()
+
+
+def test_csv_of_a_forecast(tmp_path):
+    mean = np.array([1.5, 1e-12, 123456.789012345])
+    forecast = Forecast(np.arange(1, 4), mean, {0.8: (mean - 1, mean + 1)}, mean, 5)
+    path = tmp_path / "f.csv"
+    rows = [("n, s", WEEKS[:3], forecast), ("x", WEEKS[1:4], forecast)]
+    assert source.write_csv(path, "week", "store", rows) == 6
+    assert path.read_text().splitlines()[:4] == [
+        "store,week,mean,lower_80,upper_80",
+        '"n, s",2024-01-06,1.5,0.5,2.5',
+        '"n, s",2024-01-13,1e-12,-1,1',
+        '"n, s",2024-01-20,123456.789,123455.789,123457.789',
+    ]
+    assert source.write_csv(path, "step", None, [("x", np.arange(7, 10), forecast)]) == 3
+    assert path.read_text().splitlines()[:2] == ["step,mean,lower_80,upper_80", "7,1.5,0.5,2.5"]
+
+
+# -- what is printed --------------------------------------------------------------------------
+
+
+def test_a_quiet_screen_prints_nothing(capsys):
+    screen = Screen(quiet=True)
+    screen.headline("a")
+    screen.line("b")
+    screen.facts("c", ["d"])
+    screen.table(["e"], [["f"]])
+    assert capsys.readouterr() == ("", "")
+
+
+def test_what_stands_in_the_data_is_no_markup(capsys):
+    screen = Screen()
+    screen.headline("[bold]a[/bold]")
+    screen.line("[red]b")
+    screen.facts("label", ["[/nonsense] c"])
+    screen.table(["[x]"], [["[y]", "1"], ["[/z]", "2"]])
+    out = capsys.readouterr().out
+    for text in ("[bold]a[/bold]", "[red]b", "[/nonsense] c", "[x]", "[y]", "[/z]"):
+        assert text in out
+
+
+def test_no_bar_where_nobody_looks(capsys):
+    with Screen().progress() as bar:
+        bar.show(Progress("training network 1 of 2", 1, 10, 0.5, 0.6))
+    assert capsys.readouterr() == ("", "")
+
+
+def test_a_bar_on_a_terminal():
+    stream = io.StringIO()
+    bar = ProgressBar(rich.console.Console(file=stream, force_terminal=True, width=100))
+    bar.show(Progress("training network 1 of 2", 1, 10, 0.5, None))
+    bar.show(Progress("choosing the season", 2, 10))
+    bar.close()
+    bar.close()
+    assert "choosing the season" in stream.getvalue()
+
+
+# -- what goes wrong --------------------------------------------------------------------------
+
+
+def raising(error):
+    def action():
+        raise error
+
+    return action
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "line"),
+    [
+        (InvalidArgumentError("a\nb  c."), 2, "a b c."),
+        (DivergedError("it diverged."), 1, "it diverged."),
+        (KeyboardInterrupt(), 130, "Stopped by Ctrl-C; nothing was written."),
+        (failures.StoppedEarly("early."), 130, "early."),
+        (OSError(28, "No space left on device", "x.csv"), 1,
+         "x.csv cannot be used: No space left on device."),
+        (MemoryError(), 1,
+         "There is not enough memory: choose a smaller --hidden-size, --window or --layers."),
+    ],
+)  # fmt: skip
+def test_an_error_is_one_line_and_a_code(error, code, line, capsys):
+    assert failures.exit_code_of(raising(error)) == code
+    assert capsys.readouterr() == ("", f"throughtime: {line}\n")
+
+
+def test_an_error_that_nobody_foresaw_keeps_its_traceback():
+    with pytest.raises(ZeroDivisionError):
+        failures.exit_code_of(raising(ZeroDivisionError()))
+
+
+def test_a_reader_that_has_gone_is_no_error_to_print(capfd, monkeypatch):
+    descriptor = os.dup(1)
+    try:
+        assert failures.exit_code_of(raising(BrokenPipeError())) == 1
+        sys.stdout.flush()
+    finally:
+        os.dup2(descriptor, 1)
+        os.close(descriptor)
+    assert capfd.readouterr().err == ""
