@@ -200,7 +200,7 @@ def test_several_series_share_the_page():
     many = story(series=8)
     text = plain(forecast_page(many))
     assert "sales of 8 series: the next 12 days" in text
-    assert "One network forecasts 8 series, 12 days each." in text
+    assert "One model forecasts 8 series, 12 days each." in text
     assert "The first 6 of 8 series; forecast.csv holds them all." in text
     assert "forecast = forecasts['sales 0']" in text
 

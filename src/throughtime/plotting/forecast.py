@@ -170,7 +170,9 @@ def _time_axis(ax: Axes, time: np.ndarray) -> None:
     if time.dtype.kind == "M":
         locator = dates.AutoDateLocator(minticks=3, maxticks=8)
         ax.xaxis.set_major_locator(locator)
-        ax.xaxis.set_major_formatter(dates.ConciseDateFormatter(locator))
+        # What the ticks leave out: the year above days and months, the day above hours.
+        left_out = ["", "%Y", "%Y", "%d %b %Y", "%d %b %Y", "%d %b %Y %H:%M"]
+        ax.xaxis.set_major_formatter(dates.ConciseDateFormatter(locator, offset_formats=left_out))
     else:
         ax.xaxis.set_major_locator(ticker.MaxNLocator(nbins=7, integer=time.dtype.kind in "iu"))
     ax.yaxis.set_major_locator(ticker.MaxNLocator(nbins=6))

@@ -106,7 +106,7 @@ def outlook(story: ForecastStory) -> str:
     forecast = view.forecast
     if len(story.views) > 1:
         return (
-            f"One network forecasts {len(story.views):,} series,"
+            f"One model forecasts {len(story.views):,} series,"
             f" {words.periods(story.frequency, story.horizon)} each."
         )
     seen = np.flatnonzero(np.isfinite(view.values))
