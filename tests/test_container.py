@@ -11,7 +11,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from safetensors.numpy import save, save_file
 
-from throughtime.container import MAX_HEADER, read_container, replace_file, write_container
+from throughtime.container import (
+    MAX_HEADER,
+    identify,
+    read_container,
+    replace_file,
+    write_container,
+)
 from throughtime.errors import (
     DataError,
     InvalidArgumentError,
@@ -63,6 +69,20 @@ def test_what_is_written_is_read(path):
     assert meta == META
     arrays["params"] += 1.0
     assert list(path.parent.iterdir()) == [path]
+
+
+def test_a_file_says_what_it_is(path):
+    write_container(path, {"w": np.ones(3)}, {}, "checkpoint", version=7)
+    assert identify(path) == ("checkpoint", 7)
+
+
+def test_a_foreign_file_says_nothing(path):
+    save_file({"w": np.ones(3)}, path)
+    with pytest.raises(ModelFileError) as caught:
+        identify(path)
+    assert str(caught.value) == (
+        f"{path} is not a usable model file: it was not written by throughtime."
+    )
 
 
 def test_other_memory_orders_are_written_as_what_they_mean(path):

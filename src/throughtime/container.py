@@ -16,11 +16,12 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import operator
 import os
 import secrets
 import stat
 import struct
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO, NoReturn
 
@@ -130,27 +131,19 @@ def read_container(
     """
     import safetensors
 
-    def refuse(why: str) -> NoReturn:
-        raise ModelFileError(f"{os.fspath(path)} is not a usable {kind} file: {why}.")
-
-    try:
-        # Asked before it is opened: opening a pipe would wait for ever.
-        if not stat.S_ISREG(Path(path).stat().st_mode):
-            refuse("it is not a regular file")
-        with Path(path).open("rb") as file:
-            header = _read_header(file, refuse)
-            body = _read_entry(header, kind, version, refuse)
-            file.seek(0)
-            data = file.read()
-    except OSError as error:
-        raise ModelFileError(f"{os.fspath(path)} cannot be read: {error.strerror}.") from None
-
+    refuse = _refusal(path, kind)
+    with _opened(path, refuse) as file:
+        body = _read_entry(_read_header(file, refuse), refuse)
+        _check_entry(body, kind, version, refuse)
+        file.seek(0)
+        data = file.read()
     try:
         found = safetensors.deserialize(data)
     except safetensors.SafetensorError:
         refuse("it is cut short or damaged")
     arrays = {}
-    for name, entry in found:
+    # safetensors answers in a random order, and messages shall not depend on it.
+    for name, entry in sorted(found, key=operator.itemgetter(0)):
         if entry["dtype"] not in DTYPES:
             refuse(f"array {name!r} has the dtype {entry['dtype']}")
         array = np.frombuffer(entry["data"], dtype=DTYPES[entry["dtype"]])
@@ -162,6 +155,20 @@ def read_container(
         if array.dtype.kind == "f" and not np.isfinite(array).all():
             refuse(f"array {name!r} holds NaN or an infinity")
     return arrays, body["meta"]
+
+
+def identify(path: str | os.PathLike[str]) -> tuple[str, int]:
+    """Kind and version of a file that :func:`write_container` wrote, from its header alone.
+
+    Raises
+    ------
+    ModelFileError
+        If the file is missing, cut short or foreign.
+    """
+    refuse = _refusal(path, "model")
+    with _opened(path, refuse) as file:
+        body = _read_entry(_read_header(file, refuse), refuse)
+    return body["kind"], body["version"]
 
 
 def replace_file(path: str | os.PathLike[str], data: bytes) -> None:
@@ -215,6 +222,25 @@ def _checksum(body: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> str:
     return digest.hexdigest()
 
 
+def _refusal(path: str | os.PathLike[str], kind: str) -> Refuse:
+    def refuse(why: str) -> NoReturn:
+        raise ModelFileError(f"{os.fspath(path)} is not a usable {kind} file: {why}.")
+
+    return refuse
+
+
+@contextlib.contextmanager
+def _opened(path: str | os.PathLike[str], refuse: Refuse) -> Iterator[BinaryIO]:
+    try:
+        # Asked before it is opened: opening a pipe would wait for ever.
+        if not stat.S_ISREG(Path(path).stat().st_mode):
+            refuse("it is not a regular file")
+        with Path(path).open("rb") as file:
+            yield file
+    except OSError as error:
+        raise ModelFileError(f"{os.fspath(path)} cannot be read: {error.strerror}.") from None
+
+
 def _read_header(file: BinaryIO, refuse: Refuse) -> Any:
     """The JSON header, read without trusting any length that the file claims."""
     size = os.fstat(file.fileno()).st_size
@@ -232,7 +258,7 @@ def _read_header(file: BinaryIO, refuse: Refuse) -> Any:
     return _strict_json(file.read(length), refuse)
 
 
-def _read_entry(header: Any, kind: str, version: int, refuse: Refuse) -> dict[str, Any]:
+def _read_entry(header: Any, refuse: Refuse) -> dict[str, Any]:
     """Our own entry of the header, every key of it checked."""
     strings = header.get("__metadata__") if isinstance(header, dict) else None
     text = strings.get(ENTRY) if isinstance(strings, dict) else None
@@ -245,6 +271,10 @@ def _read_entry(header: Any, kind: str, version: int, refuse: Refuse) -> dict[st
     for key, wanted in types.items():
         if type(body[key]) is not wanted:
             refuse(f"its {key} is damaged")
+    return body
+
+
+def _check_entry(body: dict[str, Any], kind: str, version: int, refuse: Refuse) -> None:
     if body["kind"] != kind:
         refuse(f"it is a {body['kind'][:40]!r} file")
     if not 1 <= body["version"] <= version:
@@ -252,7 +282,6 @@ def _read_entry(header: Any, kind: str, version: int, refuse: Refuse) -> dict[st
             f"it has version {body['version']} and this release reads up to {version};"
             " a newer throughtime wrote it: pip install --upgrade throughtime"
         )
-    return body
 
 
 def _strict_json(text: str | bytes, refuse: Refuse) -> Any:
