@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 if TYPE_CHECKING:
     from throughtime.cli.console import Screen
+    from throughtime.report import LayerRow
 
 #: Extra -> the packages that it brings.
 EXTRAS = {
@@ -65,7 +66,62 @@ def describe_file(screen: "Screen", path: Path) -> None:
     ModelFileError
         If it is not a model file of throughtime.
     """
-    ...
+    from throughtime.container import identify
+
+    kind, version = identify(path)
+    if kind == "forecaster":
+        _describe_forecaster(screen, path, version)
+    else:
+        _describe_network(screen, path, version)
+
+
+def _describe_forecaster(screen: "Screen", path: Path, version: int) -> None:
+    from throughtime.cli.describe import layer_rows, settings_of
+    from throughtime.forecasting import Forecaster
+
+    model = Forecaster.load(path)
+    screen.headline(f"{path.name}, a forecaster (file version {version})")
+    screen.facts("data", _describe_data(model.metadata))
+    _print_layers(screen, layer_rows(model.networks_[0]))
+    screen.facts("settings", [f"{name}: {value}" for name, value in settings_of(model).items()])
+    screen.facts("notes", model.notes_)
+
+
+def _describe_network(screen: "Screen", path: Path, version: int) -> None:
+    from throughtime.cli.describe import layer_rows
+    from throughtime.serialization import load
+
+    net = load(path)
+    screen.headline(f"{path.name}, a network (file version {version})")
+    screen.facts("input", [f"{net.n_features} features, {net.dtype}"])
+    _print_layers(screen, layer_rows(net))
+
+
+def _describe_data(known: dict[str, Any]) -> list[str]:
+    """What the command line noted of the data that a model was trained on."""
+    if not known:
+        return ["not described: the model was not made by the command line"]
+    lines = [f"target {known['target']!r}"]
+    if known["time"] is not None:
+        lines[0] += f", time {known['time']!r}"
+    if known["id"] is not None:
+        lines[0] += f", id {known['id']!r}, {len(known['last'])} series"
+    if known["covariates"]:
+        lines.append("covariates " + ", ".join(repr(name) for name in known["covariates"]))
+    ends = sorted({str(last).partition("T00:00:00")[0] for last in known["last"].values()})
+    lines.append(f"the last value is of {ends[-1]}")
+    return lines
+
+
+def _print_layers(screen: "Screen", rows: "tuple[LayerRow, ...]") -> None:
+    total = sum(row.parameters for row in rows)
+    cells = [[row.name, row.shape, f"{row.parameters:,}"] for row in rows]
+    screen.table(
+        ["layer", "output", "parameters"],
+        [*cells, ["together", "", f"{total:,}"]],
+        text_columns=2,
+        bold=len(cells),
+    )
 
 
 def _threads(cores: int, environment: Any) -> str:

@@ -1,0 +1,332 @@
+"""The commands from beginning to end, on tiny series with few epochs."""
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import throughtime
+from throughtime.cli import main
+from throughtime.cli.console import ProgressBar
+from throughtime.forecasting import Forecaster
+
+TINY = ["--epochs", "2", "--hidden-size", "4", "--window", "14"]
+NAMES = ["forecast.csv", "forecast.png", "model.safetensors", "report.html"]
+
+
+def write_table(path, rows=98, ahead=0, stores=("",)):
+    """Daily sales with a weekly pattern, and a price; ``ahead`` rows have no sales yet."""
+    start = np.datetime64("2024-01-01")
+    rng = np.random.default_rng(0)
+    with Path(path).open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["day", "store", "price", "sales"])
+        for store in stores:
+            for i in range(rows + ahead):
+                price = 10 + i % 5
+                sales = 100 + 9 * (i % 7) - price + rng.normal()
+                writer.writerow([start + i, store, price, f"{sales:.3f}" if i < rows else ""])
+
+
+def read_csv(path):
+    with Path(path).open(newline="") as file:
+        header, *rows = csv.reader(file)
+    return header, rows
+
+
+def names(folder="."):
+    return sorted(path.name for path in Path(folder).iterdir())
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "100")
+    return tmp_path
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """A folder with one finished forecast, for those who only read it."""
+    place = tmp_path_factory.mktemp("finished")
+    write_table(place / "data.csv")
+    arguments = ["forecast", str(place / "data.csv"), "--target", "sales", "--horizon", "7"]
+    assert main([*arguments, *TINY, "--out", str(place / "out"), "--quiet"]) == 0
+    return place
+
+
+def test_forecast_says_what_it_found_and_how_good_it_is(folder, capsys):
+    write_table("data.csv")
+    arguments = ["forecast", "data.csv", "--target", "sales", "--horizon", "7", *TINY]
+    assert main(arguments) == 0
+    out, err = capsys.readouterr()
+    assert err == ""
+    for text in (
+        "sales, from data.csv",
+        "98 rows; columns 'day', 'store', 'price', 'sales'",
+        "daily, without gaps",
+        "Error on the last 7 days, which were held out",
+        "this forecast",
+        "persistence",
+        "seasonal naive",
+        "sales: the next 7 days",
+        "2024-04-08",
+        "data-forecast/report.html",
+    ):
+        assert text in out
+    assert names("data-forecast") == NAMES
+
+
+def test_forecast_writes_its_files(finished):
+    assert names(finished) == ["data.csv", "out"]
+    assert names(finished / "out") == NAMES
+    header, rows = read_csv(finished / "out" / "forecast.csv")
+    assert header == ["day", "mean", "lower_80", "upper_80", "lower_95", "upper_95"]
+    assert [row[0] for row in rows] == [f"2024-04-{day:02d}" for day in range(8, 15)]
+    numbers = np.array([row[1:] for row in rows], dtype=float)
+    mean, low80, high80, low95, high95 = numbers.T
+    assert (low95 <= low80).all()
+    assert (low80 <= mean).all()
+    assert (mean <= high80).all()
+    assert (high80 <= high95).all()
+    page = (finished / "out" / "report.html").read_text(encoding="utf-8")
+    assert "sales: the next 7 days" in page
+    assert (finished / "out" / "forecast.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_the_model_holds_what_the_table_was(finished):
+    model = Forecaster.load(finished / "out" / "model.safetensors")
+    assert model.metadata == {
+        "target": "sales",
+        "time": "day",
+        "id": None,
+        "covariates": [],
+        "frequency": {"unit": "microsecond", "count": 86_400_000_000, "day": 1},
+        "last": {"sales": "2024-04-07T00:00:00.000000"},
+    }
+    _, rows = read_csv(finished / "out" / "forecast.csv")
+    np.testing.assert_allclose(model.predict().mean, [float(row[1]) for row in rows], rtol=1e-9)
+
+
+def test_the_same_seed_gives_the_same_bytes(finished, folder):
+    arguments = ["forecast", str(finished / "data.csv"), "--target", "sales", "--horizon", "7"]
+    assert main([*arguments, *TINY, "--out", "again", "--quiet"]) == 0
+    for name in ("forecast.csv", "forecast.png", "model.safetensors"):
+        assert Path("again", name).read_bytes() == (finished / "out" / name).read_bytes()
+
+
+def test_quiet_is_silent(folder, capsys):
+    write_table("data.csv")
+    arguments = ["forecast", "data.csv", "--target", "sales", "--horizon", "7", *TINY]
+    assert main([*arguments, "--holdout", "0", "--quiet"]) == 0
+    assert capsys.readouterr() == ("", "")
+
+
+def test_without_a_holdout_there_is_no_table_of_errors(folder, capsys):
+    write_table("data.csv")
+    arguments = ["forecast", "data.csv", "--target", "sales", "--horizon", "7", *TINY]
+    assert main([*arguments, "--holdout", "0"]) == 0
+    out = capsys.readouterr().out
+    assert "persistence" not in out
+    assert "sales: the next 7 days" in out
+    assert "nothing says how good this forecast is" in Path("data-forecast/report.html").read_text(
+        encoding="utf-8"
+    )
+
+
+def test_several_series_and_covariates_of_the_future(folder, capsys):
+    write_table("data.csv", rows=70, ahead=7, stores=("north", "south"))
+    arguments = ["forecast", "data.csv", "--target", "sales", "--horizon", "7", "--id", "store"]
+    assert main([*arguments, "--covariates", "price", *TINY, "--intervals", "0.9"]) == 0
+    out = capsys.readouterr().out
+    assert "id 'store': 2 series of 77 steps" in out
+    assert "Covariates of the steps ahead are in the table and are used." in out
+    header, rows = read_csv("data-forecast/forecast.csv")
+    assert header == ["store", "day", "mean", "lower_90", "upper_90"]
+    assert [row[0] for row in rows] == ["north"] * 7 + ["south"] * 7
+    assert rows[0][1] == "2024-03-11"
+
+
+def test_covariates_of_the_past_alone(folder, capsys):
+    write_table("data.csv")
+    arguments = ["forecast", "data.csv", "--target", "sales", "--horizon", "7", *TINY]
+    assert main([*arguments, "--covariates", "price", "--holdout", "0"]) == 0
+    assert "The past of the covariates is used" in " ".join(capsys.readouterr().out.split())
+
+
+def test_predict_continues_from_the_whole_history(finished, folder, capsys):
+    write_table("newer.csv", rows=105)
+    model = str(finished / "out" / "model.safetensors")
+    assert main(["predict", model, "newer.csv"]) == 0
+    out, err = capsys.readouterr()
+    assert err == ""
+    assert "The table is taken as the whole history; nothing was trained." in out
+    assert names("newer-prediction") == ["forecast.csv", "forecast.png"]
+    _, rows = read_csv("newer-prediction/forecast.csv")
+    assert [row[0] for row in rows] == [f"2024-04-{day}" for day in range(15, 22)]
+
+
+def test_predict_continues_from_new_rows_alone(finished, folder, capsys):
+    write_table("whole.csv", rows=105)
+    header, *rows = Path("whole.csv").read_text().splitlines()
+    Path("new.csv").write_text("\n".join([header, *rows[98:]]))
+    model = str(finished / "out" / "model.safetensors")
+    assert main(["predict", model, "new.csv", "--out", "new", "--horizon", "3"]) == 0
+    assert "The new rows continue the history that is in the model" in capsys.readouterr().out
+    assert main(["predict", model, "whole.csv", "--out", "whole", "--horizon", "3", "--quiet"]) == 0
+    new, whole = (read_csv(f"{name}/forecast.csv")[1] for name in ("new", "whole"))
+    assert [row[0] for row in new] == ["2024-04-15", "2024-04-16", "2024-04-17"]
+    np.testing.assert_allclose(
+        np.array([row[1:] for row in new], float), np.array([row[1:] for row in whole], float)
+    )
+
+
+def test_predict_goes_no_further_than_the_model(finished, folder, capsys):
+    model = str(finished / "out" / "model.safetensors")
+    assert main(["predict", model, str(finished / "data.csv"), "--horizon", "8"]) == 2
+    assert capsys.readouterr() == (
+        "",
+        "throughtime: --horizon must be an integer from 1 to 7; got 8.\n",
+    )
+    assert names() == []
+
+
+def test_predict_with_columns_that_were_renamed(finished, folder):
+    text = (finished / "data.csv").read_text().replace("day,", "when,").replace("sales", "sold")
+    Path("renamed.csv").write_text(text)
+    model = str(finished / "out" / "model.safetensors")
+    assert (
+        main(["predict", model, "renamed.csv", "--target", "sold", "--time", "when", "--quiet"])
+        == 0
+    )
+    assert read_csv("renamed-prediction/forecast.csv")[0][:2] == ["when", "mean"]
+
+
+def test_info_describes_the_installation(capsys):
+    assert main(["info"]) == 0
+    out = capsys.readouterr().out
+    assert out.startswith(f"throughtime {throughtime.__version__}\n")
+    for text in ("Python", np.__version__, "reference", "threads", "typer"):
+        assert text in out
+
+
+def test_info_describes_a_forecaster(finished, capsys):
+    assert main(["info", str(finished / "out" / "model.safetensors")]) == 0
+    out = capsys.readouterr().out
+    for text in ("forecaster", "sales", "GRU", "Dense", "parameters", "horizon", "2024-04-07"):
+        assert text in out
+
+
+def test_info_describes_a_network(tmp_path, capsys):
+    net = throughtime.Network([throughtime.layers.LSTM(3), throughtime.layers.Dense(2)], 4)
+    net.save(tmp_path / "net.safetensors")
+    assert main(["info", str(tmp_path / "net.safetensors")]) == 0
+    out = capsys.readouterr().out
+    for text in ("network", "LSTM", "Dense", "104"):
+        assert text in out
+
+
+@pytest.mark.parametrize("arguments", [[], ["--help"], ["-h"], ["forecast", "--help"]])
+def test_help(arguments, capsys):
+    assert main(arguments) == 0
+    out, err = capsys.readouterr()
+    assert err == ""
+    assert "throughtime" in out
+
+
+def test_version(capsys):
+    assert main(["--version"]) == 0
+    assert capsys.readouterr() == (f"throughtime {throughtime.__version__}\n", "")
+
+
+def test_help_and_version_load_nothing_heavy():
+    code = (
+        "import json, sys; from throughtime.cli import main; main(['--help']); main(['--version']);"
+        " print(json.dumps(sorted(sys.modules)))"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    loaded = set(json.loads(run.stdout.splitlines()[-1]))
+    heavy = {"matplotlib", "pandas", "pyarrow", "sklearn", "jax", "jinja2", "safetensors"}
+    assert heavy & loaded == set()
+    assert "throughtime.training" not in loaded
+
+
+# -- Ctrl-C -----------------------------------------------------------------------------------
+
+
+def press_at(monkeypatch, *moments):
+    """Press Ctrl-C when the progress bar is asked to move for the n-th time."""
+    shown = ProgressBar.show
+    calls = []
+
+    def show(self, step):
+        shown(self, step)
+        calls.append(step.stage)
+        if len(calls) in moments:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    monkeypatch.setattr(ProgressBar, "show", show)
+    return calls
+
+
+LONG = ["forecast", "data.csv", "--target", "sales", "--horizon", "7", "--hidden-size", "4"]
+
+
+@pytest.mark.parametrize("holdout", ["7", "0"])
+def test_ctrl_c_ends_training_and_writes_everything(holdout, folder, capsys, monkeypatch):
+    write_table("data.csv")
+    calls = press_at(monkeypatch, 3)
+    assert main([*LONG, "--epochs", "500", "--holdout", holdout]) == 130
+    assert len(calls) < 50
+    err = capsys.readouterr().err
+    assert err.splitlines()[-1] == (
+        "throughtime: Ctrl-C ended training early; every file was written."
+    )
+    assert names() == ["data-forecast", "data.csv"]
+    assert names("data-forecast") == NAMES
+    assert "Training was ended early by Ctrl-C." in Path("data-forecast/report.html").read_text(
+        encoding="utf-8"
+    )
+    _, rows = read_csv("data-forecast/forecast.csv")
+    assert rows[0][0] == "2024-04-08"
+
+
+def test_a_second_ctrl_c_stops_without_files(folder, capsys, monkeypatch):
+    write_table("data.csv")
+    press_at(monkeypatch, 3)
+    monkeypatch.setattr(Forecaster, "save", lambda self, path: os.kill(os.getpid(), signal.SIGINT))
+    assert main([*LONG, "--epochs", "500", "--holdout", "0"]) == 130
+    err = capsys.readouterr().err
+    assert err.splitlines()[-1] == "throughtime: Stopped by Ctrl-C; nothing was written."
+    assert names() == ["data.csv"]
+
+
+def test_ctrl_c_before_training_stops_at_once(folder, capsys, monkeypatch):
+    write_table("data.csv")
+
+    def read(*arguments):
+        os.kill(os.getpid(), signal.SIGINT)
+
+    monkeypatch.setattr("throughtime.cli.forecast.read", read)
+    assert main(LONG) == 130
+    assert capsys.readouterr() == ("", "throughtime: Stopped by Ctrl-C; nothing was written.\n")
+    assert names() == ["data.csv"]
+
+
+def test_a_full_disk_leaves_nothing_behind(folder, capsys, monkeypatch):
+    write_table("data.csv")
+
+    def save(self, path):
+        Path(path).write_bytes(b"half")
+        raise OSError(28, "No space left on device", str(path))
+
+    monkeypatch.setattr(Forecaster, "save", save)
+    assert main([*LONG, "--epochs", "1", "--holdout", "0", "--quiet"]) == 1
+    assert "No space left on device" in capsys.readouterr().err
+    assert names() == ["data.csv"]
