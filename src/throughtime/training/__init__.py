@@ -1,0 +1,8 @@
+"""Training: the loop and what surrounds it."""
+
+from throughtime.training.callbacks import Callback, EarlyStopping, Run
+from throughtime.training.checkpoints import Checkpoint
+from throughtime.training.entry import train
+from throughtime.training.history import History
+
+__all__ = ["Callback", "Checkpoint", "EarlyStopping", "History", "Run", "train"]

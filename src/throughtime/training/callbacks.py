@@ -1,0 +1,252 @@
+"""Your own code inside a training run, and early stopping."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from throughtime.errors import (
+    InvalidArgumentError,
+    InvalidTypeError,
+    check_bool,
+    check_choice,
+    check_float,
+    check_int,
+    describe,
+)
+from throughtime.training.history import History
+
+if TYPE_CHECKING:
+    from throughtime.network import Network
+    from throughtime.optimizers.base import Optimizer
+
+
+@dataclass
+class Run:
+    """A training run, as callbacks see it.
+
+    Attributes
+    ----------
+    net : Network
+        The network; its weights may be read at any time and changed at the end of an epoch.
+    optimizer : Optimizer
+        The optimiser.
+    history : History
+        What happened so far.
+    epochs : int
+        How many epochs there will be.
+    epoch : int
+        The epoch that runs or has just ended, from 1.
+    batch : int
+        The batch that has just ended, from 1.
+    batches : int
+        Batches of an epoch.
+    loss : float
+        Loss of the last batch.
+    stop_reason : str or None
+        Why the run is to stop, if it is.
+    """
+
+    net: Network
+    optimizer: Optimizer
+    history: History
+    epochs: int
+    epoch: int = 0
+    batch: int = 0
+    batches: int = 0
+    loss: float = math.nan
+    stop_reason: str | None = None
+
+    def stop(self, reason: str = "stopped by a callback") -> None:
+        """End the run: after this batch if called there, after this epoch otherwise.
+
+        The first reason given stays.
+        """
+        if self.stop_reason is None:
+            self.stop_reason = reason
+
+
+class Callback:
+    """Base of callbacks: override what you need.
+
+    ``on_train_begin`` runs once, after all checks and after a checkpoint was read;
+    ``on_batch_end`` after every update of the weights; ``on_epoch_end`` when the epoch's row is
+    in the history and before its checkpoint is written; ``on_train_end`` once, when the weights
+    that stay are in place, whether training was finished, stopped or interrupted, but not if it
+    ends in an error. Callbacks run in the order in which they were given; an error in one ends
+    training and is passed on.
+
+    A callback with a memory should return it from :meth:`state_dict`, or a run that is resumed
+    from a checkpoint will differ from one that was never stopped.
+    """
+
+    def on_train_begin(self, run: Run) -> None:
+        """Training is about to begin."""
+
+    def on_batch_end(self, run: Run) -> None:
+        """The weights were updated."""
+
+    def on_epoch_end(self, run: Run) -> None:
+        """An epoch is in the history."""
+
+    def on_train_end(self, run: Run) -> None:
+        """The weights that stay are in place."""
+
+    def state_dict(self) -> dict[str, Any]:
+        """What a checkpoint has to keep, in words of JSON."""
+        return {}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Take over what :meth:`state_dict` returned."""
+
+
+class _Function(Callback):
+    """A plain function, called at the end of every epoch."""
+
+    def __init__(self, function: Callable[[Run], object]) -> None:
+        self.function = function
+
+    def on_epoch_end(self, run: Run) -> None:
+        self.function(run)
+
+
+@dataclass
+class EarlyStopping(Callback):
+    """End training when a value has not become better for some epochs.
+
+    Parameters
+    ----------
+    monitor : str, optional
+        A column of the history: ``"val_loss"``, ``"val_accuracy"``, ``"loss"`` ... By default
+        ``"val_loss"`` if there is a validation set, otherwise ``"loss"``.
+    patience : int
+        End after so many epochs in a row without a better value.
+    min_delta : float
+        A value is better only if it beats the best one by more than this.
+    restore_best : bool
+        Put the weights of the best epoch back at the end.
+    mode : {"auto", "min", "max"}
+        Whether small or large is good; ``"auto"`` knows it for losses and metrics.
+
+    Attributes
+    ----------
+    best : float or None
+        The best value so far.
+    best_epoch : int or None
+        Its epoch, from 1.
+    waited : int
+        Epochs since then.
+    """
+
+    monitor: str | None = None
+    patience: int = 10
+    min_delta: float = 0.0
+    restore_best: bool = True
+    mode: str = "auto"
+    best: float | None = field(default=None, init=False, compare=False)
+    best_epoch: int | None = field(default=None, init=False, compare=False)
+    waited: int = field(default=0, init=False, compare=False)
+
+    def __post_init__(self) -> None:
+        if self.monitor is not None and not isinstance(self.monitor, str):
+            raise InvalidTypeError(
+                "monitor must be the name of a column of the history;"
+                f" got {describe(self.monitor)}."
+            )
+        self.patience = check_int("patience", self.patience, 1)
+        self.min_delta = check_float("min_delta", self.min_delta, 0.0)
+        self.restore_best = check_bool("restore_best", self.restore_best)
+        check_choice("mode", self.mode, ("auto", "min", "max"))
+
+    def on_train_begin(self, run: Run) -> None:
+        # A second run with the same object starts anew; a resumed one has loaded its state.
+        if not run.history.epochs:
+            self.best, self.best_epoch, self.waited = None, None, 0
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"best": self.best, "best_epoch": self.best_epoch, "waited": self.waited}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self.best, self.best_epoch = state["best"], state["best_epoch"]
+        self.waited = state["waited"]
+
+
+class Best:
+    """The best weights so far, by the column that early stopping watches.
+
+    They are kept in every run, so that Ctrl-C and a divergence can go back to them.
+
+    Parameters
+    ----------
+    rule : EarlyStopping or None
+        Its monitor, direction and margin count; without one, the loss.
+    default : str
+        The column to watch if the rule names none.
+    maximise : callable
+        Whether large values of a column are good.
+    """
+
+    def __init__(
+        self, rule: EarlyStopping | None, default: str, maximise: Callable[[str], bool]
+    ) -> None:
+        self.stops = rule is not None
+        self.rule = rule if rule is not None else EarlyStopping(restore_best=False)
+        self.monitor = self.rule.monitor or default
+        mode = self.rule.mode
+        large = maximise(self.monitor) if mode == "auto" else mode == "max"
+        self.sign = -1.0 if large else 1.0
+        self.weights: np.ndarray | None = None
+
+    def update(self, run: Run) -> None:
+        """Judge the epoch that has just ended; ask the run to stop when patience is used up."""
+        rule, value = self.rule, run.history[self.monitor][-1]
+        best = math.inf if rule.best is None else self.sign * rule.best
+        # A metric can be NaN (precision without a positive): never better.
+        if math.isfinite(value) and self.sign * value < best - rule.min_delta:
+            rule.best, rule.best_epoch, rule.waited = value, run.epoch, 0
+            self.weights = run.net.params.flat.copy()
+        else:
+            rule.waited += 1
+        run.history.best_epoch = rule.best_epoch
+        self.consider_stopping(run)
+
+    def consider_stopping(self, run: Run) -> None:
+        """Ask the run to stop if patience is used up."""
+        if self.stops and self.rule.waited >= self.rule.patience:
+            run.stop("early stopping")
+
+    def restore(self, run: Run) -> bool:
+        """Put the best weights back, if there are any; return whether there were."""
+        if self.weights is None:
+            return False
+        run.net.params.flat[...] = self.weights
+        run.history.restored = True
+        return True
+
+
+def check_callbacks(callbacks: Any) -> list[Callback]:
+    """Return the callbacks as objects; a function is called at the end of every epoch."""
+    if isinstance(callbacks, Callback) or not isinstance(callbacks, Iterable):
+        raise InvalidTypeError(
+            f"callbacks must be a list of callbacks; got {describe(callbacks)}."
+            " Put a single one into brackets."
+        )
+    found: list[Callback] = []
+    for callback in callbacks:
+        if isinstance(callback, Callback):
+            found.append(callback)
+        elif callable(callback) and not isinstance(callback, type):
+            found.append(_Function(callback))
+        else:
+            hint = " Write it with brackets, to make an object." if callable(callback) else ""
+            raise InvalidTypeError(
+                "callbacks must hold Callback objects or functions of one argument, the run;"
+                f" got {describe(callback)}.{hint}"
+            )
+    if sum(isinstance(callback, EarlyStopping) for callback in found) > 1:
+        raise InvalidArgumentError("callbacks must hold at most one EarlyStopping; got more.")
+    return found

@@ -1,0 +1,214 @@
+"""Checkpoints: a run that was killed goes on where it stood, and ends with the same bits.
+
+A checkpoint is written at the end of an epoch. It holds the weights, the optimiser's moments and
+counters, the memory of the schedule, the history, the best weights so far and the memory of the
+callbacks. It holds no state of a random generator, because none outlives an epoch: the order of
+the batches is drawn from ``(seed, epoch)`` and dropout from ``(seed, epoch, batch)``. It also
+holds a fingerprint of data and options, and is refused where they are others.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from throughtime.container import read_container, write_container
+from throughtime.errors import (
+    InvalidArgumentError,
+    InvalidTypeError,
+    ModelFileError,
+    check_int,
+    describe,
+)
+from throughtime.training.callbacks import Best, Callback, Run
+from throughtime.training.history import History
+
+VERSION = 1
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """Where and how often a run is saved.
+
+    Parameters
+    ----------
+    path : str or path-like
+        The file; it is replaced in one step, so it is whole at any time.
+    every : int
+        Save after every so many epochs; the last epoch is always saved.
+    """
+
+    path: str | os.PathLike[str]
+    every: int = 1
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.path, (str, os.PathLike)):
+            raise InvalidTypeError(f"path must be the path of a file; got {describe(self.path)}.")
+        check_int("every", self.every, 1)
+
+    def check(self) -> None:
+        """Refuse, before any work, a path that cannot be written to."""
+        path = Path(self.path)
+        folder = Path(os.path.realpath(path)).parent
+        if path.is_dir():
+            raise InvalidArgumentError(f"checkpoint must be a file; got the folder {str(path)!r}.")
+        if not folder.is_dir():
+            raise InvalidArgumentError(
+                f"checkpoint must be in a folder that exists; got {str(path)!r}."
+            )
+        if not os.access(folder, os.W_OK):
+            raise InvalidArgumentError(
+                f"checkpoint must be in a folder that can be written to; got {str(path)!r}."
+            )
+
+
+def check_checkpoint(checkpoint: Any, resume: bool) -> Checkpoint | None:
+    """Return what ``checkpoint`` means: a :class:`Checkpoint`, a path, or None."""
+    if checkpoint is None:
+        if resume:
+            raise InvalidArgumentError(
+                "checkpoint must name the file to go on from when resume=True; got None."
+            )
+        return None
+    found = checkpoint if isinstance(checkpoint, Checkpoint) else Checkpoint(checkpoint)
+    found.check()
+    return found
+
+
+def digest(arrays: Iterable[np.ndarray | None]) -> str:
+    """A short text that is the same only for the same arrays."""
+    sha256 = hashlib.sha256()
+    for array in arrays:
+        if array is None:
+            sha256.update(b"none")
+        else:
+            sha256.update(f"{array.dtype.str}{array.shape}".encode())
+            sha256.update(np.ascontiguousarray(array).tobytes())
+    return sha256.hexdigest()
+
+
+def describe_option(value: Any) -> Any:
+    """A description of ``value`` in words of JSON, the same in every process.
+
+    Objects are described by their class and options; functions by their name only, because what
+    they do cannot be compared.
+    """
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return value
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, np.ndarray):
+        return digest([value])
+    if isinstance(value, Mapping):
+        return {str(key): describe_option(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [describe_option(item) for item in value]
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        fields = {f.name: getattr(value, f.name) for f in dataclasses.fields(value) if f.init}
+        return {"class": type(value).__qualname__, **describe_option(fields)}
+    named = value if hasattr(value, "__qualname__") else type(value)
+    return f"{named.__module__}.{named.__qualname__}"
+
+
+def save_checkpoint(
+    checkpoint: Checkpoint,
+    run: Run,
+    best: Best,
+    callbacks: list[Callback],
+    fingerprint: Mapping[str, Any],
+) -> None:
+    """Write all that the rest of the run depends on."""
+    outputs, history = run.history.to_state()
+    arrays = {f"history.{name}": array for name, array in outputs.items()}
+    arrays["params"] = run.net.params.flat
+    if best.weights is not None:
+        arrays["best"] = best.weights
+    optimizer: dict[str, Any] = {}
+    for name, value in run.optimizer.state_dict().items():
+        if isinstance(value, np.ndarray):
+            arrays[f"optimizer.{name}"] = value
+        else:
+            optimizer[name] = value
+    meta = {
+        "epoch": run.epoch,
+        "stopped": run.stop_reason,
+        "optimizer": optimizer,
+        "history": history,
+        "best": best.rule.state_dict(),
+        "callbacks": [callback.state_dict() for callback in callbacks],
+        "fingerprint": fingerprint,
+    }
+    write_container(checkpoint.path, arrays, meta, "checkpoint", VERSION)
+
+
+def load_checkpoint(
+    checkpoint: Checkpoint,
+    run: Run,
+    best: Best,
+    callbacks: list[Callback],
+    fingerprint: Mapping[str, Any],
+) -> bool:
+    """Put ``run``, ``best`` and ``callbacks`` where the checkpoint stands.
+
+    Returns
+    -------
+    bool
+        False if there is no file yet, and nothing was changed.
+
+    Raises
+    ------
+    ModelFileError
+        If the file is damaged, or belongs to a run on other data or with other options.
+    """
+    if not Path(checkpoint.path).exists():
+        return False
+    arrays, meta = read_container(checkpoint.path, "checkpoint", VERSION)
+    where = os.fspath(checkpoint.path)
+    try:
+        _compare(where, meta["fingerprint"], fingerprint)
+        outputs, others = _part(arrays, "history."), _part(arrays, "optimizer.")
+        history = History.from_state(outputs, meta["history"])
+        weights, size = arrays["params"], run.net.params.size
+        if any(a.shape != (size,) for a in (weights, arrays.get("best", weights))):
+            raise ModelFileError(f"{where} holds the weights of another network.")
+        if len(history.epochs) != meta["epoch"] or len(callbacks) != len(meta["callbacks"]):
+            raise KeyError("epoch")
+        run.optimizer.load_state_dict(meta["optimizer"] | others)
+        best.rule.load_state_dict(meta["best"])
+        for callback, state in zip(callbacks, meta["callbacks"], strict=True):
+            callback.load_state_dict(state)
+    except (KeyError, TypeError, AttributeError) as error:
+        # Only a file made by hand gets here: what train writes is covered by its checksum.
+        raise ModelFileError(f"{where} is not a usable checkpoint file: {error!r}.") from None
+    run.net.params.flat[...] = weights
+    best.weights = arrays.get("best")
+    run.history, run.epoch, run.stop_reason = history, meta["epoch"], meta["stopped"]
+    history.best_epoch = best.rule.best_epoch
+    return True
+
+
+def _part(arrays: Mapping[str, np.ndarray], prefix: str) -> dict[str, np.ndarray]:
+    return {
+        name.removeprefix(prefix): array
+        for name, array in arrays.items()
+        if name.startswith(prefix)
+    }
+
+
+def _compare(where: str, saved: Mapping[str, Any], now: Mapping[str, Any]) -> None:
+    for name in now:
+        if name not in saved or saved[name] != now[name]:
+            what = f"other {name}"
+            if name != "data" and name in saved:
+                what += f": {describe(saved[name])} then, {describe(now[name])} now"
+            raise ModelFileError(
+                f"{where} belongs to a run with {what}."
+                " Use another checkpoint path, or leave out resume=True to start anew."
+            )

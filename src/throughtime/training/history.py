@@ -1,0 +1,204 @@
+"""What happened in training, epoch by epoch."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from throughtime.container import replace_file
+from throughtime.errors import InvalidArgumentError, check_choice
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+#: Columns that come first in a table, in this order.
+LEADING = ("loss", "val_loss")
+#: Columns that come last.
+TRAILING = ("penalty", "lr", "grad_norm", "seconds")
+
+
+class History(Mapping[str, list[float]]):
+    """The record of a training run: ``history["loss"][k]`` is the loss of the epoch ``k + 1``.
+
+    The columns are ``loss`` (the exact mean over the training data, each batch with the weights it
+    met), ``val_loss`` if there was a validation set, every metric (``accuracy``) and its value on
+    the validation set (``val_accuracy``), ``penalty`` (L1 and L2, the mean over batches) if any,
+    ``lr``, ``grad_norm`` (mean over the updates, before clipping) and ``seconds``.
+
+    Attributes
+    ----------
+    stopped : str
+        Why training ended: ``"finished"``, ``"early stopping"``, ``"interrupted"``, ``"diverged"``
+        or the reason that a callback gave.
+    monitor : str
+        The column that ``best_epoch`` is about.
+    best_epoch : int or None
+        The epoch (from 1) whose ``monitor`` was best.
+    restored : bool
+        Whether the network holds the weights of ``best_epoch`` and not those of the last epoch.
+    outputs : list of ndarray
+        The network's outputs after every epoch, if ``keep_outputs`` was asked for.
+    """
+
+    def __init__(self) -> None:
+        self._columns: dict[str, list[float]] = {}
+        self.stopped = ""
+        self.monitor = "loss"
+        self.best_epoch: int | None = None
+        self.restored = False
+        self.outputs: list[np.ndarray] = []
+
+    @property
+    def epochs(self) -> list[int]:
+        """The numbers of the finished epochs, from 1."""
+        return list(range(1, len(self._columns.get("loss", ())) + 1))
+
+    def __getitem__(self, name: str) -> list[float]:
+        try:
+            return self._columns[name]
+        except KeyError:
+            known = ", ".join(self) or "none yet"
+            raise KeyError(f"no column {name!r}; there are {known}") from None
+
+    def __iter__(self) -> Iterator[str]:
+        middle = [c for c in self._columns if c not in LEADING + TRAILING]
+        order = [*LEADING, *middle, *TRAILING]
+        return iter([column for column in order if column in self._columns])
+
+    def __len__(self) -> int:
+        return len(self._columns)
+
+    def append(self, row: Mapping[str, float]) -> None:
+        """Add the values of one epoch."""
+        for name, value in row.items():
+            self._columns.setdefault(name, []).append(float(value))
+
+    def last(self) -> dict[str, float]:
+        """The values of the last epoch."""
+        return {name: self._columns[name][-1] for name in self}
+
+    def to_dict(self) -> dict[str, list[int] | list[float]]:
+        """The columns as plain lists, with ``epoch`` as the first."""
+        return {"epoch": [float(e) for e in self.epochs]} | {
+            name: list(self[name]) for name in self
+        }
+
+    def to_csv(self, path: str | os.PathLike[str]) -> None:
+        """Write one line an epoch; every number is written so that it reads back the same.
+
+        Raises
+        ------
+        OSError
+            If the file cannot be written.
+        """
+        lines = [",".join(["epoch", *self])]
+        for epoch in self.epochs:
+            values = [repr(self[name][epoch - 1]) for name in self]
+            lines.append(",".join([str(epoch), *values]))
+        replace_file(path, ("\n".join(lines) + "\n").encode())
+
+    def plot(self, path: str | os.PathLike[str] | None = None, *, scale: str = "auto") -> Figure:
+        """Draw the loss, and the validation loss if there was one, over the epochs.
+
+        Parameters
+        ----------
+        path : str or path-like, optional
+            Also write the picture to this PNG file.
+        scale : {"auto", "log", "linear"}
+            Scale of the loss axis; ``"auto"`` is logarithmic where the losses span much.
+
+        Returns
+        -------
+        matplotlib.figure.Figure
+            A notebook shows it.
+
+        Raises
+        ------
+        MissingDependencyError
+            If matplotlib is not installed.
+        InvalidArgumentError
+            If no epoch is finished, or a logarithm is asked for where a loss is not positive.
+        """
+        from throughtime.plotting import loss_figure, save_png
+
+        check_choice("scale", scale, ("auto", "log", "linear"))
+        train, validation = self._columns.get("loss", []), self._columns.get("val_loss")
+        if not train:
+            raise InvalidArgumentError("history must hold a finished epoch to be drawn; got none.")
+        lowest = min([*train, *(validation or [])])
+        if scale == "log" and lowest <= 0:
+            raise InvalidArgumentError(
+                f"scale must be 'linear' or 'auto' where a loss is not positive; got {lowest:g}."
+            )
+        with loss_figure({"loss": (train, validation)}) as figure:
+            (ax,) = figure.axes
+            ax.set_ylabel("loss")
+            if scale != "auto":
+                ax.set_yscale(scale)
+            if path is not None:
+                save_png(figure, os.fspath(path))
+        return figure
+
+    def __repr__(self) -> str:
+        epochs = self.epochs
+        if not epochs:
+            return "History(no epoch finished)"
+        ends = f"{len(epochs)} epoch{'s' if len(epochs) > 1 else ''}, {self.stopped or 'running'}"
+        if self.best_epoch is not None:
+            ends += f"; best {self.monitor} in epoch {self.best_epoch}"
+            ends += ", whose weights were restored" if self.restored else ""
+        shown = set(epochs if len(epochs) <= 7 else [*epochs[:3], *epochs[-3:]])
+        if self.best_epoch is not None:
+            shown.add(self.best_epoch)
+        lines = [f"History: {ends}", table_head(list(self))]
+        for before, row in zip([0, *sorted(shown)], sorted(shown), strict=False):
+            if row > before + 1:
+                lines.append("   ...")
+            lines.append(table_row(row, {name: self[name][row - 1] for name in self}))
+        return "\n".join(lines)
+
+    def to_state(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+        """Arrays and JSON from which :meth:`from_state` builds the same history."""
+        arrays = {f"outputs.{k}": output for k, output in enumerate(self.outputs)}
+        columns = {name: [_to_json(v) for v in values] for name, values in self._columns.items()}
+        return arrays, {"columns": columns}
+
+    @classmethod
+    def from_state(cls, arrays: Mapping[str, np.ndarray], state: Mapping[str, Any]) -> History:
+        """The history that :meth:`to_state` described."""
+        history = cls()
+        for name, values in state["columns"].items():
+            history._columns[name] = [float(v) for v in values]
+        history.outputs = [arrays[f"outputs.{k}"] for k in range(len(arrays))]
+        return history
+
+
+def _to_json(value: float) -> float | str:
+    # A metric may be undefined (precision without a positive), and JSON has no NaN.
+    return value if math.isfinite(value) else str(value)
+
+
+def table_head(columns: list[str]) -> str:
+    """The first line of a table of epochs."""
+    return " epoch" + "".join(f"  {_title(name):>{_width(name)}}" for name in columns)
+
+
+def table_row(epoch: int, values: Mapping[str, float]) -> str:
+    """One line of a table of epochs."""
+    cells = "".join(
+        f"  {f'{value:.2f}' if name == 'seconds' else f'{value:.4g}':>{_width(name)}}"
+        for name, value in values.items()
+    )
+    return f"{epoch:6d}{cells}"
+
+
+def _title(name: str) -> str:
+    return name.replace("_", " ")
+
+
+def _width(name: str) -> int:
+    return max(len(name), 9)

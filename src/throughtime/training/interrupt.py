@@ -1,0 +1,51 @@
+"""Ctrl-C while training: the first asks for a clean end, the second insists."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from types import FrameType, TracebackType
+from typing import Any, Self
+
+
+class Interruption:
+    """Context in which the first SIGINT only sets :attr:`requested`.
+
+    A second SIGINT raises :class:`KeyboardInterrupt` as usual. The handler that was there before
+    is put back at the end. Outside the main thread, where Python allows no handlers, and where
+    SIGINT is ignored (a job in the background), nothing is installed.
+
+    Attributes
+    ----------
+    requested : bool
+        Whether Ctrl-C was pressed.
+    """
+
+    def __init__(self) -> None:
+        self.requested = False
+        self._before: Any = None
+        self._installed = False
+
+    def __enter__(self) -> Self:
+        if threading.current_thread() is threading.main_thread():
+            self._before = signal.getsignal(signal.SIGINT)
+            # None: a handler that was not set from Python, and that could not be put back.
+            if self._before not in (None, signal.SIG_IGN):
+                signal.signal(signal.SIGINT, self._on_signal)
+                self._installed = True
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if self._installed:
+            signal.signal(signal.SIGINT, self._before)
+            self._installed = False
+
+    def _on_signal(self, number: int, frame: FrameType | None) -> None:
+        if self.requested:
+            raise KeyboardInterrupt
+        self.requested = True

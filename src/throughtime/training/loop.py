@@ -1,0 +1,294 @@
+"""The training loop.
+
+    for every epoch:  for every batch:  forward, backward, clip, step
+
+Nothing random outlives an epoch: the order of the batches is drawn from ``(seed, epoch)`` and
+dropout from ``(seed, epoch, batch)``, so a run that is resumed at the start of an epoch needs no
+state of a generator to go on with the same bits.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import NoReturn
+
+import numpy as np
+
+from throughtime import objective
+from throughtime.data.batches import count_batches, minibatches
+from throughtime.errors import DivergedError
+from throughtime.layers.base import Call
+from throughtime.network import Network
+from throughtime.objective import Evaluation
+from throughtime.training.callbacks import Best, Callback, Run
+from throughtime.training.checkpoints import Checkpoint, load_checkpoint, save_checkpoint
+from throughtime.training.clipping import clip_norm, clip_value, global_norm
+from throughtime.training.divergence import (
+    Origin,
+    advice,
+    backward_origin,
+    forward_origin,
+    update_origin,
+)
+from throughtime.training.history import History
+from throughtime.training.interrupt import Interruption
+from throughtime.training.options import Options
+from throughtime.training.progress import Progress
+from throughtime.training.samples import Samples
+from throughtime.training.scores import Scores
+
+# First words of the seeds of the random streams; 1 is the validation subset.
+SHUFFLE, DROPOUT = 2, 3
+#: Validation needs no tape, so a batch of it may be larger.
+EVALUATION_FACTOR = 4
+
+
+@dataclass
+class Loop:
+    """A run: all its parts, checked, and :meth:`run`.
+
+    Attributes
+    ----------
+    everything, data, validation : Samples
+        All that was given, and the two parts of it; ``validation`` may be None.
+    fingerprint : dict
+        What a checkpoint is compared by.
+    """
+
+    net: Network
+    options: Options
+    everything: Samples
+    data: Samples
+    validation: Samples | None
+    callbacks: list[Callback]
+    best: Best
+    checkpoint: Checkpoint | None
+    fingerprint: dict[str, object]
+
+    def __post_init__(self) -> None:
+        options = self.options
+        batches = count_batches(len(self.data), options.batch_size)
+        options.optimizer.reset()
+        self.state = Run(self.net, options.optimizer, History(), options.epochs, batches=batches)
+        self.state.history.monitor = self.best.monitor
+        self.multiplier = self.net.lr_multipliers()
+        self.decay_mask = self.net.weight_mask()
+        self.penalised = bool(options.l1 or options.l2) or any(
+            getattr(layer, name, None) for layer in self.net.layers for name in ("l1", "l2")
+        )
+        # The last weights that gave a finite loss and a finite gradient.
+        self.good = self.net.params.flat.copy()
+        self.interruption = Interruption()
+
+    def resume(self) -> None:
+        """Go to where the checkpoint stands, if there is one."""
+        assert self.checkpoint is not None
+        load_checkpoint(self.checkpoint, self.state, self.best, self.callbacks, self.fingerprint)
+        self.good[...] = self.net.params.flat
+        self.state.history.monitor = self.best.monitor
+        self.best.consider_stopping(self.state)
+
+    def run(self, progress: Progress) -> History:
+        """Train, and return what happened."""
+        state = self.state
+        note = "training failed"
+        try:
+            # Overflow is looked for after every batch, and reported in words.
+            with self.interruption, np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+                for callback in self.callbacks:
+                    callback.on_train_begin(state)
+                while state.epoch < state.epochs and state.stop_reason is None:
+                    self._epoch(progress)
+                state.history.stopped = state.stop_reason or "finished"
+                interrupted = state.history.stopped == "interrupted"
+                if interrupted or self.best.rule.restore_best:
+                    self.best.restore(state)
+                for callback in self.callbacks:
+                    callback.on_train_end(state)
+                note = state.history.stopped
+        finally:
+            progress.close(note)
+        return state.history
+
+    def _epoch(self, progress: Progress) -> None:
+        """One epoch; if it is stopped half-way, it leaves no row in the history."""
+        state, began = self.state, time.perf_counter()
+        state.epoch += 1
+        row = self._train(progress)
+        if row is None:
+            state.epoch -= 1
+            return
+        if self.validation is not None:
+            row |= self._validate(self.validation)
+        if self.options.keep_outputs:
+            state.history.outputs.append(self._predict(self.everything))
+        row["seconds"] = time.perf_counter() - began
+        state.history.append(row)
+        state.optimizer.observe(row.get("val_loss", row["loss"]))
+        self.best.update(state)
+        progress.epoch(state.epoch, state.history.last())
+        for callback in self.callbacks:
+            callback.on_epoch_end(state)
+        self._heed_interruption()
+        if self.checkpoint is not None:
+            ends = state.epoch == state.epochs or state.stop_reason is not None
+            if ends or state.epoch % self.checkpoint.every == 0:
+                save_checkpoint(self.checkpoint, state, self.best, self.callbacks, self.fingerprint)
+
+    def _train(self, progress: Progress) -> dict[str, float] | None:
+        """The updates of one epoch; its part of the history, or None if it was stopped."""
+        state, options = self.state, self.options
+        state.optimizer.begin_epoch(state.epoch - 1)
+        scores = Scores(self.net, self.data, options.loss, options.metrics)
+        penalties: list[float] = []
+        norms: list[float] = []
+        lr = state.optimizer.current_lr
+        for state.batch, rows in enumerate(self._batches(), start=1):
+            part = self.data.batch(rows)
+            # The loss of the whole batch, also where it is cut into chunks of time.
+            mine = Scores(self.net, part, options.loss, ())
+            start = 0
+            for evaluation in self._evaluations(part):
+                lr = state.optimizer.current_lr
+                # A chunk of padding alone must not move the weights, not even by momentum.
+                if evaluation.weight > 0:
+                    norms.append(self._update(evaluation, part, start))
+                    penalties.append(evaluation.penalty)
+                for scored in (scores, mine):
+                    scored.add(rows, evaluation.data_loss, evaluation.weight, evaluation.y, start)
+                start += evaluation.y.shape[1] if evaluation.y.ndim == 3 else 0
+            if mine.weight > 0:
+                state.loss = mine.loss
+            for callback in self.callbacks:
+                callback.on_batch_end(state)
+            progress.batch(state.epoch, state.batch, state.batches, state.loss)
+            self._heed_interruption()
+            if state.stop_reason is not None and state.batch < state.batches:
+                return None
+        row = scores.row()
+        if self.penalised:
+            row["penalty"] = math.fsum(penalties) / max(len(penalties), 1)
+        row |= {"lr": lr, "grad_norm": math.fsum(norms) / max(len(norms), 1)}
+        return row
+
+    def _batches(self) -> Iterator[np.ndarray]:
+        options = self.options
+        lengths = self.data.lengths if options.bucket else None
+        return minibatches(
+            len(self.data),
+            options.batch_size,
+            np.random.default_rng([SHUFFLE, options.seed, self.state.epoch]),
+            shuffle=options.shuffle,
+            lengths=lengths,
+            bucket=lengths is not None,
+        )
+
+    def _dropout(self) -> np.random.Generator:
+        """The stream for dropout in this batch."""
+        return np.random.default_rng(
+            [DROPOUT, self.options.seed, self.state.epoch, self.state.batch]
+        )
+
+    def _evaluations(self, part: Samples) -> Iterator[Evaluation]:
+        """Loss of the batch with its gradient in ``net.grads``; with ``tbptt`` one a chunk."""
+        options = self.options
+        self.net.grads.flat[...] = 0
+        arguments = {
+            "mask": part.mask,
+            "sample_weight": part.weight,
+            "l1": options.l1,
+            "l2": options.l2,
+            "training": True,
+            "rng": self._dropout(),
+        }
+        if options.tbptt is None:
+            yield objective.evaluate_and_backward(
+                self.net, part.x, part.y, options.loss, **arguments
+            )
+        else:
+            for evaluation in objective.truncated(
+                self.net, part.x, part.y, options.loss, options.tbptt, **arguments
+            ):
+                yield evaluation
+                self.net.grads.flat[...] = 0
+
+    def _update(self, evaluation: Evaluation, part: Samples, start: int) -> float:
+        """One step of the optimiser; return the norm of the gradient before clipping."""
+        options, grads = self.options, self.net.grads.flat
+        if not math.isfinite(evaluation.value):
+            x = part.x[:, start : start + evaluation.tape.outputs[0].shape[1]]
+            rng = self._dropout()
+            self._diverged(forward_origin(self.net, evaluation.tape, x, True, rng), part)
+        if options.clip_norm is not None:
+            norm = clip_norm(grads, options.clip_norm)
+        elif options.clip_value is not None:
+            norm = clip_value(grads, options.clip_value)
+        else:
+            norm = global_norm(grads)
+        if not math.isfinite(norm):  # clipping has then left the gradient as it was
+            self._diverged(backward_origin(self.net, evaluation.tape), part)
+        self.good[...] = self.net.params.flat
+        self.state.optimizer.step(self.net.params.flat, grads, self.multiplier, self.decay_mask)
+        if not np.isfinite(self.net.params.flat).all():
+            self._diverged(update_origin(self.net), part)
+        return norm
+
+    def _validate(self, samples: Samples) -> dict[str, float]:
+        """Loss and metrics without dropout."""
+        options = self.options
+        scores = Scores(self.net, samples, options.loss, options.metrics)
+        for rows in self._in_order(samples):
+            part = samples.batch(rows)
+            evaluation = objective.evaluate(
+                self.net, part.x, part.y, options.loss, mask=part.mask, sample_weight=part.weight
+            )
+            if not math.isfinite(evaluation.data_loss):
+                origin = forward_origin(self.net, evaluation.tape, part.x, False, None)
+                self._diverged(origin, part, "on the validation data after epoch")
+            scores.add(rows, evaluation.data_loss, evaluation.weight, evaluation.y, 0)
+        return scores.row("val_")
+
+    def _predict(self, samples: Samples) -> np.ndarray:
+        """The outputs for all of ``samples``, zero at masked steps."""
+        outputs = np.zeros(self.net.output_shape(samples.x.shape), self.net.dtype)
+        states = [None] * len(self.net.layers)
+        for rows in self._in_order(samples):
+            part = samples.batch(rows)
+            y, _ = self.net.run(part.x, part.mask, states, Call(keep=False))
+            if y.ndim == 3:
+                outputs[rows, : y.shape[1]] = y
+            else:
+                outputs[rows] = y
+        return outputs
+
+    def _in_order(self, samples: Samples) -> Iterator[np.ndarray]:
+        size = self.options.batch_size
+        larger = None if size is None else size * EVALUATION_FACTOR
+        return minibatches(len(samples), larger, shuffle=False)
+
+    def _heed_interruption(self) -> None:
+        if self.interruption.requested:
+            self.state.stop("interrupted")
+
+    def _diverged(self, origin: Origin, part: Samples, when: str = "") -> NoReturn:
+        """Put finite weights back and say where it began and what to try."""
+        state, options = self.state, self.options
+        lr = state.optimizer.current_lr
+        if self.best.restore(state):
+            back = f"the weights of epoch {state.history.best_epoch}, the best so far, are back"
+        else:
+            self.net.params.flat[...] = self.good
+            back = "the last weights with a finite loss are back"
+        clipped = options.clip_norm is not None or options.clip_value is not None
+        place = when or "in epoch"
+        batch = "" if when else f", batch {state.batch} of {state.batches}"
+        state.history.stopped = "diverged"
+        error = DivergedError(
+            f"training diverged {place} {state.epoch}{batch}: {origin}; {back}."
+            f" {advice(self.net, part.x, lr, clipped)}"
+        )
+        error.history = state.history
+        raise error

@@ -1,0 +1,172 @@
+"""What people see while training runs: a moving line on a terminal, or a table of epochs."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+import time
+from collections.abc import Mapping
+from typing import Any, Protocol, TextIO
+
+from throughtime.training.history import table_head, table_row
+
+#: Seconds between two drawings of the moving line.
+INTERVAL = 0.1
+
+
+class Progress(Protocol):
+    """What the loop tells its audience."""
+
+    def batch(self, epoch: int, batch: int, batches: int, loss: float) -> None:
+        """One batch is done."""
+
+    def epoch(self, epoch: int, values: Mapping[str, float]) -> None:
+        """One epoch is done."""
+
+    def close(self, note: str) -> None:
+        """Training ended, for the reason ``note``, or with an error."""
+
+
+def start_progress(verbose: bool | None, epochs: int, first: int = 1) -> Progress:
+    """The audience for ``verbose``.
+
+    Parameters
+    ----------
+    verbose : bool or None
+        True prints a table, one line an epoch, to standard output. None draws a moving line on
+        standard error if that is a terminal. False is silent.
+    epochs : int
+        The number of the last epoch.
+    first : int
+        The number of the first epoch; more than 1 in a run that was resumed.
+    """
+    if verbose:
+        return Table(sys.stdout)
+    if verbose is None and sys.stderr is not None and sys.stderr.isatty():
+        if importlib.util.find_spec("rich") is not None:
+            return RichBar(epochs, first)
+        return Line(sys.stderr, epochs, first)
+    return Silent()
+
+
+class Silent:
+    """No audience."""
+
+    def batch(self, epoch: int, batch: int, batches: int, loss: float) -> None:
+        """Say nothing."""
+
+    def epoch(self, epoch: int, values: Mapping[str, float]) -> None:
+        """Say nothing."""
+
+    def close(self, note: str) -> None:
+        """Say nothing."""
+
+
+class Table(Silent):
+    """One line an epoch, with every column of the history."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self.stream = stream
+        self.started = False
+
+    def epoch(self, epoch: int, values: Mapping[str, float]) -> None:
+        """Print the line of this epoch, and before the first one the names of the columns."""
+        if not self.started:
+            self.stream.write(table_head(list(values)) + "\n")
+            self.started = True
+        self.stream.write(table_row(epoch, values) + "\n")
+        self.stream.flush()
+
+    def close(self, note: str) -> None:
+        """Print why training ended."""
+        self.stream.write(f"{note}\n")
+        self.stream.flush()
+
+
+class Line(Silent):
+    """One line that is drawn over and over, for a terminal without rich."""
+
+    def __init__(self, stream: TextIO, epochs: int, first: int = 1) -> None:
+        self.stream = stream
+        self.epochs = epochs
+        self.first = first
+        self.clock = time.monotonic
+        self.start = self.clock()
+        self.drawn = -INTERVAL
+        self.shown = 0
+        self.scores = ""
+
+    def batch(self, epoch: int, batch: int, batches: int, loss: float) -> None:
+        """Draw again, but not so often that drawing costs time."""
+        if self.clock() - self.drawn >= INTERVAL:
+            scores = self.scores or f"loss {loss:.4g}"
+            self._draw(f"{self._epoch(epoch)}  batch {batch}/{batches}  {scores}")
+
+    def epoch(self, epoch: int, values: Mapping[str, float]) -> None:
+        """Draw the scores of this epoch and the time that is left."""
+        self.scores = describe_scores(values)
+        used = self.clock() - self.start
+        left = used / (epoch - self.first + 1) * (self.epochs - epoch)
+        self._draw(f"{self._epoch(epoch)}  {self.scores}  {left:.0f} s left")
+
+    def close(self, note: str) -> None:
+        """Leave the last scores standing."""
+        self._draw(f"{note}  {self.scores}".rstrip())
+        self.stream.write("\n")
+        self.stream.flush()
+
+    def _epoch(self, epoch: int) -> str:
+        return f"epoch {epoch:{len(str(self.epochs))}d}/{self.epochs}"
+
+    def _draw(self, text: str) -> None:
+        self.drawn = self.clock()
+        self.stream.write("\r" + text.ljust(self.shown))
+        self.stream.flush()
+        self.shown = len(text)
+
+
+class RichBar(Silent):
+    """A bar drawn by rich."""
+
+    def __init__(self, epochs: int, first: int = 1) -> None:
+        from rich.console import Console
+        from rich.progress import (
+            BarColumn,
+            MofNCompleteColumn,
+            Progress,
+            TextColumn,
+            TimeRemainingColumn,
+        )
+
+        self.bar: Any = Progress(
+            TextColumn("epoch"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[scores]}"),
+            TimeRemainingColumn(),
+            console=Console(stderr=True),
+        )
+        self.task = self.bar.add_task("", total=epochs, completed=first - 1, scores="")
+        self.bar.start()
+
+    def batch(self, epoch: int, batch: int, batches: int, loss: float) -> None:
+        """Move the bar by a part of an epoch; rich itself draws only ten times a second."""
+        self.bar.update(self.task, completed=epoch - 1 + batch / batches)
+
+    def epoch(self, epoch: int, values: Mapping[str, float]) -> None:
+        """Show the scores."""
+        self.bar.update(self.task, completed=epoch, scores=describe_scores(values))
+
+    def close(self, note: str) -> None:
+        """Leave the bar standing as it is."""
+        self.bar.stop()
+
+
+def describe_scores(values: Mapping[str, float]) -> str:
+    """The scores of an epoch in one line, without the columns about the optimiser."""
+    hidden = ("lr", "grad_norm", "seconds", "penalty")
+    return "  ".join(
+        f"{name.replace('_', ' ')} {value:.4g}"
+        for name, value in values.items()
+        if name not in hidden
+    )

@@ -1,0 +1,246 @@
+"""The data of a run, checked as a whole before any work and cut into batches later."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from throughtime.data.sequences import is_ragged, lengths_from_mask, pad
+from throughtime.errors import (
+    DataError,
+    InvalidArgumentError,
+    InvalidTypeError,
+    ShapeError,
+    ThroughtimeError,
+    check_array,
+    check_float,
+    describe,
+)
+from throughtime.losses import Loss
+from throughtime.training.metrics import Metric
+
+if TYPE_CHECKING:
+    from throughtime.network import Network
+
+#: First word of the seed of the random validation subset.
+SPLIT = 1
+
+
+@dataclass(frozen=True)
+class Samples:
+    """Sequences with their targets.
+
+    Attributes
+    ----------
+    x : ndarray of shape (N, T, F), or (N, T) of tokens, or (N, F)
+        Inputs in the network's dtype, zero at masked steps.
+    y : ndarray of shape (N, ...)
+        Targets as the loss checked them.
+    mask : ndarray of bool of shape (N, T), or None
+        Real steps.
+    weight : ndarray of shape (N,) or (N, T), or None
+        Sample weights.
+    per_step : bool
+        Whether the output, and with it ``y``, has the time axis of ``x``.
+    """
+
+    x: np.ndarray
+    y: np.ndarray
+    mask: np.ndarray | None
+    weight: np.ndarray | None
+    per_step: bool
+
+    def __len__(self) -> int:
+        return len(self.x)
+
+    @property
+    def output_mask(self) -> np.ndarray | None:
+        """Real steps of the output; None where all are."""
+        return self.mask if self.per_step else None
+
+    @property
+    def lengths(self) -> np.ndarray | None:
+        """One past the last real step of every sequence; None where all are whole."""
+        return None if self.mask is None else lengths_from_mask(self.mask)
+
+    def take(self, rows: np.ndarray) -> Samples:
+        """Return the sequences at ``rows``, all of them."""
+        return Samples(
+            self.x[rows],
+            self.y[rows],
+            None if self.mask is None else self.mask[rows],
+            None if self.weight is None else self.weight[rows],
+            self.per_step,
+        )
+
+    def batch(self, rows: np.ndarray) -> Samples:
+        """Return the sequences at ``rows``, without the steps that are padding in all of them."""
+        part = self.take(rows)
+        if part.mask is None:
+            return part
+        steps = max(int(lengths_from_mask(part.mask).max()), 1)
+        mask: np.ndarray | None = part.mask[:, :steps]
+        if part.mask[:, :steps].all():
+            mask = None
+        weight = part.weight
+        if weight is not None and weight.ndim == 2 and self.per_step:
+            weight = weight[:, :steps]
+        y = part.y[:, :steps] if self.per_step else part.y
+        return Samples(part.x[:, :steps], y, mask, weight, self.per_step)
+
+
+def check_samples(
+    net: Network,
+    loss: Loss,
+    metrics: Sequence[Metric],
+    x: Any,
+    y: Any,
+    lengths: Any = None,
+    mask: Any = None,
+    sample_weight: Any = None,
+) -> Samples:
+    """Check data against the network, the loss and the metrics.
+
+    Parameters
+    ----------
+    x, lengths, mask
+        As in :meth:`Network.forward`.
+    y : array-like, or a list of ragged arrays where the network gives an output at every step
+        The targets; anything may stand at masked steps.
+    sample_weight : array-like of shape (N,) or of the output steps, or a list of ragged arrays
+        How much each sequence, or each step, counts.
+
+    Raises
+    ------
+    ShapeError, DataError, InvalidArgumentError, InvalidTypeError
+        The message names the argument, what was expected and what came.
+    """
+    inputs, real = net.check_input(x, lengths, mask)
+    shape = net.output_shape(inputs.shape)
+    per_step = len(shape) == 3 and _follows_input(net, inputs.shape)
+    shown = real if per_step else None
+    if per_step and is_ragged(y):
+        y = _pad_like(y, inputs, real, "y")
+    count = len(y) if hasattr(y, "__len__") else None
+    if count != len(inputs):
+        got = describe(y) if count is None else f"{count} of them"
+        raise ShapeError(
+            f"y must hold one target for each of the {len(inputs)} sequences; got {got}."
+        )
+    target = loss.check_target(y, shape, shown)
+    point = loss.point(np.zeros((1, shape[-1])))
+    for metric in metrics:
+        metric.check_target(target, (*shape[:-1], point.shape[-1]), shown)
+    weight = None
+    if sample_weight is not None:
+        weight = _check_weight(sample_weight, inputs, real, shape, per_step)
+    if loss.batch_weight(shape, shown, weight) == 0.0:
+        what = "sample_weight" if weight is not None else "lengths or mask"
+        raise DataError(f"{what} must leave something to learn from; got zero for every step.")
+    return Samples(inputs, target, real, weight, per_step)
+
+
+def split_validation(
+    net: Network,
+    loss: Loss,
+    metrics: Sequence[Metric],
+    train: Samples,
+    validation: Any,
+    seed: int,
+) -> tuple[Samples, Samples | None]:
+    """Return training and validation data.
+
+    Parameters
+    ----------
+    train : Samples
+        All data.
+    validation : float or tuple or None
+        A fraction in (0, 1), of which a random subset is drawn; or ``(x, y)`` or
+        ``(x, y, lengths)``.
+    seed : int
+        Of the random subset.
+    """
+    if validation is None:
+        return train, None
+    if isinstance(validation, (tuple, list)):
+        if len(validation) not in (2, 3):
+            raise InvalidTypeError(
+                "validation must be a fraction or a tuple (x, y) or (x, y, lengths);"
+                f" got {len(validation)} entries."
+            )
+        try:
+            return train, check_samples(net, loss, metrics, *validation)
+        except ThroughtimeError as error:
+            raise type(error)(f"validation: {error}") from None
+    hint = "Give a fraction of the data, or a tuple (x, y)."
+    fraction = check_float("validation", validation, 0.0, 1.0, inclusive="neither", hint=hint)
+    count = max(1, round(fraction * len(train)))
+    if count >= len(train):
+        raise InvalidArgumentError(
+            f"validation must leave at least one sequence to train on; got {fraction:g}"
+            f" of {len(train)}."
+        )
+    order = np.random.default_rng([SPLIT, seed]).permutation(len(train))
+    parts = train.take(np.sort(order[count:])), train.take(np.sort(order[:count]))
+    for name, part in zip(("training", "validation"), parts, strict=True):
+        shape = net.output_shape(part.x.shape)
+        if loss.batch_weight(shape, part.output_mask, part.weight) == 0.0:
+            raise DataError(
+                f"validation must leave something to learn from in the {name} part; got a"
+                " random subset in which every step is masked or has weight zero."
+            )
+    return parts
+
+
+def _follows_input(net: Network, shape: tuple[int, ...]) -> bool:
+    """Whether the output has the time axis of the input (and not, say, that of a RepeatVector)."""
+    if net.input_form.kind == "vector":
+        return False
+    longer = (shape[0], shape[1] + 1, *shape[2:])
+    return net.output_shape(longer)[1] == net.output_shape(shape)[1] + 1
+
+
+def _pad_like(ragged: Any, inputs: np.ndarray, real: np.ndarray | None, name: str) -> np.ndarray:
+    """Pad per-step values to the shape of ``inputs``, checking every length."""
+    rows, steps = inputs.shape[:2]
+    if len(ragged) != rows:
+        raise ShapeError(
+            f"{name} must hold one array for each of the {rows} sequences; got {len(ragged)}."
+        )
+    ends = np.full(rows, steps) if real is None else lengths_from_mask(real)
+    for i, (values, end) in enumerate(zip(ragged, ends, strict=True)):
+        # Rows of a rectangular list have the whole length, padding included.
+        if np.ndim(values) == 0 or len(values) not in (end, steps):
+            got = "a number" if np.ndim(values) == 0 else len(values)
+            raise ShapeError(f"{name}[{i}] must have {end} steps, as x[{i}] has; got {got}.")
+    padded, _ = pad(ragged, length=steps, name=name)
+    return padded[..., 0] if np.ndim(ragged[0]) == 1 else padded
+
+
+def _check_weight(
+    weight: Any,
+    inputs: np.ndarray,
+    real: np.ndarray | None,
+    shape: tuple[int, ...],
+    per_step: bool,
+) -> np.ndarray:
+    """Return ``sample_weight`` as float64, of shape (N,) or of the output steps."""
+    if per_step and is_ragged(weight) and len(weight) > 0 and np.ndim(weight[0]) > 0:
+        weight = _pad_like(weight, inputs, real, "sample_weight")
+    array = check_array("sample_weight", weight, dtype=np.float64, finite=False)
+    allowed = list(dict.fromkeys((shape[:1], shape[:-1])))
+    if array.shape not in allowed:
+        wanted = " or ".join(str(s) for s in allowed)
+        raise ShapeError(f"sample_weight must be of shape {wanted}; got shape {array.shape}.")
+    if array.ndim == 2 and per_step and real is not None:
+        array = np.where(real, array, 0.0)
+    bad = ~(np.isfinite(array) & (array >= 0.0))
+    if bad.any():
+        first = tuple(int(i) for i in np.argwhere(bad)[0])
+        raise DataError(
+            f"sample_weight must hold finite numbers >= 0; got {array[first]:g} at index {first}."
+        )
+    return array

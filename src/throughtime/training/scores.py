@@ -1,0 +1,74 @@
+"""The scores of one pass over the data: exact means over batches, metrics over all outputs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from throughtime.losses import Loss
+from throughtime.training.metrics import Metric
+from throughtime.training.samples import Samples
+
+if TYPE_CHECKING:
+    from throughtime.network import Network
+
+
+class Scores:
+    """Collects the loss, and where there are metrics the outputs, of the batches of one pass.
+
+    The outputs of a batch are put where its sequences stand in the data, so a metric compares
+    every output with its own target, whatever the order of the batches.
+    """
+
+    def __init__(
+        self, net: Network, samples: Samples, loss: Loss, metrics: Sequence[Metric]
+    ) -> None:
+        self.samples = samples
+        self.metrics = metrics
+        self.loss_function = loss
+        self.summed = loss.reduction == "sum"
+        self.total = 0.0
+        self.weight = 0.0
+        self.outputs: np.ndarray | None = None
+        if metrics:
+            self.outputs = np.zeros(net.output_shape(samples.x.shape), net.dtype)
+
+    def add(self, rows: np.ndarray, value: float, weight: float, y: np.ndarray, start: int) -> None:
+        """Take note of a batch, or of a part of it.
+
+        Parameters
+        ----------
+        rows : ndarray of int
+            Which sequences it holds.
+        value, weight : float
+            Its loss, and the weight of that in the mean.
+        y : ndarray of shape (N, K) or (N, T, K)
+            Its outputs.
+        start : int
+            The time step at which ``y`` begins.
+        """
+        self.total += value if self.summed else value * weight
+        self.weight += weight
+        if self.outputs is not None:
+            if y.ndim == 3:
+                self.outputs[rows, start : start + y.shape[1]] = y
+            else:
+                self.outputs[rows] = y
+
+    @property
+    def loss(self) -> float:
+        """The loss of all batches so far: for a mean, as if they had been one."""
+        return self.total if self.summed else self.total / self.weight
+
+    def row(self, prefix: str = "") -> dict[str, float]:
+        """The loss and the metrics, ready for the history."""
+        result = {f"{prefix}loss": self.loss}
+        if self.outputs is not None:
+            # A loss may ask for more outputs than targets: a variance, several quantiles.
+            point, samples = self.loss_function.point(self.outputs), self.samples
+            for metric in self.metrics:
+                value = metric(point, samples.y, samples.output_mask, samples.weight)
+                result[f"{prefix}{metric.name}"] = float(value)
+        return result
