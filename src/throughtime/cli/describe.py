@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from throughtime.report import LayerRow, words
 
@@ -11,26 +11,6 @@ if TYPE_CHECKING:
     from throughtime.forecasting import Forecaster
     from throughtime.network import Network
     from throughtime.report import ForecastStory
-
-#: Settings of a forecaster in the order in which people want to read them, and their words.
-SETTINGS = {
-    "horizon": "horizon",
-    "cell": "cell",
-    "hidden_size": "hidden units",
-    "num_layers": "recurrent layers",
-    "members": "networks averaged",
-    "window": "window",
-    "season": "season",
-    "transform": "transform",
-    "epochs": "epochs, at most",
-    "batch_size": "batch size",
-    "lr": "learning rate",
-    "coverages": "intervals",
-    "future_covariates": "covariates of the future",
-    "seed": "seed",
-}
-#: Settings that the forecaster may choose by itself, and where it keeps its choice.
-CHOSEN = {"window": "window_", "season": "season_", "transform": "transform_"}
 
 
 def layer_rows(net: Network) -> tuple[LayerRow, ...]:
@@ -47,34 +27,31 @@ def layer_rows(net: Network) -> tuple[LayerRow, ...]:
 
 def settings_of(model: Forecaster) -> dict[str, str]:
     """The settings of a forecaster and what it chose, name to value, in words."""
-    settings = {}
-    for name, label in SETTINGS.items():
-        value = getattr(model, CHOSEN.get(name, name), None)
-        if name == "future_covariates":
-            continue
-        settings[label] = _in_words(name, value)
-    settings["weight of the network"] = words.percent(model.weight_)
-    return settings
+    return {
+        "horizon": words.plural(model.horizon, "step"),
+        "cell": model.cell,
+        "recurrent layers": str(model.num_layers),
+        "hidden units": str(model.hidden_size),
+        "networks averaged": str(len(model.networks_)),
+        "window": words.plural(model.window_, "step"),
+        "season": "none" if model.season_ is None else f"{model.season_:g} steps",
+        "transform": {"log": "logarithm"}.get(model.transform_, model.transform_),
+        "weight of the network": words.percent(model.weight_),
+        "epochs, at most": str(model.plan().recipe.epochs),
+        "batch size": str(model.batch_size),
+        "learning rate": f"{model.lr:g}",
+        "intervals": ", ".join(words.percent(share) for share in model.coverages),
+        "seed": str(model.seed),
+    }
 
 
 def one_line(story: ForecastStory) -> str:
     """The model of a story in one sentence."""
     settings = story.settings
-    count = sum(row.parameters for row in story.layers)
     networks = words.plural(int(settings["networks averaged"]), "network")
-    cell = settings["cell"].upper()
+    layers = words.plural(int(settings["recurrent layers"]), f"{settings['cell'].upper()} layer")
+    count = sum(row.parameters for row in story.layers)
     return (
-        f"{networks} of {words.plural(int(settings['recurrent layers']), f'{cell} layer')}"
-        f" with {settings['hidden units']} units, {count:,} parameters each; reads"
-        f" {settings['window']} steps, season {settings['season']}"
+        f"{networks} of {layers} with {settings['hidden units']} units, {count:,} parameters each;"
+        f" reads {settings['window']}, season: {settings['season']}"
     )
-
-
-def _in_words(name: str, value: Any) -> str:
-    if name == "coverages":
-        return ", ".join(words.percent(share) for share in value)
-    if isinstance(value, (list, tuple)):
-        return ", ".join(f"{item:g}" for item in value) or "none"
-    if value is None:
-        return "chosen by itself" if name == "epochs" else "none"
-    return f"{value:g}" if isinstance(value, float) else str(value)

@@ -89,7 +89,7 @@ def run(
     many = table.id is not None
     screen.headline(f"{table.target}, from {data.name} with {path.name}")
     screen.facts("data", table.describe())
-    forecasts, notes = go_on(model, known, parts, many, steps)
+    parts, forecasts, notes = go_on(model, known, parts, many, steps)
     story = build_story(table, parts, model, forecasts, backtest=None, notes=notes)
     screen.facts("model", notes)
     screen.line()
@@ -104,13 +104,14 @@ def run(
 
 def go_on(
     model: "Forecaster", known: dict[str, Any], parts: "list[History]", many: bool, steps: int
-) -> tuple[Any, list[str]]:
-    """The forecast after the last value of ``parts``, and sentences on how it was made.
+) -> "tuple[list[History], Any, list[str]]":
+    """The histories, the forecast after their last values, and sentences on how it was made.
 
     A table that begins after what the model has seen continues the history in the model; any
     other is taken as the whole history.
     """
     from throughtime.cli.source import covariates_ahead, covariates_until_now, group, new_rows
+    from throughtime.data.frequency import Frequency
 
     ahead = None
     if model.future_covariates and parts[0].covariates.shape[1]:
@@ -122,9 +123,12 @@ def go_on(
         values = group(list(zip(names, [rows[0] for rows in fresh], strict=True)), many)
         extra = group(list(zip(names, [rows[1] for rows in fresh], strict=True)), many)
         model.update(values, extra if parts[0].covariates.shape[1] else None)
-        return model.predict(steps, ahead), [
-            "The new rows continue the history that is in the model; nothing was trained."
-        ]
+        step = Frequency(**known["frequency"])
+        # A single series has no name in the model.
+        seen = {one.name: one.y for one in model.fitted.group.series}
+        whole = [part.after(seen[part.name if many else None], step) for part in parts]
+        notes = ["The new rows continue the history that is in the model; nothing was trained."]
+        return whole, model.predict(steps, ahead), notes
     history = group([(part.name, part.values) for part in parts], many)
     answer = model.predict(steps, ahead, y=history, X=covariates_until_now(parts, many))
-    return answer, ["The table is taken as the whole history; nothing was trained."]
+    return parts, answer, ["The table is taken as the whole history; nothing was trained."]

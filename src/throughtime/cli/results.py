@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from throughtime.cli.describe import layer_rows, one_line, settings_of
-from throughtime.cli.source import History, ungroup, write_csv
+from throughtime.cli.source import History, in_words, ungroup, write_csv
 from throughtime.data.series import format_times
 from throughtime.plotting import ForecastView, forecast_figure, save_png
 from throughtime.report import ForecastStory, forecast_page, words
@@ -64,7 +64,7 @@ def build_story(
         views=tuple(views),
         backtest=backtest,
         findings=tuple(table.describe()),
-        notes=(*notes, *model.notes_),
+        notes=(*notes, *(in_words(note, table.target) for note in model.notes_)),
         layers=layer_rows(model.networks_[0]),
         settings=settings_of(model),
         curves=curves or {},

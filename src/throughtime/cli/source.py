@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import dataclasses
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -29,8 +30,10 @@ class History:
     times : ndarray of shape (T,)
     values : ndarray of float64 of shape (T,)
         The last one is a number; NaN is a gap.
-    covariates : ndarray of float64 of shape (T + P, C)
-        With P rows that lie after the last value.
+    covariates : ndarray of float64 of shape (R, C)
+        Of every row that was read.
+    rows_ahead : int
+        How many of those rows lie after the last value.
     series : Series
         As it was read.
     """
@@ -39,22 +42,31 @@ class History:
     times: np.ndarray
     values: np.ndarray
     covariates: np.ndarray
+    rows_ahead: int
     series: Series
 
     @classmethod
     def from_series(cls, series: Series) -> History:
         """Cut ``series`` after its last value."""
         end = int(np.flatnonzero(np.isfinite(series.values))[-1]) + 1
-        return cls(series.name, series.times[:end], series.values[:end], series.covariates, series)
+        ahead = len(series) - end
+        known = series.times[:end], series.values[:end]
+        return cls(series.name, *known, series.covariates, ahead, series)
 
     @property
-    def rows_ahead(self) -> int:
-        """Rows of the table after the last value."""
-        return len(self.series) - len(self.values)
+    def until_now(self) -> int:
+        """Rows that were read up to the last value."""
+        return len(self.series) - self.rows_ahead
+
+    def after(self, values: np.ndarray, frequency: Frequency) -> History:
+        """The same with a longer history, which ends where this one does."""
+        steps = np.arange(1 - len(values), 1)
+        times = frequency.at(self.times[-1], steps).astype(self.times.dtype)
+        return dataclasses.replace(self, times=times, values=values)
 
     def future(self, steps: int) -> np.ndarray:
         """The times of the ``steps`` steps after the last value."""
-        known = self.series.times[len(self.values) :]
+        known = self.series.times[self.until_now :]
         if steps <= len(known):
             return known[:steps]
         return np.concatenate([known, self.series.future_times(steps - len(known))])
@@ -79,7 +91,7 @@ def covariates_until_now(parts: Sequence[History], many: bool) -> Any:
     """The covariates of the steps with values, or None where there are no covariates."""
     if not parts[0].covariates.shape[1]:
         return None
-    return group([(part.name, part.covariates[: len(part.values)]) for part in parts], many)
+    return group([(part.name, part.covariates[: part.until_now]) for part in parts], many)
 
 
 def covariates_ahead(parts: Sequence[History], many: bool, steps: int) -> Any:
@@ -98,9 +110,15 @@ def covariates_ahead(parts: Sequence[History], many: bool, steps: int) -> Any:
         )
     pieces = []
     for part in parts:
-        start = len(part.values)
+        start = part.until_now
         pieces.append((part.name, part.covariates[start : start + steps]))
     return group(pieces, many)
+
+
+def in_words(sentence: str, target: str) -> str:
+    """What the forecaster says of "y", said of the column or of the series."""
+    sentence = re.sub(r"^y\[('.*?'|\".*?\")\]", r"series \1", sentence)
+    return re.sub(r"^y\b", f"column {target!r}", sentence)
 
 
 def parse_coverages(text: str) -> tuple[float, ...]:
@@ -216,7 +234,7 @@ def new_rows(description: dict[str, Any], part: History) -> tuple[np.ndarray, np
         )
     gap = np.full((max(between, 0), 1 + part.covariates.shape[1]), np.nan)
     values = np.concatenate([gap[:, 0], part.values])
-    return values, np.concatenate([gap[:, 1:], part.covariates])
+    return values, np.concatenate([gap[:, 1:], part.covariates[: part.until_now]])
 
 
 def _to_json(time: Any) -> Any:

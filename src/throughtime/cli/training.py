@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
-from throughtime.cli.source import covariates_ahead, covariates_until_now, group
+from throughtime.cli.source import covariates_ahead, covariates_until_now, group, in_words
 from throughtime.errors import DataError
 from throughtime.forecasting import Forecaster
 
@@ -40,6 +41,7 @@ class Training:
     ) -> None:
         self.options = options
         self.many = table.id is not None
+        self.target = table.target
         self.frequency = table.frequency.alias if table.frequency else None
         self.parts = parts
         self.screen = screen
@@ -50,7 +52,19 @@ class Training:
         self._choose_covariates(len(table.covariates))
 
     def run(self) -> tuple[Forecaster, BacktestReport | None]:
-        """The model to forecast with, and how good it was where nothing was given away."""
+        """The model to forecast with, and how good it was where nothing was given away.
+
+        Raises
+        ------
+        DataError
+            If there is too little to learn from.
+        """
+        try:
+            return self._run()
+        except DataError as error:
+            raise DataError(in_words(str(error), self.target)) from None
+
+    def _run(self) -> tuple[Forecaster, BacktestReport | None]:
         with self.screen.progress() as self._bar:
             tested, backtest = self._backtest()
             if tested is not None and backtest is not None and self.button.pressed:
@@ -126,7 +140,7 @@ class Training:
         starts = {fold.series: fold.origin for fold in reversed(report.folds)}
         values, covariates = [], []
         for part in self.parts:
-            rows = slice(starts[part.name if self.many else None], len(part.values))
+            rows = slice(starts[part.name if self.many else None], part.until_now)
             values.append((part.name, part.values[rows]))
             covariates.append((part.name, part.covariates[rows]))
         extra = group(covariates, self.many) if self.parts[0].covariates.shape[1] else None
@@ -136,7 +150,8 @@ class Training:
         """Follow the work on the screen, and keep the losses."""
         self._bar.show(step)
         if step.loss is not None:
-            train, validation = self.curves.setdefault(step.stage, ([], []))
+            name = re.search(r"network \d+", step.stage)
+            train, validation = self.curves.setdefault(name[0] if name else "loss", ([], []))
             train.append(step.loss)
             if step.val_loss is not None:
                 validation.append(step.val_loss)
