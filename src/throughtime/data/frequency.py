@@ -135,9 +135,10 @@ class Frequency:
         if self.unit == "business day":
             return np.busday_offset(start_day, steps, roll="forward") + clock
         months = start.astype("datetime64[M]") + steps * int(self.count)
-        length = (months + 1).astype("datetime64[D]") - months.astype("datetime64[D]")
+        first_day = months.astype("datetime64[D]")
+        length = (months + np.timedelta64(1, "M")).astype("datetime64[D]") - first_day
         day = np.minimum(self.day, length.astype(np.int64)) - 1
-        return months.astype("datetime64[D]") + day + clock
+        return first_day + day + clock
 
     def after(self, last: Any, n: int) -> np.ndarray:
         """The ``n`` times that follow ``last``."""
@@ -177,7 +178,7 @@ def _monthly(times: np.ndarray) -> Frequency | None:
     if gaps.min() < 1 or np.median(np.diff(times).astype(np.int64)) < 28 * _DAY:
         return None
     day = (times.astype("datetime64[D]") - months).astype(np.int64) + 1
-    first_of_next = (months + 1).astype("datetime64[D]")
+    first_of_next = (months + np.timedelta64(1, "M")).astype("datetime64[D]")
     from_end = (first_of_next - times.astype("datetime64[D]")).astype(np.int64)
     if from_end.max() <= 4:
         anchor = 31
