@@ -1,71 +1,118 @@
-"""The public forecaster."""
+"""The public forecaster: checks and containers around the functions of this package."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from throughtime.errors import (
+    DataError,
+    InvalidArgumentError,
+    check_bool,
+    check_choice,
+    check_float,
+    check_int,
+)
+from throughtime.forecasting import fitting, model
+from throughtime.forecasting.learning import CELLS, Recipe
+from throughtime.forecasting.model import Fitted, Plan
 from throughtime.forecasting.results import BacktestReport, Forecast, Progress
+from throughtime.forecasting.seasonality import check_season, cycles
+from throughtime.forecasting.series import Group, Observed, read_ahead, read_group
+from throughtime.network import Network
+from throughtime.training.callbacks import check_callbacks
 
-Series = np.ndarray | Sequence[Any]
-Group = Series | Sequence[Series] | Mapping[Any, Series]
+#: One series (T,), or a list or mapping of series; covariates (T, F) in the same form.
+Data = Sequence[Any] | Mapping[Any, Any] | np.ndarray
+
+#: Passes over the data, at most, where none are asked for.
+EPOCHS = 40
 
 
 class Forecaster:
     """Forecast one or many series with one recurrent network.
 
     **Strategy: direct, in one pass.** The network reads a window of the past and then runs on
-    through all future steps; no forecast is ever fed back as an input, so errors do not
-    accumulate, and the first row of the answer is the step right after the history.
+    through all future steps; no forecast is ever fed back as an input, so errors do not pile
+    up. The first row of the answer is the step right after the history.
 
-    What it does: exponential smoothing (level, damped trend, season; its few numbers chosen on
-    the data before the hold-out) gives an anchor; the network learns the correction to the anchor
-    from the deviations inside the window, a hybrid after Smyl (2020); a weight from 0 to 1, found on
-    a validation block at the end of the training data, says how much of the correction to
-    trust. On a random walk that weight falls to 0 and the forecast is near persistence.
+    Exponential smoothing (level, trend, season; the setting that forecast best inside the history)
+    gives an anchor. The network learns the correction to the anchor from the deviations inside the
+    window, an idea of Smyl (2020). A validation block at the end of the history says when to stop and
+    how much of the correction to trust: on a random walk next to nothing, and the forecast is then
+    near persistence. Intervals are split-conformal. Whatever is chosen, scaled or calibrated, only
+    the data handed to ``fit`` are looked at.
 
     Parameters
     ----------
     horizon : int
         The longest step ahead, H.
     cell : {"gru", "lstm", "rnn"}
+        The recurrent cell.
     hidden_size, num_layers : int
+        Hidden units of a layer, and recurrent layers.
     window : int, optional
         How many past steps the network reads; without it, chosen from season, horizon and length.
-    season : "auto", None, int or float, or a sequence of them
-        The period in steps. "auto" takes what the data and ``frequency`` suggest.
+    season : "auto", None, float or sequence of float
+        The period in steps; it need not be whole. "auto" tries what ``frequency`` suggests, or
+        without that what the data show, and keeps it where it forecasts better than none.
     frequency : str, optional
-        A hint as pandas writes it: "h", "D", "B", "W", "MS", "QE" ...
+        A word of pandas for the distance of two steps: "h", "15min", "D", "B", "W", "MS", "QE", "YE".
     transform : {"auto", "none", "log"}
-        "auto" decides on validation data whether logarithms forecast better.
-    epochs, batch_size, lr, patience, members
-        Training of each of the ``members`` networks, whose mean is taken.
+        "auto" takes logarithms where they forecast better and all values are positive.
+    epochs : int, optional
+        Passes over the data, at most; 40 without it.
+    batch_size, lr, patience : int, float, int
+        Windows of an update; the first learning rate, which falls along a cosine; epochs without
+        improvement on the validation block after which training ends.
+    members : int
+        Networks, from different seeds, whose mean correction is taken.
     future_covariates : bool
-        Whether covariates are known in the future (calendar, prices). Then predict needs
-        ``X_future``. With False only their past is read.
+        Whether covariates are known ahead of time (calendar, plans, prices). If so ``predict`` needs
+        ``X_future``; if not, only their past is read.
     coverages : tuple of float
         Nominal coverages of the intervals.
     nonnegative : "auto" or bool
-        Cut forecasts and intervals at 0; "auto" does so where no value was ever below 0.
+        Cut forecasts and intervals at 0; "auto" does so where no value was below 0.
     seed : int
+        Of initial weights and of the order of batches.
     callbacks : sequence
-        Passed on to :func:`throughtime.train`.
+        For :func:`throughtime.train`, in the training of every network.
     progress : callable, optional
-        Called with a :class:`Progress` after each epoch and stage.
+        Called with a :class:`Progress` after every epoch.
 
     Attributes
     ----------
-    season_, transform_, window_ : what was chosen
+    season_ : float or None
+        The season that was chosen (of most series, where there are many).
+    transform_ : str
+        "log" or "none", likewise.
+    window_ : int
+        Past steps that the network reads.
     weight_ : float
         How much of the network's correction is used, 0 to 1.
+    networks_ : list of Network
+        The trained members.
     notes_ : tuple of str
-        Plain sentences on choices and on the data (gaps filled, constant series ...).
+        Plain sentences on the data and on what was chosen.
     metadata : dict
-        JSON-ready notes of the caller's own, {} at first; ``save`` keeps them in the file and ``load``
-        brings them back (the command line keeps column names, time stamps and frequency here).
+        Anything that JSON can say; it is kept in the file.
+
+    Raises
+    ------
+    InvalidArgumentError, InvalidTypeError
+        If an argument does not fit; the message says which, and what would.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from throughtime.forecasting import Forecaster
+    >>> model = Forecaster(3, season=None).fit(np.arange(1.0, 31.0))
+    >>> model.predict().mean.round(6)
+    array([31., 32., 33.])
     """
 
     def __init__(
@@ -81,7 +128,7 @@ class Forecaster:
         transform: str = "auto",
         epochs: int | None = None,
         batch_size: int = 64,
-        lr: float = 5e-3,
+        lr: float = 0.01,
         patience: int = 10,
         members: int = 2,
         future_covariates: bool = True,
@@ -90,54 +137,288 @@ class Forecaster:
         seed: int = 0,
         callbacks: Sequence[Any] = (),
         progress: Callable[[Progress], None] | None = None,
-    ) -> None: ...
+    ) -> None:
+        self.horizon = check_int("horizon", horizon, 1)
+        self.cell = check_choice("cell", cell, CELLS)
+        self.hidden_size = check_int("hidden_size", hidden_size, 1)
+        self.num_layers = check_int("num_layers", num_layers, 1)
+        self.window = None if window is None else check_int("window", window, 1)
+        self.season = season
+        self._periods = check_season(season)
+        self.frequency = frequency
+        if frequency is not None:
+            cycles(frequency)
+        self.transform = check_choice("transform", transform, ("auto", "none", "log"))
+        self.epochs = None if epochs is None else check_int("epochs", epochs, 1)
+        self.batch_size = check_int("batch_size", batch_size, 1)
+        self.lr = check_float("lr", lr, 0.0, inclusive="neither")
+        self.patience = check_int("patience", patience, 1)
+        self.members = check_int("members", members, 1)
+        self.future_covariates = check_bool("future_covariates", future_covariates)
+        self.coverages = tuple(check_coverage("coverages", c) for c in coverages)
+        if nonnegative != "auto":
+            check_bool("nonnegative", nonnegative)
+        self.nonnegative = nonnegative
+        self.seed = check_int("seed", seed, 0)
+        self.callbacks = tuple(check_callbacks(callbacks))
+        self.progress = progress
+        self.metadata: dict[str, Any] = {}
+        self._fitted: Fitted | None = None
 
-    def fit(self, y: Group, X: Group | None = None) -> Forecaster:
-        """Learn from one series (T,), a list of series, or a mapping of names to series.
+    # -- learning -----------------------------------------------------------------------------
 
-        X has the same container form, each (T, F) or (T,). NaN in y are missing values; so are
-        NaN in X. Leading and trailing NaN of y are cut off (trailing rows of X beyond the last y
-        are then what ``X_future`` should hold).
+    def fit(self, y: Data, X: Data | None = None) -> Forecaster:
+        """Learn from one series or many.
+
+        Parameters
+        ----------
+        y : array of shape (T,), or a list or mapping of such arrays
+            Steps at equal distances; NaN are missing values. They are filled by straight lines where
+            the network reads them, are marked as missing, and are never learned from or scored.
+        X : array of shape (T, F) or (T,), or a list or mapping as ``y``, optional
+            Covariates of the same steps; NaN count as the mean.
+
+        Raises
+        ------
+        DataError, ShapeError
+            Text, infinities, nothing but missing values, too few steps: the message says where.
         """
+        return self.learn(read_group(y, X))
+
+    def learn(self, group: Group, stage: str = "") -> Forecaster:
+        """Fit to series that are checked; ``stage`` goes before the words of the progress."""
+        self._fitted = fitting.fit(self.plan(), group, stage)
+        return self
+
+    def update(self, y: Data, X: Data | None = None) -> Forecaster:
+        """Append new values to the history; nothing is trained.
+
+        Parameters
+        ----------
+        y, X :
+            The steps right after the history, in the container form that ``fit`` was given.
+        """
+        self.fitted.group = self.fitted.group.extend(y, X)
+        return self
+
+    def backtest(
+        self,
+        y: Data,
+        X: Data | None = None,
+        *,
+        holdout: int | None = None,
+        folds: int | None = None,
+    ) -> BacktestReport:
+        """Hold out the tail, fit on what is before it, forecast it, and compare with naive methods.
+
+        The fit sees nothing of the hold-out. The network is fitted once, before the first origin;
+        from later origins it forecasts with the values that have come since, without training.
+        Afterwards this object holds that fit; call ``fit`` for a model of all data.
+
+        Parameters
+        ----------
+        y, X :
+            As in ``fit``.
+        holdout : int, optional
+            Steps at the end of every series; H by default.
+        folds : int, optional
+            Origins, evenly spaced; by default as many as cover the hold-out.
+        """
+        from throughtime.forecasting.backtest import run
+
+        return run(self, read_group(y, X), holdout, folds)
+
+    # -- forecasting --------------------------------------------------------------------------
 
     def predict(
         self,
         fh: int | Sequence[int] | None = None,
-        X_future: Group | None = None,
+        X_future: Data | None = None,
         *,
-        y: Group | None = None,
-        X: Group | None = None,
-    ) -> Forecast | list[Forecast] | dict[Any, Forecast]:
-        """Forecast; without ``fh`` all H steps, an int h means 1..h, a list those steps.
+        y: Data | None = None,
+        X: Data | None = None,
+    ) -> Any:
+        """Forecast the steps after the history.
 
-        With ``y`` (and ``X``) the forecast continues that history, without training. The answer has the
-        container form of the data: a Forecast, a list, or a dict.
+        Parameters
+        ----------
+        fh : int or sequence of int, optional
+            An int h means the steps 1 to h; all H without it.
+        X_future : array of shape (h, F), or a list or mapping of such, optional
+            Covariates of the steps 1 to h at least, if they are known ahead of time.
+        y, X : optional
+            Another history to forecast from, as in ``fit``; nothing is trained.
+
+        Returns
+        -------
+        Forecast, or list or dict of Forecast
+            In the container form of the history.
         """
+        group = self._read(y, X)
+        return group.wrap(self._forecasts(group, self._steps(fh), X_future, self.coverages))
 
-    def predict_interval(self, fh: Any = None, coverage: float = 0.9, X_future: Group | None = None, *,
-                         y: Group | None = None, X: Group | None = None) -> Any:
-        """Lower and upper bound, (H,) each, for one coverage (list or dict of pairs for many series)."""
+    def predict_interval(
+        self,
+        fh: int | Sequence[int] | None = None,
+        coverage: float = 0.9,
+        X_future: Data | None = None,
+        *,
+        y: Data | None = None,
+        X: Data | None = None,
+    ) -> Any:
+        """Lower and upper bound for one coverage: a pair of arrays (h,), in ``predict``'s container."""
+        share = check_coverage("coverage", coverage)
+        group = self._read(y, X)
+        found = self._forecasts(group, self._steps(fh), X_future, (share,))
+        return group.wrap([forecast.intervals[share] for forecast in found])
 
-    def update(self, y: Group, X: Group | None = None) -> Forecaster:
-        """Append newly arrived values to the history, without training."""
+    def _forecasts(
+        self, group: Group, steps: np.ndarray, ahead: Any, coverages: Sequence[float]
+    ) -> list[Forecast]:
+        width, far = len(self.fitted.centre), int(steps.max())
+        rows = read_ahead(group, ahead, width, far, self.future_covariates)
+        return [
+            self.forecast_one(series, steps, future, coverages)
+            for series, future in zip(group.series, rows, strict=True)
+        ]
 
-    def backtest(
-        self, y: Group, X: Group | None = None, *, holdout: int | None = None, folds: int = 1
-    ) -> BacktestReport:
-        """Hold out the last ``holdout`` steps (H by default), fit on what is before, forecast them.
+    def forecast_one(
+        self,
+        series: Observed,
+        steps: np.ndarray,
+        future: np.ndarray,
+        coverages: Sequence[float] | None = None,
+    ) -> Forecast:
+        """Forecast one series that is checked, with the covariates (S, F) of the steps ahead."""
+        chosen = self.coverages if coverages is None else coverages
+        return model.forecast(self.plan(), self.fitted, series, future, steps, chosen)
 
-        The fit sees nothing of the hold-out; with ``folds > 1`` the network is fitted once,
-        before the first origin, and forecasts from ``folds`` evenly spaced origins inside the
-        hold-out, from new history without training. This object itself then holds the
-        fit made before the hold-out; call ``fit`` for the final model.
-        """
+    def _read(self, y: Data | None, X: Data | None) -> Group:
+        """The history to forecast from, with the covariates that the model knows."""
+        if y is not None:
+            return read_group(y, X, len(self.fitted.centre))
+        if X is not None:
+            raise InvalidArgumentError(
+                "X must come with y; got X alone. Covariates of the steps ahead are X_future."
+            )
+        return self.fitted.group
 
-    def save(self, path: str | Path) -> None:
-        """Write one safetensors file: settings, network, history. ``Forecaster.load`` reads it."""
+    def _steps(self, fh: Any) -> np.ndarray:
+        """The steps that ``fh`` names."""
+        if fh is None:
+            return np.arange(1, self.horizon + 1)
+        if np.ndim(fh) == 0:
+            return np.arange(1, check_int("fh", fh, 1, self.horizon) + 1)
+        if len(fh) == 0:
+            raise InvalidArgumentError("fh must name at least one step; got nothing.")
+        return np.array([check_int("fh", h, 1, self.horizon) for h in fh])
 
-    @classmethod
-    def load(cls, path: str | Path) -> Forecaster:
-        """Read a file written by :meth:`save`."""
+    # -- what was found -----------------------------------------------------------------------
+
+    @property
+    def fitted(self) -> Fitted:
+        """Everything that fitting left."""
+        if self._fitted is None:
+            raise DataError("the forecaster must be fitted first; call fit or load.")
+        return self._fitted
+
+    @fitted.setter
+    def fitted(self, value: Fitted) -> None:
+        self._fitted = value
+
+    @property
+    def season_(self) -> float | None:
+        """The season of most series; None if that is none."""
+        return self.fitted.season
+
+    @property
+    def naive_season_(self) -> int:
+        """The season of seasonal naive and of MASE; 1 if there is none."""
+        return self.fitted.naive_season
+
+    @property
+    def transform_(self) -> str:
+        """ "log" or "none", of most series."""
+        return self.fitted.transform
+
+    @property
+    def window_(self) -> int:
+        """Past steps that the network reads."""
+        return self.fitted.window
+
+    @property
+    def weight_(self) -> float:
+        """How much of the network's correction is used, 0 to 1."""
+        return self.fitted.calibration.weight
+
+    @property
+    def networks_(self) -> list[Network]:
+        """The trained members."""
+        return self.fitted.networks
+
+    @property
+    def notes_(self) -> tuple[str, ...]:
+        """Plain sentences on the data and on what was chosen."""
+        return tuple(self.fitted.notes)
+
+    def plan(self) -> Plan:
+        """The settings as the functions of this package take them."""
+        return Plan(
+            self.horizon,
+            Recipe(
+                self.cell,
+                self.hidden_size,
+                self.num_layers,
+                self.epochs or EPOCHS,
+                self.batch_size,
+                self.lr,
+                self.patience,
+            ),
+            self.window,
+            self._periods,
+            self.frequency,
+            self.transform,
+            self.members,
+            self.future_covariates,
+            self.nonnegative,
+            self.seed,
+            self.callbacks,
+            self.progress,
+        )
+
+    def __repr__(self) -> str:
+        state = "not fitted" if self._fitted is None else f"{len(self._fitted.group.series)} series"
+        return f"<Forecaster of {self.horizon} steps, {self.cell}, {state}>"
+
+    # -- files --------------------------------------------------------------------------------
 
     def to_config(self) -> dict[str, Any]:
-        """JSON-ready settings and choices."""
+        """JSON-ready settings, without callbacks and progress."""
+        from throughtime.forecasting.storage import settings
+
+        return settings(self)
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write settings, networks and history to one safetensors file."""
+        from throughtime.forecasting.storage import save
+
+        save(self, path)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Forecaster:
+        """Read a file that :meth:`save` wrote; it forecasts the same bits.
+
+        Raises
+        ------
+        ModelFileError
+            If the file is missing, damaged, or holds no forecaster.
+        """
+        from throughtime.forecasting.storage import load
+
+        return load(cls, path)
+
+
+def check_coverage(name: str, value: Any) -> float:
+    """Return a coverage in (0, 1)."""
+    hint = "Write 0.9 for 90 %."
+    return check_float(name, value, 0.0, 1.0, inclusive="neither", hint=hint)

@@ -4,12 +4,12 @@ One pass over a series z (its logarithm, if that was chosen) with phase p(t) of 
 
     e_t      = z_t - (l_{t-1} + phi b_{t-1} + s_{p(t)})                  (1)
     l_t      = l_{t-1} + phi b_{t-1} + alpha e_t                         (2)
-    b_t      = 0, or (l_t - l_{-1}) / (t + 1), or
+    b_t      = 0, or (l_t - l_i) / (t - i), or
                phi b_{t-1} + alpha beta e_t                              (3)
     s_{p(t)} = s_{p(t)} + gamma e_t                                      (4)
     z_{t+h}  = l_t + (phi + ... + phi^h) b_t + s_{p(t+h)}                (5)
 
-for trend "none", "drift" and "local". A missing z_t has e_t = 0. With logarithms a rising trend
+for trend "none", "drift" (since the first level l_i) and "local". A missing z_t has e_t = 0. With logarithms a rising trend
 is continued as a straight line in the units of the data, log(1 + (phi + ... + phi^h) b_t) in place
 of its second term in (5), because exponential growth drawn into the future overshoots.
 
@@ -39,8 +39,8 @@ _TRENDS = (
 #: Origins at which settings are compared, and patterns kept for it (times the number of settings).
 _MAX_ORIGINS = 150
 _MAX_PATTERNS = 16_000
-#: Each part of a model must earn this much of the error of the model without it.
-_PRICE = 0.02
+#: Each part of a model must earn this share of the error: the first, and the second over T.
+_PRICE, _PRICE_OF_FEW = 0.02, 2.0
 
 
 @dataclass(frozen=True)
@@ -61,11 +61,10 @@ class Smoothing:
         return max(1, round(self.period))
 
     @property
-    def price(self) -> float:
-        """Factor on the error of this model when it competes with simpler ones."""
-        parts = {"none": 0.0, "drift": 1.0, "local": 2.0}[self.trend]
-        parts += (self.phases > 1) + 0.5 * (self.alpha < 1.0) + 0.5 * self.log
-        return 1.0 + _PRICE * parts
+    def parts(self) -> float:
+        """How much more it has than persistence."""
+        trend = {"none": 0.0, "drift": 1.0, "local": 2.0}[self.trend]
+        return trend + (self.phases > 1) + 0.5 * (self.alpha < 1.0) + 0.5 * self.log
 
     def describe(self) -> str:
         """Say in a few words what it is."""
@@ -138,7 +137,7 @@ def smooth(z: np.ndarray, settings: Sequence[Smoothing], origins: np.ndarray) ->
     alpha, phi, gamma = column["alpha"], column["phi"], column["gamma"]
     drift = column["trend"] == "drift"
     step = np.where(column["trend"] == "local", alpha * column["beta"], 0.0)
-    start, slope_start, pattern = _first_states(z, first.period)
+    begin, start, slope_start, pattern = _first_states(z, first.period)
     level = np.full(len(settings), start)
     slope = np.where(column["trend"] == "none", 0.0, slope_start)
     season = np.tile(pattern, (len(settings), 1))
@@ -151,40 +150,44 @@ def smooth(z: np.ndarray, settings: Sequence[Smoothing], origins: np.ndarray) ->
     where = {int(origin): i for i, origin in enumerate(origins)}
     phases = phase(np.arange(len(z)), first.period)
     for t in range(int(origins[-1])):
-        level = level + phi * slope
-        slope = phi * slope
+        if t > begin:
+            level = level + phi * slope
+            slope = phi * slope
         if not np.isnan(z[t]):
             p = phases[t]
             error = z[t] - level - season[:, p]                       # (1)
             level = level + alpha * error                             # (2)
             slope = slope + step * error                              # (3), local
             season[:, p] += gamma * error                             # (4)
-            slope = np.where(drift, (level - start) / (t + 1), slope)  # (3), drift
+            if t > begin:
+                slope = np.where(drift, (level - start) / (t - begin), slope)  # (3), drift
         i = where.get(t + 1)
         if i is not None:
             kept.level[i], kept.slope[i], kept.season[i] = level, slope, season
     return kept
 
 
-def _first_states(z: np.ndarray, period: float) -> tuple[float, float, np.ndarray]:
-    """Level before the first step, slope and seasonal pattern, from the first two cycles."""
+def _first_states(z: np.ndarray, period: float) -> tuple[int, float, float, np.ndarray]:
+    """The step i of the first level, that level, and the first slope and pattern.
+
+    With a season they are those of a line through the first two cycles, i = -1; without, the level
+    is the first value.
+    """
     count = max(1, round(period))
     known = np.flatnonzero(~np.isnan(z))
-    if count == 1:
-        return float(z[known[0]]), 0.0, np.zeros(1)
     steps = np.arange(min(len(z), 2 * count))
     head = z[: len(steps)]
     seen = ~np.isnan(head)
-    if seen.sum() < 2:
-        return float(z[known[0]]), 0.0, np.zeros(count)
     halves = [head[:count][seen[:count]], head[count:][seen[count:]]]
-    slope = 0.0 if min(map(len, halves)) == 0 else (halves[1].mean() - halves[0].mean()) / count
+    if count == 1 or min(map(len, halves)) == 0:
+        return int(known[0]), float(z[known[0]]), 0.0, np.zeros(count)
+    slope = (halves[1].mean() - halves[0].mean()) / count
     centre = head[seen].mean() - slope * steps[seen].mean()
     rest = np.where(seen, head - centre - slope * steps, 0.0)
     place = phase(steps, period)
     total = np.bincount(place, weights=rest, minlength=count)
     pattern = total / np.maximum(np.bincount(place[seen], minlength=count), 1)
-    return float(centre - slope), float(slope), pattern - pattern.mean()
+    return -1, float(centre - slope), float(slope), pattern - pattern.mean()
 
 
 def extend(settings: Sequence[Smoothing], states: States, steps: np.ndarray) -> np.ndarray:
@@ -231,7 +234,7 @@ def choose(
     """Return the setting whose forecasts of ``y`` from many origins inside it were best.
 
     The error is the mean absolute one in the units of the data, horizon h counting h^(-1/2);
-    simpler models win ties (see :attr:`Smoothing.price`). Only ``y`` is looked at, so pass what
+    each part that a model has must earn its price. Only ``y`` is looked at, so pass what
     was known before the data that the forecast will be judged on.
 
     Parameters
@@ -253,13 +256,14 @@ def choose(
     origins = np.unique(
         np.linspace(min(begin, max(1, total - 2)), max(1, total - 1), count).astype(np.int64)
     )
+    price = _PRICE + _PRICE_OF_FEW / total
     best, best_error = Smoothing(), np.inf
     for log, period in itertools.product(logs, fitting):
         if log and not (y[~np.isnan(y)] > 0).all():
             continue
         settings = candidates(period, log)
         error = rolling_error(y, horizon, settings, origins)
-        error = error * np.array([s.price for s in settings])
+        error = error * (1.0 + price * np.array([s.parts for s in settings]))
         i = int(np.argmin(error))
         if error[i] < best_error * (1.0 - 1e-9):
             best, best_error = settings[i], float(error[i])

@@ -1,0 +1,150 @@
+"""Forecasts of a tail that was held out, and their errors beside those of naive methods."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from throughtime.errors import DataError, check_int
+from throughtime.forecasting.baselines import mase_scale, naive_forecasts, smape_terms
+from throughtime.forecasting.results import BacktestReport, Fold, Score
+from throughtime.forecasting.series import Group, Observed
+
+if TYPE_CHECKING:
+    from throughtime.forecasting.forecaster import Forecaster
+
+#: Methods that a forecast is compared with but is not said to beat or not.
+_INSIDE = ("forecast", "anchor")
+
+
+def run(
+    forecaster: Forecaster, group: Group, holdout: int | None, folds: int | None
+) -> BacktestReport:
+    """See :meth:`Forecaster.backtest`."""
+    held = forecaster.horizon if holdout is None else check_int("holdout", holdout, 1)
+    horizon = min(forecaster.horizon, held)
+    count = -(-held // horizon) if folds is None else check_int("folds", folds, 1)
+    shortest = min(group.series, key=len)
+    if len(shortest) <= held:
+        raise DataError(
+            f"holdout must leave something to learn from; got {held} of the {len(shortest)} values"
+            f" of {shortest.said}."
+        )
+    for series in group.series:
+        if np.isnan(series.y[: len(series) - held]).all():
+            raise DataError(
+                f"{series.said} must hold a number before the hold-out of {held} steps; got only"
+                " missing values."
+            )
+    forecaster.learn(group.map(lambda s: s.until(len(s) - held)), "backtest: ")
+    season = forecaster.naive_season_
+    found = []
+    for shift in np.unique(np.linspace(0, held - horizon, count).astype(int)):
+        for series in group.series:
+            found.append(_fold(forecaster, series, len(series) - held, int(shift), horizon, season))
+    if all(np.isnan(fold.actual).all() for fold in found):
+        raise DataError("the hold-out must hold at least one number; got only missing values.")
+    return summarise(found, season, horizon)
+
+
+def _fold(
+    forecaster: Forecaster, series: Observed, first: int, shift: int, horizon: int, season: int
+) -> Fold:
+    """The forecasts from ``shift`` steps into the hold-out, which begins at ``first``."""
+    origin = first + shift
+    known = series.until(origin)
+    ahead = series.covariates[origin : origin + horizon]
+    if not forecaster.future_covariates:
+        ahead = ahead[:0]
+    forecast = forecaster.forecast_one(known, np.arange(1, horizon + 1), ahead)
+    return Fold(
+        series.name,
+        origin,
+        series.y[origin : origin + horizon],
+        forecast,
+        naive_forecasts(known.y, horizon, season),
+        mase_scale(series.y[:first], season),
+    )
+
+
+def summarise(folds: Sequence[Fold], season: int, horizon: int) -> BacktestReport:
+    """Scores of all methods over all folds, and what they say."""
+    methods = ["forecast", *folds[0].naive, "anchor"]
+    scores = tuple(_score(method, folds) for method in methods)
+    own = scores[0]
+    rivals = [s for s in scores if s.method not in _INSIDE]
+    beats = {s.method: own.mae < s.mae and own.rmse < s.rmse for s in rivals}
+    return BacktestReport(
+        scores,
+        beats,
+        tuple(_sentence(own, rival) for rival in rivals),
+        tuple(folds),
+        season,
+        horizon,
+    )
+
+
+def _score(method: str, folds: Sequence[Fold]) -> Score:
+    """Errors of one method over the values that came."""
+    errors, terms, scaled = [], [], {}
+    for fold in folds:
+        guess = _guess(method, fold)
+        real = ~np.isnan(fold.actual)
+        error = np.abs(guess - fold.actual)[real]
+        errors.append(error)
+        terms.append(smape_terms(fold.actual[real], guess[real]))
+        if np.isfinite(fold.mase_scale):
+            scaled.setdefault(fold.series, []).append(error / fold.mase_scale)
+    flat = np.concatenate(errors)
+    each = [np.concatenate(parts) for parts in scaled.values()]
+    means = [float(values.mean()) for values in each if len(values)]
+    return Score(
+        method,
+        float(flat.mean()),
+        float(np.sqrt((flat**2).mean())),
+        float(np.concatenate(terms).mean()),
+        float(np.mean(means)) if means else float("nan"),
+        _coverage(folds) if method == "forecast" else {},
+    )
+
+
+def _guess(method: str, fold: Fold) -> np.ndarray:
+    if method == "forecast":
+        return fold.forecast.mean
+    return fold.forecast.anchor if method == "anchor" else fold.naive[method]
+
+
+def _coverage(folds: Sequence[Fold]) -> dict[float, float]:
+    """Share of the values inside each interval; its ends belong to it."""
+    shares = {}
+    for nominal in folds[0].forecast.intervals:
+        inside: list[Any] = []
+        for fold in folds:
+            real = ~np.isnan(fold.actual)
+            low, high = fold.forecast.intervals[nominal]
+            inside.append(((low <= fold.actual) & (fold.actual <= high))[real])
+        shares[nominal] = float(np.concatenate(inside).mean())
+    return shares
+
+
+def _sentence(own: Score, rival: Score) -> str:
+    """Say whether ``own`` beats ``rival``."""
+    mae, rmse = own.mae < rival.mae, own.rmse < rival.rmse
+    figures = f"{own.mae:.4g} against {rival.mae:.4g}"
+    if mae and rmse:
+        less = 100.0 * (1.0 - own.mae / rival.mae)
+        return (
+            f"The forecast beats {rival.method}: its mean absolute error is {less:.0f} % smaller"
+            f" ({figures})."
+        )
+    if mae or rmse:
+        smaller, larger = ("MAE", "RMSE") if mae else ("RMSE", "MAE")
+        return (
+            f"The forecast does not clearly beat {rival.method}: its {smaller} is smaller, its"
+            f" {larger} is not (MAE {figures})."
+        )
+    if own.mae == rival.mae and own.rmse == rival.rmse:
+        return f"The forecast does not beat {rival.method}: it is as good (MAE {figures})."
+    return f"The forecast does not beat {rival.method}: MAE {figures}. Use {rival.method} instead."

@@ -1,0 +1,184 @@
+r"""What the network reads and what it has to answer.
+
+For an origin o (the number of values known) the network runs over ``window`` past steps and then,
+without a break, over ``horizon`` future ones; its outputs at the latter are the forecast. With g_t
+the line and season of exponential smoothing at the origin (past and future), z_t the transformed
+series and c the mean of |z_t - g_t| over the window, it reads at each step
+
+    deviation   (z_t - g_t) / c in the past, 0 in the future
+    seen        1 where z_t was observed, 0 where it is missing, before the start, or future
+    ahead       0 in the past, h / horizon in the future
+    slope       rise of the line over half a window, in units of c
+    cycle       sin and cos of the phase of each season, and the seasonal pattern in units of c
+    covariates  standardised
+
+and its target is (z_{o+h} - g_{o+h}) / c. All of this is known at the origin, except the
+target (and covariates of the future, if they are declared known).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from throughtime.forecasting.smoothing import Smoothing, States, extend, smooth
+
+#: A window that hugs its line has no scale of its own: c is at least this part of the mean step.
+_FLOOR = 0.1
+#: Slope and pattern may be large in units of c; beyond this they say nothing more.
+_LIMIT = 3.0
+
+
+@dataclass(frozen=True)
+class History:
+    """One series, ready to be cut into windows.
+
+    Attributes
+    ----------
+    z : ndarray of float64 of shape (T,)
+        The transformed series, gaps filled by straight lines.
+    seen : ndarray of bool of shape (T,)
+        Where z was observed.
+    smoothing : Smoothing
+        Its anchor.
+    raw : ndarray of float64 of shape (T,)
+        The transformed series with NaN in the gaps, which smoothing reads.
+    covariates : ndarray of float64 of shape (T or more, F)
+        Standardised, without NaN; rows from T on are the future.
+    """
+
+    z: np.ndarray
+    seen: np.ndarray
+    smoothing: Smoothing
+    raw: np.ndarray
+    covariates: np.ndarray
+
+    @classmethod
+    def from_values(
+        cls, y: np.ndarray, smoothing: Smoothing, covariates: np.ndarray | None = None
+    ) -> History:
+        """Transform and fill ``y (T,)``, which holds at least one number."""
+        raw = smoothing.transform(y)
+        seen = ~np.isnan(raw)
+        places = np.arange(len(raw))
+        filled = np.interp(places, places[seen], raw[seen])
+        extra = np.zeros((len(raw), 0)) if covariates is None else covariates
+        return cls(filled, seen, smoothing, raw, extra)
+
+
+@dataclass(frozen=True)
+class Block:
+    """Windows of one or many series; N windows, S = window + horizon steps.
+
+    Attributes
+    ----------
+    x : ndarray of float32 of shape (N, S, F)
+    target : ndarray of float32 of shape (N, H)
+        0 where there is none.
+    known : ndarray of bool of shape (N, H)
+        Where the target was observed.
+    anchor : ndarray of float64 of shape (N, H)
+        What smoothing forecasts, on the transformed scale.
+    scale : ndarray of float64 of shape (N,)
+        c.
+    origin : ndarray of int of shape (N,)
+    """
+
+    x: np.ndarray
+    target: np.ndarray
+    known: np.ndarray
+    anchor: np.ndarray
+    scale: np.ndarray
+    origin: np.ndarray
+
+    def take(self, rows: slice) -> Block:
+        """Some of the windows."""
+        return Block(**{f.name: getattr(self, f.name)[rows] for f in dataclasses.fields(self)})
+
+    @classmethod
+    def join(cls, blocks: Sequence[Block]) -> Block:
+        """All windows of ``blocks``, one after the other."""
+        names = [field.name for field in dataclasses.fields(cls)]
+        return cls(*(np.concatenate([getattr(b, name) for b in blocks]) for name in names))
+
+
+def cut(
+    history: History,
+    origins: np.ndarray,
+    window: int,
+    horizon: int,
+    periods: Sequence[float] = (),
+    future_covariates: bool = True,
+) -> Block:
+    """Cut windows at ``origins (N,)``, increasing, each from 1 to T.
+
+    Parameters
+    ----------
+    periods : sequence of float
+        Seasons whose phase the network is told.
+    future_covariates : bool
+        Whether it may see covariates beyond the origin.
+    """
+    total = len(history.z)
+    steps = np.arange(1 - window, horizon + 1)
+    states = smooth(history.raw, [history.smoothing], origins)
+    line = extend([history.smoothing], states, steps)[..., 0]
+    where = origins[:, None] - 1 + steps
+    past = np.broadcast_to(steps <= 0, where.shape)
+    inside = (where >= 0) & (where < total)
+    held = np.clip(where, 0, total - 1)
+    seen = inside & history.seen[held]
+    deviation = np.where(inside, history.z[held] - line, 0.0)
+    scale = _scale(history.z, deviation, inside & past, origins)
+    unit = scale[:, None]
+    parts = [
+        np.where(past, deviation / unit, 0.0),
+        (seen & past).astype(np.float64),
+        np.broadcast_to(np.maximum(steps, 0) / horizon, where.shape),
+        _bounded(np.broadcast_to(states.slope * (window / 2), where.shape) / unit),
+    ]
+    if periods:
+        flat = extend([history.smoothing], _flat(states), steps)[..., 0] - states.level
+        parts.append(_bounded(flat / (4 * unit)))
+    for period in periods:
+        angle = 2.0 * np.pi * np.mod(where, period) / period
+        parts += [np.sin(angle), np.cos(angle)]
+    visible = where < (len(history.covariates) if future_covariates else total)
+    visible &= (where >= 0) & (past | future_covariates)
+    for column in history.covariates.T:
+        parts.append(np.where(visible, column[np.clip(where, 0, len(column) - 1)], 0.0))
+    ahead = steps > 0
+    known = seen[:, ahead]
+    target = np.where(known, deviation[:, ahead] / unit, 0.0)
+    return Block(
+        np.stack(parts, axis=2).astype(np.float32),
+        target.astype(np.float32),
+        known,
+        line[:, ahead],
+        scale,
+        origins,
+    )
+
+
+def _scale(
+    z: np.ndarray, deviation: np.ndarray, inside: np.ndarray, origins: np.ndarray
+) -> np.ndarray:
+    """c of every window: (N,), never zero, from values before its origin alone."""
+    mean = np.abs(np.where(inside, deviation, 0.0)).sum(axis=1) / np.maximum(inside.sum(axis=1), 1)
+    moved = np.concatenate([[0.0], np.cumsum(np.abs(np.diff(z)))])
+    floor = _FLOOR * moved[origins - 1] / np.maximum(origins - 1, 1)
+    # A constant series has neither; its deviations are 0 in any unit, rounding errors apart.
+    tiny = 1e-6 * np.maximum.accumulate(np.abs(z))[origins - 1] + 1e-300
+    return np.asarray(np.maximum(mean, np.maximum(floor, tiny)))
+
+
+def _bounded(values: np.ndarray) -> np.ndarray:
+    return np.clip(values, -_LIMIT, _LIMIT)
+
+
+def _flat(states: States) -> States:
+    """The same states without slope."""
+    return States(states.origins, states.level, np.zeros_like(states.slope), states.season)

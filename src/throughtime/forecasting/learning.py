@@ -1,0 +1,175 @@
+"""Training the networks that correct the anchor, with early stopping on the validation block."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from throughtime import losses
+from throughtime.errors import DivergedError
+from throughtime.forecasting.inputs import Block
+from throughtime.forecasting.results import Progress
+from throughtime.layers import GRU, LSTM, RNN, Dense, Layer
+from throughtime.network import Network
+from throughtime.optimizers import Adam
+from throughtime.schedules import Cosine
+from throughtime.training import train
+from throughtime.training.callbacks import Callback, Run
+
+CELLS: dict[str, Callable[..., Layer]] = {"gru": GRU, "lstm": LSTM, "rnn": RNN}
+#: Quadratic for usual corrections, linear for outliers.
+LOSS = "huber"
+CLIP = 1.0
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """What a network is taught and examined on.
+
+    Attributes
+    ----------
+    train, validation : Block
+    allowed : ndarray of bool of shape (N, H)
+        Which targets of ``train`` may be learned from: those before the validation block.
+    """
+
+    train: Block
+    allowed: np.ndarray
+    validation: Block
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How to train; the names are those of the forecaster's parameters."""
+
+    cell: str
+    hidden_size: int
+    num_layers: int
+    epochs: int
+    batch_size: int
+    lr: float
+    patience: int
+
+
+def build(recipe: Recipe, n_features: int, seed: int) -> Network:
+    """A network whose correction is zero until it has learned something."""
+    cell = CELLS[recipe.cell]
+    layers: list[Layer] = [
+        cell(recipe.hidden_size, return_sequences=True) for _ in range(recipe.num_layers)
+    ]
+    return Network([*layers, Dense(1, initializer="zeros")], n_features=n_features, seed=seed)
+
+
+def correction(networks: Sequence[Network], block: Block) -> np.ndarray:
+    """Mean correction of the networks, in units of each window's scale: (N, H), float64."""
+    horizon = block.target.shape[1]
+    total = np.zeros(block.target.shape)
+    for net in networks:
+        total += net.predict(block.x, batch_size=256)[:, -horizon:, 0]
+    return total / max(len(networks), 1)
+
+
+def teach(
+    recipe: Recipe,
+    lesson: Lesson,
+    seed: int,
+    callbacks: Sequence[Any],
+    notify: Callable[[int, float, float], None],
+) -> tuple[Network, bool]:
+    """Train one network; it ends with the weights of its best epoch on the validation block.
+
+    Returns
+    -------
+    network : Network
+    interrupted : bool
+        Whether Ctrl-C, or a callback that says so, ended the training.
+    """
+    block = lesson.train
+    steps, horizon = block.x.shape[1], block.target.shape[1]
+    net = build(recipe, block.x.shape[2], seed)
+    target = np.zeros((len(block.x), steps, 1), dtype=np.float32)
+    target[:, -horizon:, 0] = block.target
+    weight = np.zeros((len(block.x), steps))
+    weight[:, -horizon:] = lesson.allowed
+    keeper = Keeper(lesson.validation, recipe.patience, notify)
+    try:
+        history = train(
+            net,
+            block.x,
+            target,
+            loss=LOSS,
+            optimizer=Adam(Cosine(recipe.lr, length=recipe.epochs, min_lr=0.01 * recipe.lr)),
+            epochs=recipe.epochs,
+            batch_size=recipe.batch_size,
+            sample_weight=weight,
+            clip_norm=CLIP,
+            callbacks=[keeper, *callbacks],
+            verbose=False,
+            seed=seed,
+        )
+    except DivergedError:
+        # Finite weights of an earlier epoch are at hand, and the validation block judges them.
+        keeper.put_back(net)
+        return net, False
+    return net, history.stopped == "interrupted"
+
+
+class Keeper(Callback):
+    """Keeps the best weights on the validation block, and ends training when nothing improves.
+
+    The untrained network, whose correction is zero, is the first to beat.
+    """
+
+    def __init__(
+        self, block: Block, patience: int, notify: Callable[[int, float, float], None]
+    ) -> None:
+        self.block = block
+        self.patience = patience
+        self.notify = notify
+        self.loss = losses.get(LOSS)
+        self.best = np.inf
+        self.epoch = 0
+        self.weights: np.ndarray | None = None
+
+    def on_train_begin(self, run: Run) -> None:
+        """Score the zero correction."""
+        self._consider(run.net, 0)
+
+    def on_epoch_end(self, run: Run) -> None:
+        """Score the epoch, keep it if it is the best, stop if that was long ago."""
+        value = self._consider(run.net, run.epoch)
+        self.notify(run.epoch, run.history.last()["loss"], value)
+        if run.epoch - self.epoch >= self.patience:
+            run.stop("early stopping")
+
+    def on_train_end(self, run: Run) -> None:
+        """Put the best weights back, whatever ended the training."""
+        self.put_back(run.net)
+
+    def put_back(self, net: Network) -> None:
+        """Give ``net`` the best weights."""
+        if self.weights is not None:
+            net.params.flat[...] = self.weights
+
+    def _consider(self, net: Network, epoch: int) -> float:
+        guess = correction([net], self.block)[..., None]
+        value, _ = self.loss(guess, self.block.target[..., None], mask=self.block.known)
+        # A tie, as on a constant series, is no progress.
+        if value < self.best * (1.0 - 1e-4):
+            self.best, self.epoch, self.weights = value, epoch, net.params.flat.copy()
+        return float(value)
+
+
+def announce(
+    progress: Callable[[Progress], None] | None, stage: str, total: int
+) -> Callable[[int, float, float], None]:
+    """A function of epoch, loss and validation loss that tells ``progress`` about ``stage``."""
+
+    def notify(done: int, loss: float, val_loss: float) -> None:
+        if progress is not None:
+            progress(Progress(stage, done, total, loss, val_loss))
+
+    return notify

@@ -1,0 +1,237 @@
+"""A fitted model as plain data, and the forecasts that follow from it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from throughtime.errors import DataError
+from throughtime.forecasting.calibration import Calibration
+from throughtime.forecasting.inputs import History, cut
+from throughtime.forecasting.learning import Recipe, correction
+from throughtime.forecasting.results import Forecast, Progress
+from throughtime.forecasting.series import Group, Observed
+from throughtime.forecasting.smoothing import Smoothing, choose, extend, smooth
+from throughtime.network import Network
+
+#: Origins inside the history at which the anchor's errors are taken.
+_ORIGINS = 200
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The settings of a forecaster, checked; the names are those of its parameters."""
+
+    horizon: int
+    recipe: Recipe
+    window: int | None
+    season: tuple[float, ...] | None
+    frequency: str | None
+    transform: str
+    members: int
+    future_covariates: bool
+    nonnegative: bool | str
+    seed: int
+    callbacks: Sequence[Any] = ()
+    progress: Callable[[Progress], None] | None = None
+
+
+@dataclass
+class Fitted:
+    """What fitting leaves.
+
+    Attributes
+    ----------
+    group : Group
+        The history, which ``update`` extends.
+    smoothing : dict
+        Name of each series to its smoothing.
+    periods : tuple of float
+        Seasons that the network is told the phase of.
+    candidates : tuple of float
+        Seasons that smoothing could choose from; 1 is none.
+    window : int
+    centre, width : ndarray of shape (F,)
+        Mean and standard deviation of the covariates.
+    networks : list of Network
+    calibration : Calibration
+    floor : float
+        0 where forecasts are cut at 0, else minus infinity.
+    notes : list of str
+    """
+
+    group: Group
+    smoothing: dict[Any, Smoothing]
+    periods: tuple[float, ...]
+    candidates: tuple[float, ...]
+    window: int
+    centre: np.ndarray
+    width: np.ndarray
+    networks: list[Network]
+    calibration: Calibration
+    floor: float
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def season(self) -> float | None:
+        """The period that most series have; None if that is none."""
+        found = [s.period for s in self.smoothing.values()]
+        common = max(set(found), key=lambda p: (found.count(p), p))
+        return None if common <= 1.0 else common
+
+    @property
+    def naive_season(self) -> int:
+        """The season of seasonal naive and of MASE; 1 is none."""
+        if self.season is not None:
+            return round(self.season)
+        longest = max(len(s) for s in self.group.series)
+        fitting = [round(p) for p in self.candidates if 1.0 < p < longest]
+        return fitting[0] if fitting else 1
+
+    @property
+    def transform(self) -> str:
+        """What most series are transformed by: "log" or "none"."""
+        logs = [s.log for s in self.smoothing.values()]
+        return "log" if 2 * sum(logs) > len(logs) else "none"
+
+
+def start(series: Observed) -> Observed:
+    """The series from its first known value on."""
+    first = int(np.argmax(~np.isnan(series.y)))
+    return Observed(series.name, series.y[first:], series.covariates[first:])
+
+
+def pick(
+    series: Observed,
+    horizon: int,
+    candidates: Sequence[float],
+    logs: Sequence[bool],
+    transform: str = "auto",
+) -> Smoothing:
+    """Choose the smoothing of one series."""
+    y = start(series).y
+    if transform == "log" and (y[~np.isnan(y)] <= 0).any():
+        raise DataError(
+            f"{series.said} must be positive for transform='log'; got {np.nanmin(y):g}."
+            " Write transform='auto'."
+        )
+    return Smoothing(log=logs == (True,)) if len(y) < 4 else choose(y, horizon, candidates, logs)
+
+
+def forecast(
+    plan: Plan,
+    fitted: Fitted,
+    series: Observed,
+    future: np.ndarray,
+    steps: np.ndarray,
+    coverages: Sequence[float],
+) -> Forecast:
+    """Forecast one series from its last step.
+
+    Parameters
+    ----------
+    future : ndarray of shape (S, F)
+        Covariates of the steps ahead; S is 0 where they are not known.
+    steps : ndarray of int
+        Steps ahead, from 1 to H.
+    """
+    known = start(series)
+    smoothing = fitted.smoothing.get(series.name)
+    if smoothing is None:
+        smoothing = pick(series, plan.horizon, fitted.candidates, (False, True))
+    if smoothing.log and (known.y <= 0).any():
+        raise DataError(
+            f"{series.said} must be positive, as the model works on logarithms; got"
+            f" {np.nanmin(known.y):g}. Fit again with transform='none'."
+        )
+    history = history_of(fitted, known, smoothing, future)
+    here = np.array([len(known)])
+    block = cut(
+        history, here, fitted.window, plan.horizon, fitted.periods, plan.future_covariates
+    )
+    trust = fitted.calibration.weight
+    moved = trust * correction(fitted.networks, block)[0] if trust > 0.0 else 0.0
+    centre = block.anchor[0] + moved * block.scale[0]
+    unit = one_step(anchor_errors(history, plan.horizon))
+    top = float(np.max(history.z))
+
+    def back(z: np.ndarray) -> np.ndarray:
+        return np.maximum(smoothing.restore(z, top), fitted.floor)
+
+    chosen = centre[steps - 1]
+    intervals = {}
+    for coverage in coverages:
+        low, high = fitted.calibration.bounds(coverage, steps)
+        intervals[float(coverage)] = back(chosen + low * unit), back(chosen + high * unit)
+    return Forecast(
+        steps,
+        back(chosen),
+        intervals,
+        back(block.anchor[0][steps - 1]),
+        len(series),
+        series.name,
+        tuple(data_notes(Group("one", (series,)))),
+    )
+
+
+def data_notes(group: Group) -> list[str]:
+    """Sentences on gaps and on series that do not vary."""
+    notes = []
+    for series in group.series:
+        y = start(series).y
+        gaps = int(np.isnan(y).sum())
+        if gaps:
+            values = "value" if gaps == 1 else "values"
+            notes.append(
+                f"{series.said} lacks {gaps} of {len(y)} {values}; a straight line fills"
+                " a gap in the input, and no gap is learned from or scored."
+            )
+        if len(y) > 1 and np.nanmin(y) == np.nanmax(y):
+            notes.append(f"{series.said} is constant, and so is its forecast.")
+    return notes if len(notes) <= 5 else [*notes[:5], f"... and {len(notes) - 5} notes more."]
+
+
+def history_of(
+    fitted: Fitted, known: Observed, smoothing: Smoothing, future: np.ndarray | None = None
+) -> History:
+    """``known`` in the form that windows are cut from; a missing covariate counts as its mean."""
+    rows = known.covariates if future is None else np.concatenate([known.covariates, future])
+    standard = np.nan_to_num((rows - fitted.centre) / fitted.width)
+    return History.from_values(known.y, smoothing, standard)
+
+
+def first_origin(smoothing: Smoothing, cutoff: int) -> int:
+    """The first origin that is learned from: two seasons have been seen, if there is time."""
+    early = max(2 * smoothing.phases if smoothing.phases > 1 else 4, 8)
+    return max(1, min(early, cutoff - 1))
+
+
+def spaced(first: int, last: int, count: int) -> np.ndarray:
+    """At most ``count`` whole numbers from ``first`` to ``last``."""
+    return np.unique(np.linspace(first, max(first, last), min(count, last - first + 1)).astype(int))
+
+
+def anchor_errors(history: History, horizon: int) -> np.ndarray:
+    """Errors of the anchor from origins all over the history: (O, H), NaN where unknown."""
+    total = len(history.z)
+    if total < 2:
+        return np.full((1, horizon), np.nan)
+    first = first_origin(history.smoothing, max(2, total // 3))
+    origins = spaced(first, total - 1, _ORIGINS)
+    states = smooth(history.raw, [history.smoothing], origins)
+    line = extend([history.smoothing], states, np.arange(1, horizon + 1))[..., 0]
+    where = origins[:, None] + np.arange(horizon)
+    actual = np.where(where < total, history.raw[np.minimum(where, total - 1)], np.nan)
+    return np.asarray(actual - line)
+
+
+def one_step(errors: np.ndarray) -> float:
+    """The one-step error; that of all steps where the first has none, 1 where none has any."""
+    for part in (errors[:, 0], errors):
+        size = np.abs(part[~np.isnan(part)])
+        if len(size) and size.mean() > 0.0:
+            return float(size.mean())
+    return 1.0

@@ -1,0 +1,248 @@
+"""One series or many, with covariates: checked, and in one form inside."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import numpy as np
+
+from throughtime.errors import (
+    DataError,
+    InvalidArgumentError,
+    ShapeError,
+    check_array,
+    describe,
+    sentence,
+)
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Observed:
+    """One series as it was given.
+
+    Attributes
+    ----------
+    name : object
+        Its key or position; None where it is the only one.
+    y : ndarray of float64 of shape (T,)
+        NaN where missing.
+    covariates : ndarray of float64 of shape (T, F)
+        NaN where missing.
+    """
+
+    name: Any
+    y: np.ndarray
+    covariates: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.y)
+
+    def until(self, end: int) -> Observed:
+        """The first ``end`` steps."""
+        return Observed(self.name, self.y[:end], self.covariates[:end])
+
+    @property
+    def said(self) -> str:
+        """How messages call it."""
+        return "y" if self.name is None else f"y[{self.name!r}]"
+
+
+@dataclass(frozen=True)
+class Group:
+    """Series in the order given, and the container that they came in."""
+
+    kind: str
+    series: tuple[Observed, ...]
+
+    @property
+    def names(self) -> list[Any]:
+        """Names of the series, in order."""
+        return [s.name for s in self.series]
+
+    def wrap(self, answers: list[T]) -> T | list[T] | dict[Any, T]:
+        """Put one answer for each series into the container that the series came in."""
+        if self.kind == "one":
+            return answers[0]
+        if self.kind == "list":
+            return answers
+        return dict(zip(self.names, answers, strict=True))
+
+    def map(self, function: Callable[[Observed], Observed]) -> Group:
+        """The group with another version of every series."""
+        return Group(self.kind, tuple(function(s) for s in self.series))
+
+    def extend(self, y: Any, X: Any = None) -> Group:
+        """The group with new steps, given in its container form, at the end of every series."""
+        added = zip(
+            self.series,
+            split_like(self.kind, self.names, y, "y"),
+            split_like(self.kind, self.names, X, "X"),
+            strict=True,
+        )
+        series = []
+        for old, part, extra in added:
+            values = read_covariates(old.said, part, np.size(part), 1)
+            width = old.covariates.shape[1]
+            rows = read_covariates("X" + old.said[1:], extra, len(values), width)
+            series.append(
+                Observed(
+                    old.name,
+                    np.concatenate([old.y, values[:, 0]]),
+                    np.concatenate([old.covariates, rows]),
+                )
+            )
+        return Group(self.kind, tuple(series))
+
+
+def read_group(y: Any, X: Any = None, n_covariates: int | None = None) -> Group:
+    """Check series and covariates and bring them into one form.
+
+    Parameters
+    ----------
+    y : array of shape (T,), or list or mapping of such arrays
+        NaN where missing.
+    X : array of shape (T, F) or (T,), or list or mapping of such arrays, optional
+        Covariates, in the container form of ``y``.
+    n_covariates : int, optional
+        F that is expected, where it is known.
+
+    Raises
+    ------
+    DataError, ShapeError
+        Text, infinities, nothing but missing values, shapes that do not fit: the message says where.
+    """
+    kind, names, values = _unpack("y", y)
+    extras = split_like(kind, names, X, "X")
+    series = []
+    for name, one, extra in zip(names, values, extras, strict=True):
+        said = "y" if name is None else f"y[{name!r}]"
+        column = _numbers(said, one)
+        if column.ndim == 2 and column.shape[1] == 1:
+            column = column[:, 0]
+        if column.ndim != 1:
+            raise ShapeError(
+                f"{said} must be one series of shape (T,); got shape {column.shape}."
+                " Pass several series as a list or a mapping, and covariates as X."
+            )
+        if len(column) == 0 or np.isnan(column).all():
+            got = "nothing" if len(column) == 0 else "only missing values"
+            raise DataError(f"{said} must hold at least one number; got {got}.")
+        where = "X" if name is None else f"X[{name!r}]"
+        series.append(Observed(name, column, read_covariates(where, extra, len(column), n_covariates)))
+    widths = {s.covariates.shape[1] for s in series}
+    if len(widths) > 1:
+        raise ShapeError(
+            f"X must have the same number of columns for every series; got {sorted(widths)}."
+        )
+    return Group(kind, tuple(series))
+
+
+def read_covariates(name: str, value: Any, steps: int, expected: int | None = None) -> np.ndarray:
+    """Return covariates as (steps, F); F is 0 where there are none."""
+    if value is None:
+        if expected:
+            raise DataError(
+                f"{name} must hold the {expected} covariates that the forecaster was fitted with;"
+                " got nothing."
+            )
+        return np.zeros((steps, 0))
+    array = _numbers(name, value)
+    array = array[:, None] if array.ndim == 1 else array
+    if array.ndim != 2 or array.shape[0] != steps or expected not in (None, array.shape[1]):
+        wanted = f"({steps}, {'F' if expected is None else expected})"
+        raise ShapeError(sentence(name, f"of shape {wanted}", f"shape {np.shape(value)}"))
+    return array
+
+
+def read_ahead(
+    group: Group, value: Any, n_covariates: int, steps: int, used: bool
+) -> list[np.ndarray]:
+    """Covariates of the future, at least ``steps`` rows of them for every series.
+
+    Without covariates, or where those of the future are not ``used``, each has no rows.
+    """
+    if value is None:
+        if n_covariates and used:
+            raise DataError(
+                f"X_future must hold the covariates of the {steps} steps ahead; got nothing."
+                " Fit with future_covariates=False if they are not known."
+            )
+        return [np.zeros((0, n_covariates))] * len(group.series)
+    if not (n_covariates and used):
+        why = "future_covariates=False" if n_covariates else "no covariates"
+        raise InvalidArgumentError(f"X_future must be left out: the forecaster has {why}.")
+    found = []
+    parts = split_like(group.kind, group.names, value, "X_future")
+    for series, part in zip(group.series, parts, strict=True):
+        name = "X_future" + series.said[1:]
+        rows = read_covariates(name, part, np.shape(part)[0] if np.ndim(part) else 0, n_covariates)
+        if len(rows) < steps:
+            raise ShapeError(
+                f"{name} must have a row for each of the {steps} steps ahead; got {len(rows)}."
+            )
+        found.append(rows)
+    return found
+
+
+def split_like(kind: str, names: list[Any], value: Any, name: str) -> list[Any]:
+    """Split ``value`` into one entry for each series, or None for each where it is None."""
+    if value is None:
+        return [None] * len(names)
+    if kind == "one":
+        return [value]
+    if kind == "list":
+        if isinstance(value, Mapping) or len(value) != len(names):
+            raise ShapeError(
+                f"{name} must be a list with one entry for each of the {len(names)} series;"
+                f" got {describe(value)}."
+            )
+        return list(value)
+    if not isinstance(value, Mapping) or set(value) != set(names):
+        missing = [n for n in names if not isinstance(value, Mapping) or n not in value]
+        lacks = f" that lacks {missing[0]!r}" if missing and isinstance(value, Mapping) else ""
+        got = "a mapping" + (lacks or " with unknown names") if isinstance(value, Mapping) else value
+        raise ShapeError(sentence(name, "a mapping with the names of y", got))
+    return [value[n] for n in names]
+
+
+def _unpack(name: str, value: Any) -> tuple[str, list[Any], list[Any]]:
+    """Container form, names and values of one or many series."""
+    if isinstance(value, Mapping):
+        if not value:
+            raise DataError(f"{name} must hold at least one series; got an empty mapping.")
+        return "dict", list(value), list(value.values())
+    if isinstance(value, (list, tuple)) and len(value) and np.ndim(value[0]) >= 1:
+        return "list", list(range(len(value))), list(value)
+    return "one", [None], [value]
+
+
+def _numbers(name: str, value: Any) -> np.ndarray:
+    """Return ``value`` as float64, NaN allowed, infinities and text refused."""
+    array = np.asarray(value)
+    if array.dtype == object:  # None among numbers is a missing value, as in JSON
+        try:
+            array = np.array([np.nan if v is None else v for v in array.ravel()], dtype=np.float64)
+            array = array.reshape(np.shape(value))
+        except (TypeError, ValueError):
+            raise DataError(f"{name} must hold numbers; got {_first_text(value)}.") from None
+    array = check_array(name, array, dtype=np.float64, finite=False)
+    if np.isinf(array).any():
+        first = tuple(int(i) for i in np.argwhere(np.isinf(array))[0])
+        at = first[0] if len(first) == 1 else first
+        raise DataError(
+            f"{name} must be finite; got {array[first]} at index {at}."
+            " Write NaN where a value is missing."
+        )
+    return array
+
+
+def _first_text(value: Any) -> str:
+    """The first entry that is no number, for a message."""
+    for i, entry in enumerate(np.asarray(value, dtype=object).ravel()):
+        if not isinstance(entry, (int, float, np.number, type(None))):
+            return f"{describe(entry)} at index {i}"
+    return "an array of objects"
