@@ -26,7 +26,7 @@ def folder(tmp_path, monkeypatch):
     Path("empty.csv").write_text("")
     Path("header.csv").write_text(header)
     Path("binary.csv").write_bytes(bytes(range(256)) * 20)
-    Path("bad.safetensors").write_bytes(b"\x20" + b"\x00" * 7 + b"not what it claims to be at all")
+    Path("bad.safetensors").write_bytes(b"\x10" + b"\x00" * 7 + b"not what it claims to be at all")
     Path("short.safetensors").write_bytes(b"\xff" * 5)
     Path("empty.safetensors").write_bytes(b"")
     Path("pickle.safetensors").write_bytes(b"\x80\x04.")
@@ -120,8 +120,8 @@ BEFORE_READING = {
     "wrong id": (
         [*GOOD, "--id", "shop"],
         (
-            "id must be a column of good.csv; got 'shop'. Did you mean 'store'? The columns are"
-            " 'day', 'sales', 'price', 'store'."
+            "id must be a column of good.csv; got 'shop'. The columns are 'day', 'sales',"
+            " 'price', 'store'."
         ),
     ),
     "wrong covariate": (

@@ -10,7 +10,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
-from throughtime.cli.failures import exit_code_of
+from throughtime.cli.failures import INTERRUPTED, exit_code_of
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -28,6 +28,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
         # Asked for nothing, it says what there is to ask for.
         result = build()(words or ["--help"], prog_name="throughtime", standalone_mode=False)
+        # Typer turns Ctrl-C into an exit code without a word.
+        if result == INTERRUPTED:
+            raise KeyboardInterrupt
         return result if isinstance(result, int) else 0
 
     return exit_code_of(run)
