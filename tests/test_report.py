@@ -258,6 +258,16 @@ def test_judgements():
     assert words.short_judgement(close) == "Not clearly better than seasonal naive on the hold-out."
 
 
+def test_smoothing_that_does_better_alone_is_named():
+    assert words.anchor_remark(backtest()) == ""
+    remark = (
+        "Here exponential smoothing alone, without the network, did better: mean error 0.5 against"
+        " 0.6."
+    )
+    assert words.anchor_remark(backtest(mae=0.6)) == remark
+    assert remark in plain(forecast_page(story(report=backtest(mae=0.6))))
+
+
 def test_a_perfect_naive_forecast_is_not_divided_by():
     assert words.improvement(backtest(rival=0.0, beaten=False)) == -np.inf
     assert "worse" in plain(forecast_page(story(report=backtest(rival=0.0, beaten=False))))

@@ -46,6 +46,10 @@ class Screen:
         """Print one line as it is."""
         self.out.print(text, style=style)
 
+    def note(self, text: str) -> None:
+        """Print one line to standard error, above the bar if there is one."""
+        self.err.print(text, soft_wrap=True)
+
     def facts(self, label: str, sentences: Iterable[str]) -> None:
         """Print sentences behind a label, one below the other."""
         from rich.padding import Padding

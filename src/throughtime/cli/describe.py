@@ -29,12 +29,12 @@ def settings_of(model: Forecaster) -> dict[str, str]:
     """The settings of a forecaster and what it chose, name to value, in words."""
     return {
         "horizon": words.plural(model.horizon, "step"),
-        "cell": model.cell,
+        "cell": model.cell.upper(),
         "recurrent layers": str(model.num_layers),
         "hidden units": str(model.hidden_size),
         "networks averaged": str(len(model.networks_)),
         "window": words.plural(model.window_, "step"),
-        "season": "none" if model.season_ is None else f"{model.season_:g} steps",
+        "season": "none" if model.season_ is None else f"{words.number(model.season_)} steps",
         "transform": {"log": "logarithm"}.get(model.transform_, model.transform_),
         "weight of the network": words.percent(model.weight_),
         "epochs, at most": str(model.plan().recipe.epochs),
@@ -49,7 +49,7 @@ def one_line(story: ForecastStory) -> str:
     """The model of a story in one sentence."""
     settings = story.settings
     networks = words.plural(int(settings["networks averaged"]), "network")
-    layers = words.plural(int(settings["recurrent layers"]), f"{settings['cell'].upper()} layer")
+    layers = words.plural(int(settings["recurrent layers"]), f"{settings['cell']} layer")
     count = sum(row.parameters for row in story.layers)
     return (
         f"{networks} of {layers} with {settings['hidden units']} units, {count:,} parameters each;"

@@ -184,7 +184,7 @@ def run(options: Options) -> None:
     screen.headline(f"{table.target}, from {options.source}")
     screen.facts("data", table.describe())
 
-    with StopButton() as button:
+    with StopButton(screen.note) as button:
         work = Training(options, table, parts, screen, button)
         model, backtest = work.run()
         model.metadata = describe_table(table, parts)

@@ -77,6 +77,7 @@ def describe_file(screen: "Screen", path: Path) -> None:
 
 def _describe_forecaster(screen: "Screen", path: Path, version: int) -> None:
     from throughtime.cli.describe import layer_rows, settings_of
+    from throughtime.cli.source import in_words
     from throughtime.forecasting import Forecaster
 
     model = Forecaster.load(path)
@@ -84,7 +85,8 @@ def _describe_forecaster(screen: "Screen", path: Path, version: int) -> None:
     screen.facts("data", _describe_data(model.metadata))
     _print_layers(screen, layer_rows(model.networks_[0]))
     screen.facts("settings", [f"{name}: {value}" for name, value in settings_of(model).items()])
-    screen.facts("notes", model.notes_)
+    target = model.metadata.get("target", "y")
+    screen.facts("notes", [in_words(note, target) for note in model.notes_])
 
 
 def _describe_network(screen: "Screen", path: Path, version: int) -> None:

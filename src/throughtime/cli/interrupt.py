@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Self
 
-from throughtime.cli.failures import say
 from throughtime.training.callbacks import Callback
 from throughtime.training.interrupt import Interruption
 
@@ -20,13 +20,19 @@ class StopButton(Callback):
     A training run answers Ctrl-C itself, but only for itself; the runs after it then end after
     their first batch.
 
+    Parameters
+    ----------
+    tell : callable
+        Called with a sentence for the user when training is ended.
+
     Attributes
     ----------
     pressed : bool
         Whether Ctrl-C was pressed.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, tell: Callable[[str], None]) -> None:
+        self.tell = tell
         self._between = Interruption()
 
     @property
@@ -55,7 +61,7 @@ class StopButton(Callback):
         """Remember a Ctrl-C that this run has answered."""
         if run.stop_reason == "interrupted" and not self.pressed:
             self._between.requested = True
-            say(
+            self.tell(
                 "Ctrl-C: training ends here, the best weights so far are kept and the files are"
                 " written; press it again to stop without them."
             )

@@ -84,6 +84,9 @@ def tell(screen: Screen, story: ForecastStory) -> None:
         screen.table(*error_table(backtest), bold=0)
         tone = "green" if words.beats_all(backtest) else "yellow"
         screen.line(f" {words.judgement(backtest)}", style=tone)
+        remark = words.anchor_remark(backtest)
+        if remark:
+            screen.line(f" {remark}")
         for nominal, share in sorted(backtest["forecast"].coverage.items()):
             screen.line(
                 f" The {words.percent(nominal)} interval held {words.percent(share)} of the values."

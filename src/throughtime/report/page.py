@@ -60,6 +60,7 @@ def forecast_page(story: ForecastStory) -> str:
         n_parameters=sum(row.parameters for row in story.layers),
         verdict=words.short_judgement(story.backtest) if story.backtest else "",
         good=story.backtest is not None and words.beats_all(story.backtest),
+        remarks=_remarks(story.backtest),
         held=words.periods(story.frequency, story.held_out),
         shown=MAX_PANELS,
         new_data=story.source if story.source.endswith((".csv", ".parquet")) else "newer.csv",
@@ -121,6 +122,12 @@ def _scores(backtest: BacktestReport | None) -> list[dict[str, Any]]:
         | {name: cells[row] for name, cells in columns.items()}
         for row, score in enumerate(backtest.scores)
     ]
+
+
+def _remarks(backtest: BacktestReport | None) -> list[str]:
+    if backtest is None:
+        return []
+    return [*backtest.verdict, *filter(None, [words.anchor_remark(backtest)])]
 
 
 def _coverage(backtest: BacktestReport | None) -> list[dict[str, Any]]:

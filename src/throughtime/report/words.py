@@ -143,6 +143,18 @@ def beats_all(backtest: BacktestReport) -> bool:
     return all(backtest.beats.values())
 
 
+def anchor_remark(backtest: BacktestReport) -> str:
+    """A sentence where exponential smoothing alone did better than with the network, else ""."""
+    anchor = next((score for score in backtest.scores if score.method == "anchor"), None)
+    mine = backtest["forecast"]
+    if anchor is None or anchor.mae >= mine.mae:
+        return ""
+    return (
+        "Here exponential smoothing alone, without the network, did better: mean error"
+        f" {number(anchor.mae, 3)} against {number(mine.mae, 3)}."
+    )
+
+
 def unbeaten(backtest: BacktestReport) -> list[str]:
     """The naive methods that the forecast does not beat in both errors."""
     return [method for method in rivals(backtest) if not backtest.beats[method]]
