@@ -71,7 +71,7 @@ def test_forecast_says_what_it_found_and_how_good_it_is(folder, capsys):
         "sales, from data.csv",
         "98 rows; columns 'day', 'store', 'price', 'sales'",
         "daily, without gaps",
-        "Error on the last 7 days, which were held out",
+        "Error on the last 7 days, held out",
         "this forecast",
         "persistence",
         "seasonal naive",

@@ -208,6 +208,19 @@ def test_names_of_columns_are_read():
     assert source.parse_names(None) == ()
 
 
+@pytest.mark.parametrize(
+    ("said", "meant"),
+    [
+        ("y must have 3.", "column 'sales' must have 3."),
+        ("got 3 of the 2 values of y.", "got 3 of the 2 values of column 'sales'."),
+        ("y['no 1'] lacks 5.", "series 'no 1' lacks 5."),
+        ("only you, yes.", "only you, yes."),
+    ],
+)
+def test_the_forecasters_y_gets_its_name(said, meant):
+    assert source.in_words(said, "sales") == meant
+
+
 def test_csv_of_a_forecast(tmp_path):
     mean = np.array([1.5, 1e-12, 123456.789012345])
     forecast = Forecast(np.arange(1, 4), mean, {0.8: (mean - 1, mean + 1)}, mean, 5)

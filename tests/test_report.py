@@ -289,9 +289,10 @@ def test_number(value, text):
 
 
 def test_decimals_of_a_column_without_spread():
-    assert words.decimals_for(np.zeros(3), 0.0) == 1
+    assert words.decimals_for(np.zeros(3), 0.0) == 3
     assert words.decimals_for(np.full(3, 1234.0), 0.0) == 0
     assert words.decimals_for(np.full(3, 1e-12), 0.0) == 9
+    assert words.decimals_for(np.full(3, 200.0), 1e-9) == 4
 
 
 @pytest.mark.parametrize(

@@ -79,8 +79,8 @@ def tell(screen: Screen, story: ForecastStory) -> None:
     backtest = story.backtest
     if backtest is not None:
         screen.line()
-        held = words.periods(story.frequency, story.held_out)
-        screen.headline(f"Error on the last {held}, which were held out")
+        held = words.stretch(story.frequency, story.held_out)
+        screen.headline(f"Error on the last {held}, held out")
         screen.table(*error_table(backtest), bold=0)
         tone = "green" if words.beats_all(backtest) else "yellow"
         screen.line(f" {words.judgement(backtest)}", style=tone)

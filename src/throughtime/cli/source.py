@@ -117,8 +117,11 @@ def covariates_ahead(parts: Sequence[History], many: bool, steps: int) -> Any:
 
 def in_words(sentence: str, target: str) -> str:
     """What the forecaster says of "y", said of the column or of the series."""
-    sentence = re.sub(r"^y\[('.*?'|\".*?\")\]", r"series \1", sentence)
-    return re.sub(r"^y\b", f"column {target!r}", sentence)
+
+    def name(found: re.Match[str]) -> str:
+        return f"series {found[2]}" if found[2] else f"column {target!r}"
+
+    return re.sub(r"(?<![\w'\"])y(\[('[^']*'|\"[^\"]*\")\])?(?![\w'\"])", name, sentence)
 
 
 def parse_coverages(text: str) -> tuple[float, ...]:

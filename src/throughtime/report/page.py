@@ -61,7 +61,7 @@ def forecast_page(story: ForecastStory) -> str:
         verdict=words.short_judgement(story.backtest) if story.backtest else "",
         good=story.backtest is not None and words.beats_all(story.backtest),
         remarks=_remarks(story.backtest),
-        held=words.periods(story.frequency, story.held_out),
+        held=words.stretch(story.frequency, story.held_out),
         shown=MAX_PANELS,
         new_data=story.source if story.source.endswith((".csv", ".parquet")) else "newer.csv",
         snippet=_snippet(story),

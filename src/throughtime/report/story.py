@@ -86,7 +86,7 @@ class ForecastStory:
     @property
     def title(self) -> str:
         """The headline of the page and of the picture."""
-        ahead = words.periods(self.frequency, self.horizon)
+        ahead = words.stretch(self.frequency, self.horizon)
         many = f" of {len(self.views):,} series" if len(self.views) > 1 else ""
         return f"{self.target}{many}: the next {ahead}"
 
@@ -148,7 +148,7 @@ def quality(story: ForecastStory) -> str:
     rival = words.best_rival(backtest)
     mine, its = backtest["forecast"].mae, backtest[rival].mae
     better = words.improvement(backtest)
-    held = words.periods(story.frequency, story.held_out)
+    held = words.stretch(story.frequency, story.held_out)
     judged = (
         f"Its mean error is {100 * better:.0f} % smaller than that of the best naive method"
         if better > 0

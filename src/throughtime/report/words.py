@@ -64,11 +64,16 @@ def number(value: float, digits: int = 4) -> str:
 
 
 def decimals_for(values: np.ndarray, spread: float) -> int:
-    """How many decimals a column of ``values`` needs to show differences of size ``spread``."""
+    """How many decimals a column of ``values`` needs to show differences of size ``spread``.
+
+    Never so many that a number has more than seven digits: what is smaller is noise.
+    """
+    finite = np.abs(values[np.isfinite(values)])
+    largest = float(finite.max()) if finite.size and finite.max() > 0 else 1.0
     if not math.isfinite(spread) or spread <= 0:
-        finite = np.abs(values[np.isfinite(values)])
-        spread = float(finite.max()) / 100 if finite.size and finite.max() > 0 else 1.0
-    return min(9, max(0, 1 - math.floor(math.log10(spread))))
+        spread = largest / 100
+    most = max(0, 6 - math.floor(math.log10(largest)))
+    return min(9, most, max(0, 1 - math.floor(math.log10(spread))))
 
 
 def column(values: Sequence[float], digits: int = 3) -> list[str]:
@@ -115,6 +120,15 @@ def periods(frequency: str | None, count: int) -> str:
     if name is None or factor != 1:
         return plural(count, "step")
     return plural(count, name)
+
+
+def stretch(frequency: str | None, count: int) -> str:
+    """What follows "the last" or "the next".
+
+    >>> stretch("W", 104), stretch("h", 1)
+    ('104 weeks', 'hour')
+    """
+    return periods(frequency, count).removeprefix("1 ")
 
 
 def method_name(method: str) -> str:
