@@ -46,14 +46,12 @@ def fit(plan: Plan, group: Group, stage: str = "") -> Fitted:
         s.name: pick(s, plan.horizon, candidates, logs, plan.transform) for s in group.series
     }
     longest = max(len(start(s)) for s in enough)
-    periods = tuple(p for p in candidates if p > 1.0 and 2 * round(p) <= longest)
     centre, width = _standard(group)
     fitted = Fitted(
         group,
         smoothing,
-        periods,
         candidates,
-        plan.window or _window(plan.horizon, periods, longest),
+        plan.window or _window(plan.horizon, candidates, longest),
         centre,
         width,
         [],
@@ -98,8 +96,8 @@ def _candidates(plan: Plan, group: Group) -> tuple[float, ...]:
 
 def _window(horizon: int, periods: Sequence[float], longest: int) -> int:
     """Past steps to read: a season, or as far back as twice the way ahead, if there is that much."""
-    season = max([round(p) for p in periods if p <= _LONGEST_WINDOW], default=1)
-    return int(np.clip(max(season, min(2 * horizon, 24), 8), 4, max(4, longest // 4)))
+    season = max((round(p) for p in periods if p <= _LONGEST_WINDOW), default=1)
+    return int(np.clip(max(season, min(2 * horizon, 24), 16), 4, max(4, longest // 4)))
 
 
 def _standard(group: Group) -> tuple[np.ndarray, np.ndarray]:
@@ -142,7 +140,6 @@ def _lesson(plan: Plan, fitted: Fitted, enough: Sequence[Observed]) -> tuple[Les
             np.concatenate([taught, judged]),
             fitted.window,
             plan.horizon,
-            fitted.periods,
             plan.future_covariates,
         )
         mine = block.take(slice(0, len(taught)))

@@ -9,7 +9,7 @@ series and c the mean of |z_t - g_t| over the window, it reads at each step
     seen        1 where z_t was observed, 0 where it is missing, before the start, or future
     ahead       0 in the past, h / horizon in the future
     slope       rise of the line over half a window, in units of c
-    cycle       sin and cos of the phase of each season, and the seasonal pattern in units of c
+    pattern     the seasonal pattern, in units of c
     covariates  standardised
 
 and its target is (z_{o+h} - g_{o+h}) / c. All of this is known at the origin, except the
@@ -110,15 +110,12 @@ def cut(
     origins: np.ndarray,
     window: int,
     horizon: int,
-    periods: Sequence[float] = (),
     future_covariates: bool = True,
 ) -> Block:
     """Cut windows at ``origins (N,)``, increasing, each from 1 to T.
 
     Parameters
     ----------
-    periods : sequence of float
-        Seasons whose phase the network is told.
     future_covariates : bool
         Whether it may see covariates beyond the origin.
     """
@@ -139,13 +136,8 @@ def cut(
         (seen & past).astype(np.float64),
         np.broadcast_to(np.maximum(steps, 0) / horizon, where.shape),
         _bounded(np.broadcast_to(states.slope * (window / 2), where.shape) / unit),
+        _bounded((extend([history.smoothing], _pattern(states), steps)[..., 0]) / (4 * unit)),
     ]
-    if periods:
-        flat = extend([history.smoothing], _flat(states), steps)[..., 0] - states.level
-        parts.append(_bounded(flat / (4 * unit)))
-    for period in periods:
-        angle = 2.0 * np.pi * np.mod(where, period) / period
-        parts += [np.sin(angle), np.cos(angle)]
     visible = where < (len(history.covariates) if future_covariates else total)
     visible &= (where >= 0) & (past | future_covariates)
     for column in history.covariates.T:
@@ -179,6 +171,7 @@ def _bounded(values: np.ndarray) -> np.ndarray:
     return np.clip(values, -_LIMIT, _LIMIT)
 
 
-def _flat(states: States) -> States:
-    """The same states without slope."""
-    return States(states.origins, states.level, np.zeros_like(states.slope), states.season)
+def _pattern(states: States) -> States:
+    """The seasonal pattern alone."""
+    nothing = np.zeros_like(states.level)
+    return States(states.origins, nothing, nothing, states.season)

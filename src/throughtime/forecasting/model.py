@@ -49,8 +49,6 @@ class Fitted:
         The history, which ``update`` extends.
     smoothing : dict
         Name of each series to its smoothing.
-    periods : tuple of float
-        Seasons that the network is told the phase of.
     candidates : tuple of float
         Seasons that smoothing could choose from; 1 is none.
     window : int
@@ -65,7 +63,6 @@ class Fitted:
 
     group: Group
     smoothing: dict[Any, Smoothing]
-    periods: tuple[float, ...]
     candidates: tuple[float, ...]
     window: int
     centre: np.ndarray
@@ -149,9 +146,7 @@ def forecast(
         )
     history = history_of(fitted, known, smoothing, future)
     here = np.array([len(known)])
-    block = cut(
-        history, here, fitted.window, plan.horizon, fitted.periods, plan.future_covariates
-    )
+    block = cut(history, here, fitted.window, plan.horizon, plan.future_covariates)
     trust = fitted.calibration.weight
     moved = trust * correction(fitted.networks, block)[0] if trust > 0.0 else 0.0
     centre = block.anchor[0] + moved * block.scale[0]

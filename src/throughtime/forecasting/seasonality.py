@@ -29,6 +29,8 @@ _CYCLES: dict[str, tuple[float, ...]] = {
 _LONGEST = 400.0
 #: How far a peak of the autocorrelation must stand out to be taken for a season.
 _PEAK = 0.3
+#: What must be left of it after two and three periods.
+_LASTING = 0.8
 
 
 def cycles(frequency: str) -> tuple[float, ...]:
@@ -76,10 +78,13 @@ def check_season(season: Any) -> tuple[float, ...] | None:
 
 
 def detect(y: np.ndarray) -> float | None:
-    """The period at which the autocorrelation of ``y (T,)`` has its highest peak, if one stands out.
+    """The period of a lasting cycle in ``y (T,)``, if one stands out.
 
-    It has to stand out twice: from the valley before it, once a straight line is taken out of the
-    series, and from chance, in the series of differences. At least three cycles must have been seen.
+    It must be a peak of the autocorrelation that stands out twice: from the valley before it, once
+    a straight line is taken out of the series, and from chance, in the series of differences. And
+    it must last: after two and three periods the differences have to be as alike as after one.
+    Cycles that lose step, like those of sunspots, are none; a network follows them better. At least
+    three periods must have been seen.
     """
     seen = ~np.isnan(y)
     if seen.sum() < 12:
@@ -89,26 +94,39 @@ def detect(y: np.ndarray) -> float | None:
     line = np.polynomial.Polynomial.fit(places, filled, 1)(places)
     flat, moved = autocorrelation(filled - line), autocorrelation(np.diff(filled))
     chance = 2.0 / np.sqrt(len(y))
-    best, height = None, 0.0
-    for lag in range(2, min(len(flat), len(moved), int(_LONGEST) + 1) - 1):
-        peak = flat[lag] >= flat[lag - 1 : lag + 2].max() - 1e-12
-        valley = flat[1:lag].min()
-        near = moved[lag - 1 : lag + 2].max()
-        if not peak or flat[lag] - valley < _PEAK or flat[lag] < chance or near < chance:
+    best, height = 0, 2.0 * _PEAK
+    for lag in range(2, min(len(y) // 3, int(_LONGEST)) + 1):
+        here = _near(moved, lag)
+        if flat[lag] < max(chance, flat[lag - 1], flat[lag + 1]) or here < chance:
             continue
-        # Twice the season is a peak nearly as high: the shorter one stays.
-        if flat[lag] + near > height + 0.1:
-            best, height = lag, float(flat[lag] + near)
-    return None if best is None or height < 2 * _PEAK else float(best)
+        # A multiple of the season is a peak nearly as high: the shorter one stays.
+        if flat[lag] - flat[1:lag].min() >= _PEAK and flat[lag] + here > height:
+            best, height = lag, float(flat[lag] + here) + 0.2
+    if best == 0:
+        return None
+    later = min(_near(moved, 2 * best), _near(moved, 3 * best))
+    return float(best) if later >= _LASTING * _near(moved, best) else None
+
+
+def _near(values: np.ndarray, lag: int) -> float:
+    """The highest value next to ``lag``; infinite beyond what is known."""
+    part = values[lag - 1 : lag + 2]
+    return float(part.max()) if len(part) == 3 else np.inf
 
 
 def autocorrelation(values: np.ndarray) -> np.ndarray:
-    """Autocorrelation at the lags 0 to a third of the length; zeros where nothing varies."""
-    count = max(3, len(values) // 3 + 1)
+    """Autocorrelation at all lags but the last few, where few products are left.
+
+    It is scaled for the number of products, so a perfect cycle has a 1 at every period; zeros
+    where nothing varies.
+    """
+    size = len(values)
+    count = max(size - 3, 4)
     centred = values - values.mean()
     power = float(centred @ centred)
     if power <= 1e-20 * max(1.0, float(values @ values)):
         return np.zeros(count)
-    size = 1 << (2 * len(values) - 1).bit_length()
-    spectrum = np.abs(np.fft.rfft(centred, size)) ** 2
-    return np.asarray(np.fft.irfft(spectrum, size)[:count] / power)
+    length = 1 << (2 * size - 1).bit_length()
+    spectrum = np.abs(np.fft.rfft(centred, length)) ** 2
+    products = np.fft.irfft(spectrum, length)[:count]
+    return np.asarray(products / power * size / (size - np.arange(count)))

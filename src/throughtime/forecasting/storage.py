@@ -76,7 +76,6 @@ def save(forecaster: Forecaster, path: str | os.PathLike[str]) -> None:
         "container": fitted.group.kind,
         "names": [_name(name) for name in fitted.group.names],
         "smoothing": [dataclasses.asdict(fitted.smoothing[n]) for n in fitted.group.names],
-        "periods": list(fitted.periods),
         "candidates": list(fitted.candidates),
         "window": fitted.window,
         "weight": fitted.calibration.weight,
@@ -131,7 +130,6 @@ def _fitted(forecaster: Forecaster, arrays: dict[str, np.ndarray], meta: dict[st
     return Fitted(
         Group(meta["container"], tuple(series)),
         smoothing,
-        tuple(float(p) for p in meta["periods"]),
         tuple(float(p) for p in meta["candidates"]),
         int(meta["window"]),
         arrays["covariates.centre"],
