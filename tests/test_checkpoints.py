@@ -215,8 +215,10 @@ OTHERS = [
     ({"lengths": np.minimum(LENGTHS, 5)}, "data"),
     (
         {"loss": "mae"},
-        "loss: {'class': 'MSE', 'reduction': 'mean'} then,"
-        " {'class': 'MAE', 'reduction': 'mean'} now",
+        (
+            "loss: {'class': 'MSE', 'reduction': 'mean'} then,"
+            " {'class': 'MAE', 'reduction': 'mean'} now"
+        ),
     ),
 ]
 
@@ -246,6 +248,16 @@ def test_another_optimizer_network_or_dtype_is_refused(tmp_path):
             run(net, optimizer, path=path, resume=True)
 
 
+def test_other_callbacks_are_refused(tmp_path):
+    path = tmp_path / "run.ckpt"
+    run(network(), Adam(), path=path, epochs=1)
+    with pytest.raises(tt.errors.ModelFileError) as caught:
+        run(network(), Adam(), [Callback()], path, resume=True)
+    assert str(caught.value) == (
+        f"{path} belongs to a run with 1 callbacks, not 2. Give the same callbacks to go on."
+    )
+
+
 def test_without_resume_an_old_file_is_replaced(tmp_path):
     path = tmp_path / "run.ckpt"
     path.write_bytes(b"something else")
@@ -261,7 +273,7 @@ def test_a_damaged_file_is_refused(tmp_path):
         path.write_bytes(data)
         net = network()
         before = net.params.flat.copy()
-        with pytest.raises(tt.errors.ModelFileError, match="is not a usable checkpoint file: it "):
+        with pytest.raises(tt.errors.ModelFileError, match="is not a usable checkpoint file: "):
             run(net, Adam(), path=path, resume=True)
         np.testing.assert_array_equal(net.params.flat, before)
         assert path.read_bytes() == data

@@ -13,7 +13,7 @@ Y = np.cumsum(X[..., :1], axis=1)
 
 def net(classes=None):
     if classes:
-        return tt.Network([GRU(4), Dense(classes, "softmax")], n_features=2)
+        return tt.Network([GRU(4), Dense(classes, activation="softmax")], n_features=2)
     return tt.Network([GRU(4, return_sequences=True), Dense(1)], n_features=2)
 
 
@@ -35,8 +35,10 @@ OPTIONS = [
     ({"clip_value": -1}, "clip_value must be a finite number > 0; got -1."),
     (
         {"clip_norm": 1.0, "clip_value": 2.0},
-        "clip_norm and clip_value must not be given together; got 1.0 and 2.0."
-        " clip_norm keeps the direction of the gradient.",
+        (
+            "clip_norm and clip_value must not be given together; got 1.0 and 2.0."
+            " clip_norm keeps the direction of the gradient."
+        ),
     ),
     ({"l1": -0.1}, "l1 must be a finite number >= 0; got -0.1."),
     ({"l2": np.nan}, "l2 must be a finite number >= 0; got nan."),
@@ -58,19 +60,25 @@ OPTIONS = [
     ),
     (
         {"metrics": ["mae", "mae"]},
-        "metrics must have names that differ, and differ from the other columns of the history;"
-        " got 'mae' twice.",
+        (
+            "metrics must have names that differ, and differ from the other columns of the history;"
+            " got 'mae' twice."
+        ),
     ),
     (
         {"callbacks": EarlyStopping()},
-        "callbacks must be a list of callbacks; got EarlyStopping(monitor=None, patience=10,"
-        " min_delta=0.0, restor.... Put a single one into brackets.",
+        (
+            "callbacks must be a list of callbacks; got EarlyStopping(monitor=None, patience=10,"
+            " min_delta=0.0, r.... Put a single one into brackets."
+        ),
     ),
     (
         {"callbacks": [EarlyStopping]},
-        "callbacks must hold Callback objects or functions of one argument, the run; got <class"
-        " 'throughtime.training.callbacks.EarlyStopping'>. Write it with brackets, to make an"
-        " object.",
+        (
+            "callbacks must hold Callback objects or functions of one argument, the run; got <class"
+            " 'throughtime.training.callbacks.EarlyStopping'>. Write it with brackets, to make an"
+            " object."
+        ),
     ),
     (
         {"callbacks": [3]},
@@ -186,14 +194,18 @@ DATA = [
     (
         (X, Y),
         {"validation": 1.5},
-        "validation must be a number in (0, 1); got 1.5."
-        " Give a fraction of the data, or a tuple (x, y).",
+        (
+            "validation must be a number in (0, 1); got 1.5."
+            " Give a fraction of the data, or a tuple (x, y)."
+        ),
     ),
     (
         (X, Y),
         {"validation": True},
-        "validation must be a number in (0, 1); got True."
-        " Give a fraction of the data, or a tuple (x, y).",
+        (
+            "validation must be a number in (0, 1); got True."
+            " Give a fraction of the data, or a tuple (x, y)."
+        ),
     ),
     (
         (X[:1], Y[:1]),

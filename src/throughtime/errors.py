@@ -48,7 +48,15 @@ class MissingDependencyError(ThroughtimeError, ImportError):
 
 
 class DivergedError(ThroughtimeError, ArithmeticError):
-    """Training produced a value that is not finite."""
+    """Training produced a value that is not finite.
+
+    Attributes
+    ----------
+    history : History or None
+        What had happened until then.
+    """
+
+    history: Any = None
 
 
 def describe(value: Any, limit: int = 60) -> str:

@@ -15,6 +15,7 @@ import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import NoneType
 from typing import Any
 
 import numpy as np
@@ -138,7 +139,6 @@ def save_checkpoint(
             optimizer[name] = value
     meta = {
         "epoch": run.epoch,
-        "stopped": run.stop_reason,
         "optimizer": optimizer,
         "history": history,
         "best": best.rule.state_dict(),
@@ -173,25 +173,48 @@ def load_checkpoint(
     where = os.fspath(checkpoint.path)
     try:
         _compare(where, meta["fingerprint"], fingerprint)
-        outputs, others = _part(arrays, "history."), _part(arrays, "optimizer.")
-        history = History.from_state(outputs, meta["history"])
-        weights, size = arrays["params"], run.net.params.size
-        if any(a.shape != (size,) for a in (weights, arrays.get("best", weights))):
-            raise ModelFileError(f"{where} holds the weights of another network.")
-        if len(history.epochs) != meta["epoch"] or len(callbacks) != len(meta["callbacks"]):
-            raise KeyError("epoch")
-        run.optimizer.load_state_dict(meta["optimizer"] | others)
+        history = History.from_state(_part(arrays, "history."), meta["history"])
+        _check_form(history, meta, arrays, run.net.params.flat)
+        if len(meta["callbacks"]) != len(callbacks):
+            raise ModelFileError(
+                f"{where} belongs to a run with {len(meta['callbacks'])} callbacks, not"
+                f" {len(callbacks)}. Give the same callbacks to go on."
+            )
+        run.optimizer.load_state_dict(meta["optimizer"] | _part(arrays, "optimizer."))
         best.rule.load_state_dict(meta["best"])
         for callback, state in zip(callbacks, meta["callbacks"], strict=True):
             callback.load_state_dict(state)
-    except (KeyError, TypeError, AttributeError) as error:
+    except ModelFileError:
+        raise
+    except (LookupError, TypeError, AttributeError, ValueError) as error:
         # Only a file made by hand gets here: what train writes is covered by its checksum.
-        raise ModelFileError(f"{where} is not a usable checkpoint file: {error!r}.") from None
-    run.net.params.flat[...] = weights
+        raise ModelFileError(
+            f"{where} is not a usable checkpoint file: its parts do not fit ({error!r})."
+        ) from None
+    run.net.params.flat[...] = arrays["params"]
     best.weights = arrays.get("best")
-    run.history, run.epoch, run.stop_reason = history, meta["epoch"], meta["stopped"]
+    run.history, run.epoch = history, meta["epoch"]
     history.best_epoch = best.rule.best_epoch
     return True
+
+
+def _check_form(
+    history: History,
+    meta: Mapping[str, Any],
+    arrays: Mapping[str, np.ndarray],
+    weights: np.ndarray,
+) -> None:
+    """Raise ValueError where the parts of a checkpoint do not fit each other or the run."""
+    vectors = ["params", *(n for n in arrays if n == "best" or n.startswith("optimizer."))]
+    for name in vectors:
+        if arrays[name].shape != weights.shape or arrays[name].dtype != weights.dtype:
+            raise ValueError(f"{name} is {describe(arrays[name])}")
+    if any(len(values) != meta["epoch"] for values in history.values()) or not history:
+        raise ValueError("the history is not of this epoch")
+    rule = meta["best"]
+    known = rule["best_epoch"] is None or type(rule["best_epoch"]) is int
+    if not (known and type(rule["waited"]) is int and type(rule["best"]) in (float, int, NoneType)):
+        raise ValueError("the best epoch is damaged")
 
 
 def _part(arrays: Mapping[str, np.ndarray], prefix: str) -> dict[str, np.ndarray]:

@@ -37,6 +37,12 @@ class Origin:
     layer: int | None = None
     step: int | None = None
 
+    def later(self, steps: int) -> Origin:
+        """The same place, counted from ``steps`` steps before."""
+        if self.step is None:
+            return self
+        return dataclasses.replace(self, step=self.step + steps)
+
     def __str__(self) -> str:
         return self.what if self.step is None else f"{self.what} at time step {self.step}"
 
@@ -73,7 +79,8 @@ def backward_origin(net: Network, tape: Tape) -> Origin:
     for i in reversed(range(len(net.layers))):
         dy = tape.d_outputs[i]
         if dy is not None and not np.isfinite(dy).all():
-            return Origin("the derivative of the loss is not finite", i, _last(net.layers[i], dy))
+            what = f"the derivative of the loss is {_kind(dy)}"
+            return Origin(what, i, _last(net.layers[i], dy) if dy.ndim == 3 else None)
         dx = tape.d_outputs[i - 1] if i > 0 else _input_gradient(net, tape)
         names = [name for name in net.grads if name.partition(".")[0] == str(i)]
         bad = [name for name in names if not np.isfinite(net.grads[name]).all()]
@@ -98,12 +105,11 @@ def update_origin(net: Network) -> Origin:
 def advice(net: Network, x: np.ndarray, lr: float, clipped: bool) -> str:
     """Say what to try, the likeliest first."""
     largest = float(np.abs(x).max(initial=0.0)) if x.dtype.kind == "f" else 0.0
-    scale = f"scale the inputs (the largest is {largest:.3g})"
     ways = [f"a lower learning rate (it is {lr:.3g})"]
     if not clipped:
         ways.append("clip_norm=1.0")
     if largest > 10.0:
-        ways.insert(0, scale)
+        ways.insert(0, f"scaled inputs (the largest is {largest:.3g})")
     if net.dtype == np.float32 and largest <= 10.0:
         ways.append("a network of dtype='float64'")
     return "Try " + ", or ".join(ways) + "."

@@ -84,9 +84,9 @@ def train(
     sample_weight : array-like, optional
         How much each sequence (N,), or each step (N, T), counts; >= 0.
     validation : float or tuple, optional
-        A fraction in (0, 1) of the sequences, drawn at random from ``seed`` and then not trained on;
-        or a set of its own, ``(x, y)`` or ``(x, y, lengths)``. It is scored after every epoch,
-        without dropout.
+        A fraction in (0, 1) of the sequences, drawn at random from ``seed`` and not trained on, or
+        a set of its own, ``(x, y)`` or ``(x, y, lengths)``. It is scored after every epoch, without
+        dropout.
     clip_norm : float, optional
         Scale a gradient down to this global norm if it is larger.
     clip_value : float, optional
@@ -138,7 +138,8 @@ def train(
     >>> import throughtime as tt
     >>> x = np.random.default_rng(0).normal(size=(64, 10, 1))
     >>> y = np.cumsum(x, axis=1)
-    >>> net = tt.Network([tt.layers.GRU(8, return_sequences=True), tt.layers.Dense(1)], n_features=1)
+    >>> layers = [tt.layers.GRU(8, return_sequences=True), tt.layers.Dense(1)]
+    >>> net = tt.Network(layers, n_features=1)
     >>> history = tt.train(net, x, y, epochs=20, optimizer=tt.optimizers.Adam(0.02))
     >>> history["loss"][-1] < 0.1 * history["loss"][0]
     True

@@ -218,10 +218,12 @@ class Loop:
     def _update(self, evaluation: Evaluation, part: Samples, start: int) -> float:
         """One step of the optimiser; return the norm of the gradient before clipping."""
         options, grads = self.options, self.net.grads.flat
+        if not math.isfinite(evaluation.penalty):
+            self._diverged(Origin("the penalty on the weights overflowed"), part)
         if not math.isfinite(evaluation.value):
-            x = part.x[:, start : start + evaluation.tape.outputs[0].shape[1]]
-            rng = self._dropout()
-            self._diverged(forward_origin(self.net, evaluation.tape, x, True, rng), part)
+            x = part.x if options.tbptt is None else part.x[:, start : start + options.tbptt[0]]
+            origin = forward_origin(self.net, evaluation.tape, x, True, self._dropout())
+            self._diverged(origin.later(start), part)
         if options.clip_norm is not None:
             norm = clip_norm(grads, options.clip_norm)
         elif options.clip_value is not None:
@@ -229,7 +231,7 @@ class Loop:
         else:
             norm = global_norm(grads)
         if not math.isfinite(norm):  # clipping has then left the gradient as it was
-            self._diverged(backward_origin(self.net, evaluation.tape), part)
+            self._diverged(backward_origin(self.net, evaluation.tape).later(start), part)
         self.good[...] = self.net.params.flat
         self.state.optimizer.step(self.net.params.flat, grads, self.multiplier, self.decay_mask)
         if not np.isfinite(self.net.params.flat).all():

@@ -1,0 +1,247 @@
+"""Divergence: where it began, what to try, and finite weights at the end."""
+
+import numpy as np
+import pytest
+
+import throughtime as tt
+from throughtime.container import read_container
+from throughtime.layers import GRU, LSTM, RNN, Dense
+from throughtime.optimizers import SGD, Adam
+from throughtime.training import Callback, EarlyStopping, train
+
+TRY = "Try a lower learning rate (it is 0.1), or clip_norm=1.0, or a network of dtype='float64'."
+BACK = "the last weights with a finite loss are back"
+
+
+def linear(**options):
+    """h_t = x_t + 1e10 h_{t-1}: beyond float32 four steps after the first impulse."""
+    layers = [RNN(1, activation="identity", **options), Dense(1)]
+    net = tt.Network(layers, n_features=1)
+    for name in net.params:
+        net.params[name] = 0.0 if "b" in name.rpartition(".")[2] else 1.0
+        if name.endswith("W_h"):
+            net.params[name] = 1e10
+    return net
+
+
+def impulse(n=4, steps=8, row=3, at=2):
+    x = np.zeros((n, steps, 1))
+    x[row, at] = 1.0
+    return x
+
+
+def diverges(net, x, y, **options):
+    defaults = {"optimizer": SGD(0.1), "shuffle": False, "batch_size": 2, "epochs": 3}
+    with pytest.raises(tt.errors.DivergedError) as caught:
+        train(net, x, y, **(defaults | options))
+    assert np.isfinite(net.params.flat).all()
+    assert caught.value.history.stopped == "diverged"
+    return str(caught.value)
+
+
+@pytest.mark.parametrize("return_sequences", [True, False])
+def test_forward(return_sequences):
+    net = linear(return_sequences=return_sequences)
+    y = np.zeros((4, 8, 1) if return_sequences else (4, 1))
+    assert diverges(net, impulse(), y) == (
+        "training diverged in epoch 1, batch 2 of 2: the output of layer 0 (RNN) became infinite"
+        f" at time step 6; {BACK}. {TRY}"
+    )
+
+
+@pytest.mark.parametrize("return_sequences", [True, False])
+def test_forward_in_a_layer_that_runs_in_reverse(return_sequences):
+    net = linear(return_sequences=return_sequences, reverse=True)
+    y = np.zeros((4, 8, 1) if return_sequences else (4, 1))
+    message = diverges(net, impulse(at=6), y)
+    assert "the output of layer 0 (RNN) became infinite at time step 2;" in message
+
+
+@pytest.mark.parametrize("return_sequences", [True, False])
+def test_forward_in_the_backward_half(return_sequences):
+    net = linear(return_sequences=return_sequences, bidirectional=True)
+    net.params["0.forward.W_x"] = 0.0
+    y = np.zeros((4, 8, 1) if return_sequences else (4, 1))
+    message = diverges(net, impulse(at=6), y)
+    assert "the output of layer 0 (RNN) became infinite at time step 2;" in message
+
+
+def test_forward_in_a_later_layer_after_dropout():
+    layers = [
+        GRU(3, return_sequences=True, dropout=0.5),
+        RNN(1, activation="identity"),
+        Dense(1),
+    ]
+    net = tt.Network(layers, n_features=1)
+    net.params["1.W_x"], net.params["1.W_h"], net.params["1.b"] = 0.0, 1e10, 1.0
+    message = diverges(net, np.zeros((4, 8, 1)), np.zeros((4, 1)))
+    assert "batch 1 of 2: the output of layer 1 (RNN) became infinite at time step 4;" in message
+
+
+def test_forward_at_a_masked_length():
+    net = linear()
+    x = impulse(at=0)
+    lengths = [8, 8, 8, 5]
+    message = diverges(net, x, np.zeros((4, 1)), lengths=lengths)
+    assert "became infinite at time step 4;" in message
+
+
+def test_forward_in_the_output_layer():
+    net = linear(return_sequences=True)
+    net.params["0.W_h"], net.params["1.W"] = 0.0, 3e38
+    x = impulse()
+    x[3, 5] = 10.0
+    message = diverges(net, x, np.zeros((4, 8, 1)))
+    assert "batch 2 of 2: the output of layer 1 (Dense) became infinite at time step 5;" in message
+
+
+def test_a_loss_that_overflows_alone():
+    net = tt.Network([RNN(2), Dense(1)], n_features=1, dtype="float64")
+    message = diverges(net, impulse(), np.full((4, 1), 1e200))
+    assert message == (
+        "training diverged in epoch 1, batch 1 of 2: the outputs are finite, but the loss of them"
+        f" is not; {BACK}. Try a lower learning rate (it is 0.1), or clip_norm=1.0."
+    )
+
+
+@pytest.mark.parametrize("return_sequences", [True, False])
+def test_backward(return_sequences):
+    # Nothing comes in, so the forward pass stays at zero; going back, a step multiplies by 1e10.
+    net = linear(return_sequences=return_sequences)
+    y = np.zeros((4, 8, 1) if return_sequences else (4, 1))
+    y[2:, -1] = 1.0
+    before = net.params.flat.copy()
+    message = diverges(net, np.zeros((4, 8, 1)), y, optimizer=SGD(1e-30))
+    assert message == (
+        "training diverged in epoch 1, batch 2 of 2: the gradient of 0.W_x, in layer 0 (RNN)"
+        f" became NaN at time step 3; {BACK}. Try a lower learning rate (it is 1e-30), or"
+        " clip_norm=1.0, or a network of dtype='float64'."
+    )
+    np.testing.assert_array_equal(net.params.flat, before)
+
+
+def test_backward_in_a_later_layer():
+    layers = [
+        LSTM(2, return_sequences=True),
+        RNN(1, activation="identity", return_sequences=True, use_bias=False),
+        Dense(1),
+    ]
+    net = tt.Network(layers, n_features=1)
+    net.params["1.W_x"], net.params["1.W_h"], net.params["2.W"] = 0.0, 1e10, 1.0
+    y = np.zeros((2, 8, 1))
+    y[:, 6] = 1.0
+    message = diverges(net, np.zeros((2, 8, 1)), y)
+    assert "layer 1 (RNN) became NaN at time step 2;" in message
+
+
+def test_backward_at_the_loss():
+    class Steep(tt.losses.MSE):
+        def terms(self, y, target, *limits):
+            return y * 0.0, np.full_like(y, np.inf)
+
+    net = tt.Network([RNN(2), Dense(1)], n_features=1)
+    message = diverges(net, impulse(), np.zeros((4, 1)), loss=Steep())
+    assert "batch 1 of 2: the derivative of the loss is infinite;" in message
+
+
+def test_an_update_that_is_too_large():
+    net = tt.Network([RNN(2), Dense(1)], n_features=1, seed=1)
+    before = net.params.flat.copy()
+    y = np.full((4, 1), 1e3)
+    message = diverges(net, impulse(), y, optimizer=SGD(1e38))
+    assert message == (
+        "training diverged in epoch 1, batch 1 of 2: the update made 0.b, of layer 0 (RNN),"
+        f" infinite; {BACK}. Try a lower learning rate (it is 1e+38), or clip_norm=1.0, or a"
+        " network of dtype='float64'."
+    )
+    np.testing.assert_array_equal(net.params.flat, before)
+
+
+def test_large_inputs_are_named_first():
+    net = linear()
+    message = diverges(net, 1e6 * impulse(), np.zeros((4, 1)), clip_norm=1.0)
+    assert message.endswith(
+        "Try scaled inputs (the largest is 1e+06), or a lower learning rate (it is 0.1)."
+    )
+
+
+class Break(Callback):
+    """Spoils the network at the end of an epoch."""
+
+    def __init__(self, epoch):
+        self.epoch = epoch
+        self.weights = {}
+
+    def on_epoch_end(self, run):
+        self.weights[run.epoch] = run.net.params.flat.copy()
+        if run.epoch == self.epoch:
+            run.net.params["0.W_h"] = 1e30
+
+
+@pytest.mark.parametrize("callbacks", [[], [EarlyStopping(patience=50)]])
+def test_the_best_weights_are_put_back(callbacks):
+    net = linear()
+    net.params["0.W_h"] = 0.5
+    x = np.random.default_rng(0).normal(size=(8, 8, 1))
+    spoil = Break(4)
+    message = diverges(
+        net, x, x.sum(axis=1), epochs=9, validation=(x, x.sum(axis=1)), optimizer=Adam(0.01),
+        callbacks=[*callbacks, spoil],
+    )  # fmt: skip
+    assert message.startswith("training diverged in epoch 5, batch 1 of 4: the output of layer 0 ")
+    assert "the weights of epoch 4, the best so far, are back." in message
+    np.testing.assert_array_equal(net.params.flat, spoil.weights[4])
+
+
+def test_what_happened_before_is_kept():
+    net = linear()
+    net.params["0.W_h"] = 0.5
+    x = np.random.default_rng(0).normal(size=(8, 8, 1))
+    with pytest.raises(tt.errors.DivergedError) as caught:
+        train(net, x, x.sum(axis=1), epochs=9, callbacks=[Break(2)])
+    history = caught.value.history
+    assert history.epochs == [1, 2]
+    assert history.stopped == "diverged"
+    assert "diverged" in repr(history)
+
+
+def test_on_the_validation_data():
+    net = linear()
+    net.params["0.W_h"], net.params["0.W_x"] = 0.5, 2.0
+    x = impulse()
+    message = diverges(net, x, np.zeros((4, 1)), validation=(3e38 * impulse(), np.zeros((4, 1))))
+    assert message.startswith(
+        "training diverged on the validation data after epoch 1: the output of layer 0 (RNN)"
+        " became infinite at time step 2; the last weights"
+    )
+
+
+@pytest.mark.parametrize("chunk", [3, 4])
+def test_forward_in_a_chunk_of_truncated_backpropagation(chunk):
+    net = linear(return_sequences=True)
+    net.params["1.W"] = 1e-30
+    message = diverges(net, impulse(), np.zeros((4, 8, 1)), tbptt=(chunk, chunk))
+    assert "the output of layer 0 (RNN) became infinite at time step 6;" in message
+
+
+def test_backward_in_a_chunk_of_truncated_backpropagation():
+    net = linear(return_sequences=True)
+    y = np.zeros((4, 9, 1))
+    y[:, 8] = 1.0
+    net.params["1.W"] = 1e20
+    message = diverges(net, np.zeros((4, 9, 1)), y, tbptt=(3, 3), optimizer=SGD(1e-30))
+    assert (
+        "batch 1 of 2: the gradient of 0.W_x, in layer 0 (RNN) became NaN at time step 6;"
+        in message
+    )
+
+
+def test_a_checkpoint_is_left_as_it_was(tmp_path):
+    net = linear()
+    net.params["0.W_h"] = 0.5
+    x = np.random.default_rng(0).normal(size=(8, 8, 1))
+    path = tmp_path / "run.ckpt"
+    diverges(
+        net, x, x.sum(axis=1), epochs=9, callbacks=[Break(3)], checkpoint=path, optimizer=Adam(0.01)
+    )
+    assert read_container(path, "checkpoint")[1]["epoch"] == 3
