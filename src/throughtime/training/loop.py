@@ -13,7 +13,7 @@ import math
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import numpy as np
 
@@ -196,7 +196,7 @@ class Loop:
         """Loss of the batch with its gradient in ``net.grads``; with ``tbptt`` one a chunk."""
         options = self.options
         self.net.grads.flat[...] = 0
-        arguments = {
+        arguments: dict[str, Any] = {
             "mask": part.mask,
             "sample_weight": part.weight,
             "l1": options.l1,

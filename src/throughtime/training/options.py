@@ -17,7 +17,7 @@ from throughtime.errors import (
     check_int,
     describe,
 )
-from throughtime.losses import Loss
+from throughtime.losses.base import Loss
 from throughtime.network import Network
 from throughtime.optimizers import OPTIMIZERS
 from throughtime.optimizers.base import Optimizer

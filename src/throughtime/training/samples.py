@@ -19,7 +19,7 @@ from throughtime.errors import (
     check_float,
     describe,
 )
-from throughtime.losses import Loss
+from throughtime.losses.base import Loss
 from throughtime.training.metrics import Metric
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from throughtime.losses import Loss
+from throughtime.losses.base import Loss
 from throughtime.training.metrics import Metric
 from throughtime.training.samples import Samples
 
