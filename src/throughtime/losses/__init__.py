@@ -1,0 +1,60 @@
+"""Losses: from the outputs of a network and their targets to one number, and its gradient.
+
+Every loss takes a mask of the real steps and a weight for each sequence or step; see
+:class:`Loss`. All are in the registry :data:`LOSSES`; :func:`get` turns a name into one.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from throughtime.losses.base import LOSSES, Loss
+from throughtime.losses.classification import BinaryCrossentropy, CategoricalCrossentropy
+from throughtime.losses.custom import Custom
+from throughtime.losses.probabilistic import GaussianNLL, Quantile
+from throughtime.losses.regression import MAE, MSE, MSLE, HalfMSE, Huber, Poisson
+
+__all__ = [
+    "LOSSES",
+    "MAE",
+    "MSE",
+    "MSLE",
+    "BinaryCrossentropy",
+    "CategoricalCrossentropy",
+    "Custom",
+    "GaussianNLL",
+    "HalfMSE",
+    "Huber",
+    "Loss",
+    "Poisson",
+    "Quantile",
+    "get",
+]
+
+
+def get(spec: Any) -> Loss:
+    """Return the loss that ``spec`` means.
+
+    Parameters
+    ----------
+    spec : str, Loss or callable
+        A name of the registry, an object, or a function for :class:`Custom`, which is
+        differentiated automatically.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If the name is unknown.
+    InvalidTypeError
+        If ``spec`` is none of these.
+
+    Examples
+    --------
+    >>> get("huber")
+    Huber(reduction='mean', delta=1.0)
+    >>> get(MSE(reduction="sum"))
+    MSE(reduction='sum')
+    """
+    if callable(spec) and not isinstance(spec, (Loss, type)):
+        return Custom(spec)
+    return LOSSES.get(spec)

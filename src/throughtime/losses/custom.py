@@ -1,0 +1,108 @@
+"""A loss that the user writes as a function, with its gradient or without."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from throughtime import autodiff
+from throughtime.errors import InvalidTypeError, ShapeError, check_array, sentence
+from throughtime.losses.base import Loss, Terms, shape_hint
+
+
+@dataclass(frozen=True)
+class Custom(Loss):
+    """A user's own loss.
+
+    The function says what the real steps cost, each by itself. Which steps are real, how much each
+    weighs, and the mean or sum over all of them are left to the ``reduction``, as for every
+    other loss: the function never sees a masked step or one of weight zero. All numbers it gets
+    are float64, but for targets given as integers.
+
+    Parameters
+    ----------
+    function : callable
+        Without ``gradient``: a ``jax.numpy`` function of one step, ``f(y, target)`` with y of
+        shape (K,), that returns its cost, or the costs of its parts (such as its K elements), over
+        which a mean is taken too. It is differentiated automatically (needs the ``autodiff``
+        extra).
+        With ``gradient``: a NumPy function of all M real steps at once, y of shape (M, K), that
+        returns an array of shape (M,), or (M, E) for E parts a step.
+    gradient : callable, optional
+        A NumPy function of the same arguments: the derivative of the sum of what ``function``
+        returns, of shape (M, K).
+    reduction : {"mean", "sum"}
+        As in :class:`Loss`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> quartic = Custom(lambda y, t: (y - t) ** 4, gradient=lambda y, t: 4 * (y - t) ** 3)
+    >>> value, dy = quartic(np.array([[1.0], [3.0]]), [[0.0], [2.0]], mask=np.array([False, True]))
+    >>> value, dy.tolist()
+    (1.0, [[0.0], [4.0]])
+    """
+
+    function: Callable[[Any, Any], Any]
+    gradient: Callable[[Any, Any], Any] | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for name, value in (("function", self.function), ("gradient", self.gradient)):
+            if not (callable(value) or (name == "gradient" and value is None)):
+                raise InvalidTypeError(sentence(name, "a function f(y, target)", value))
+
+    @property
+    def name(self) -> str:
+        return autodiff.name_of(self.function).strip("'")
+
+    def terms(self, y: np.ndarray, target: np.ndarray, limits: np.finfo) -> Terms:
+        if self.gradient is None:
+            terms, derivative = autodiff.value_and_gradient(self.function, y, target)
+        else:
+            terms = np.asarray(self.function(y, target), dtype=np.float64)
+            derivative = np.asarray(self.gradient(y, target), dtype=np.float64)
+            if derivative.shape != y.shape:
+                raise ShapeError(
+                    f"the gradient of loss {self.name!r} must have the shape of y, {y.shape};"
+                    f" got shape {derivative.shape}."
+                )
+        n_steps = len(y)
+        if terms.ndim not in (1, 2) or len(terms) != n_steps or terms.size == 0:
+            raise ShapeError(
+                f"loss {self.name!r} must return one number, or one row of numbers, for each of"
+                f" {n_steps} steps; got shape {terms.shape}."
+                " The mean or sum over the steps is taken afterwards."
+            )
+        return terms.reshape(n_steps, -1), derivative
+
+    def check_target(
+        self, target: Any, y_shape: tuple[int, ...], mask: np.ndarray | None = None
+    ) -> np.ndarray:
+        """Return ``target`` as an array with the leading axes of the outputs, or refuse it.
+
+        Parameters
+        ----------
+        target : array-like of shape (N, J) or (N, T, J)
+            Any number J of columns. Integers, class numbers for example, may have shape (N,) or
+            (N, T); so may anything where the network has one output, and J is then 1.
+        y_shape : tuple of int
+            Shape of the outputs, (N, K) or (N, T, K).
+        mask : ndarray of bool, of shape y_shape[:-1], optional
+            True at real steps. The others may hold anything.
+        """
+        steps = tuple(y_shape[:-1])
+        array = check_array("y", target, finite=False)
+        if y_shape[-1] == 1 and array.shape == steps:
+            array = array[..., None]
+        columns = array.ndim == len(y_shape) and array.shape[:-1] == steps
+        if not columns and not (array.shape == steps and array.dtype.kind in "iu"):
+            expected = f"of shape {tuple(y_shape)}, or as many rows with columns of your own"
+            raise ShapeError(
+                sentence("y", expected, f"shape {array.shape}", shape_hint(array, tuple(y_shape)))
+            )
+        self.check_values(array, mask)
+        return array.astype(np.float64) if array.dtype.kind == "f" else array

@@ -1,0 +1,137 @@
+"""Losses of real-valued outputs: y and target (M, K), terms of each element.
+
+Every class states its term l and dl/dy, with d = y - target.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from throughtime.errors import check_float
+from throughtime.losses.base import (
+    LOSSES,
+    Loss,
+    Terms,
+    check_domain,
+    log_floored,
+    refuse,
+    smallest,
+)
+
+
+@LOSSES.register("mse", "mean_squared_error")
+@dataclass(frozen=True)
+class MSE(Loss):
+    """Squared error: l = d^2, dl/dy = 2 d.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> value, dy = MSE()(np.array([[1.0], [3.0]]), [[0.0], [0.0]])
+    >>> value, dy.tolist()
+    (5.0, [[1.0], [3.0]])
+    """
+
+    def terms(self, y: np.ndarray, target: np.ndarray, limits: np.finfo) -> Terms:
+        d = y - target
+        return d * d, 2.0 * d
+
+
+@LOSSES.register("half_mse", "msse")
+@dataclass(frozen=True)
+class HalfMSE(Loss):
+    """Half the squared error: l = d^2 / 2, dl/dy = d. For one sequence, 1/(2T) sum_t d_t^2."""
+
+    def terms(self, y: np.ndarray, target: np.ndarray, limits: np.finfo) -> Terms:
+        d = y - target
+        return 0.5 * d * d, d
+
+
+@LOSSES.register("mae", "mean_absolute_error")
+@dataclass(frozen=True)
+class MAE(Loss):
+    """Absolute error: l = abs(d), dl/dy = sign(d), which is 0 at d = 0."""
+
+    def terms(self, y: np.ndarray, target: np.ndarray, limits: np.finfo) -> Terms:
+        d = y - target
+        return np.abs(d), np.sign(d)
+
+
+@LOSSES.register("huber")
+@dataclass(frozen=True)
+class Huber(Loss):
+    """Huber's loss: squared near zero, linear beyond ``delta``. Huber (1964), Ann. Math. Stat. 35.
+
+    With a = min(abs(d), delta): l = a (abs(d) - a / 2), dl/dy = clip(d, -delta, delta).
+
+    Parameters
+    ----------
+    delta : float
+        Where the square ends; > 0.
+    """
+
+    delta: float = 1.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_float("delta", self.delta, 0.0, inclusive="neither")
+
+    def terms(self, y: np.ndarray, target: np.ndarray, limits: np.finfo) -> Terms:
+        d = y - target
+        size = np.abs(d)
+        inner = np.minimum(size, self.delta)
+        return inner * (size - 0.5 * inner), np.clip(d, -self.delta, self.delta)
+
+
+@LOSSES.register("msle", "mean_squared_logarithmic_error")
+@dataclass(frozen=True)
+class MSLE(Loss):
+    """Squared error of logarithms: l = e^2, dl/dy = 2 e / (1 + y).
+
+    e = log(1 + y) - log(1 + target), for targets > -1 and outputs >= -1, so a network for it ends
+    with a non-negative activation such as softplus. At an output of exactly -1 the logarithm is
+    continued as :func:`~throughtime.losses.base.log_floored` says.
+    """
+
+    def terms(self, y: np.ndarray, target: np.ndarray, limits: np.finfo) -> Terms:
+        check_domain(self, y, y < -1.0, ">= -1", "softplus")
+        log, slope = log_floored(1.0 + y, float(limits.epsneg))
+        # log1p keeps the digits of small outputs, which 1 + y rounds away.
+        safe = 1.0 + y >= limits.epsneg
+        log = np.where(safe, np.log1p(np.where(safe, y, 0.0)), log)
+        e = log - np.log1p(target)
+        return e * e, 2.0 * e * slope
+
+    def check_values(self, target: np.ndarray, mask: np.ndarray | None) -> None:
+        super().check_values(target, mask)
+        refuse(target <= -1.0, mask, target, "> -1 for loss 'msle'")
+
+
+@LOSSES.register("poisson")
+@dataclass(frozen=True)
+class Poisson(Loss):
+    """Negative log-likelihood of counts, without the part that only depends on the target.
+
+    l = y - target log(y), dl/dy = 1 - target / y for a rate y >= 0; fused with ``exp``,
+    l = exp(z) - target z, dl/dz = exp(z) - target. At a rate of exactly 0 the logarithm is
+    continued as :func:`~throughtime.losses.base.log_floored` says. The fused value is infinite
+    from z = 710 on, where the rate exceeds the largest float64.
+    """
+
+    activation: ClassVar[str | None] = "exp"
+
+    def terms(self, y: np.ndarray, target: np.ndarray, limits: np.finfo) -> Terms:
+        check_domain(self, y, y < 0.0, ">= 0", "exp")
+        log, slope = log_floored(y, smallest(limits))
+        return y - target * log, 1.0 - target * slope
+
+    def terms_from_logits(self, z: np.ndarray, target: np.ndarray, limits: np.finfo) -> Terms:
+        rate = np.exp(z)
+        return rate - target * z, rate - target
+
+    def check_values(self, target: np.ndarray, mask: np.ndarray | None) -> None:
+        super().check_values(target, mask)
+        refuse(target < 0.0, mask, target, ">= 0 for loss 'poisson'")
