@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -10,7 +11,15 @@ from throughtime.errors import DataError
 from throughtime.forecasting import calibration
 from throughtime.forecasting.calibration import Calibration, Errors
 from throughtime.forecasting.inputs import Block, cut
-from throughtime.forecasting.learning import Lesson, announce, build, correction, teach
+from throughtime.forecasting.learning import (
+    Lesson,
+    Taught,
+    announce,
+    build,
+    correction,
+    reteach,
+    teach,
+)
 from throughtime.forecasting.model import (
     Fitted,
     Plan,
@@ -28,6 +37,10 @@ from throughtime.forecasting.series import Group, Observed
 
 #: Share of each series, at its end, that validates; at least the horizon, at most a third.
 _VALIDATION = 0.2
+#: Numbers that a series must hold to be learned from.
+_SHORTEST = 8
+#: Deviations in units of the window's scale that are rounding errors.
+_NOTHING = 1e-6
 #: Steps that one epoch runs over, at most, and the windows it has at least.
 _BUDGET, _FEWEST = 60_000, 256
 #: A season up to this long fits into the window.
@@ -37,15 +50,12 @@ _LONGEST_WINDOW = 100
 def fit(plan: Plan, group: Group, stage: str = "") -> Fitted:
     """Fit a model to ``group`` and nothing else."""
     need = plan.horizon + (plan.window or 0) + 4
-    enough = [s for s in group.series if len(start(s)) >= max(need, 8)]
+    enough = [s for s in group.series if _length(s) >= max(need, _SHORTEST)]
     if not enough:
-        raise DataError(_too_short(plan, group, max(need, 8)))
+        raise DataError(_too_short(plan, group, max(need, _SHORTEST)))
     candidates = _candidates(plan, group)
-    logs = {"auto": (False, True), "log": (True,), "none": (False,)}[plan.transform]
-    smoothing = {
-        s.name: pick(s, plan.horizon, candidates, logs, plan.transform) for s in group.series
-    }
-    longest = max(len(start(s)) for s in enough)
+    smoothing = {s.name: pick(s, plan, candidates) for s in group.series}
+    longest = max(map(_length, enough))
     centre, width = _standard(group)
     fitted = Fitted(
         group,
@@ -59,19 +69,36 @@ def fit(plan: Plan, group: Group, stage: str = "") -> Fitted:
         _floor(plan, group),
         data_notes(group),
     )
-    lesson, units = _lesson(plan, fitted, enough)
-    if not lesson.train.target.any():
+    lesson, past = _lesson(plan, fitted, enough)
+    if np.abs(lesson.train.target).max() < _NOTHING:
         fitted.notes.append("The values never leave their line, so there is nothing to learn.")
-        _learn_nothing(plan, fitted, lesson)
-    else:
-        _learn(plan, fitted, lesson, stage)
-    _calibrate(plan, fitted, enough, lesson.validation, units)
+        fitted.networks.append(build(plan.recipe, lesson.train.x.shape[2], plan.seed))
+        _calibrate(plan, fitted, lesson.validation, past)
+        return fitted
+    taught = _learn(plan, lesson, stage)
+    fitted.networks[:] = [t.network for t in taught]
+    _calibrate(plan, fitted, lesson.validation, past)
+    interrupted = any(t.interrupted for t in taught)
+    if lesson.train.x[..., 0].size < _BUDGET and fitted.calibration.weight > 0 and not interrupted:
+        taught = _learn_all(plan, lesson, taught, stage)
+        fitted.networks[:] = [t.network for t in taught]
+        interrupted = any(t.interrupted for t in taught)
+    if interrupted:
+        fitted.notes.append("Training was interrupted; the best weights until then are used.")
+    fitted.notes.append(_trust_note(fitted.calibration.weight))
     return fitted
 
 
+def _length(series: Observed) -> int:
+    """Steps from the first known value on; 0 if too few of them are known."""
+    known = start(series).y
+    return len(known) if (~np.isnan(known)).sum() >= _SHORTEST else 0
+
+
 def _too_short(plan: Plan, group: Group, need: int) -> str:
-    longest = max(group.series, key=lambda s: len(start(s)))
-    got = len(start(longest))
+    known = {s: int((~np.isnan(s.y)).sum()) for s in group.series}
+    longest = max(group.series, key=lambda s: (_length(s), known[s]))
+    got = _length(longest) or known[longest]
     window = f" and window={plan.window}" if plan.window else ""
     shorter = "horizon or window" if plan.window else "horizon"
     which = longest.said if len(group.series) == 1 else "the longest series"
@@ -123,11 +150,29 @@ def _split(horizon: int, total: int) -> int:
     return total - max(1, int(_VALIDATION * total), min(horizon, total // 3))
 
 
-def _lesson(plan: Plan, fitted: Fitted, enough: Sequence[Observed]) -> tuple[Lesson, np.ndarray]:
-    """Windows to learn from and to be judged by, and the one-step error of each of the latter."""
+@dataclass(frozen=True)
+class _Past:
+    """The anchor's errors in the history of all series, in units of each one's one-step error.
+
+    Attributes
+    ----------
+    errors : ndarray of shape (O, H)
+    unit : ndarray of shape (N,)
+        The one-step error of the series that each validation window is from.
+    length : list of int
+        Steps of every series.
+    """
+
+    errors: np.ndarray
+    unit: np.ndarray
+    length: list[int]
+
+
+def _lesson(plan: Plan, fitted: Fitted, enough: Sequence[Observed]) -> tuple[Lesson, _Past]:
+    """Windows to learn from and to be judged by."""
     span = fitted.window + plan.horizon
     share = max(_FEWEST, _BUDGET // span) // len(enough)
-    train, allowed, check, units = [], [], [], []
+    train, allowed, check, units, errors = [], [], [], [], []
     for series in enough:
         known = start(series)
         history = history_of(fitted, known, fitted.smoothing[series.name])
@@ -135,72 +180,64 @@ def _lesson(plan: Plan, fitted: Fitted, enough: Sequence[Observed]) -> tuple[Les
         begin = first_origin(history.smoothing, cutoff)
         taught = spaced(begin, cutoff - 1, max(share, 4))
         judged = spaced(cutoff, total - 1, max(share // 4, 2))
-        block = cut(
-            history,
-            np.concatenate([taught, judged]),
-            fitted.window,
-            plan.horizon,
-            plan.future_covariates,
-        )
+        origins = np.concatenate([taught, judged])
+        block = cut(history, origins, fitted.window, plan.horizon, plan.future_covariates)
         mine = block.take(slice(0, len(taught)))
         train.append(mine)
-        where = mine.origin[:, None] + np.arange(plan.horizon)
-        allowed.append(mine.known & (where < cutoff))
+        allowed.append(mine.known & (mine.origin[:, None] + np.arange(plan.horizon) < cutoff))
         check.append(block.take(slice(len(taught), None)))
-        units.append(np.full(len(judged), one_step(anchor_errors(history, plan.horizon))))
+        past = anchor_errors(history, plan.horizon)
+        unit = one_step(past) or 1.0
+        errors.append(past / unit)
+        units.append(np.full(len(judged), unit))
     lesson = Lesson(Block.join(train), np.concatenate(allowed), Block.join(check))
-    return lesson, np.concatenate(units)
+    lengths = [_length(s) for s in enough]
+    return lesson, _Past(np.concatenate(errors), np.concatenate(units), lengths)
 
 
-def _learn(plan: Plan, fitted: Fitted, lesson: Lesson, stage: str) -> None:
-    """Train the members."""
-    for member in range(plan.members):
-        words = f"{stage}training network {member + 1} of {plan.members}"
-        net, interrupted = teach(
-            plan.recipe,
-            lesson,
-            plan.seed * plan.members + member,
-            plan.callbacks,
-            announce(plan.progress, words, plan.recipe.epochs),
-        )
-        fitted.networks.append(net)
-        if interrupted:
-            fitted.notes.append("Training was interrupted; the best weights until then are used.")
-            return
+def _learn(plan: Plan, lesson: Lesson, stage: str) -> list[Taught]:
+    """Train the members; an interruption leaves out those that have not begun."""
+    taught: list[Taught] = []
+    for i in range(plan.members):
+        words = f"{stage}training network {i + 1} of {plan.members}"
+        notify = announce(plan.progress, words, plan.recipe.epochs)
+        taught.append(teach(plan.recipe, lesson, _seed(plan, i), plan.callbacks, notify))
+        if taught[-1].interrupted:
+            break
+    return taught
 
 
-def _learn_nothing(plan: Plan, fitted: Fitted, lesson: Lesson) -> None:
-    """An untrained network, whose correction is zero."""
-    fitted.networks.append(build(plan.recipe, lesson.train.x.shape[2], plan.seed))
+def _learn_all(plan: Plan, lesson: Lesson, taught: list[Taught], stage: str) -> list[Taught]:
+    """Train the members again on all data; those that learned nothing stay as they are."""
+    again: list[Taught] = []
+    for i, first in enumerate(taught):
+        if first.epochs == 0 or any(t.interrupted for t in again):
+            again.append(first)
+            continue
+        words = f"{stage}network {i + 1} of {plan.members} on all data"
+        notify = announce(plan.progress, words, first.epochs)
+        seed = _seed(plan, i)
+        again.append(reteach(plan.recipe, lesson, first, seed, plan.callbacks, notify))
+    return again
 
 
-def _calibrate(
-    plan: Plan,
-    fitted: Fitted,
-    enough: Sequence[Observed],
-    check: Block,
-    units: np.ndarray,
-) -> None:
+def _seed(plan: Plan, member: int) -> int:
+    """Members of neighbouring seeds differ, too."""
+    return plan.seed * plan.members + member
+
+
+def _calibrate(plan: Plan, fitted: Fitted, check: Block, past: _Past) -> None:
     """Find the weight of the correction and the width of the intervals."""
-    factor = (check.scale / units)[:, None]
+    horizon = plan.horizon
+    factor = (check.scale / past.unit)[:, None]
     truth = np.where(check.known, check.target.astype(np.float64), np.nan)
     moved = correction(fitted.networks, check)
-    lengths = [len(start(s)) for s in enough]
-    paths = sum(max(1.0, (n - _split(plan.horizon, n)) / plan.horizon) for n in lengths)
-    anchor = Errors(truth * factor, paths)
-    weight = calibration.weigh(anchor, Errors((truth - moved) * factor, paths))
-    final = Errors((truth - weight * moved) * factor, paths)
-    past = []
-    for series in enough:
-        known = start(series)
-        errors = anchor_errors(
-            history_of(fitted, known, fitted.smoothing[series.name]), plan.horizon
-        )
-        past.append(errors / one_step(errors))
-    total = sum(max(1.0, n / plan.horizon - 1.0) for n in lengths)
-    whole = Errors(np.concatenate(past), total)
+    judged = sum(max(1.0, (n - _split(horizon, n)) / horizon) for n in past.length)
+    anchor = Errors(truth * factor, judged)
+    weight = calibration.weigh(anchor, Errors((truth - moved) * factor, judged))
+    final = Errors((truth - weight * moved) * factor, judged)
+    whole = Errors(past.errors, sum(max(1.0, n / horizon - 1.0) for n in past.length))
     fitted.calibration = calibration.spread(whole, anchor, final, weight)
-    fitted.notes.append(_trust_note(weight))
 
 
 def _trust_note(weight: float) -> str:

@@ -1,4 +1,8 @@
-"""Training the networks that correct the anchor, with early stopping on the validation block."""
+"""Training the networks that correct the anchor.
+
+First with early stopping on the validation block; then, where data are few, once more for as many
+epochs on all data. The validation block judges the first networks, the second ones forecast.
+"""
 
 from __future__ import annotations
 
@@ -16,9 +20,11 @@ from throughtime.layers import GRU, LSTM, RNN, Dense, Layer
 from throughtime.network import Network
 from throughtime.optimizers import Adam
 from throughtime.schedules import Cosine
-from throughtime.training import train
+from throughtime.training import History, train
 from throughtime.training.callbacks import Callback, Run
 
+#: Told about every epoch: its number, its loss and its loss on the validation block.
+Notify = Callable[[int, float, float | None], None]
 CELLS: dict[str, Callable[..., Layer]] = {"gru": GRU, "lstm": LSTM, "rnn": RNN}
 #: Quadratic for usual corrections, linear for outliers.
 LOSS = "huber"
@@ -72,49 +78,92 @@ def correction(networks: Sequence[Network], block: Block) -> np.ndarray:
     return total / max(len(networks), 1)
 
 
-def teach(
-    recipe: Recipe,
-    lesson: Lesson,
-    seed: int,
-    callbacks: Sequence[Any],
-    notify: Callable[[int, float, float], None],
-) -> tuple[Network, bool]:
-    """Train one network; it ends with the weights of its best epoch on the validation block.
+@dataclass(frozen=True)
+class Taught:
+    """A trained network.
 
-    Returns
-    -------
+    Attributes
+    ----------
     network : Network
+    epochs : int
+        After how many epochs it had the weights that it has.
     interrupted : bool
         Whether Ctrl-C, or a callback that says so, ended the training.
     """
-    block = lesson.train
-    steps, horizon = block.x.shape[1], block.target.shape[1]
-    net = build(recipe, block.x.shape[2], seed)
-    target = np.zeros((len(block.x), steps, 1), dtype=np.float32)
-    target[:, -horizon:, 0] = block.target
-    weight = np.zeros((len(block.x), steps))
-    weight[:, -horizon:] = lesson.allowed
+
+    network: Network
+    epochs: int
+    interrupted: bool = False
+
+
+def teach(
+    recipe: Recipe, lesson: Lesson, seed: int, callbacks: Sequence[Any], notify: Notify
+) -> Taught:
+    """Train one network; it ends with the weights of its best epoch on the validation block."""
+    net = build(recipe, lesson.train.x.shape[2], seed)
     keeper = Keeper(lesson.validation, recipe.patience, notify)
     try:
-        history = train(
-            net,
-            block.x,
-            target,
-            loss=LOSS,
-            optimizer=Adam(Cosine(recipe.lr, length=recipe.epochs, min_lr=0.01 * recipe.lr)),
-            epochs=recipe.epochs,
-            batch_size=recipe.batch_size,
-            sample_weight=weight,
-            clip_norm=CLIP,
-            callbacks=[keeper, *callbacks],
-            verbose=False,
-            seed=seed,
+        history = _train(
+            net, lesson.train, lesson.allowed, recipe, recipe.epochs, [keeper, *callbacks], seed
         )
     except DivergedError:
         # Finite weights of an earlier epoch are at hand, and the validation block judges them.
         keeper.put_back(net)
-        return net, False
-    return net, history.stopped == "interrupted"
+        return Taught(net, keeper.epoch)
+    return Taught(net, keeper.epoch, history.stopped == "interrupted")
+
+
+def reteach(
+    recipe: Recipe, lesson: Lesson, taught: Taught, seed: int, callbacks: Sequence[Any], notify: Notify
+) -> Taught:
+    """Train again for as long as was good, from the same start, on the validation block too."""
+
+    def tell(run: Run) -> None:
+        notify(run.epoch, run.history.last()["loss"], None)
+
+    everything = Block.join([lesson.train, lesson.validation])
+    net = build(recipe, everything.x.shape[2], seed)
+    try:
+        history = _train(
+            net, everything, everything.known, recipe, taught.epochs, [tell, *callbacks], seed
+        )
+    except DivergedError:
+        return taught
+    if history.stopped == "interrupted":
+        return Taught(taught.network, taught.epochs, interrupted=True)
+    return Taught(net, taught.epochs)
+
+
+def _train(
+    net: Network,
+    block: Block,
+    allowed: np.ndarray,
+    recipe: Recipe,
+    epochs: int,
+    callbacks: Sequence[Any],
+    seed: int,
+) -> History:
+    """Train ``net`` on the targets of ``block`` that are ``allowed``."""
+    (count, steps), horizon = block.x.shape[:2], block.target.shape[1]
+    target = np.zeros((count, steps, 1), dtype=np.float32)
+    target[:, -horizon:, 0] = block.target
+    weight = np.zeros((count, steps))
+    weight[:, -horizon:] = allowed
+    return train(
+        net,
+        block.x,
+        target,
+        loss=LOSS,
+        # The schedule is that of the whole recipe, also for a run that is shorter.
+        optimizer=Adam(Cosine(recipe.lr, length=recipe.epochs, min_lr=0.01 * recipe.lr)),
+        epochs=epochs,
+        batch_size=recipe.batch_size,
+        sample_weight=weight,
+        clip_norm=CLIP,
+        callbacks=callbacks,
+        verbose=False,
+        seed=seed,
+    )
 
 
 class Keeper(Callback):
@@ -123,9 +172,7 @@ class Keeper(Callback):
     The untrained network, whose correction is zero, is the first to beat.
     """
 
-    def __init__(
-        self, block: Block, patience: int, notify: Callable[[int, float, float], None]
-    ) -> None:
+    def __init__(self, block: Block, patience: int, notify: Notify) -> None:
         self.block = block
         self.patience = patience
         self.notify = notify
@@ -163,12 +210,10 @@ class Keeper(Callback):
         return float(value)
 
 
-def announce(
-    progress: Callable[[Progress], None] | None, stage: str, total: int
-) -> Callable[[int, float, float], None]:
+def announce(progress: Callable[[Progress], None] | None, stage: str, total: int) -> Notify:
     """A function of epoch, loss and validation loss that tells ``progress`` about ``stage``."""
 
-    def notify(done: int, loss: float, val_loss: float) -> None:
+    def notify(done: int, loss: float, val_loss: float | None) -> None:
         if progress is not None:
             progress(Progress(stage, done, total, loss, val_loss))
 

@@ -17,6 +17,8 @@ from throughtime.forecasting.series import Group, Observed
 from throughtime.forecasting.smoothing import Smoothing, choose, extend, smooth
 from throughtime.network import Network
 
+#: Numbers that a history must hold.
+_FEWEST = 4
 #: Origins inside the history at which the anchor's errors are taken.
 _ORIGINS = 200
 
@@ -101,21 +103,18 @@ def start(series: Observed) -> Observed:
     return Observed(series.name, series.y[first:], series.covariates[first:])
 
 
-def pick(
-    series: Observed,
-    horizon: int,
-    candidates: Sequence[float],
-    logs: Sequence[bool],
-    transform: str = "auto",
-) -> Smoothing:
+def pick(series: Observed, plan: Plan, candidates: Sequence[float]) -> Smoothing:
     """Choose the smoothing of one series."""
     y = start(series).y
-    if transform == "log" and (y[~np.isnan(y)] <= 0).any():
+    if plan.transform == "log" and (y[~np.isnan(y)] <= 0).any():
         raise DataError(
             f"{series.said} must be positive for transform='log'; got {np.nanmin(y):g}."
             " Write transform='auto'."
         )
-    return Smoothing(log=logs == (True,)) if len(y) < 4 else choose(y, horizon, candidates, logs)
+    logs = {"auto": (False, True), "log": (True,), "none": (False,)}[plan.transform]
+    if len(y) < _FEWEST:
+        return Smoothing(log=logs == (True,))
+    return choose(y, plan.horizon, candidates, logs)
 
 
 def forecast(
@@ -136,9 +135,14 @@ def forecast(
         Steps ahead, from 1 to H.
     """
     known = start(series)
+    count = int((~np.isnan(known.y)).sum())
+    if count < _FEWEST:
+        raise DataError(
+            f"{series.said} must hold at least {_FEWEST} numbers to be forecast from; got {count}."
+        )
     smoothing = fitted.smoothing.get(series.name)
     if smoothing is None:
-        smoothing = pick(series, plan.horizon, fitted.candidates, (False, True))
+        smoothing = pick(series, plan, fitted.candidates)
     if smoothing.log and (known.y <= 0).any():
         raise DataError(
             f"{series.said} must be positive, as the model works on logarithms; got"
@@ -224,9 +228,9 @@ def anchor_errors(history: History, horizon: int) -> np.ndarray:
 
 
 def one_step(errors: np.ndarray) -> float:
-    """The one-step error; that of all steps where the first has none, 1 where none has any."""
+    """The mean absolute one-step error; that of all steps where it is zero or not known."""
     for part in (errors[:, 0], errors):
         size = np.abs(part[~np.isnan(part)])
         if len(size) and size.mean() > 0.0:
             return float(size.mean())
-    return 1.0
+    return 0.0

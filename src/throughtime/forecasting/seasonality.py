@@ -11,19 +11,18 @@ import numpy as np
 from throughtime.errors import InvalidArgumentError, check_float
 
 _YEAR = 365.25
-#: Letters of pandas (old and new spelling) -> steps a year, a week and a day that they mean.
+#: Words of pandas for a step, old and new -> the cycles of a day, a week and a year, in such steps.
 _CYCLES: dict[str, tuple[float, ...]] = {
-    "Y": (),
-    "A": (),
-    "Q": (4.0,),
-    "M": (12.0,),
+    **dict.fromkeys(("Y", "YS", "YE", "A", "AS", "BY", "BYS", "BYE", "BA", "BAS"), ()),
+    **dict.fromkeys(("Q", "QS", "QE", "BQ", "BQS", "BQE"), (4.0,)),
+    **dict.fromkeys(("M", "MS", "ME", "BM", "BMS", "BME"), (12.0,)),
     "W": (_YEAR / 7.0,),
     "B": (5.0,),
     "D": (7.0, _YEAR),
-    "H": (24.0, 168.0),
-    "T": (1440.0,),
-    "MIN": (1440.0,),
-    "S": (3600.0,),
+    **dict.fromkeys(("h", "H"), (24.0, 168.0)),
+    **dict.fromkeys(("min", "T"), (1440.0, 10080.0)),
+    **dict.fromkeys(("s", "S"), (3600.0, 86400.0)),
+    **dict.fromkeys(("ms", "us", "ns", "L", "U", "N"), ()),
 }
 #: Cycles longer than this are too long to learn a pattern for, step by step.
 _LONGEST = 400.0
@@ -47,10 +46,7 @@ def cycles(frequency: str) -> tuple[float, ...]:
         The word is not known.
     """
     match = re.fullmatch(r"(\d*)([A-Za-z]+)(-[A-Za-z]+)?", str(frequency))
-    unit = match[2].upper() if match else ""
-    if unit not in _CYCLES and unit[:-1] in ("Y", "A", "Q", "M", "BQ", "BM", "BY"):
-        unit = unit[-2:-1]  # MS and ME, QS and QE: first and last day of the month
-    if match is None or unit not in _CYCLES:
+    if match is None or match[2] not in _CYCLES:
         raise InvalidArgumentError(
             "frequency must be a word like 'h', 'D', 'W', 'MS', 'QE', 'YE' or '15min';"
             f" got {frequency!r}. Leave it out to let the data decide."
@@ -58,7 +54,7 @@ def cycles(frequency: str) -> tuple[float, ...]:
     times = int(match[1] or 1)
     if times < 1:
         raise InvalidArgumentError(f"frequency must count at least one unit; got {frequency!r}.")
-    found = [period / times for period in _CYCLES[unit] if period / times >= 2.0]
+    found = [period / times for period in _CYCLES[match[2]] if period / times >= 2.0]
     return tuple(period for period in found if period <= _LONGEST)
 
 

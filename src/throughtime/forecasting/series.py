@@ -20,7 +20,7 @@ from throughtime.errors import (
 T = TypeVar("T")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Observed:
     """One series as it was given.
 

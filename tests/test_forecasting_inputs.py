@@ -1,0 +1,127 @@
+"""What the network reads must be known at the origin, and lie at the right step."""
+
+import dataclasses
+
+import numpy as np
+
+from throughtime.forecasting.inputs import Block, History, cut
+from throughtime.forecasting.smoothing import Smoothing
+
+SETTING = Smoothing(period=5.0, alpha=0.4, trend="local", beta=0.2, phi=0.9, gamma=0.3)
+ORIGINS = np.array([12, 20, 31])
+WINDOW, HORIZON = 6, 4
+
+
+def history(seed: int = 0, steps: int = 40, gap: int | None = None) -> History:
+    rng = np.random.default_rng(seed)
+    y = 10.0 + rng.normal(size=steps).cumsum()
+    if gap is not None:
+        y[gap] = np.nan
+    return History.from_values(y, SETTING, rng.normal(size=(steps, 2)))
+
+
+def changed(old: History, step: int) -> History:
+    """``old`` with other values, and other covariates, from ``step`` on."""
+    z, raw, extra = old.z.copy(), old.raw.copy(), old.covariates.copy()
+    z[step:] += 100.0
+    raw[step:] += 100.0
+    extra[step:] += 100.0
+    return dataclasses.replace(old, z=z, raw=raw, covariates=extra)
+
+
+def test_shapes() -> None:
+    block = cut(history(), ORIGINS, WINDOW, HORIZON)
+    assert block.x.shape == (3, WINDOW + HORIZON, 7)
+    assert block.x.dtype == np.float32
+    assert block.target.shape == block.known.shape == block.anchor.shape == (3, HORIZON)
+    assert block.known.all()
+
+
+def test_nothing_after_the_origin_is_read() -> None:
+    old = history()
+    for i, origin in enumerate(ORIGINS):
+        one = cut(old, ORIGINS, WINDOW, HORIZON, future_covariates=False)
+        two = cut(changed(old, origin), ORIGINS, WINDOW, HORIZON, future_covariates=False)
+        for name in ("x", "anchor", "scale"):
+            np.testing.assert_array_equal(getattr(one, name)[i], getattr(two, name)[i])
+        assert (one.target[i] != two.target[i]).all()
+
+
+def test_covariates_of_the_future_are_read_if_they_are_known() -> None:
+    old = history()
+    one = cut(old, ORIGINS, WINDOW, HORIZON)
+    for column in (0, 1):
+        expected = old.covariates[ORIGINS[1] - WINDOW : ORIGINS[1] + HORIZON, column]
+        np.testing.assert_allclose(one.x[1, :, 5 + column], expected, rtol=1e-6)
+    hidden = cut(old, ORIGINS, WINDOW, HORIZON, future_covariates=False)
+    np.testing.assert_array_equal(hidden.x[:, WINDOW:, 5:], 0.0)
+    np.testing.assert_array_equal(hidden.x[:, :WINDOW], one.x[:, :WINDOW])
+
+
+def test_target_of_step_one_is_the_value_right_after_the_history() -> None:
+    old = history()
+    block = cut(old, ORIGINS, WINDOW, HORIZON)
+    for i, origin in enumerate(ORIGINS):
+        values = block.anchor[i] + block.target[i] * block.scale[i]
+        np.testing.assert_allclose(values, old.z[origin : origin + HORIZON], rtol=1e-6)
+
+
+def test_the_last_step_of_the_window_is_the_last_known_value() -> None:
+    line = History.from_values(np.arange(30.0), Smoothing(alpha=0.5))
+    block = cut(line, np.array([20]), WINDOW, HORIZON)
+    level = block.anchor[0, 0]
+    deviation = block.x[0, :WINDOW, 0] * block.scale[0]
+    np.testing.assert_allclose(level + deviation, np.arange(14.0, 20.0), rtol=1e-6)
+    np.testing.assert_array_equal(block.x[0, WINDOW:, 0], 0.0)
+
+
+def test_windows_at_the_ends_know_what_is_missing() -> None:
+    block = cut(history(steps=20), np.array([3, 19, 20]), WINDOW, HORIZON)
+    seen = block.x[..., 1]
+    np.testing.assert_array_equal(seen[0, :WINDOW], [0, 0, 0, 1, 1, 1])
+    np.testing.assert_array_equal(block.known[1], [True, False, False, False])
+    np.testing.assert_array_equal(block.known[2], False)
+    np.testing.assert_array_equal(block.target[2], 0.0)
+    assert np.isfinite(block.x).all()
+
+
+def test_a_gap_is_marked_and_never_a_target() -> None:
+    block = cut(history(gap=17), np.array([15, 20]), WINDOW, HORIZON)
+    np.testing.assert_array_equal(block.known[0], [True, True, False, True])
+    np.testing.assert_array_equal(block.x[1, :WINDOW, 1], [1, 1, 1, 0, 1, 1])
+
+
+def test_a_forecast_reads_what_training_read() -> None:
+    old = history()
+    short = History(
+        old.z[:20], old.seen[:20], SETTING, old.raw[:20], old.covariates[: 20 + HORIZON]
+    )
+    inside = cut(old, np.array([20]), WINDOW, HORIZON)
+    at_the_end = cut(short, np.array([20]), WINDOW, HORIZON)
+    np.testing.assert_array_equal(inside.x, at_the_end.x)
+    np.testing.assert_array_equal(inside.anchor, at_the_end.anchor)
+
+
+def test_a_constant_series_has_a_scale() -> None:
+    block = cut(History.from_values(np.full(20, 3.0), Smoothing()), np.array([9]), 4, 2)
+    assert block.scale[0] > 0
+    np.testing.assert_array_equal(block.target, 0.0)
+    zero = cut(History.from_values(np.zeros(20), Smoothing()), np.array([9]), 4, 2)
+    assert zero.scale[0] > 0
+    assert np.isfinite(zero.x).all()
+
+
+def test_units_do_not_matter() -> None:
+    y = 10.0 + np.random.default_rng(3).normal(size=40).cumsum()
+    one = cut(History.from_values(y, SETTING), ORIGINS, WINDOW, HORIZON)
+    two = cut(History.from_values(1e6 * y - 3e6, SETTING), ORIGINS, WINDOW, HORIZON)
+    np.testing.assert_allclose(one.x, two.x, atol=1e-5)
+    np.testing.assert_allclose(one.target, two.target, atol=1e-5)
+
+
+def test_join_and_take() -> None:
+    one = cut(history(0), ORIGINS, WINDOW, HORIZON)
+    two = cut(history(1), ORIGINS[:2], WINDOW, HORIZON)
+    both = Block.join([one, two])
+    assert len(both.x) == 5
+    np.testing.assert_array_equal(both.take(slice(3, None)).x, two.x)
