@@ -25,7 +25,7 @@ MAX_LINES = 400
 # Each part may import what stands before it.
 ORDER = [
     "shapes", "errors", "registry", "params", "container", "autodiff", "activations",
-    "initializers", "data", "losses", "cells", "bptt", "engines", "layers", "stream", "summary",
+    "initializers", "data", "losses", "cells", "bptt", "engines", "layers", "topology", "stream", "summary",
     "network", "objective", "schedules", "optimizers", "gradcheck", "training", "serialization",
     "interop", "forecasting", "inspect", "estimators", "adapters", "plotting", "report", "cli",
     "__main__",

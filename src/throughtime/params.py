@@ -118,18 +118,19 @@ class Params(Mapping[str, np.ndarray]):
         return f"Params({self.size} numbers, {self.dtype}: {rows})"
 
     def group(self, prefix: str) -> SimpleNamespace:
-        """The arrays below ``prefix`` as attributes: ``params.group("0").W_x``.
-
-        A deeper name is left out: ``"0.forward.W_x"`` belongs to the group ``"0.forward"``.
-        """
-        start = prefix + "."
-        return SimpleNamespace(
-            **{
-                name[len(start) :]: view
-                for name, view in self._views.items()
-                if name.startswith(start) and "." not in name[len(start) :]
-            }
-        )
+        """The arrays below ``prefix`` as attributes: ``params.group("0").forward.W_x``."""
+        tree = SimpleNamespace()
+        for name, view in self._views.items():
+            if not name.startswith(prefix + "."):
+                continue
+            *path, leaf = name[len(prefix) + 1 :].split(".")
+            node = tree
+            for part in path:
+                if not hasattr(node, part):
+                    setattr(node, part, SimpleNamespace())
+                node = getattr(node, part)
+            setattr(node, leaf, view)
+        return tree
 
     def zeros_like(self) -> Params:
         """Params of the same form, filled with zeros (the form of a gradient)."""

@@ -1,0 +1,268 @@
+r"""Activations: f, and f' written from f's output wherever that is possible.
+
+An activation maps the last axis of an array to an array of the same shape::
+
+    y = f(z)                                   (1)
+    dL/dz = f.backward(dL/dy, y, z)            (2)
+
+For an elementwise f, (2) is ``dy * f'(z)``. For softmax it is the whole Jacobian
+``dy_i/dz_j = y_i (delta_ij - y_j) / temperature``, not its diagonal. Every formula is stable for
+all finite floats: no intermediate overflows before the result does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from throughtime import autodiff
+from throughtime.errors import InvalidTypeError, check_float
+from throughtime.registry import Registry
+
+
+class Activation:
+    """Base of all activations; subclasses define ``__call__`` and ``derivative`` or ``backward``."""
+
+    #: Whether :meth:`backward` needs the pre-activation z beside the output y.
+    needs_input: ClassVar[bool] = False
+
+    def __call__(self, z: np.ndarray) -> np.ndarray:
+        """Return f(z), of the shape and dtype of ``z``."""
+        raise NotImplementedError
+
+    def derivative(self, y: np.ndarray) -> np.ndarray:
+        """Return f'(z) written from the output ``y = f(z)``; elementwise activations only."""
+        raise NotImplementedError
+
+    def backward(self, dy: np.ndarray, y: np.ndarray, z: np.ndarray | None = None) -> np.ndarray:
+        """Return dL/dz from ``dy = dL/dy`` and the output ``y`` (and ``z`` if needs_input)."""
+        return dy * self.derivative(y)
+
+
+ACTIVATIONS: Registry[Activation] = Registry("activation", Activation)
+
+
+@ACTIVATIONS.register("identity", "linear")
+@dataclass(frozen=True)
+class Identity(Activation):
+    """f(z) = z."""
+
+    def __call__(self, z: np.ndarray) -> np.ndarray:
+        return z
+
+    def derivative(self, y: np.ndarray) -> np.ndarray:
+        return np.ones_like(y)
+
+    def backward(self, dy: np.ndarray, y: np.ndarray, z: np.ndarray | None = None) -> np.ndarray:
+        return dy
+
+
+@ACTIVATIONS.register("sigmoid", "logistic")
+@dataclass(frozen=True)
+class Sigmoid(Activation):
+    """f(z) = 1 / (1 + exp(-z)); f' = y (1 - y)."""
+
+    def __call__(self, z: np.ndarray) -> np.ndarray:
+        # exp is only ever taken of a number <= 0, so it cannot overflow, and the small tail at
+        # z << 0 keeps its relative precision (0.5 + 0.5 tanh(z/2) would lose it).
+        e = np.exp(-np.abs(z))
+        return np.where(z >= 0, z.dtype.type(1), e) / (1 + e)
+
+    def derivative(self, y: np.ndarray) -> np.ndarray:
+        return y * (1 - y)
+
+
+@ACTIVATIONS.register("tanh")
+@dataclass(frozen=True)
+class Tanh(Activation):
+    """f(z) = tanh(z); f' = 1 - y^2."""
+
+    def __call__(self, z: np.ndarray) -> np.ndarray:
+        return np.tanh(z)
+
+    def derivative(self, y: np.ndarray) -> np.ndarray:
+        return 1 - y * y
+
+
+@ACTIVATIONS.register("relu")
+@dataclass(frozen=True)
+class ReLU(Activation):
+    """f(z) = max(z, 0); f' = 1 for z > 0, else 0 (also at z = 0)."""
+
+    def __call__(self, z: np.ndarray) -> np.ndarray:
+        return np.maximum(z, 0)
+
+    def derivative(self, y: np.ndarray) -> np.ndarray:
+        return (y > 0).astype(y.dtype)
+
+
+@ACTIVATIONS.register("leaky_relu")
+@dataclass(frozen=True)
+class LeakyReLU(Activation):
+    """f(z) = z for z > 0, else slope * z. Maas, Hannun, Ng (2013)."""
+
+    slope: float = 0.01
+
+    def __post_init__(self) -> None:
+        # Only a positive slope lets the sign of z be read off the output.
+        check_float("slope", self.slope, 0.0, inclusive="neither")
+
+    def __call__(self, z: np.ndarray) -> np.ndarray:
+        return np.where(z > 0, z, z.dtype.type(self.slope) * z)
+
+    def derivative(self, y: np.ndarray) -> np.ndarray:
+        return np.where(y > 0, y.dtype.type(1), y.dtype.type(self.slope))
+
+
+@ACTIVATIONS.register("elu")
+@dataclass(frozen=True)
+class ELU(Activation):
+    """f(z) = z for z > 0, else alpha (exp(z) - 1). Clevert, Unterthiner, Hochreiter (2016)."""
+
+    alpha: float = 1.0
+
+    def __post_init__(self) -> None:
+        check_float("alpha", self.alpha, 0.0, inclusive="neither")
+
+    def __call__(self, z: np.ndarray) -> np.ndarray:
+        return np.where(z > 0, z, z.dtype.type(self.alpha) * np.expm1(np.minimum(z, 0)))
+
+    def derivative(self, y: np.ndarray) -> np.ndarray:
+        return np.where(y > 0, y.dtype.type(1), y + y.dtype.type(self.alpha))
+
+
+@ACTIVATIONS.register("softplus")
+@dataclass(frozen=True)
+class Softplus(Activation):
+    """f(z) = log(1 + exp(z)); f' = 1 - exp(-y)."""
+
+    def __call__(self, z: np.ndarray) -> np.ndarray:
+        return np.maximum(z, 0) + np.log1p(np.exp(-np.abs(z)))
+
+    def derivative(self, y: np.ndarray) -> np.ndarray:
+        return -np.expm1(-y)
+
+
+@ACTIVATIONS.register("hard_sigmoid")
+@dataclass(frozen=True)
+class HardSigmoid(Activation):
+    """f(z) = clip(z / 6 + 1/2, 0, 1); f' = 1/6 strictly between the ends, else 0."""
+
+    def __call__(self, z: np.ndarray) -> np.ndarray:
+        return np.clip(z / 6 + z.dtype.type(0.5), 0, 1)
+
+    def derivative(self, y: np.ndarray) -> np.ndarray:
+        return ((y > 0) & (y < 1)).astype(y.dtype) / 6
+
+
+@ACTIVATIONS.register("exp")
+@dataclass(frozen=True)
+class Exp(Activation):
+    """f(z) = exp(z), the output of a Poisson rate; infinite where exp(z) exceeds the dtype."""
+
+    def __call__(self, z: np.ndarray) -> np.ndarray:
+        with np.errstate(over="ignore"):  # inf is the answer, and training reports it in words
+            return np.exp(z)
+
+    def derivative(self, y: np.ndarray) -> np.ndarray:
+        return y
+
+
+@ACTIVATIONS.register("softmax")
+@dataclass(frozen=True)
+class Softmax(Activation):
+    """f(z)_i = exp(z_i / temperature) / sum_j exp(z_j / temperature), over the last axis."""
+
+    temperature: float = 1.0
+
+    def __post_init__(self) -> None:
+        check_float("temperature", self.temperature, 0.0, inclusive="neither")
+
+    def __call__(self, z: np.ndarray) -> np.ndarray:
+        # The maximum goes first: (z - max) / temperature cannot overflow upwards.
+        scaled = (z - z.max(axis=-1, keepdims=True)) / z.dtype.type(self.temperature)
+        e = np.exp(scaled)
+        return e / e.sum(axis=-1, keepdims=True)
+
+    def backward(self, dy: np.ndarray, y: np.ndarray, z: np.ndarray | None = None) -> np.ndarray:
+        inner = (dy * y).sum(axis=-1, keepdims=True)
+        return y * (dy - inner) / y.dtype.type(self.temperature)
+
+
+@dataclass(frozen=True)
+class Custom(Activation):
+    """A user's own activation.
+
+    Parameters
+    ----------
+    function : callable
+        With ``derivative``: a NumPy function, elementwise, array in and array out. Without: a
+        ``jax.numpy`` function of one row ``(H,)`` that returns ``(H,)``; it need not be
+        elementwise, and it is differentiated automatically (needs the ``autodiff`` extra).
+    derivative : callable, optional
+        f'(z), elementwise, from the pre-activation z.
+
+    Examples
+    --------
+    >>> cube = Custom(lambda z: z**3, derivative=lambda z: 3 * z**2)
+    >>> z = np.array([-1.0, 2.0])
+    >>> cube.backward(np.ones(2), cube(z), z)
+    array([ 3., 12.])
+    """
+
+    function: Callable[[Any], Any]
+    derivative: Callable[[Any], Any] | None = None  # type: ignore[assignment]  # of z, not of y
+
+    needs_input: ClassVar[bool] = True
+
+    def __call__(self, z: np.ndarray) -> np.ndarray:
+        if self.derivative is None:
+            return autodiff.evaluate(self.function, z)
+        y = np.asarray(self.function(z), dtype=z.dtype)
+        self._check_shape("return an array of the shape it takes", y, z)
+        return y
+
+    def backward(self, dy: np.ndarray, y: np.ndarray, z: np.ndarray | None = None) -> np.ndarray:
+        assert z is not None  # needs_input promises it
+        if self.derivative is None:
+            return autodiff.vjp(self.function, z, dy)
+        slope = np.asarray(self.derivative(z), dtype=z.dtype)
+        self._check_shape("have a derivative of the shape of its input", slope, z)
+        return dy * slope
+
+    def _check_shape(self, promise: str, got: np.ndarray, z: np.ndarray) -> None:
+        if got.shape not in (z.shape, ()):
+            raise InvalidTypeError(
+                f"activation {autodiff.name_of(self.function)} must {promise};"
+                f" got {got.shape} for {z.shape}."
+            )
+
+
+def get(spec: Any) -> Activation:
+    """Return the activation that ``spec`` means.
+
+    Parameters
+    ----------
+    spec : str, Activation or callable
+        A name of the registry, an object, or a function to be differentiated automatically.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If the name is unknown.
+    InvalidTypeError
+        If ``spec`` is none of these.
+
+    Examples
+    --------
+    >>> get("tanh")
+    Tanh()
+    >>> get(Softmax(temperature=2.0))
+    Softmax(temperature=2.0)
+    """
+    if callable(spec) and not isinstance(spec, (Activation, type)):
+        return Custom(spec)
+    return ACTIVATIONS.get(spec)

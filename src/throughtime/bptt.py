@@ -1,0 +1,225 @@
+r"""THE TIME LOOPS, once for all cells: the network unrolled, and backpropagation through time.
+
+Forward, for t = 1 ... T (or T ... 1 with ``reverse``), with m_t the mask (1 = real step):
+
+    a_t = x_t W_x + b + e_t b_time                                  (B1)
+    s_t = step(a_t, s_{t-1}) where m_t, else s_{t-1}                (B2)
+    y_t = h_t where m_t, else 0                                     (B3)
+
+e_t is 1 where the sequence has a step before t (or goes on from a given state), else 0: the whole
+time term, its own bias included, is absent at the first step. Backward, for t = T ... 1, with
+ds_T = dL/d(final state):
+
+    ds_t    += dL/dy_t (into h)  where m_t                          (B3')
+    da_t, ds_{t-1} = step_backward(ds_t) where m_t, else 0, ds_t    (B2')
+    dL/dx_t = da_t W_x^T                                            (B1')
+    dL/dW_x = sum_t x_t^T da_t,  dL/db = sum_t da_t,  dL/db_time = sum_t e_t da_t   (B1'')
+
+Werbos (1990), Proceedings of the IEEE 78(10). The sums over time are single matrix products after
+the loop. Arrays inside are time-major, in the order in which the loop runs; states carry T + 1
+slots, slot 0 being the initial state, so that the first step is no special case.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+import numpy as np
+
+from throughtime.cells.base import Cell, Saved, State, dropped
+
+
+@dataclass
+class LoopTape:
+    """What :func:`unroll` keeps for :func:`bptt`.
+
+    Attributes
+    ----------
+    x : ndarray of shape (T, N, F)
+        The input, in the order of the loop.
+    states : tuple of ndarray of shape (T + 1, N, H)
+        One for each state of the cell; slot 0 is the initial state.
+    saved : tuple of ndarray of shape (T, N, ...)
+        What the steps kept.
+    mask : ndarray of bool of shape (T, N), or None
+        Which steps are real.
+    started : ndarray of bool of shape (T, N), or None
+        e_t of (B1); None without a time bias.
+    """
+
+    cell: Cell
+    p: Any
+    x: np.ndarray
+    states: State
+    saved: Saved
+    mask: np.ndarray | None
+    started: np.ndarray | None
+    drop: np.ndarray | None
+    reverse: bool
+    whole: list[bool] = field(default_factory=list)
+    engine: ClassVar[str] = "reference"
+
+    def state_at(self, t: int) -> State:
+        """The states after ``t`` steps of the loop, each (N, H)."""
+        return tuple(s[t] for s in self.states)
+
+
+def unroll(
+    cell: Cell,
+    p: Any,
+    x: np.ndarray,
+    state: State,
+    *,
+    mask: np.ndarray | None = None,
+    started: np.ndarray | None = None,
+    drop: np.ndarray | None = None,
+    reverse: bool = False,
+    keep: bool = True,
+) -> tuple[np.ndarray, State, LoopTape | None]:
+    """Run a cell over time.
+
+    Parameters
+    ----------
+    cell : Cell
+    p : namespace
+        W_x (F, G*H), W_h (H, G*H), and where the layer has them b (G*H,), b_time (G*H,), ...
+    x : ndarray of shape (N, T, F)
+        Finite, also where masked.
+    state : tuple of ndarray of shape (N, H)
+        The initial state.
+    mask : ndarray of bool of shape (N, T), optional
+        True where a step is real; holes are allowed.
+    started : ndarray of bool of shape (N,), optional
+        Whether ``state`` goes on from earlier steps; needed with b_time only.
+    drop : ndarray of shape (N, H), optional
+        Recurrent dropout mask, scaled.
+    reverse : bool
+        Run from the last step to the first.
+    keep : bool
+        Keep the tape; without it memory does not grow with the saved values.
+
+    Returns
+    -------
+    y : ndarray of shape (N, T, H)
+        h_t, zero where masked.
+    state : tuple of ndarray of shape (N, H)
+        The state after each sequence's last real step.
+    tape : LoopTape or None
+    """
+    order = slice(None, None, -1 if reverse else 1)
+    x_time = np.ascontiguousarray(x.swapaxes(0, 1)[order])
+    mask_time = None if mask is None else mask.T[order]
+    steps, batch = x_time.shape[:2]
+
+    a = x_time @ p.W_x  # (B1)
+    if hasattr(p, "b"):
+        a += p.b
+    started_time = None
+    if hasattr(p, "b_time"):
+        started_time = _started(steps, batch, mask_time, started)
+        a += started_time[..., None] * p.b_time
+
+    # Where every row is real, a step needs no selection.
+    whole = [True] * steps if mask_time is None else [bool(w) for w in mask_time.all(axis=1)]
+    states = tuple(np.empty((steps + 1, *s.shape), dtype=x.dtype) for s in state)
+    for slots, s in zip(states, state, strict=True):
+        slots[0] = s
+    saved: Saved = ()
+    for t in range(steps):
+        previous = tuple(slots[t] for slots in states)
+        new, kept = cell.step(p, a[t], previous, drop)  # (B2)
+        if not whole[t]:
+            real = mask_time[t, :, None]  # type: ignore[index]  # whole is all True without a mask
+            new = tuple(np.where(real, n, old) for n, old in zip(new, previous, strict=True))
+        for slots, n in zip(states, new, strict=True):
+            slots[t + 1] = n
+        if keep:
+            if not saved:
+                saved = tuple(np.empty((steps, *k.shape), dtype=x.dtype) for k in kept)
+            for slots, k in zip(saved, kept, strict=True):
+                slots[t] = k
+
+    y = states[0][1:]
+    if mask_time is not None:
+        y = np.where(mask_time[..., None], y, 0)  # (B3)
+    final = tuple(slots[steps].copy() for slots in states)
+    tape = LoopTape(cell, p, x_time, states, saved, mask_time, started_time, drop, reverse, whole)
+    return y[order].swapaxes(0, 1), final, tape if keep else None
+
+
+def bptt(
+    tape: LoopTape, grad: Any, dy: np.ndarray | None, d_final: State | None = None
+) -> tuple[np.ndarray, State]:
+    """Backpropagate through time; add the gradients of the parameters to ``grad``.
+
+    Parameters
+    ----------
+    tape : LoopTape
+        What :func:`unroll` returned.
+    grad : namespace
+        Arrays of the names and shapes of the parameters; the gradients are ADDED.
+    dy : ndarray of shape (N, T, H), or None
+        dL/dy; ignored where masked. None means zero.
+    d_final : tuple of ndarray of shape (N, H), optional
+        dL/d(final state).
+
+    Returns
+    -------
+    dx : ndarray of shape (N, T, F)
+        dL/dx, zero where masked.
+    d_initial : tuple of ndarray of shape (N, H)
+        dL/d(initial state).
+    """
+    cell, p, mask = tape.cell, tape.p, tape.mask
+    order = slice(None, None, -1 if tape.reverse else 1)
+    steps, batch = tape.x.shape[:2]
+    dy_time = None if dy is None else dy.swapaxes(0, 1)[order]
+    dstate = tuple(np.zeros_like(s[0]) for s in tape.states) if d_final is None else d_final
+
+    da = np.empty((steps, batch, p.W_h.shape[1]), dtype=tape.x.dtype)
+    for t in reversed(range(steps)):
+        if dy_time is not None:
+            dy_t = dy_time[t]
+            if not tape.whole[t]:
+                dy_t = np.where(mask[t, :, None], dy_t, 0)  # type: ignore[index]
+            dstate = (dstate[0] + dy_t, *dstate[1:])  # (B3')
+        da_t, d_previous = cell.step_backward(  # (B2')
+            p,
+            dstate,
+            tape.state_at(t),
+            tape.state_at(t + 1),
+            tuple(s[t] for s in tape.saved),
+            tape.drop,
+        )
+        if not tape.whole[t]:
+            real = mask[t, :, None]  # type: ignore[index]
+            da_t = np.where(real, da_t, 0)
+            d_previous = tuple(
+                np.where(real, new, old) for new, old in zip(d_previous, dstate, strict=True)
+            )
+        da[t] = da_t
+        dstate = d_previous
+
+    rows = da.reshape(steps * batch, -1)
+    h_used = dropped(tape.states[0][:-1], tape.drop).reshape(steps * batch, -1)
+    flat_saved = tuple(s.reshape(steps * batch, -1) for s in tape.saved)
+    cell.recurrent_gradients(grad, h_used, rows, flat_saved)
+    grad.W_x += tape.x.reshape(steps * batch, -1).T @ rows  # (B1'')
+    if hasattr(grad, "b"):
+        grad.b += rows.sum(axis=0)
+    if hasattr(grad, "b_time"):
+        assert tape.started is not None
+        grad.b_time += rows[tape.started.ravel()].sum(axis=0)
+    dx = da @ p.W_x.T  # (B1')
+    return dx[order].swapaxes(0, 1), dstate
+
+
+def _started(
+    steps: int, batch: int, mask: np.ndarray | None, started: np.ndarray | None
+) -> np.ndarray:
+    """e_t of (B1), (T, N): whether a real step, or a given state, precedes step t."""
+    result = np.zeros((steps, batch), dtype=bool)
+    real = np.ones((steps, batch), dtype=bool) if mask is None else mask
+    result[1:] = np.logical_or.accumulate(real[:-1], axis=0)
+    return result if started is None else result | started

@@ -1,0 +1,71 @@
+"""What every cell has in common: its names, its input part, and the weights' gradients.
+
+A cell is ONE TIME STEP, as pure functions of arrays. It knows nothing of time, masks or layers.
+
+    a_t = x_t W_x + b                         project: hoisted out of the loop   (P)
+    s_t = step(a_t, s_{t-1})                  step: the equations of the cell
+    (dL/da_t, dL/ds_{t-1}) = step_backward(dL/ds_t)
+
+``a_t`` is ``(N, G*H)``: G gates side by side. ``s_t`` is a tuple of states, each ``(N, H)``, the
+first being the hidden state h that the layer puts out. ``drop`` ``(N, H)`` or None is the
+variational dropout mask on h_{t-1} where it meets W_h, one mask for all steps (Gal and
+Ghahramani, 2016); ``saved`` is what a step keeps for its derivative.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import numpy as np
+
+from throughtime.activations import Activation
+
+State = tuple[np.ndarray, ...]
+Saved = tuple[np.ndarray, ...]
+
+
+class Cell:
+    """Base of the cells; a subclass is a frozen dataclass whose fields are its options."""
+
+    #: Gates in the order of their blocks in W_x, W_h and b.
+    gates: ClassVar[tuple[str, ...]]
+    #: Names of the states; the first is the output.
+    states: ClassVar[tuple[str, ...]] = ("h",)
+    activation: Activation
+
+    def extra_shapes(self, units: int) -> dict[str, tuple[int, ...]]:
+        """Parameters besides W_x, W_h and b."""
+        return {}
+
+    def step(
+        self, p: Any, a: np.ndarray, state: State, drop: np.ndarray | None = None
+    ) -> tuple[State, Saved]:
+        """Return s_t and what :meth:`step_backward` needs."""
+        raise NotImplementedError
+
+    def step_backward(
+        self,
+        p: Any,
+        dstate: State,
+        state_prev: State,
+        state: State,
+        saved: Saved,
+        drop: np.ndarray | None = None,
+    ) -> tuple[np.ndarray, State]:
+        """Return dL/da_t ``(N, G*H)`` and dL/ds_{t-1}, given dL/ds_t."""
+        raise NotImplementedError
+
+    def recurrent_gradients(
+        self, grad: Any, h_used: np.ndarray, da: np.ndarray, saved: Saved
+    ) -> None:
+        """Add dL/dW_h (and the like) of all steps to ``grad`` in one matrix product.
+
+        ``h_used (M, H)`` is h_{t-1}, dropout applied; ``da (M, G*H)`` is dL/da_t; ``saved`` holds
+        ``(M, ...)`` arrays; M runs over all steps of all samples.
+        """
+        grad.W_h += h_used.T @ da
+
+
+def dropped(h: np.ndarray, drop: np.ndarray | None) -> np.ndarray:
+    """Apply the recurrent dropout mask, if there is one; its own derivative as well."""
+    return h if drop is None else h * drop

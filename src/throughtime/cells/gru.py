@@ -1,0 +1,127 @@
+r"""GRU cell: one time step and its derivative, in both forms.
+
+    a_t = x_t W_x + b = [a_r, a_z, a_n]                    (P)
+    r_t = s(a_r + h_{t-1} W_hr)                            (G1)
+    z_t = s(a_z + h_{t-1} W_hz)                            (G2)
+    n_t = f(a_n + r_t * q_t),  q_t = h_{t-1} W_hn + b_hn   (G3)  reset_after=True
+    n_t = f(a_n + (r_t * h_{t-1}) W_hn)                    (G3b) reset_after=False
+    h_t = (1 - z_t) * n_t + z_t * h_{t-1}                  (G4)
+
+with W_h = [W_hr, W_hz, W_hn] (H, 3H), s the gate's sigmoid, f = tanh. (G3b) is the original of
+Cho et al. (2014), arXiv:1406.1078; (G3) is the form of arXiv:1406.1078v1 that cuDNN, PyTorch and
+Keras use. The derivative, from dh = dL/dh_t (the letter d before a name is dL/d of it):
+
+    dn = dh * (1 - z),  dz = dh * (h_{t-1} - n),  dh_{t-1} = dh * z       (G4')
+    da_n = f' dn                                                          (G3')
+    dr = da_n * q,   dq = da_n * r,   dh_{t-1} += dq W_hn^T               reset_after=True
+    du = da_n W_hn^T,  dr = du * h_{t-1},  dh_{t-1} += du * r             reset_after=False
+    da_z = s' dz,  da_r = s' dr,  dh_{t-1} += [da_r, da_z] W_h[r,z]^T     (G1', G2')
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from throughtime.activations import Activation, Sigmoid, Tanh
+from throughtime.cells.base import Cell, Saved, State, dropped
+
+
+@dataclass(frozen=True)
+class GRU(Cell):
+    """Gated recurrent unit.
+
+    ``saved`` is ``(r, z, n, q, pre_gates, pre_n)``: q is (G3)'s recurrent part with
+    ``reset_after`` and r * h_{t-1} (dropout applied) without; the last two are the
+    pre-activations, kept only for an activation whose derivative needs them.
+    """
+
+    activation: Activation = Tanh()
+    recurrent_activation: Activation = Sigmoid()
+    reset_after: bool = True
+
+    gates: ClassVar[tuple[str, ...]] = ("r", "z", "n")
+
+    def extra_shapes(self, units: int) -> dict[str, tuple[int, ...]]:
+        return {"b_hn": (units,)} if self.reset_after else {}
+
+    @property
+    def keeps_input(self) -> bool:
+        """Whether an activation needs its pre-activation for the derivative."""
+        return self.activation.needs_input or self.recurrent_activation.needs_input
+
+    def step(
+        self, p: Any, a: np.ndarray, state: State, drop: np.ndarray | None = None
+    ) -> tuple[State, Saved]:
+        (h_prev,) = state
+        units = h_prev.shape[1]
+        used = dropped(h_prev, drop)
+        a_n = a[:, 2 * units :]
+        if self.reset_after:
+            recurrent = used @ p.W_h
+            pre = a[:, : 2 * units] + recurrent[:, : 2 * units]
+        else:
+            pre = a[:, : 2 * units] + used @ p.W_h[:, : 2 * units]
+        r = self.recurrent_activation(pre[:, :units])  # (G1)
+        z = self.recurrent_activation(pre[:, units:])  # (G2)
+        if self.reset_after:
+            q = recurrent[:, 2 * units :]
+            if hasattr(p, "b_hn"):
+                q = q + p.b_hn
+            pre_n = a_n + r * q  # (G3)
+        else:
+            q = r * used
+            pre_n = a_n + q @ p.W_h[:, 2 * units :]  # (G3b)
+        n = self.activation(pre_n)
+        h = n + z * (h_prev - n)  # (G4)
+        saved = (r, z, n, q)
+        return (h,), (saved + (pre, pre_n) if self.keeps_input else saved)
+
+    def step_backward(
+        self,
+        p: Any,
+        dstate: State,
+        state_prev: State,
+        state: State,
+        saved: Saved,
+        drop: np.ndarray | None = None,
+    ) -> tuple[np.ndarray, State]:
+        (dh,), (h_prev,) = dstate, state_prev
+        r, z, n, q = saved[:4]
+        units = h_prev.shape[1]
+        pre_r = pre_z = pre_n = None
+        if self.keeps_input:
+            pre_r, pre_z, pre_n = saved[4][:, :units], saved[4][:, units:], saved[5]
+        W_rz, W_n = p.W_h[:, : 2 * units], p.W_h[:, 2 * units :]
+
+        dz = dh * (h_prev - n)  # (G4')
+        da_n = self.activation.backward(dh * (1 - z), n, pre_n)  # (G3')
+        if self.reset_after:
+            dr = da_n * q
+            dused = (da_n * r) @ W_n.T
+        else:
+            du = da_n @ W_n.T
+            dr = du * dropped(h_prev, drop)
+            dused = du * r
+        da_r = self.recurrent_activation.backward(dr, r, pre_r)  # (G1')
+        da_z = self.recurrent_activation.backward(dz, z, pre_z)  # (G2')
+        da = np.concatenate([da_r, da_z, da_n], axis=1)
+        dused += da[:, : 2 * units] @ W_rz.T
+        return da, (dh * z + dropped(dused, drop),)
+
+    def recurrent_gradients(
+        self, grad: Any, h_used: np.ndarray, da: np.ndarray, saved: Saved
+    ) -> None:
+        r, q = saved[0], saved[3]
+        units = r.shape[-1]
+        da_n = da[:, 2 * units :]
+        grad.W_h[:, : 2 * units] += h_used.T @ da[:, : 2 * units]
+        if self.reset_after:
+            dq = da_n * r
+            grad.W_h[:, 2 * units :] += h_used.T @ dq
+            if hasattr(grad, "b_hn"):
+                grad.b_hn += dq.sum(axis=0)
+        else:
+            grad.W_h[:, 2 * units :] += q.T @ da_n

@@ -1,0 +1,299 @@
+r"""Is the gradient right? Every number against differences of the objective itself.
+
+For a number p of the parameters, the input or the initial state, the derivative is estimated by
+
+    D(h) = (8 [f(p+h) - f(p-h)] - [f(p+2h) - f(p-2h)]) / (12 h)           (C1)
+
+whose error is O(h^4), and along a random direction v of all of them at once by the same formula,
+to be compared with g . v: four evaluations whatever the size of the network. All in float64. The
+relative error of a pair (a, n) is
+
+    |a - n| / max(|a|, |n|, g_max / 1000, 1e-6 max(1, |f|))               (C2)
+
+with g_max the largest gradient in the same array: differences cannot resolve a number that is
+tiny beside its neighbours. Where an estimate disagrees, smaller steps h are tried and the best is
+kept, since f may have a kink (ReLU, MAE) inside the first; a wrong gradient disagrees with all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from throughtime import losses, objective
+from throughtime.errors import InvalidArgumentError, check_array, check_float, check_int
+from throughtime.network import Network
+
+STEPS = (1e-3, 1e-4, 1e-5, 1e-6)
+
+
+@dataclass(frozen=True)
+class Row:
+    """The worst number of one array.
+
+    Attributes
+    ----------
+    name : str
+        ``"0.W_x"``, ``"x"``, ``"initial_state[0]"``, or ``"direction 1"``.
+    shape : tuple of int
+    checked : int
+        How many of its numbers were checked.
+    error : float
+        The largest relative error, (C2).
+    index : tuple of int
+        Where.
+    exact, estimate : float
+        The gradient by backpropagation, and by differences.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    checked: int
+    error: float
+    index: tuple[int, ...]
+    exact: float
+    estimate: float
+
+
+@dataclass(frozen=True)
+class GradientReport:
+    """What :func:`check_gradients` found; ``print`` it.
+
+    Attributes
+    ----------
+    rows : tuple of Row
+        One for each array, and one for each random direction.
+    tolerance : float
+        The relative error that is allowed.
+    value : float
+        The objective.
+    """
+
+    rows: tuple[Row, ...]
+    tolerance: float
+    value: float
+
+    @property
+    def worst(self) -> Row:
+        """The row with the largest error."""
+        return max(self.rows, key=lambda row: row.error)
+
+    @property
+    def ok(self) -> bool:
+        """Whether every error is within the tolerance."""
+        return bool(self.worst.error <= self.tolerance)
+
+    def __bool__(self) -> bool:
+        return self.ok
+
+    def __str__(self) -> str:
+        head = ("array", "shape", "checked", "error", "at", "backpropagation", "differences")
+        body = [
+            (
+                row.name,
+                "x".join(map(str, row.shape)),
+                f"{row.checked}",
+                f"{row.error:.1e}",
+                ",".join(map(str, row.index)),
+                f"{row.exact:+.8e}",
+                f"{row.estimate:+.8e}",
+            )
+            for row in self.rows
+        ]
+        widths = [max(len(line[i]) for line in [head, *body]) for i in range(len(head))]
+        lines = [
+            "  ".join(c.ljust(w) for c, w in zip(line, widths, strict=True)).rstrip()
+            for line in [head, *body]
+        ]
+        verdict = "all gradients agree" if self.ok else f"NOT RIGHT: {self.worst.name}"
+        lines.append(
+            f"{verdict}; largest relative error {self.worst.error:.1e}, allowed {self.tolerance:.0e}"
+        )
+        return "\n".join(lines)
+
+
+def check_gradients(
+    net: Network,
+    x: Any,
+    y: Any,
+    loss: Any = "mse",
+    *,
+    lengths: Any = None,
+    mask: Any = None,
+    initial_state: Any = None,
+    sample_weight: Any = None,
+    l1: float = 0.0,
+    l2: float = 0.0,
+    training: bool = False,
+    max_numbers: int = 1000,
+    directions: int = 3,
+    tolerance: float = 1e-6,
+    seed: int = 0,
+) -> GradientReport:
+    """Compare backpropagation with differences, on your own network, data, mask and penalties.
+
+    Parameters
+    ----------
+    net : Network
+        It is not changed; a float64 copy is checked.
+    x, y, loss, lengths, mask, sample_weight, l1, l2 :
+        As in :func:`throughtime.train`.
+    initial_state : list or dict, optional
+        As in :meth:`Network.forward`; its gradient is then checked too.
+    training : bool
+        Check with dropout, whose random numbers are held fixed.
+    max_numbers : int
+        How many numbers are checked one by one, in all; of larger networks a random sample of each
+        array, and the whole along the directions.
+    directions : int
+        How many random directions.
+    tolerance : float
+        Relative error that is allowed.
+    seed : int
+        Of the sample, the directions and the dropout masks.
+
+    Returns
+    -------
+    GradientReport
+        ``report.ok``, ``report.worst``, ``print(report)``.
+
+    Examples
+    --------
+    >>> import throughtime as tt
+    >>> net = tt.Network([tt.layers.LSTM(3), tt.layers.Dense(1)], n_features=2)
+    >>> rng = np.random.default_rng(0)
+    >>> report = check_gradients(net, rng.normal(size=(4, 6, 2)), rng.normal(size=(4, 1)))
+    >>> report.ok
+    True
+    """
+    max_numbers = check_int("max_numbers", max_numbers, 1)
+    directions = check_int("directions", directions, 0)
+    tolerance = check_float("tolerance", tolerance, 0.0, inclusive="neither")
+    own = net.astype("float64")
+    array, real = own.check_input(x, lengths, mask)
+    states = own.check_states(initial_state, len(array))
+    function = losses.get(loss)
+    output_shape = own.output_shape(array.shape)
+    output_mask = real if len(output_shape) == 3 and own.topology.keeps_mask else None
+    target = function.check_target(y, output_shape, output_mask)
+    weights = None if sample_weight is None else check_array("sample_weight", sample_weight)
+
+    def options() -> dict[str, Any]:
+        rng = np.random.default_rng(seed) if training else None
+        return {
+            "mask": real, "initial_state": states, "sample_weight": weights,
+            "l1": l1, "l2": l2, "training": training, "rng": rng,
+        }  # fmt: skip
+
+    result = objective.evaluate_and_backward(own, array, target, function, **options())
+    if not np.isfinite(result.value):
+        raise InvalidArgumentError(
+            f"the objective must be finite to be differentiated; got {result.value}."
+        )
+
+    def value() -> float:
+        return objective.evaluate(own, array, target, function, **options()).value
+
+    parts = [(name, own.params[name], own.grads[name]) for name in own.params]
+    if result.dx is not None:
+        parts.append(("x", array, result.dx))
+    for i, state in enumerate(states):
+        for label, s, d in _flatten(f"initial_state[{i}]", state, result.tape.d_initial_state[i]):
+            parts.append((label, s, d))
+    checker = _Checker(value, result.value, tolerance, np.random.default_rng(seed))
+    rows = [
+        checker.array(name, values, gradient, n)
+        for (name, values, gradient), n in zip(parts, _shares(parts, max_numbers), strict=True)
+    ]
+    moved = [(values, gradient) for _, values, gradient in parts]
+    rows += [checker.direction(f"direction {k + 1}", moved) for k in range(directions)]
+    return GradientReport(tuple(rows), tolerance, result.value)
+
+
+def _flatten(name: str, state: Any, gradient: Any) -> list[tuple[str, np.ndarray, np.ndarray]]:
+    if state is None:
+        return []
+    if isinstance(state, tuple):
+        return [
+            item
+            for k, (s, d) in enumerate(zip(state, gradient, strict=True))
+            for item in _flatten(f"{name}[{k}]", s, d)
+        ]
+    return [(name, state, gradient)]
+
+
+def _shares(parts: list[tuple[str, np.ndarray, np.ndarray]], budget: int) -> list[int]:
+    """How many numbers of each array to check: all that can be, small arrays first."""
+    sizes = [values.size for _, values, _ in parts]
+    shares = [0] * len(parts)
+    left = budget
+    for rank, k in enumerate(sorted(range(len(parts)), key=lambda i: sizes[i])):
+        shares[k] = min(sizes[k], max(1, left // (len(parts) - rank)))
+        left = max(0, left - shares[k])
+    return shares
+
+
+@dataclass
+class _Checker:
+    value: Callable[[], float]
+    at: float
+    tolerance: float
+    rng: np.random.Generator
+
+    def array(self, name: str, values: np.ndarray, gradient: np.ndarray, n: int) -> Row:
+        """Check ``n`` numbers of one array; the row tells of the worst."""
+        chosen = self.rng.permutation(values.size)[:n] if n < values.size else range(values.size)
+        largest = float(np.abs(gradient).max(initial=0.0))
+        rows = []
+        for flat in chosen:
+            index = tuple(int(i) for i in np.unravel_index(flat, values.shape))
+            centre = float(values[index])
+
+            def move(amount: float, index: Any = index, centre: float = centre) -> float:
+                values[index] = centre + amount
+                result = self.value()
+                values[index] = centre
+                return result
+
+            exact = float(gradient[index])
+            error, estimate = self._compare(move, exact, largest)
+            rows.append(Row(name, values.shape, len(chosen), error, index, exact, estimate))
+        return max(rows, key=lambda row: row.error)
+
+    def direction(self, name: str, parts: list[tuple[np.ndarray, np.ndarray]]) -> Row:
+        """Check the derivative along one random direction of all numbers."""
+        vectors = [self.rng.normal(size=values.shape) for values, _ in parts]
+        norm = np.sqrt(sum(float(np.square(v).sum()) for v in vectors))
+        vectors = [v / norm for v in vectors]
+        centres = [values.copy() for values, _ in parts]
+
+        def move(amount: float) -> float:
+            for (values, _), centre, v in zip(parts, centres, vectors, strict=True):
+                values[...] = centre + amount * v
+            result = self.value()
+            for (values, _), centre in zip(parts, centres, strict=True):
+                values[...] = centre
+            return result
+
+        exact = sum(float((g * v).sum()) for (_, g), v in zip(parts, vectors, strict=True))
+        error, estimate = self._compare(move, exact, abs(exact))
+        size = sum(v.size for v in vectors)
+        return Row(name, (size,), size, error, (), exact, estimate)
+
+    def _compare(
+        self, move: Callable[[float], float], exact: float, largest: float
+    ) -> tuple[float, float]:
+        best = (np.inf, np.nan)
+        for h in STEPS:
+            near, far = move(h) - move(-h), move(2 * h) - move(-2 * h)
+            estimate = (8 * near - far) / (12 * h)  # (C1)
+            floor = max(abs(exact), abs(estimate), largest / 1000, 1e-6 * max(1.0, abs(self.at)))
+            error = abs(exact - estimate) / floor  # (C2)
+            if error < best[0]:
+                best = (error, estimate)
+            if best[0] <= self.tolerance / 10:
+                break
+        return best

@@ -1,0 +1,181 @@
+"""Dense, Dropout and Embedding: layers that act on each step by itself."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import KW_ONLY, dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from throughtime.activations import Identity
+from throughtime.errors import check_bool, check_float, check_int
+from throughtime.layers.base import LAYERS, Call, Form, Layer, Result, keep_mask
+
+
+@LAYERS.register("Dense")
+@dataclass(frozen=True)
+class Dense(Layer):
+    """y = f(x W + b), at every step of a sequence or on a vector.
+
+    Parameters
+    ----------
+    units : int
+        K, the number of outputs.
+    activation : str, Activation or callable
+        f; identity unless said otherwise.
+    use_bias : bool
+        Have b.
+    initializer : str, Initializer or callable
+        Of W.
+    lr_multiplier : float
+        Factor on the learning rate of this layer; 0 freezes it.
+    l1, l2 : float, optional
+        Penalties on W, added to those of the training call.
+    """
+
+    units: int
+    _: KW_ONLY
+    activation: Any = "identity"
+    use_bias: bool = True
+    initializer: Any = "glorot_uniform"
+    lr_multiplier: float = 1.0
+    l1: float | None = None
+    l2: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.activation is None:
+            object.__setattr__(self, "activation", Identity())
+        super().__post_init__()
+        check_int("units", self.units, 1)
+        check_bool("use_bias", self.use_bias)
+
+    def output_form(self, form: Form) -> Form:
+        return Form(form.kind, self.units)
+
+    def param_shapes(self, form: Form) -> dict[str, tuple[int, ...]]:
+        shapes: dict[str, tuple[int, ...]] = {"W": (form.features, self.units)}
+        return shapes | {"b": (self.units,)} if self.use_bias else shapes
+
+    def initialize(self, params: Mapping[str, np.ndarray], rng: np.random.Generator) -> None:
+        params["W"][...] = self.initializer(params["W"].shape, rng, params["W"].dtype)
+
+    def forward(
+        self, p: Any, x: np.ndarray, mask: np.ndarray | None, state: Any, call: Call
+    ) -> Result:
+        z = x @ p.W
+        if self.use_bias:
+            z += p.b
+        f = Identity() if call.logits else self.activation
+        y = f(z)
+        if mask is not None:
+            y = np.where(mask[..., None], y, 0)
+        return Result(y, mask, (p, f, x, y, z if f.needs_input else None, mask))
+
+    def backward(
+        self, p: Any, grad: Any, cache: Any, dy: np.ndarray | None, d_final: Any = None
+    ) -> tuple[np.ndarray | None, Any]:
+        p, f, x, y, z, mask = cache
+        if mask is not None:
+            dy = np.where(mask[..., None], dy, 0)
+        dz = f.backward(dy, y, z)
+        rows = dz.reshape(-1, self.units)
+        grad.W += x.reshape(-1, x.shape[-1]).T @ rows
+        if self.use_bias:
+            grad.b += rows.sum(axis=0)
+        return dz @ p.W.T, None
+
+
+@LAYERS.register("Dropout")
+@dataclass(frozen=True)
+class Dropout(Layer):
+    """Drop features at random in training; do nothing in use (Srivastava et al., 2014).
+
+    Parameters
+    ----------
+    rate : float
+        Probability to drop, in [0, 1).
+    variational : bool
+        Use one mask for all steps of a sequence.
+    """
+
+    rate: float
+    _: KW_ONLY
+    variational: bool = False
+
+    def __post_init__(self) -> None:
+        check_float("rate", self.rate, 0.0, 1.0, inclusive="low")
+        check_bool("variational", self.variational)
+
+    def forward(
+        self, p: Any, x: np.ndarray, mask: np.ndarray | None, state: Any, call: Call
+    ) -> Result:
+        shape = (x.shape[0], 1, x.shape[-1]) if self.variational and x.ndim == 3 else x.shape
+        drop = keep_mask(self.rate, shape, x.dtype, call)
+        return Result(x if drop is None else x * drop, mask, drop)
+
+    def backward(
+        self, p: Any, grad: Any, cache: Any, dy: np.ndarray | None, d_final: Any = None
+    ) -> tuple[np.ndarray | None, Any]:
+        return (dy if cache is None or dy is None else dy * cache), None
+
+
+@LAYERS.register("Embedding")
+@dataclass(frozen=True)
+class Embedding(Layer):
+    """A learned vector for each token: integers (N, T) in, (N, T, units) out.
+
+    Parameters
+    ----------
+    n_tokens : int
+        Size of the vocabulary; tokens are 0 ... n_tokens - 1.
+    units : int
+        Size of the vectors.
+    initializer : str, Initializer or callable
+        Of the table W (n_tokens, units).
+    lr_multiplier : float
+        Factor on the learning rate of this layer; 0 freezes it.
+    l1, l2 : float, optional
+        Penalties on the table, added to those of the training call.
+    """
+
+    n_tokens: int
+    units: int
+    _: KW_ONLY
+    initializer: Any = "uniform"
+    lr_multiplier: float = 1.0
+    l1: float | None = None
+    l2: float | None = None
+
+    takes: ClassVar[tuple[str, ...]] = ("tokens",)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_int("n_tokens", self.n_tokens, 1)
+        check_int("units", self.units, 1)
+
+    def output_form(self, form: Form) -> Form:
+        return Form("sequence", self.units)
+
+    def param_shapes(self, form: Form) -> dict[str, tuple[int, ...]]:
+        return {"W": (self.n_tokens, self.units)}
+
+    def initialize(self, params: Mapping[str, np.ndarray], rng: np.random.Generator) -> None:
+        params["W"][...] = self.initializer(params["W"].shape, rng, params["W"].dtype)
+
+    def forward(
+        self, p: Any, x: np.ndarray, mask: np.ndarray | None, state: Any, call: Call
+    ) -> Result:
+        y = p.W[x]
+        if mask is not None:
+            y = np.where(mask[..., None], y, 0)
+        return Result(y, mask, (x, mask))
+
+    def backward(
+        self, p: Any, grad: Any, cache: Any, dy: np.ndarray | None, d_final: Any = None
+    ) -> tuple[np.ndarray | None, Any]:
+        tokens, mask = cache
+        if mask is not None:
+            dy = np.where(mask[..., None], dy, 0)
+        np.add.at(grad.W, tokens, dy)
+        return None, None

@@ -1,0 +1,160 @@
+"""Between sequences and vectors: last step, mean and maximum over time, and the repeated vector."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from throughtime.cells.base import State
+from throughtime.errors import check_int
+from throughtime.layers.base import LAYERS, Call, Form, Layer, Result
+
+
+@dataclass(frozen=True)
+class Pool(Layer):
+    """Base of the layers that make one vector of a sequence's real steps.
+
+    A row without a real step gives zeros.
+    """
+
+    takes: ClassVar[tuple[str, ...]] = ("sequence",)
+
+    def output_form(self, form: Form) -> Form:
+        return Form("vector", form.features)
+
+    def output_steps(self, steps: int | None) -> int | None:
+        return None
+
+
+@LAYERS.register("LastStep")
+@dataclass(frozen=True)
+class LastStep(Pool):
+    """The output at each sequence's last real step."""
+
+    def forward(
+        self, p: Any, x: np.ndarray, mask: np.ndarray | None, state: Any, call: Call
+    ) -> Result:
+        rows, steps = np.arange(x.shape[0]), x.shape[1]
+        last = np.full(x.shape[0], steps - 1)
+        if mask is not None:
+            last = steps - 1 - mask[:, ::-1].argmax(axis=1)
+        # Masked steps are zero already, so a row without a real step gives zero.
+        return Result(x[rows, last], None, (x.shape, rows, last))
+
+    def backward(
+        self, p: Any, grad: Any, cache: Any, dy: np.ndarray | None, d_final: Any = None
+    ) -> tuple[np.ndarray | None, Any]:
+        shape, rows, last = cache
+        assert dy is not None
+        dx = np.zeros(shape, dtype=dy.dtype)
+        dx[rows, last] = dy
+        return dx, None
+
+    def stream_step(self, p: Any, x: np.ndarray, state: State) -> tuple[np.ndarray, State]:
+        return x, state
+
+
+@LAYERS.register("MeanPool")
+@dataclass(frozen=True)
+class MeanPool(Pool):
+    """The mean over each sequence's real steps."""
+
+    def forward(
+        self, p: Any, x: np.ndarray, mask: np.ndarray | None, state: Any, call: Call
+    ) -> Result:
+        weight = np.ones(x.shape[:2], dtype=x.dtype) if mask is None else mask.astype(x.dtype)
+        weight /= np.maximum(weight.sum(axis=1, keepdims=True), 1)
+        return Result((x * weight[..., None]).sum(axis=1), None, weight)
+
+    def backward(
+        self, p: Any, grad: Any, cache: Any, dy: np.ndarray | None, d_final: Any = None
+    ) -> tuple[np.ndarray | None, Any]:
+        assert dy is not None
+        return cache[..., None] * dy[:, None], None
+
+    def stream_start(self, p: Any, rows: int, dtype: np.dtype) -> State:
+        # The sum has the features' size, known at the first step; until then it broadcasts.
+        return np.zeros((rows, 1), dtype=dtype), np.zeros((rows, 1), dtype=dtype)
+
+    def stream_step(self, p: Any, x: np.ndarray, state: State) -> tuple[np.ndarray, State]:
+        total, count = state[0] + x, state[1] + 1
+        return total / count, (total, count)
+
+    def stream_after(self, x: np.ndarray, mask: np.ndarray | None, final_state: Any) -> State:
+        real = np.ones(x.shape[:2], dtype=bool) if mask is None else mask
+        return x.sum(axis=1), real.sum(axis=1, keepdims=True).astype(x.dtype)
+
+
+@LAYERS.register("MaxPool")
+@dataclass(frozen=True)
+class MaxPool(Pool):
+    """The maximum over each sequence's real steps; the earliest one gets the gradient of a tie."""
+
+    def forward(
+        self, p: Any, x: np.ndarray, mask: np.ndarray | None, state: Any, call: Call
+    ) -> Result:
+        real = x if mask is None else np.where(mask[..., None], x, -np.inf)
+        best = real.argmax(axis=1)[:, None]
+        # Read from x, where masked steps are zero: a row without a real step gives zero.
+        return Result(np.take_along_axis(x, best, axis=1)[:, 0], None, (x.shape, best, mask))
+
+    def backward(
+        self, p: Any, grad: Any, cache: Any, dy: np.ndarray | None, d_final: Any = None
+    ) -> tuple[np.ndarray | None, Any]:
+        shape, best, mask = cache
+        assert dy is not None
+        dx = np.zeros(shape, dtype=dy.dtype)
+        np.put_along_axis(dx, best, dy[:, None], axis=1)
+        return (dx if mask is None else np.where(mask[..., None], dx, 0)), None
+
+    def stream_start(self, p: Any, rows: int, dtype: np.dtype) -> State:
+        return (np.full((rows, 1), -np.inf, dtype=dtype),)
+
+    def stream_step(self, p: Any, x: np.ndarray, state: State) -> tuple[np.ndarray, State]:
+        best = np.maximum(state[0], x)
+        return best, (best,)
+
+    def stream_after(self, x: np.ndarray, mask: np.ndarray | None, final_state: Any) -> State:
+        real = x if mask is None else np.where(mask[..., None], x, -np.inf)
+        return (real.max(axis=1),)
+
+
+@LAYERS.register("RepeatVector")
+@dataclass(frozen=True)
+class RepeatVector(Layer):
+    """Make a sequence of ``steps`` equal steps of a vector: one-to-many.
+
+    Parameters
+    ----------
+    steps : int
+        T of the output.
+    """
+
+    steps: int
+
+    takes: ClassVar[tuple[str, ...]] = ("vector",)
+
+    def __post_init__(self) -> None:
+        check_int("steps", self.steps, 1)
+
+    def output_form(self, form: Form) -> Form:
+        return Form("sequence", form.features)
+
+    def output_steps(self, steps: int | None) -> int | None:
+        return self.steps
+
+    def forward(
+        self, p: Any, x: np.ndarray, mask: np.ndarray | None, state: Any, call: Call
+    ) -> Result:
+        return Result(np.repeat(x[:, None], self.steps, axis=1), None)
+
+    def backward(
+        self, p: Any, grad: Any, cache: Any, dy: np.ndarray | None, d_final: Any = None
+    ) -> tuple[np.ndarray | None, Any]:
+        assert dy is not None
+        return dy.sum(axis=1), None
+
+    def stream_refusal(self) -> str | None:
+        return "it makes many steps of one"

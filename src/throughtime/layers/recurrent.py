@@ -1,0 +1,390 @@
+"""Recurrent layers: a cell, run over time, with its parameters, states and dropout."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import KW_ONLY, dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from throughtime import engines
+from throughtime.cells import GRU as GRUCell
+from throughtime.cells import LSTM as LSTMCell
+from throughtime.cells import Cell, Elman
+from throughtime.cells.base import State
+from throughtime.errors import (
+    InvalidArgumentError,
+    InvalidTypeError,
+    ShapeError,
+    check_bool,
+    check_float,
+    check_int,
+)
+from throughtime.initializers import Initializer
+from throughtime.layers.base import LAYERS, Call, Form, Layer, Result, keep_mask
+
+
+@dataclass(frozen=True)
+class Recurrent(Layer):
+    """Options that all recurrent layers share.
+
+    Parameters
+    ----------
+    units : int
+        H, the number of hidden units (of each direction).
+    activation : str, Activation or callable
+        f of the cell: tanh unless said otherwise.
+    return_sequences : bool
+        Put out h_t at every step, (N, T, H), instead of the last one, (N, H).
+    return_state : bool
+        Hand the final state on: the next recurrent layer starts from it (an encoder and its
+        decoder); if there is none, ``net.predict`` returns ``(y, state)``.
+    bidirectional : bool
+        Run a second set of weights from each sequence's own end to its start; outputs are
+        concatenated, forward first.
+    reverse : bool
+        Run from each sequence's own end to its start.
+    initializer, recurrent_initializer : str, Initializer or callable
+        Of W_x and W_h, gate by gate.
+    use_bias : bool
+        Have b.
+    time_bias : bool
+        Have b_time, a second bias that belongs to the recurrent term and is absent, like it, at
+        the first step of a sequence. The layer's state then has one more entry, ``started``
+        (N, 1): 1 where there was a step before.
+    learn_initial_state : bool
+        Make the initial state a parameter (h_0, and c_0 of an LSTM), used where none is given.
+    dropout : float
+        Probability to drop an input feature, in training, for all steps of a sequence at once.
+    recurrent_dropout : float
+        Probability to drop a unit of h_{t-1} where it meets W_h, one mask for all steps (Gal and
+        Ghahramani, 2016, arXiv:1512.05287).
+    lr_multiplier : float
+        Factor on the learning rate of this layer; 0 freezes it.
+    l1, l2 : float, optional
+        Penalties on this layer's weights, added to those of the training call.
+
+    Notes
+    -----
+    The state of a layer is a tuple of arrays (N, H): ``(h,)``, or ``(h, c)`` of an LSTM. That of
+    a bidirectional layer is the pair of the states of its two directions.
+    """
+
+    units: int
+    _: KW_ONLY
+    activation: Any = "tanh"
+    return_sequences: bool = False
+    return_state: bool = False
+    bidirectional: bool = False
+    reverse: bool = False
+    initializer: Any = "glorot_uniform"
+    recurrent_initializer: Any = "orthogonal"
+    use_bias: bool = True
+    time_bias: bool = False
+    learn_initial_state: bool = False
+    dropout: float = 0.0
+    recurrent_dropout: float = 0.0
+    lr_multiplier: float = 1.0
+    l1: float | None = None
+    l2: float | None = None
+
+    takes: ClassVar[tuple[str, ...]] = ("sequence",)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_int("units", self.units, 1)
+        for name in ("return_sequences", "return_state", "bidirectional", "reverse", "use_bias"):
+            check_bool(name, getattr(self, name))
+        for name in ("time_bias", "learn_initial_state"):
+            check_bool(name, getattr(self, name))
+        check_float("dropout", self.dropout, 0.0, 1.0, inclusive="low")
+        check_float("recurrent_dropout", self.recurrent_dropout, 0.0, 1.0, inclusive="low")
+        if self.bidirectional and self.reverse:
+            raise InvalidArgumentError(
+                "reverse must be False in a bidirectional layer; got True."
+                " A bidirectional layer already runs both ways."
+            )
+
+    @property
+    def cell(self) -> Cell:
+        """The cell with this layer's options."""
+        raise NotImplementedError
+
+    # -- form and parameters ------------------------------------------------------------------
+
+    @property
+    def directions(self) -> tuple[tuple[str, bool], ...]:
+        """(name of the parameter group, whether it runs in reverse) of each direction."""
+        if self.bidirectional:
+            return ("forward", False), ("backward", True)
+        return (("", self.reverse),)
+
+    def output_form(self, form: Form) -> Form:
+        kind = "sequence" if self.return_sequences else "vector"
+        return Form(kind, self.units * len(self.directions))
+
+    def output_steps(self, steps: int | None) -> int | None:
+        return steps if self.return_sequences else None
+
+    def param_shapes(self, form: Form) -> dict[str, tuple[int, ...]]:
+        cell, units = self.cell, self.units
+        width = len(cell.gates) * units
+        shapes: dict[str, tuple[int, ...]] = {"W_x": (form.features, width), "W_h": (units, width)}
+        if self.use_bias:
+            shapes |= {"b": (width,), **cell.extra_shapes(units)}
+        if self.time_bias:
+            shapes["b_time"] = (width,)
+        if self.learn_initial_state:
+            shapes |= {f"{state}_0": (units,) for state in cell.states}
+        return {
+            f"{group}.{name}".lstrip("."): shape
+            for group, _ in self.directions
+            for name, shape in shapes.items()
+        }
+
+    def initialize(self, params: Mapping[str, np.ndarray], rng: np.random.Generator) -> None:
+        for name, array in params.items():
+            leaf = name.rpartition(".")[2]
+            if leaf in ("W_x", "W_h"):
+                init: Initializer = (
+                    self.initializer if leaf == "W_x" else self.recurrent_initializer
+                )
+                for gate in range(len(self.cell.gates)):
+                    block = array[:, gate * self.units : (gate + 1) * self.units]
+                    block[...] = init(block.shape, rng, array.dtype)
+            elif leaf == "b":
+                self.initialize_bias(array)
+
+    def initialize_bias(self, b: np.ndarray) -> None:
+        """Fill b, which is zero so far."""
+
+    # -- states -------------------------------------------------------------------------------
+
+    def check_state(self, state: Any, batch: int, dtype: np.dtype, where: str) -> Any:
+        """Return ``state`` as the tuples of arrays that the layer works with, or raise."""
+        if not self.bidirectional:
+            return self._check_one(state, batch, dtype, where)
+        if not isinstance(state, (tuple, list)) or len(state) != 2:
+            raise InvalidTypeError(
+                f"{where} must be the pair of states (forward, backward) of a bidirectional layer;"
+                f" got {type(state).__name__}."
+            )
+        names = ("forward", "backward")
+        return tuple(
+            self._check_one(s, batch, dtype, f"{where}, {n}")
+            for n, s in zip(names, state, strict=True)
+        )
+
+    def _check_one(self, state: Any, batch: int, dtype: np.dtype, where: str) -> State:
+        names = self.cell.states + (("started",) if self.time_bias else ())
+        parts = [state] if isinstance(state, np.ndarray) else list(state)
+        if self.time_bias and len(parts) == len(names) - 1:
+            parts.append(np.ones((batch, 1), dtype=dtype))  # a given state means "goes on"
+        if len(parts) != len(names):
+            raise ShapeError(
+                f"{where} must be a tuple ({', '.join(names)}); got {len(parts)} arrays."
+            )
+        arrays = tuple(np.asarray(part, dtype=dtype) for part in parts)
+        for name, array in zip(names, arrays, strict=True):
+            wanted = (batch, 1 if name == "started" else self.units)
+            if array.shape != wanted:
+                raise ShapeError(f"{where}: {name} must be of shape {wanted}; got {array.shape}.")
+        return arrays
+
+    def initial_state(self, p: Any, batch: int, dtype: np.dtype) -> State:
+        """The state of one direction where none is given: zero, or the learned one."""
+        state = tuple(
+            np.repeat(getattr(p, f"{name}_0")[None], batch, axis=0)
+            if self.learn_initial_state
+            else np.zeros((batch, self.units), dtype=dtype)
+            for name in self.cell.states
+        )
+        return (*state, np.zeros((batch, 1), dtype=dtype)) if self.time_bias else state
+
+    # -- forward and backward -----------------------------------------------------------------
+
+    def forward(
+        self, p: Any, x: np.ndarray, mask: np.ndarray | None, state: Any, call: Call
+    ) -> Result:
+        outputs, finals, caches = [], [], []
+        for d, (group, reverse) in enumerate(self.directions):
+            own = getattr(p, group) if group else p
+            start = state[d] if self.bidirectional and state is not None else state
+            y, final, cache = self._run(own, x, mask, start, reverse, call)
+            outputs.append(y)
+            finals.append(final)
+            caches.append(cache)
+        if self.return_sequences:
+            y = np.concatenate(outputs, axis=-1) if self.bidirectional else outputs[0]
+        else:
+            y = np.concatenate([final[0] for final in finals], axis=-1)
+        return Result(
+            y,
+            mask if self.return_sequences else None,
+            caches,
+            tuple(finals) if self.bidirectional else finals[0],
+        )
+
+    def _run(
+        self,
+        p: Any,
+        x: np.ndarray,
+        mask: np.ndarray | None,
+        state: State | None,
+        reverse: bool,
+        call: Call,
+    ) -> tuple[np.ndarray, State, Any]:
+        batch = x.shape[0]
+        given = state is not None
+        start: State = state if state is not None else self.initial_state(p, batch, x.dtype)
+        started = None
+        if self.time_bias:
+            started = start[-1][:, 0] > 0
+            start = start[:-1]
+        drop_x = keep_mask(self.dropout, (batch, 1, x.shape[2]), x.dtype, call)
+        drop_h = keep_mask(self.recurrent_dropout, (batch, self.units), x.dtype, call)
+        y, final, tape = engines.unroll(
+            self.cell,
+            p,
+            x if drop_x is None else x * drop_x,
+            start,
+            mask=mask,
+            started=started,
+            drop=drop_h,
+            reverse=reverse,
+            keep=call.keep,
+        )
+        if started is not None:
+            seen = np.ones(batch, dtype=bool) if mask is None else mask.any(axis=1)
+            final = (*final, (started | seen)[:, None].astype(x.dtype))
+        return y, final, (tape, drop_x, given)
+
+    def backward(
+        self, p: Any, grad: Any, cache: Any, dy: np.ndarray | None, d_final: Any = None
+    ) -> tuple[np.ndarray, Any]:
+        dx, d_initials = None, []
+        for d, (group, _) in enumerate(self.directions):
+            own = getattr(grad, group) if group else grad
+            half = slice(d * self.units, (d + 1) * self.units)
+            d_end = d_final[d] if self.bidirectional and d_final is not None else d_final
+            d_part, d_initial = self._run_back(
+                own, cache[d], None if dy is None else dy[..., half], d_end
+            )
+            dx = d_part if dx is None else dx + d_part
+            d_initials.append(d_initial)
+        assert dx is not None
+        return dx, tuple(d_initials) if self.bidirectional else d_initials[0]
+
+    def _run_back(
+        self, grad: Any, cache: Any, dy: np.ndarray | None, d_final: State | None
+    ) -> tuple[np.ndarray, State]:
+        tape, drop_x, given = cache
+        n_states = len(self.cell.states)
+        if d_final is not None:
+            d_final = d_final[:n_states]
+        if not self.return_sequences and dy is not None:
+            # The output is the final h, so its gradient joins that of the final state.
+            rest = d_final or tuple(np.zeros_like(dy) for _ in range(n_states))
+            d_final, dy = (rest[0] + dy, *rest[1:]), None
+        dx, d_initial = engines.bptt(tape, grad, dy, d_final)
+        if self.learn_initial_state and not given:
+            for name, d in zip(self.cell.states, d_initial, strict=True):
+                getattr(grad, f"{name}_0")[...] += d.sum(axis=0)
+        if self.time_bias:
+            d_initial = (*d_initial, np.zeros((dx.shape[0], 1), dtype=dx.dtype))
+        return (dx if drop_x is None else dx * drop_x), d_initial
+
+    # -- streams ------------------------------------------------------------------------------
+
+    def stream_start(self, p: Any, rows: int, dtype: np.dtype) -> State:
+        return self.initial_state(p, rows, dtype)
+
+    def stream_step(self, p: Any, x: np.ndarray, state: State) -> tuple[np.ndarray, State]:
+        _, final, _ = self._run(p, x[:, None], None, state, False, Call(keep=False))
+        return final[0], final
+
+    def stream_after(self, x: np.ndarray, mask: np.ndarray | None, final_state: Any) -> State:
+        return tuple(final_state)
+
+    def stream_refusal(self) -> str | None:
+        if self.bidirectional or self.reverse:
+            return "it reads each sequence from its end, which a stream has not seen yet"
+        return None
+
+
+@LAYERS.register("RNN")
+@dataclass(frozen=True)
+class RNN(Recurrent):
+    """Elman's recurrent layer, h_t = f(x_t W_x + h_{t-1} W_h + b).
+
+    All options are those of :class:`Recurrent`; the equations stand in
+    :mod:`throughtime.cells.elman`.
+    """
+
+    @property
+    def cell(self) -> Cell:
+        return Elman(self.activation)
+
+
+@LAYERS.register("GRU")
+@dataclass(frozen=True)
+class GRU(Recurrent):
+    """Gated recurrent unit; the equations stand in :mod:`throughtime.cells.gru`.
+
+    Parameters
+    ----------
+    units, activation, ... :
+        The options of :class:`Recurrent`; ``activation`` is that of the candidate n.
+    recurrent_activation : str, Activation or callable
+        Of the gates r and z.
+    reset_after : bool
+        Apply the reset gate after the product with W_hn, which then has its own bias b_hn (the
+        form of cuDNN, PyTorch and Keras), or before it (Cho et al., 2014).
+    """
+
+    recurrent_activation: Any = "sigmoid"
+    reset_after: bool = True
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_bool("reset_after", self.reset_after)
+
+    @property
+    def cell(self) -> Cell:
+        return GRUCell(self.activation, self.recurrent_activation, self.reset_after)
+
+
+@LAYERS.register("LSTM")
+@dataclass(frozen=True)
+class LSTM(Recurrent):
+    """Long short-term memory; the equations stand in :mod:`throughtime.cells.lstm`.
+
+    Parameters
+    ----------
+    units, activation, ... :
+        The options of :class:`Recurrent`; ``activation`` is that of g and of the output.
+    recurrent_activation : str, Activation or callable
+        Of the gates i, f and o.
+    forget_bias : float
+        What the forget gate's bias starts from; 1 lets memory survive from the first epoch on
+        (Jozefowicz, Zaremba, Sutskever, 2015).
+    """
+
+    recurrent_activation: Any = "sigmoid"
+    forget_bias: float = 1.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_float("forget_bias", self.forget_bias)
+
+    @property
+    def cell(self) -> Cell:
+        return LSTMCell(self.activation, self.recurrent_activation)
+
+    def initialize_bias(self, b: np.ndarray) -> None:
+        b[self.units : 2 * self.units] = self.forget_bias
+
+
+#: The recurrent layers by the name of their cell in ``CELLS``.
+RECURRENT: dict[str, type[Recurrent]] = {"rnn": RNN, "gru": GRU, "lstm": LSTM}

@@ -1,0 +1,237 @@
+"""How layers fit together: the forms of the signals, who hands a state to whom, and the tape."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from throughtime.data.sequences import check_sequences, is_ragged
+from throughtime.errors import (
+    InvalidArgumentError,
+    InvalidTypeError,
+    ShapeError,
+    check_array,
+    check_int,
+    describe,
+)
+from throughtime.layers import Embedding, Layer, Recurrent, RepeatVector
+from throughtime.layers.base import Form
+
+
+@dataclass
+class Tape:
+    """What one forward pass leaves for the backward pass, and for those who look inside.
+
+    Attributes
+    ----------
+    outputs : list of ndarray
+        The output of each layer.
+    mask : ndarray of bool of shape (N, T), or None
+        Real steps of the input; None if all are.
+    output_mask : ndarray of bool of shape (N, T), or None
+        Real steps of the output; None if all are, or if it is a vector.
+    final_state : list
+        Of each layer: None, or the recurrent state after each sequence's last real step.
+    d_initial_state : list
+        After ``backward``, of each layer: None, or dL/d(initial state), in the form of the state.
+    d_outputs : list of ndarray
+        After ``backward``: dL/d(output) of each layer.
+    """
+
+    outputs: list[np.ndarray] = field(default_factory=list)
+    mask: np.ndarray | None = None
+    output_mask: np.ndarray | None = None
+    final_state: list[Any] = field(default_factory=list)
+    d_initial_state: list[Any] = field(default_factory=list)
+    d_outputs: list[np.ndarray | None] = field(default_factory=list)
+    caches: list[Any] = field(default_factory=list)
+    given: list[bool] = field(default_factory=list)
+    taped: bool = True
+
+
+class Topology:
+    """The static part of a network: checked layers, and the checks of what goes in.
+
+    Parameters
+    ----------
+    layers : sequence of Layer
+    n_features : int or None
+        F of the input; None for tokens.
+
+    Attributes
+    ----------
+    input_form : Form
+        Of the network's input.
+    forms : list of Form
+        Of the output of each layer.
+    hands_state : list of bool
+        Which layers hand their final state to the next recurrent one.
+    returns_state : int or None
+        The layer whose final state ``predict`` returns.
+    """
+
+    def __init__(self, layers: Sequence[Layer], n_features: int | None) -> None:
+        self.layers = _check_layers(layers)
+        self.input_form = _input_form(self.layers, n_features)
+        self.forms = _chain(self.layers, self.input_form)
+        self.hands_state = [False] * len(self.layers)
+        self.returns_state: int | None = None
+        self._hand_over()
+
+    def _hand_over(self) -> None:
+        recurrent = [(i, r) for i, r in enumerate(self.layers) if isinstance(r, Recurrent)]
+        following = [*recurrent[1:], (None, None)]
+        for (i, layer), (j, consumer) in zip(recurrent, following, strict=True):
+            if not layer.return_state:
+                continue
+            if consumer is None:
+                self.returns_state = i
+                continue
+            if _state_form(layer) != _state_form(consumer):
+                raise InvalidArgumentError(
+                    f"layer {i} ({layer.name}) hands its state to layer {j} ({consumer.name}),"
+                    " which must have the same units, states and directions. Make them equal, or"
+                    f" set return_state=False in layer {i}."
+                )
+            self.hands_state[i] = True
+
+    @property
+    def keeps_mask(self) -> bool:
+        """Whether the input's mask is the output's: no layer has made new steps."""
+        return all(form.kind == "sequence" for form in self.forms)
+
+    def output_shape(self, input_shape: tuple[int, ...]) -> tuple[int, ...]:
+        """Shape of the output for an input of ``input_shape``."""
+        steps: int | None = None if self.input_form.kind == "vector" else input_shape[1]
+        for layer in self.layers:
+            steps = layer.output_steps(steps)
+        outputs = self.forms[-1].features
+        return (input_shape[0], outputs) if steps is None else (input_shape[0], steps, outputs)
+
+    def check_input(
+        self, x: Any, lengths: Any, mask: Any, dtype: np.dtype
+    ) -> tuple[np.ndarray, np.ndarray | None]:
+        """Return ``x`` in ``dtype``, zero at masked steps, and the mask or None."""
+        kind, features = self.input_form.kind, self.input_form.features
+        if kind == "vector":
+            if lengths is not None or mask is not None:
+                raise InvalidArgumentError(
+                    "lengths and mask must be left out: the first layer takes vectors (N, F)."
+                )
+            return check_array("x", x, shape=("N", features), dtype=dtype), None
+        if kind == "tokens":
+            return self._check_tokens(x, lengths, mask)
+        return check_sequences(x, lengths, mask, dtype=dtype, n_features=features)
+
+    def _check_tokens(
+        self, x: Any, lengths: Any, mask: Any
+    ) -> tuple[np.ndarray, np.ndarray | None]:
+        if not is_ragged(x) and np.ndim(x) != 2:
+            raise ShapeError(
+                f"x must hold tokens of shape (N, T); got shape {np.shape(x)}."
+                " The first layer is an Embedding, which takes integers."
+            )
+        first = self.layers[0]
+        assert isinstance(first, Embedding)
+        array, real = check_sequences(x, lengths, mask, univariate=True, n_features=1)
+        tokens = array[..., 0].astype(np.int64)
+        if (tokens != array[..., 0]).any() or tokens.min() < 0 or tokens.max() >= first.n_tokens:
+            raise InvalidArgumentError(
+                f"x must hold integers from 0 to {first.n_tokens - 1}, the tokens of the first"
+                f" layer; got values from {array.min()} to {array.max()}."
+            )
+        return tokens, real
+
+    def check_states(self, states: Any, batch: int, dtype: np.dtype, name: str) -> list[Any]:
+        """Return one checked state, or None, for each layer."""
+        result: list[Any] = [None] * len(self.layers)
+        if states is None:
+            return result
+        for key, state in _entries(states, name):
+            i = check_int(f"a layer of {name}", key, 0, len(self.layers) - 1)
+            if state is None:
+                continue
+            layer = self.layers[i]
+            if not isinstance(layer, Recurrent):
+                raise InvalidArgumentError(
+                    f"{name}[{i}] must be None: {layer.name} has no state; got {describe(state)}."
+                )
+            result[i] = layer.check_state(state, batch, dtype, f"{name}[{i}]")
+        return result
+
+
+def _entries(states: Any, name: str) -> Iterable[tuple[Any, Any]]:
+    if isinstance(states, Mapping):
+        return states.items()
+    if isinstance(states, list | tuple):
+        return enumerate(states)
+    raise InvalidTypeError(
+        f"{name} must be a list with one entry a layer, or a dict {{layer: state}};"
+        f" got {describe(states)}."
+    )
+
+
+def add_states(a: Any, b: Any) -> Any:
+    """Sum of two gradients of a state, either of which may be None."""
+    if a is None or b is None:
+        return b if a is None else a
+    return tuple(
+        add_states(x, y) if isinstance(x, tuple) else x + y for x, y in zip(a, b, strict=True)
+    )
+
+
+def _check_layers(layers: Any) -> tuple[Layer, ...]:
+    if isinstance(layers, Layer):
+        layers = [layers]
+    if not isinstance(layers, list | tuple) or not layers:
+        raise InvalidTypeError(
+            f"layers must be a list of at least one layer; got {describe(layers)}."
+        )
+    for i, layer in enumerate(layers):
+        if not isinstance(layer, Layer):
+            raise InvalidTypeError(f"layers[{i}] must be a layer; got {describe(layer)}.")
+    return tuple(layers)
+
+
+def _input_form(layers: tuple[Layer, ...], n_features: int | None) -> Form:
+    """What the network takes: the first layer that is particular about it decides."""
+    if isinstance(layers[0], Embedding):
+        if n_features is not None:
+            raise InvalidArgumentError(
+                f"n_features must be left out where the first layer is an Embedding;"
+                f" got {describe(n_features)}."
+            )
+        return Form("tokens", 1)
+    if n_features is None:
+        raise InvalidArgumentError("n_features must be given: the number of features of a step.")
+    particular = next((layer for layer in layers if len(layer.takes) == 1), None)
+    kind = "vector" if isinstance(particular, RepeatVector) else "sequence"
+    return Form(kind, check_int("n_features", n_features, 1))
+
+
+def _chain(layers: tuple[Layer, ...], form: Form) -> list[Form]:
+    forms = []
+    for i, layer in enumerate(layers):
+        if form.kind not in layer.takes:
+            before = "the input is" if i == 0 else f"layer {i - 1} ({layers[i - 1].name}) gives"
+            fix = {
+                "sequence": f" Set return_sequences=True in layer {i - 1}, or put a RepeatVector"
+                " between.",
+                "vector": " Let the recurrent layer before it have return_sequences=False, or put"
+                " a pooling layer between.",
+                "tokens": " An Embedding must be the first layer.",
+            }[layer.takes[0]]
+            raise InvalidArgumentError(
+                f"layer {i} ({layer.name}) needs a {layer.takes[0]}, and {before} a {form.kind}."
+                f"{fix}"
+            )
+        form = layer.output_form(form)
+        forms.append(form)
+    return forms
+
+
+def _state_form(layer: Recurrent) -> tuple[Any, ...]:
+    return layer.units, layer.cell.states, layer.time_bias, layer.bidirectional
