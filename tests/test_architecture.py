@@ -25,8 +25,8 @@ MAX_LINES = 400
 # Each part may import what stands before it.
 ORDER = [
     "shapes", "errors", "registry", "params", "container", "autodiff", "activations",
-    "initializers", "data", "losses", "cells", "bptt", "engines", "layers", "topology", "stream", "summary",
-    "network", "objective", "schedules", "optimizers", "gradcheck", "training", "serialization",
+    "initializers", "data", "losses", "cells", "bptt", "engines", "layers", "topology", "stream",
+    "summary", "network", "objective", "schedules", "optimizers", "gradcheck", "training", "serialization",
     "interop", "forecasting", "inspect", "estimators", "adapters", "plotting", "report", "cli",
     "__main__",
 ]  # fmt: skip

@@ -24,7 +24,10 @@ from throughtime.registry import Registry
 
 
 class Activation:
-    """Base of all activations; subclasses define ``__call__`` and ``derivative`` or ``backward``."""
+    """Base of all activations.
+
+    A subclass defines ``__call__``, and ``derivative`` or ``backward``.
+    """
 
     #: Whether :meth:`backward` needs the pre-activation z beside the output y.
     needs_input: ClassVar[bool] = False

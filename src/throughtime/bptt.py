@@ -121,7 +121,7 @@ def unroll(
         a += started_time[..., None] * p.b_time
 
     # Where every row is real, a step needs no selection.
-    whole = [True] * steps if mask_time is None else [bool(w) for w in mask_time.all(axis=1)]
+    whole = [mask_time is None or bool(mask_time[t].all()) for t in range(steps)]
     states = tuple(np.empty((steps + 1, *s.shape), dtype=x.dtype) for s in state)
     for slots, s in zip(states, state, strict=True):
         slots[0] = s

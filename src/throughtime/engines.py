@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from types import ModuleType, TracebackType
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -46,7 +46,7 @@ class engine:  # noqa: N801  # a verb to its users: with tt.engine("reference"):
         self._previous = _current
         _current = name
 
-    def __enter__(self) -> engine:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(

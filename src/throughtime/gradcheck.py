@@ -110,7 +110,8 @@ class GradientReport:
         ]
         verdict = "all gradients agree" if self.ok else f"NOT RIGHT: {self.worst.name}"
         lines.append(
-            f"{verdict}; largest relative error {self.worst.error:.1e}, allowed {self.tolerance:.0e}"
+            f"{verdict}; largest relative error {self.worst.error:.1e},"
+            f" allowed {self.tolerance:.0e}"
         )
         return "\n".join(lines)
 

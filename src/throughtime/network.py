@@ -55,7 +55,8 @@ class Network:
     Examples
     --------
     >>> import throughtime as tt
-    >>> net = tt.Network([tt.layers.GRU(8, return_sequences=True), tt.layers.Dense(1)], n_features=3)
+    >>> layers = [tt.layers.GRU(8, return_sequences=True), tt.layers.Dense(1)]
+    >>> net = tt.Network(layers, n_features=3)
     >>> y, tape = net.forward(np.zeros((2, 5, 3)))
     >>> y.shape
     (2, 5, 1)
@@ -290,7 +291,7 @@ class Network:
         return Stream(self, rows)
 
     def extrapolate(self, x: Any, steps: int, lengths: Any = None, *, feedback: Any = None) -> Any:
-        """Continue sequences by feeding outputs back; see :func:`throughtime.stream.extrapolate`."""
+        """Feed outputs back as inputs; see :func:`throughtime.stream.extrapolate`."""
         return extrapolate(self, x, steps, lengths, feedback)
 
     def check_input(

@@ -231,7 +231,8 @@ def extrapolate(
     Examples
     --------
     >>> import throughtime as tt
-    >>> net = tt.Network([tt.layers.RNN(4, return_sequences=True), tt.layers.Dense(1)], n_features=1)
+    >>> layers = [tt.layers.RNN(4, return_sequences=True), tt.layers.Dense(1)]
+    >>> net = tt.Network(layers, n_features=1)
     >>> net.extrapolate(np.zeros((2, 9, 1)), steps=5).shape
     (2, 5, 1)
     """

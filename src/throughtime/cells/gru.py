@@ -77,7 +77,7 @@ class GRU(Cell):
         n = self.activation(pre_n)
         h = n + z * (h_prev - n)  # (G4)
         saved = (r, z, n, q)
-        return (h,), (saved + (pre, pre_n) if self.keeps_input else saved)
+        return (h,), ((*saved, pre, pre_n) if self.keeps_input else saved)
 
     def step_backward(
         self,

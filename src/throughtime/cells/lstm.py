@@ -59,7 +59,7 @@ class LSTM(Cell):
         c = f * c_prev + i * g  # (L3)
         phi = self.activation(c)
         saved = (i, f, g, o, phi)
-        return (o * phi, c), (saved + (u,) if self.keeps_input else saved)  # (L4)
+        return (o * phi, c), ((*saved, u) if self.keeps_input else saved)  # (L4)
 
     def step_backward(
         self,

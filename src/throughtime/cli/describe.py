@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING
 
+from throughtime.layers.base import summary_of
 from throughtime.report import LayerRow, words
 
 if TYPE_CHECKING:
@@ -16,12 +16,11 @@ if TYPE_CHECKING:
 def layer_rows(net: Network) -> tuple[LayerRow, ...]:
     """One row a layer: its name, the form of its output, its number of parameters."""
     rows = []
-    for i, (layer, form) in enumerate(zip(net.layers, net.forms, strict=True)):
-        count = sum(
-            math.prod(array.shape) for name, array in net.params.items() if name.startswith(f"{i}.")
-        )
+    for i, (layer, form) in enumerate(zip(net.layers, net.topology.forms, strict=True)):
+        own = [part for name, part in net.params.slices.items() if name.startswith(f"{i}.")]
+        count = sum(part.stop - part.start for part in own)
         shape = f"{form.features}" if form.kind == "vector" else f"steps x {form.features}"
-        rows.append(LayerRow(type(layer).__name__, shape, count))
+        rows.append(LayerRow(summary_of(layer), shape, count))
     return tuple(rows)
 
 

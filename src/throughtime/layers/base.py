@@ -37,7 +37,8 @@ class Form:
     Attributes
     ----------
     kind : str
-        ``"sequence"`` (N, T, features), ``"vector"`` (N, features) or ``"tokens"``, integers (N, T).
+        ``"sequence"`` (N, T, features), ``"vector"`` (N, features) or ``"tokens"``
+        (N, T), integers.
     features : int
         Size of the last axis; 1 for tokens.
     """

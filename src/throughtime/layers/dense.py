@@ -76,6 +76,7 @@ class Dense(Layer):
         self, p: Any, grad: Any, cache: Any, dy: np.ndarray | None, d_final: Any = None
     ) -> tuple[np.ndarray | None, Any]:
         p, f, x, y, z, mask = cache
+        assert dy is not None
         if mask is not None:
             dy = np.where(mask[..., None], dy, 0)
         dz = f.backward(dy, y, z)
@@ -175,6 +176,7 @@ class Embedding(Layer):
         self, p: Any, grad: Any, cache: Any, dy: np.ndarray | None, d_final: Any = None
     ) -> tuple[np.ndarray | None, Any]:
         tokens, mask = cache
+        assert dy is not None
         if mask is not None:
             dy = np.where(mask[..., None], dy, 0)
         np.add.at(grad.W, tokens, dy)
