@@ -26,9 +26,9 @@ MAX_LINES = 400
 ORDER = [
     "shapes", "errors", "registry", "params", "container", "autodiff", "activations",
     "initializers", "data", "losses", "cells", "bptt", "engines", "layers", "topology", "stream",
-    "summary", "network", "objective", "schedules", "optimizers", "gradcheck", "training", "serialization",
-    "interop", "forecasting", "inspect", "estimators", "adapters", "plotting", "report", "cli",
-    "__main__",
+    "summary", "network", "objective", "schedules", "optimizers", "gradcheck", "training",
+    "serialization", "interop", "forecasting", "inspect", "estimators", "adapters", "plotting",
+    "report", "cli", "__main__",
 ]  # fmt: skip
 RANK = {name: rank for rank, name in enumerate(ORDER)} | {"__version__": -1}
 

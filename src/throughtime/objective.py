@@ -17,7 +17,7 @@ import numpy as np
 
 from throughtime import losses
 from throughtime.activations import Softmax
-from throughtime.errors import InvalidArgumentError, InvalidTypeError, check_int, describe
+from throughtime.errors import InvalidArgumentError
 from throughtime.layers import MaxPool, MeanPool
 from throughtime.layers.base import Call
 from throughtime.losses import Loss
@@ -162,7 +162,7 @@ def _output_weights(
     if mask is None or tape.outputs[-1].ndim == 3 or mask.any(axis=1).all():
         return weights
     real = mask.any(axis=1).astype(np.float64)
-    return real if weights is None else np.multiply(weights, real)
+    return real if weights is None else np.asarray(weights * real)
 
 
 def _penalised(
@@ -190,21 +190,14 @@ def _penalised(
 # -- truncated backpropagation -----------------------------------------------------------------
 
 
-def check_tbptt(tbptt: Any, net: Network) -> tuple[int, int]:
-    """Return ``(k1, k2)`` if it is such a pair and the network can be run in chunks of time.
+def check_chunks(net: Network) -> None:
+    """Refuse a network that cannot be run in chunks of time.
 
     Raises
     ------
-    InvalidTypeError, InvalidArgumentError
-        If it is not, or if a layer needs the whole sequence at once.
+    InvalidArgumentError
+        If a layer needs the whole sequence at once.
     """
-    if not isinstance(tbptt, list | tuple) or len(tbptt) != 2:
-        raise InvalidTypeError(
-            "tbptt must be a pair (k1, k2): an update every k1 steps, back through k2;"
-            f" got {describe(tbptt)}."
-        )
-    k1 = check_int("tbptt[0], k1,", tbptt[0], 1)
-    k2 = check_int("tbptt[1], k2,", tbptt[1], k1, hint="k2 must be at least k1.")
     for i, layer in enumerate(net.layers):
         reason = layer.stream_refusal()
         if reason is None and isinstance(layer, MeanPool | MaxPool):
@@ -216,7 +209,6 @@ def check_tbptt(tbptt: Any, net: Network) -> tuple[int, int]:
                 f"tbptt must be None for this network: layer {i} ({layer.name}) cannot be cut into"
                 f" chunks of time, because {reason}."
             )
-    return k1, k2
 
 
 def truncated(
