@@ -151,5 +151,6 @@ class Quantile(_PerTarget):
         q = np.array(self.levels)
         d = target[..., None] - self.quantiles(y)
         term = np.maximum(q * d, (q - 1.0) * d)
-        derivative = np.where(d == 0.0, 0.0, np.where(d > 0.0, -q, 1.0 - q))
+        # The last one is d, for NaN: a diverged network must not get a gradient that looks sound.
+        derivative = np.select([d > 0.0, d < 0.0, d == 0.0], [-q, 1.0 - q, 0.0], d)
         return term.reshape(y.shape), derivative.reshape(y.shape)
