@@ -224,6 +224,22 @@ def test_forward_in_a_chunk_of_truncated_backpropagation(chunk):
     assert "the output of layer 0 (RNN) became infinite at time step 6;" in message
 
 
+@pytest.mark.parametrize("k2", [2, 5, 8])
+def test_forward_where_only_the_last_steps_are_differentiated(k2):
+    net = linear()
+    x = impulse()
+    x[2, 0] = 1.0  # shorter, and so the first to overflow
+    message = diverges(net, x, np.zeros((4, 1)), tbptt=(2, k2), lengths=[8, 8, 5, 8])
+    assert "the output of layer 0 (RNN) became infinite at time step 4;" in message
+
+
+def test_forward_in_a_window_longer_than_its_chunk():
+    net = linear(return_sequences=True)
+    net.params["1.W"] = 1e-30
+    message = diverges(net, impulse(), np.zeros((4, 8, 1)), tbptt=(2, 5), optimizer=SGD(1e-30))
+    assert "the output of layer 0 (RNN) became infinite at time step 6;" in message
+
+
 def test_backward_in_a_chunk_of_truncated_backpropagation():
     net = linear(return_sequences=True)
     y = np.zeros((4, 9, 1))

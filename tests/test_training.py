@@ -312,6 +312,17 @@ def test_per_step_weights():
     np.testing.assert_allclose(wide.params.flat, short.params.flat, rtol=1e-10)
 
 
+def test_a_sequence_without_a_step_counts_for_nothing():
+    x, y = series()
+    full, part = (tt.Network([GRU(4), Dense(1)], n_features=2, dtype="float64") for _ in "ab")
+    lengths = np.array([6] * 8 + [0, 0])
+    options = {"epochs": 2, "batch_size": None, "metrics": ["mae"]}
+    first = train(full, x, y[:, -1], lengths=lengths, **options)
+    second = train(part, x[:8], y[:8, -1], **options)
+    np.testing.assert_allclose(full.params.flat, part.params.flat, rtol=1e-10)
+    np.testing.assert_allclose(first["mae"], second["mae"], rtol=1e-10)
+
+
 def test_one_to_many_with_ragged_input():
     x, _ = series()
     layers = [RNN(4), tt.layers.RepeatVector(3), RNN(4, return_sequences=True), Dense(1)]

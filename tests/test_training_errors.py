@@ -47,7 +47,10 @@ OPTIONS = [
         "tbptt must be a pair (k1, k2): an update every k1 steps, back through k2; got 5.",
     ),
     ({"tbptt": (0, 5)}, "tbptt[0], k1, must be an integer >= 1; got 0."),
-    ({"tbptt": (5, 0)}, "tbptt[1], k2, must be an integer >= 1; got 0."),
+    (
+        {"tbptt": (5, 4)},
+        "tbptt[1], k2, must be an integer >= 5; got 4. It must not be less than k1.",
+    ),
     ({"shuffle": 1}, "shuffle must be True or False; got 1."),
     ({"bucket": None}, "bucket must be True or False; got None."),
     ({"keep_outputs": "yes"}, "keep_outputs must be True or False; got 'yes'."),
@@ -228,6 +231,12 @@ DATA = [
 @pytest.mark.parametrize(("data", "options", "message"), DATA)
 def test_bad_data(data, options, message):
     assert refused(tt.errors.ThroughtimeError, *data, **options).startswith(message)
+
+
+def test_a_network_that_cannot_be_cut_into_chunks():
+    model = tt.Network([GRU(2, bidirectional=True, return_sequences=True), Dense(1)], n_features=2)
+    message = refused(tt.errors.InvalidArgumentError, model, X, Y, tbptt=(2, 2))
+    assert message.startswith("tbptt must be None for this network: layer 0 (GRU) ")
 
 
 def test_a_random_part_without_weight():

@@ -7,16 +7,18 @@ layers from the last to the first, and in each the steps from the last to the fi
 
 from __future__ import annotations
 
-import dataclasses
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from throughtime.layers import Recurrent
 from throughtime.layers.base import Call
+from throughtime.training.samples import Samples
 
 if TYPE_CHECKING:
-    from throughtime.network import Network, Tape
+    from throughtime.network import Network
+    from throughtime.topology import Tape
 
 
 @dataclass(frozen=True)
@@ -41,14 +43,19 @@ class Origin:
         """The same place, counted from ``steps`` steps before."""
         if self.step is None:
             return self
-        return dataclasses.replace(self, step=self.step + steps)
+        return replace(self, step=self.step + steps)
 
     def __str__(self) -> str:
         return self.what if self.step is None else f"{self.what} at time step {self.step}"
 
 
 def forward_origin(
-    net: Network, tape: Tape, x: np.ndarray, training: bool, rng: np.random.Generator | None
+    net: Network,
+    tape: Tape,
+    samples: Samples,
+    training: bool = False,
+    rng: np.random.Generator | None = None,
+    start: int = 0,
 ) -> Origin:
     """Find where a forward pass whose loss is not finite stopped being finite.
 
@@ -56,18 +63,20 @@ def forward_origin(
     ----------
     tape : Tape
         Of that pass.
-    x : ndarray
-        Its input.
+    samples : Samples
+        Its whole sequences, of which the tape may hold a part.
     training, rng
         How it ran; ``rng`` is a generator in the state that it had then, or None.
+    start : int
+        The step of the sequences at which the tape begins.
     """
     for i, y in enumerate(tape.outputs):
         bad = ~np.isfinite(y)
         if bad.any():
-            step = _forward_step(net, tape, x, i, training, rng) if y.ndim < 3 else None
+            where = Origin(f"the output of {_named(net, i)} became {_kind(y)}", i)
             if y.ndim == 3:
-                step = _first(net.layers[i], bad)
-            return Origin(f"the output of {_named(net, i)} became {_kind(y)}", i, step)
+                return replace(where, step=_first(net.layers[i], bad)).later(start)
+            return replace(where, step=_forward_step(net, samples, i, training, rng))
     return Origin("the outputs are finite, but the loss of them is not")
 
 
@@ -125,31 +134,26 @@ def _kind(values: Any) -> str:
 
 
 def _forward_step(
-    net: Network,
-    tape: Tape,
-    x: np.ndarray,
-    i: int,
-    training: bool,
-    rng: np.random.Generator | None,
+    net: Network, samples: Samples, i: int, training: bool, rng: np.random.Generator | None
 ) -> int | None:
     """The step at which a recurrent layer that puts out only its last state went wrong.
 
-    The layers up to it are run again, it with all its steps. Its parameters are the network's
-    own, and the layers before it draw the same dropout, so everything happens as it did.
+    The layers up to it are run again, it with all its steps. The layers before it draw the same
+    dropout from ``rng``, so everything happens as it did.
     """
-    layer = net.layers[i]
-    if not hasattr(layer, "return_sequences"):
+    if not isinstance(net.layers[i], Recurrent):
         return None
-    mask, handed = tape.mask, None
-    for j, earlier in enumerate(net.layers[: i + 1]):
-        shown = dataclasses.replace(layer, return_sequences=True) if j == i else earlier
+    x, mask, handed = samples.x, samples.mask, None
+    for j, layer in enumerate(net.layers[: i + 1]):
         state = None
-        if hasattr(earlier, "return_state"):
+        if isinstance(layer, Recurrent):
             state, handed = handed, None
-        result = shown.forward(net.groups[j], x, mask, state, Call(training, rng, keep=False))
-        handed = result.final_state if net.hands_state[j] else handed
+            layer = replace(layer, return_sequences=layer.return_sequences or j == i)
+        result = layer.forward(net.groups[j], x, mask, state, Call(training, rng, keep=False))
+        if net.topology.hands_state[j]:
+            handed = result.final_state
         x, mask = result.y, result.mask
-    return _first(layer, ~np.isfinite(x))
+    return _first(net.layers[i], ~np.isfinite(x))
 
 
 def _input_gradient(net: Network, tape: Tape) -> np.ndarray | None:

@@ -83,9 +83,9 @@ class History(Mapping[str, list[float]]):
 
     def to_dict(self) -> dict[str, list[int] | list[float]]:
         """The columns as plain lists, with ``epoch`` as the first."""
-        return {"epoch": [float(e) for e in self.epochs]} | {
-            name: list(self[name]) for name in self
-        }
+        columns: dict[str, list[int] | list[float]] = {"epoch": self.epochs}
+        columns.update({name: list(self[name]) for name in self})
+        return columns
 
     def to_csv(self, path: str | os.PathLike[str]) -> None:
         """Write one line an epoch; every number is written so that it reads back the same.

@@ -220,10 +220,12 @@ class Loop:
         options, grads = self.options, self.net.grads.flat
         if not math.isfinite(evaluation.penalty):
             self._diverged(Origin("the penalty on the weights overflowed"), part)
+        # A chunk may be run from further back than where its outputs begin.
+        width = evaluation.tape.outputs[0].shape[1] if evaluation.y.ndim == 3 else 0
+        first = start + evaluation.y.shape[1] - width if evaluation.y.ndim == 3 else 0
         if not math.isfinite(evaluation.value):
-            x = part.x if options.tbptt is None else part.x[:, start : start + options.tbptt[0]]
-            origin = forward_origin(self.net, evaluation.tape, x, True, self._dropout())
-            self._diverged(origin.later(start), part)
+            rng = self._dropout()
+            self._diverged(forward_origin(self.net, evaluation.tape, part, True, rng, first), part)
         if options.clip_norm is not None:
             norm = clip_norm(grads, options.clip_norm)
         elif options.clip_value is not None:
@@ -231,7 +233,7 @@ class Loop:
         else:
             norm = global_norm(grads)
         if not math.isfinite(norm):  # clipping has then left the gradient as it was
-            self._diverged(backward_origin(self.net, evaluation.tape).later(start), part)
+            self._diverged(backward_origin(self.net, evaluation.tape).later(first), part)
         self.good[...] = self.net.params.flat
         self.state.optimizer.step(self.net.params.flat, grads, self.multiplier, self.decay_mask)
         if not np.isfinite(self.net.params.flat).all():
@@ -248,7 +250,7 @@ class Loop:
                 self.net, part.x, part.y, options.loss, mask=part.mask, sample_weight=part.weight
             )
             if not math.isfinite(evaluation.data_loss):
-                origin = forward_origin(self.net, evaluation.tape, part.x, False, None)
+                origin = forward_origin(self.net, evaluation.tape, part)
                 self._diverged(origin, part, "on the validation data after epoch")
             scores.add(rows, evaluation.data_loss, evaluation.weight, evaluation.y, 0)
         return scores.row("val_")

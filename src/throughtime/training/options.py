@@ -19,6 +19,7 @@ from throughtime.errors import (
 )
 from throughtime.losses.base import Loss
 from throughtime.network import Network
+from throughtime.objective import check_chunks
 from throughtime.optimizers import OPTIMIZERS
 from throughtime.optimizers.base import Optimizer
 from throughtime.training import metrics as metrics_module
@@ -46,6 +47,7 @@ class Options:
 
 
 def check_options(
+    net: Network,
     *,
     loss: Any,
     optimizer: Any,
@@ -77,7 +79,7 @@ def check_options(
         clip_value=_check_clip("clip_value", clip_value),
         l1=check_float("l1", l1, 0.0),
         l2=check_float("l2", l2, 0.0),
-        tbptt=None if tbptt is None else _check_tbptt(tbptt),
+        tbptt=None if tbptt is None else _check_tbptt(tbptt, net),
         metrics=_check_metrics(metrics),
         shuffle=check_bool("shuffle", shuffle),
         bucket=check_bool("bucket", bucket),
@@ -104,13 +106,17 @@ def _check_clip(name: str, value: Any) -> float | None:
     return None if value is None else check_float(name, value, 0.0, inclusive="neither")
 
 
-def _check_tbptt(tbptt: Any) -> tuple[int, int]:
-    if not isinstance(tbptt, (tuple, list)) or len(tbptt) != 2:
+def _check_tbptt(tbptt: Any, net: Network) -> tuple[int, int]:
+    if not isinstance(tbptt, list | tuple) or len(tbptt) != 2:
         raise InvalidTypeError(
             "tbptt must be a pair (k1, k2): an update every k1 steps, back through k2;"
             f" got {describe(tbptt)}."
         )
-    return check_int("tbptt[0], k1,", tbptt[0], 1), check_int("tbptt[1], k2,", tbptt[1], 1)
+    k1 = check_int("tbptt[0], k1,", tbptt[0], 1)
+    # With less, the steps between two updates would have no gradient.
+    k2 = check_int("tbptt[1], k2,", tbptt[1], k1, hint="It must not be less than k1.")
+    check_chunks(net)
+    return k1, k2
 
 
 def _check_metrics(specs: Any) -> tuple[Metric, ...]:

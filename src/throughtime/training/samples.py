@@ -137,8 +137,13 @@ def check_samples(
     weight = None
     if sample_weight is not None:
         weight = _check_weight(sample_weight, inputs, real, shape, per_step)
+    if len(shape) == 2 and real is not None:
+        # A sequence without a real step has an output, that of its initial state; it is no datum.
+        present = real.any(axis=1)
+        if not present.all():
+            weight = np.where(present, 1.0 if weight is None else weight, 0.0)
     if loss.batch_weight(shape, shown, weight) == 0.0:
-        what = "sample_weight" if weight is not None else "lengths or mask"
+        what = "sample_weight" if sample_weight is not None else "lengths or mask"
         raise DataError(f"{what} must leave something to learn from; got zero for every step.")
     return Samples(inputs, target, real, weight, per_step)
 
@@ -197,7 +202,7 @@ def split_validation(
 
 def _follows_input(net: Network, shape: tuple[int, ...]) -> bool:
     """Whether the output has the time axis of the input (and not, say, that of a RepeatVector)."""
-    if net.input_form.kind == "vector":
+    if net.topology.input_form.kind == "vector":
         return False
     longer = (shape[0], shape[1] + 1, *shape[2:])
     return net.output_shape(longer)[1] == net.output_shape(shape)[1] + 1
