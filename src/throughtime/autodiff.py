@@ -153,6 +153,8 @@ def _call(function: ArrayFunction, thunk: Callable[[], Any]) -> Any:
     jax = _jax(function)
     try:
         return thunk()
+    except InvalidTypeError as error:  # raised below JAX, which adds a note on tracebacks
+        raise InvalidTypeError(*error.args) from None
     except jax.errors.TracerArrayConversionError:
         raise InvalidTypeError(
             f"{name_of(function)} must be written with jax.numpy to be differentiated"

@@ -137,7 +137,7 @@ class CategoricalCrossentropy(Loss):
                     "y",
                     f"class numbers of shape {steps} or probabilities of shape {tuple(y_shape)}",
                     f"shape {array.shape}",
-                    shape_hint(array[..., None], tuple(y_shape)),
+                    class_shape_hint(array, tuple(y_shape)),
                 )
             )
         array = array if array.dtype.kind == "f" else array.astype(np.float64)
@@ -167,6 +167,14 @@ def class_numbers(array: np.ndarray, n_classes: int, mask: np.ndarray | None) ->
     )
     refuse((real < 0) | (real >= n_classes), None, real, expected, hint)
     return real.astype(np.int64)
+
+
+def class_shape_hint(array: np.ndarray, shape: tuple[int, ...]) -> str:
+    """Say what to do about a target that fits the ``shape`` of the outputs neither way."""
+    same_steps = array.ndim == len(shape) and array.shape[:-1] == shape[:-1]
+    if same_steps and np.allclose(array.sum(axis=-1), 1.0, atol=ROUNDING):  # one-hot, it seems
+        return f"For {array.shape[-1]} classes give the network as many outputs."
+    return shape_hint(array[..., None], shape)
 
 
 def one_hot(target: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
