@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from throughtime.layers.base import summary_of
 from throughtime.report import LayerRow, words
 
 if TYPE_CHECKING:
@@ -20,7 +19,7 @@ def layer_rows(net: Network) -> tuple[LayerRow, ...]:
         own = [part for name, part in net.params.slices.items() if name.startswith(f"{i}.")]
         count = sum(part.stop - part.start for part in own)
         shape = f"{form.features}" if form.kind == "vector" else f"steps x {form.features}"
-        rows.append(LayerRow(summary_of(layer), shape, count))
+        rows.append(LayerRow(layer.name, shape, count))
     return tuple(rows)
 
 
