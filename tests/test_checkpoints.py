@@ -173,6 +173,17 @@ def test_a_run_that_stopped_early_stays_stopped(tmp_path):
     assert nets[0].params.flat.tobytes() == nets[1].params.flat.tobytes()
 
 
+def test_an_object_of_an_earlier_run_starts_anew(tmp_path):
+    x, y = data()
+    rule = EarlyStopping("loss", patience=2, min_delta=10.0)
+    for name in ("first.ckpt", "second.ckpt"):
+        history = train(
+            network(), x, y, epochs=9, optimizer=SGD(1e-300), callbacks=[rule],
+            checkpoint=tmp_path / name, resume=True,
+        )  # fmt: skip
+        assert history.epochs == [1, 2, 3]
+
+
 def test_every(tmp_path):
     path = tmp_path / "run.ckpt"
     saved = []

@@ -162,10 +162,9 @@ class EarlyStopping(Callback):
         self.restore_best = check_bool("restore_best", self.restore_best)
         check_choice("mode", self.mode, ("auto", "min", "max"))
 
-    def on_train_begin(self, run: Run) -> None:
-        # A second run with the same object starts anew; a resumed one has loaded its state.
-        if not run.history.epochs:
-            self.best, self.best_epoch, self.waited = None, None, 0
+    def reset(self) -> None:
+        """Forget everything, as a new run does."""
+        self.best, self.best_epoch, self.waited = None, None, 0
 
     def state_dict(self) -> dict[str, Any]:
         return {"best": self.best, "best_epoch": self.best_epoch, "waited": self.waited}

@@ -72,6 +72,7 @@ class Loop:
         options = self.options
         batches = count_batches(len(self.data), options.batch_size)
         options.optimizer.reset()
+        self.best.rule.reset()
         self.state = Run(self.net, options.optimizer, History(), options.epochs, batches=batches)
         self.state.history.monitor = self.best.monitor
         self.multiplier = self.net.lr_multipliers()
