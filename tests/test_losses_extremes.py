@@ -73,6 +73,12 @@ def test_gaussian_where_the_variance_is_at_its_floor_and_large(dtype):
     np.testing.assert_allclose(dy, [[1600 / v, 0.5 / v - 0.5 * (1600 / v) ** 2]], rtol=1e-6)
 
 
+def test_gaussian_far_off_at_the_floor_has_no_nan():
+    value, dy = get("gaussian_nll")(np.array([[0.0, -800.0]]), [[1e200]])
+    assert value == math.inf
+    np.testing.assert_allclose(dy, [[-1e206, 0.0]], rtol=1e-12)
+
+
 @DTYPES
 @pytest.mark.parametrize(
     ("name", "value", "slope"),
