@@ -110,9 +110,7 @@ def test_the_past_is_drawn_back_along_the_line() -> None:
 
 
 def test_choice_of_a_random_walk_is_persistence() -> None:
-    chosen = [
-        choose(RNG(seed).normal(size=300).cumsum(), 10, [1.0], [False]) for seed in range(10)
-    ]
+    chosen = [choose(RNG(seed).normal(size=300).cumsum(), 10, [1.0], [False]) for seed in range(10)]
     assert sum(s == Smoothing() for s in chosen) >= 8
 
 

@@ -1,15 +1,32 @@
 """Forecasting on the core alone: NumPy, no scikit-learn, no pandas.
 
->>> from throughtime.forecasting import Forecaster              # doctest: +SKIP
->>> model = Forecaster(horizon=104, frequency="W")              # doctest: +SKIP
->>> print(model.backtest(y))        # fit before the tail, forecast it    # doctest: +SKIP
->>> forecast = model.fit(y).predict()                           # doctest: +SKIP
->>> forecast.mean, forecast.lower(0.8), forecast.upper(0.8)     # doctest: +SKIP
->>> model.save("model.safetensors")                             # doctest: +SKIP
->>> Forecaster.load("model.safetensors").predict(y=newer_y)     # doctest: +SKIP
+::
 
-Several series share one network: ``fit({"north": y1, "south": y2})`` and ``predict()`` answers
+    from throughtime.data import co2
+    from throughtime.forecasting import Forecaster
+
+    y = co2().values
+    model = Forecaster(horizon=104, frequency="W")
+    print(model.backtest(y))                # fits before the tail, forecasts it, compares
+    forecast = model.fit(y).predict()
+    forecast.mean, forecast.lower(0.8), forecast.upper(0.8)
+    model.save("model.safetensors")
+    Forecaster.load("model.safetensors").update(newer_values).predict()
+
+Several series share one network: ``fit({"north": y1, "south": y2})``, and ``predict()`` answers
 with a dict. NaN are missing values.
+
+============= ==================================================================
+seasonality   which cycles a series may have
+smoothing     exponential smoothing: the anchor
+inputs        what the network reads, and what it has to answer
+learning      training of the networks
+calibration   how far to trust them, and how wide intervals must be
+model         a fitted model as plain data, and its forecasts
+fitting       all of this, in order
+baselines     naive forecasts;  backtest: errors beside theirs
+storage       files
+============= ==================================================================
 """
 
 from throughtime.forecasting.forecaster import Forecaster

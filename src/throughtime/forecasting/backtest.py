@@ -40,10 +40,11 @@ def run(
             )
     forecaster.learn(group.map(lambda s: s.until(len(s) - held)), "backtest: ")
     season = forecaster.naive_season_
-    found = []
-    for shift in np.unique(np.linspace(0, held - horizon, count).astype(int)):
-        for series in group.series:
-            found.append(_fold(forecaster, series, len(series) - held, int(shift), horizon, season))
+    found = [
+        _fold(forecaster, series, len(series) - held, int(shift), horizon, season)
+        for shift in np.unique(np.linspace(0, held - horizon, count).astype(int))
+        for series in group.series
+    ]
     if all(np.isnan(fold.actual).all() for fold in found):
         raise DataError("the hold-out must hold at least one number; got only missing values.")
     return summarise(found, season, horizon)
@@ -88,7 +89,8 @@ def summarise(folds: Sequence[Fold], season: int, horizon: int) -> BacktestRepor
 
 def _score(method: str, folds: Sequence[Fold]) -> Score:
     """Errors of one method over the values that came."""
-    errors, terms, scaled = [], [], {}
+    errors, terms = [], []
+    scaled: dict[Any, list[np.ndarray]] = {}
     for fold in folds:
         guess = _guess(method, fold)
         real = ~np.isnan(fold.actual)
@@ -146,5 +148,5 @@ def _sentence(own: Score, rival: Score) -> str:
             f" {larger} is not (MAE {figures})."
         )
     if own.mae == rival.mae and own.rmse == rival.rmse:
-        return f"The forecast does not beat {rival.method}: it is as good (MAE {figures})."
+        return f"The forecast does not beat {rival.method}: it is as good (MAE {own.mae:.4g})."
     return f"The forecast does not beat {rival.method}: MAE {figures}. Use {rival.method} instead."

@@ -7,26 +7,29 @@ nothing was learned, in units of each series' own one-step error.
 of windows that do not overlap, t = mean(g) / (std(g) / sqrt(n)); the weight is t / 2 between 0
 and 1: a gain of two standard errors is believed whole, none at all is not believed.
 
-*Intervals.* Errors of the anchor from all origins in the history give the growth of the error with the
-step h, u(h) = a h^b, and the distribution of the errors divided by u(h), whose quantiles are
+*Intervals.* Errors of the anchor from all origins in the history give the growth of the error with
+the step h, u(h) = a h^b, and the distribution of the errors divided by u(h), whose quantiles are
 taken (split conformal prediction, Vovk et al. 2005, with errors pooled over h because those of one
-path hang together). They are multiplied by how much smaller the errors of the corrected forecast are
-on the validation block. With n independent paths b counts n and the guess 0.6 counts 5, and so does the
-gain beside none; the intervals are wider by 1 + 2 / n.
+path hang together). They are multiplied by how much smaller the errors of the corrected forecast
+are on the validation block. With n independent paths b counts n and the guess 0.6 counts 5, and so
+does the gain beside none; the intervals are wider by 1 + 2 / n.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+
+from throughtime.errors import check_float
 
 #: Quantiles are kept at these levels; an interval with coverage c reads (1 - c)/2 and (1 + c)/2.
 LEVELS = np.linspace(0.0, 1.0, 401)
 #: t that makes the weight 1.
 _FULL_TRUST = 2.0
-#: Student's 97.5 % quantile exceeds the normal one by 1.4 / n; the setting of smoothing, chosen on the
-#: same history, asks for somewhat more.
+#: Student's 97.5 % quantile exceeds the normal one by 1.4 / n; the setting of smoothing, chosen on
+#: the same history, asks for somewhat more.
 _SMALL_SAMPLE = 2.0
 #: What is believed of b before an error was seen, and how many paths that belief counts; errors
 #: of a random walk grow with b = 0.5.
@@ -74,6 +77,12 @@ class Errors:
 
     values: np.ndarray
     paths: float
+
+
+def check_coverage(name: str, value: Any) -> float:
+    """Return a coverage in (0, 1)."""
+    hint = "Write 0.9 for 90 %."
+    return check_float(name, value, 0.0, 1.0, inclusive="neither", hint=hint)
 
 
 def weigh(anchor: Errors, corrected: Errors) -> float:

@@ -122,7 +122,7 @@ def _candidates(plan: Plan, group: Group) -> tuple[float, ...]:
 
 
 def _window(horizon: int, periods: Sequence[float], longest: int) -> int:
-    """Past steps to read: a season, or as far back as twice the way ahead, if there is that much."""
+    """Past steps to read: a season, or as far back as twice the way ahead, if there are so many."""
     season = max((round(p) for p in periods if p <= _LONGEST_WINDOW), default=1)
     return int(np.clip(max(season, min(2 * horizon, 24), 16), 4, max(4, longest // 4)))
 
@@ -251,5 +251,3 @@ def _trust_note(weight: float) -> str:
         f"The network's correction of exponential smoothing {share}, by how sure its gain on the"
         " validation data is."
     )
-
-

@@ -17,7 +17,8 @@ from throughtime.errors import (
     check_int,
 )
 from throughtime.forecasting import fitting, model
-from throughtime.forecasting.learning import CELLS, Recipe
+from throughtime.forecasting.calibration import check_coverage
+from throughtime.forecasting.learning import CELLS
 from throughtime.forecasting.model import Fitted, Plan
 from throughtime.forecasting.results import BacktestReport, Forecast, Progress
 from throughtime.forecasting.seasonality import check_season, cycles
@@ -27,9 +28,6 @@ from throughtime.training.callbacks import check_callbacks
 
 #: One series (T,), or a list or mapping of series; covariates (T, F) in the same form.
 Data = Sequence[Any] | Mapping[Any, Any] | np.ndarray
-
-#: Passes over the data, at most, where none are asked for.
-EPOCHS = 40
 
 
 class Forecaster:
@@ -41,10 +39,10 @@ class Forecaster:
 
     Exponential smoothing (level, trend, season; the setting that forecast best inside the history)
     gives an anchor. The network learns the correction to the anchor from the deviations inside the
-    window, an idea of Smyl (2020). A validation block at the end of the history says when to stop and
-    how much of the correction to trust: on a random walk next to nothing, and the forecast is then
-    near persistence. Intervals are split-conformal. Whatever is chosen, scaled or calibrated, only
-    the data handed to ``fit`` are looked at.
+    window, an idea of Smyl (2020). A validation block at the end of the history says when to stop
+    and how much of the correction to trust: on a random walk next to nothing, and the forecast is
+    then near persistence. Intervals are split-conformal. Whatever is chosen, scaled or calibrated,
+    only the data handed to ``fit`` are looked at.
 
     Parameters
     ----------
@@ -60,7 +58,7 @@ class Forecaster:
         The period in steps; it need not be whole. "auto" tries what ``frequency`` suggests, or
         without that what the data show, and keeps it where it forecasts better than none.
     frequency : str, optional
-        A word of pandas for the distance of two steps: "h", "15min", "D", "B", "W", "MS", "QE", "YE".
+        How far steps are apart, as pandas says it: "h", "15min", "D", "B", "W", "MS", "QE", "YE".
     transform : {"auto", "none", "log"}
         "auto" takes logarithms where they forecast better and all values are positive.
     epochs : int, optional
@@ -71,8 +69,8 @@ class Forecaster:
     members : int
         Networks, from different seeds, whose mean correction is taken.
     future_covariates : bool
-        Whether covariates are known ahead of time (calendar, plans, prices). If so ``predict`` needs
-        ``X_future``; if not, only their past is read.
+        Whether covariates are known ahead of time (calendar, plans, prices). If so ``predict``
+        needs ``X_future``; if not, only their past is read.
     coverages : tuple of float
         Nominal coverages of the intervals.
     nonnegative : "auto" or bool
@@ -144,7 +142,7 @@ class Forecaster:
         self.num_layers = check_int("num_layers", num_layers, 1)
         self.window = None if window is None else check_int("window", window, 1)
         self.season = season
-        self._periods = check_season(season)
+        check_season(season)
         self.frequency = frequency
         if frequency is not None:
             cycles(frequency)
@@ -173,8 +171,8 @@ class Forecaster:
         Parameters
         ----------
         y : array of shape (T,), or a list or mapping of such arrays
-            Steps at equal distances; NaN are missing values. They are filled by straight lines where
-            the network reads them, are marked as missing, and are never learned from or scored.
+            Steps at equal distances; NaN are missing values. They are filled by straight lines
+            where the network reads them, marked as missing, and never learned from or scored.
         X : array of shape (T, F) or (T,), or a list or mapping as ``y``, optional
             Covariates of the same steps; NaN count as the mean.
 
@@ -187,7 +185,7 @@ class Forecaster:
 
     def learn(self, group: Group, stage: str = "") -> Forecaster:
         """Fit to series that are checked; ``stage`` goes before the words of the progress."""
-        self._fitted = fitting.fit(self.plan(), group, stage)
+        self._fitted = fitting.fit(Plan.of(self), group, stage)
         return self
 
     def update(self, y: Data, X: Data | None = None) -> Forecaster:
@@ -266,7 +264,7 @@ class Forecaster:
         y: Data | None = None,
         X: Data | None = None,
     ) -> Any:
-        """Lower and upper bound for one coverage: a pair of arrays (h,), in ``predict``'s container."""
+        """Lower and upper bound for one coverage: a pair of arrays (h,) for every series."""
         share = check_coverage("coverage", coverage)
         group = self._read(y, X)
         found = self._forecasts(group, self._steps(fh), X_future, (share,))
@@ -291,7 +289,7 @@ class Forecaster:
     ) -> Forecast:
         """Forecast one series that is checked, with the covariates (S, F) of the steps ahead."""
         chosen = self.coverages if coverages is None else coverages
-        return model.forecast(self.plan(), self.fitted, series, future, steps, chosen)
+        return model.forecast(Plan.of(self), self.fitted, series, future, steps, chosen)
 
     def _read(self, y: Data | None, X: Data | None) -> Group:
         """The history to forecast from, with the covariates that the model knows."""
@@ -338,7 +336,7 @@ class Forecaster:
 
     @property
     def transform_(self) -> str:
-        """ "log" or "none", of most series."""
+        """The transformation of most series: "log" or "none"."""
         return self.fitted.transform
 
     @property
@@ -360,31 +358,6 @@ class Forecaster:
     def notes_(self) -> tuple[str, ...]:
         """Plain sentences on the data and on what was chosen."""
         return tuple(self.fitted.notes)
-
-    def plan(self) -> Plan:
-        """The settings as the functions of this package take them."""
-        return Plan(
-            self.horizon,
-            Recipe(
-                self.cell,
-                self.hidden_size,
-                self.num_layers,
-                self.epochs or EPOCHS,
-                self.batch_size,
-                self.lr,
-                self.patience,
-            ),
-            self.window,
-            self._periods,
-            self.frequency,
-            self.transform,
-            self.members,
-            self.future_covariates,
-            self.nonnegative,
-            self.seed,
-            self.callbacks,
-            self.progress,
-        )
 
     def __repr__(self) -> str:
         state = "not fitted" if self._fitted is None else f"{len(self._fitted.group.series)} series"
@@ -416,9 +389,3 @@ class Forecaster:
         from throughtime.forecasting.storage import load
 
         return load(cls, path)
-
-
-def check_coverage(name: str, value: Any) -> float:
-    """Return a coverage in (0, 1)."""
-    hint = "Write 0.9 for 90 %."
-    return check_float(name, value, 0.0, 1.0, inclusive="neither", hint=hint)

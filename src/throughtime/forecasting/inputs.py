@@ -140,8 +140,8 @@ def cut(
     ]
     visible = where < (len(history.covariates) if future_covariates else total)
     visible &= (where >= 0) & (past | future_covariates)
-    for column in history.covariates.T:
-        parts.append(np.where(visible, column[np.clip(where, 0, len(column) - 1)], 0.0))
+    rows = np.clip(where, 0, len(history.covariates) - 1)
+    parts += [np.where(visible, column[rows], 0.0) for column in history.covariates.T]
     ahead = steps > 0
     known = seen[:, ahead]
     target = np.where(known, deviation[:, ahead] / unit, 0.0)
@@ -158,7 +158,7 @@ def cut(
 def _scale(
     z: np.ndarray, deviation: np.ndarray, inside: np.ndarray, origins: np.ndarray
 ) -> np.ndarray:
-    """c of every window: (N,), never zero, from values before its origin alone."""
+    """C of every window: (N,), never zero, from values before its origin alone."""
     mean = np.abs(np.where(inside, deviation, 0.0)).sum(axis=1) / np.maximum(inside.sum(axis=1), 1)
     moved = np.concatenate([[0.0], np.cumsum(np.abs(np.diff(z)))])
     floor = _FLOOR * moved[origins - 1] / np.maximum(origins - 1, 1)

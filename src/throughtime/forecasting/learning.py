@@ -114,7 +114,12 @@ def teach(
 
 
 def reteach(
-    recipe: Recipe, lesson: Lesson, taught: Taught, seed: int, callbacks: Sequence[Any], notify: Notify
+    recipe: Recipe,
+    lesson: Lesson,
+    taught: Taught,
+    seed: int,
+    callbacks: Sequence[Any],
+    notify: Notify,
 ) -> Taught:
     """Train again for as long as was good, from the same start, on the validation block too."""
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -13,10 +14,16 @@ from throughtime.forecasting.calibration import Calibration
 from throughtime.forecasting.inputs import History, cut
 from throughtime.forecasting.learning import Recipe, correction
 from throughtime.forecasting.results import Forecast, Progress
+from throughtime.forecasting.seasonality import check_season
 from throughtime.forecasting.series import Group, Observed
 from throughtime.forecasting.smoothing import Smoothing, choose, extend, smooth
 from throughtime.network import Network
 
+if TYPE_CHECKING:
+    from throughtime.forecasting.forecaster import Forecaster
+
+#: Passes over the data, at most, where none are asked for.
+EPOCHS = 40
 #: Numbers that a history must hold.
 _FEWEST = 4
 #: Origins inside the history at which the anchor's errors are taken.
@@ -37,8 +44,19 @@ class Plan:
     future_covariates: bool
     nonnegative: bool | str
     seed: int
-    callbacks: Sequence[Any] = ()
-    progress: Callable[[Progress], None] | None = None
+    callbacks: Sequence[Any]
+    progress: Callable[[Progress], None] | None
+
+    @classmethod
+    def of(cls, forecaster: Forecaster) -> Plan:
+        """The settings of ``forecaster`` as they are now."""
+
+        def own(kind: type) -> dict[str, Any]:
+            names = [f.name for f in dataclasses.fields(kind) if f.name not in ("recipe", "season")]
+            return {name: getattr(forecaster, name) for name in names}
+
+        recipe = Recipe(**own(Recipe) | {"epochs": forecaster.epochs or EPOCHS})
+        return cls(recipe=recipe, season=check_season(forecaster.season), **own(cls))
 
 
 @dataclass

@@ -113,7 +113,7 @@ def read_group(y: Any, X: Any = None, n_covariates: int | None = None) -> Group:
     Raises
     ------
     DataError, ShapeError
-        Text, infinities, nothing but missing values, shapes that do not fit: the message says where.
+        Text, infinities, nothing but missing values, shapes that do not fit: the message says so.
     """
     kind, names, values = _unpack("y", y)
     extras = split_like(kind, names, X, "X")
@@ -132,7 +132,9 @@ def read_group(y: Any, X: Any = None, n_covariates: int | None = None) -> Group:
             got = "nothing" if len(column) == 0 else "only missing values"
             raise DataError(f"{said} must hold at least one number; got {got}.")
         where = "X" if name is None else f"X[{name!r}]"
-        series.append(Observed(name, column, read_covariates(where, extra, len(column), n_covariates)))
+        series.append(
+            Observed(name, column, read_covariates(where, extra, len(column), n_covariates))
+        )
     widths = {s.covariates.shape[1] for s in series}
     if len(widths) > 1:
         raise ShapeError(
@@ -204,7 +206,9 @@ def split_like(kind: str, names: list[Any], value: Any, name: str) -> list[Any]:
     if not isinstance(value, Mapping) or set(value) != set(names):
         missing = [n for n in names if not isinstance(value, Mapping) or n not in value]
         lacks = f" that lacks {missing[0]!r}" if missing and isinstance(value, Mapping) else ""
-        got = "a mapping" + (lacks or " with unknown names") if isinstance(value, Mapping) else value
+        got = (
+            "a mapping" + (lacks or " with unknown names") if isinstance(value, Mapping) else value
+        )
         raise ShapeError(sentence(name, "a mapping with the names of y", got))
     return [value[n] for n in names]
 

@@ -9,9 +9,10 @@ One pass over a series z (its logarithm, if that was chosen) with phase p(t) of 
     s_{p(t)} = s_{p(t)} + gamma e_t                                      (4)
     z_{t+h}  = l_t + (phi + ... + phi^h) b_t + s_{p(t+h)}                (5)
 
-for trend "none", "drift" (since the first level l_i) and "local". A missing z_t has e_t = 0. With logarithms a rising trend
-is continued as a straight line in the units of the data, log(1 + (phi + ... + phi^h) b_t) in place
-of its second term in (5), because exponential growth drawn into the future overshoots.
+for trend "none", "drift" (since the first level l_i) and "local". A missing z_t has e_t = 0. With
+logarithms a rising trend is continued as a straight line in the units of the data, with
+log(1 + (phi + ... + phi^h) b_t) for the second term of (5), because exponential growth drawn into
+the future overshoots.
 
 The period may be any number >= 2 (a year has 52.18 weeks); the phase is then the part of the cycle,
 in round(period) classes. Holt (1957), Winters (1960), Gardner and McKenzie (1985).
@@ -155,10 +156,10 @@ def smooth(z: np.ndarray, settings: Sequence[Smoothing], origins: np.ndarray) ->
             slope = phi * slope
         if not np.isnan(z[t]):
             p = phases[t]
-            error = z[t] - level - season[:, p]                       # (1)
-            level = level + alpha * error                             # (2)
-            slope = slope + step * error                              # (3), local
-            season[:, p] += gamma * error                             # (4)
+            error = z[t] - level - season[:, p]  # (1)
+            level = level + alpha * error  # (2)
+            slope = slope + step * error  # (3), local
+            season[:, p] += gamma * error  # (4)
             if t > begin:
                 slope = np.where(drift, (level - start) / (t - begin), slope)  # (3), drift
         i = where.get(t + 1)

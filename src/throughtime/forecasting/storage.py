@@ -96,9 +96,9 @@ def load(cls: type[Forecaster], path: str | os.PathLike[str]) -> Forecaster:
         raise
     # A file may pass every check of the container and still say anything at all.
     except (KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
+        said = f"{error} is missing" if isinstance(error, KeyError) else str(error)
         raise ModelFileError(
-            f"{os.fspath(path)} is not a usable {KIND} file: it holds {describe(str(error))}"
-            " where a part of a forecaster should be."
+            f"{os.fspath(path)} is not a usable {KIND} file: {said.rstrip('.')}."
         ) from None
     return forecaster
 
@@ -111,22 +111,27 @@ def _fitted(forecaster: Forecaster, arrays: dict[str, np.ndarray], meta: dict[st
     for i, name in enumerate(names):
         y = _with_gaps(arrays, f"series.{i}.y", 1)
         series.append(Observed(name, y, _with_gaps(arrays, f"series.{i}.X", 2)))
-        _expect(series[-1].covariates.shape == (len(y), width), "covariates of another shape")
-        _expect(not np.isnan(y).all(), "a history without a number")
+        _expect(
+            series[-1].covariates.shape == (len(y), width), "it holds covariates of another shape"
+        )
+        _expect(not np.isnan(y).all(), "it holds a history without a number")
         smoothing[name] = Smoothing(**meta["smoothing"][i])
-        _expect(smoothing[name].period >= 1.0, "a period below 1")
+        _expect(smoothing[name].period >= 1.0, "it holds a period below 1")
     networks = []
     for i, config in enumerate(meta["networks"]):
         net = Network.from_config(config)
-        _expect(arrays[f"network.{i}"].shape == net.params.flat.shape, "weights of another shape")
+        _expect(
+            arrays[f"network.{i}"].shape == net.params.flat.shape,
+            "it holds weights of another shape",
+        )
         net.params.flat[...] = arrays[f"network.{i}"]
         networks.append(net)
     found = Calibration(
         float(meta["weight"]), arrays["calibration.spread"], arrays["calibration.quantiles"]
     )
-    _expect(found.spread.shape == (forecaster.horizon,), "intervals of another horizon")
-    _expect(found.quantiles.shape == LEVELS.shape, "quantiles at other levels")
-    _expect(meta["container"] in ("one", "list", "dict") and len(series) > 0, "no series")
+    _expect(found.spread.shape == (forecaster.horizon,), "it holds intervals of another horizon")
+    _expect(found.quantiles.shape == LEVELS.shape, "it holds quantiles at other levels")
+    _expect(meta["container"] in ("one", "list", "dict") and len(series) > 0, "it holds no series")
     return Fitted(
         Group(meta["container"], tuple(series)),
         smoothing,
@@ -144,13 +149,15 @@ def _fitted(forecaster: Forecaster, arrays: dict[str, np.ndarray], meta: dict[st
 def _with_gaps(arrays: dict[str, np.ndarray], name: str, axes: int) -> np.ndarray:
     """Values with NaN where they were missing."""
     values, seen = arrays[name], arrays[f"{name}_seen"]
-    _expect(values.ndim == axes and values.shape == seen.shape, "a history of another shape")
+    _expect(
+        values.ndim == axes and values.shape == seen.shape, "it holds a history of another shape"
+    )
     return np.where(seen.astype(bool), values.astype(np.float64), np.nan)
 
 
-def _expect(holds: bool, instead: str) -> None:
+def _expect(holds: bool, otherwise: str) -> None:
     if not holds:
-        raise ValueError(instead)
+        raise ValueError(otherwise)
 
 
 def _plain(value: Any) -> Any:
@@ -163,7 +170,7 @@ def _plain(value: Any) -> Any:
 def _name(name: Any) -> str | int | None:
     """The name of a series as JSON says it."""
     plain = _plain(name)
-    if plain is None or isinstance(plain, (str, int)) and not isinstance(plain, bool):
+    if plain is None or (isinstance(plain, (str, int)) and not isinstance(plain, bool)):
         return plain
     raise InvalidTypeError(
         f"a series must be named by a text or an integer to be saved; got {describe(name)}."

@@ -1,0 +1,184 @@
+"""Scores against sums done by hand, and the bar: weekly CO2, two years ahead."""
+
+import re
+
+import numpy as np
+import pytest
+
+from throughtime.data.datasets import co2
+from throughtime.errors import DataError, InvalidArgumentError
+from throughtime.forecasting import Forecaster
+from throughtime.forecasting.backtest import summarise
+from throughtime.forecasting.baselines import (
+    drift,
+    mase_scale,
+    naive_forecasts,
+    persistence,
+    seasonal_naive,
+)
+from throughtime.forecasting.results import Fold, Forecast
+
+QUICK = {"epochs": 2, "members": 1, "hidden_size": 4}
+
+
+def fold(actual: list[float], mean: list[float], history: list[float], season: int = 2) -> Fold:
+    """A fold with an interval of one unit on either side."""
+    y, guess = np.array(history), np.array(mean)
+    steps = np.arange(1, len(mean) + 1)
+    intervals = {0.8: (guess - 1.0, guess + 1.0)}
+    forecast = Forecast(steps, guess, intervals, guess + 0.5, len(y))
+    naive = naive_forecasts(y, len(mean), season)
+    return Fold(None, len(y), np.array(actual), forecast, naive, mase_scale(y, season))
+
+
+def test_naive_forecasts_by_hand() -> None:
+    y = np.array([1.0, 5.0, 2.0, 6.0, 4.0])
+    np.testing.assert_array_equal(persistence(y, 3), [4, 4, 4])
+    np.testing.assert_array_equal(seasonal_naive(y, 5, 2), [6, 4, 6, 4, 6])
+    np.testing.assert_array_equal(seasonal_naive(y, 4, 3), [2, 6, 4, 2])
+    np.testing.assert_allclose(drift(y, 3), [4.75, 5.5, 6.25])
+    assert list(naive_forecasts(y, 2, 1)) == ["persistence", "drift"]
+    assert mase_scale(y, 2) == pytest.approx((1 + 1 + 2) / 3)
+    assert mase_scale(y, 7) == pytest.approx((4 + 3 + 4 + 2) / 4)
+
+
+def test_naive_forecasts_with_gaps() -> None:
+    y = np.array([np.nan, 5.0, 2.0, np.nan, 4.0, np.nan])
+    np.testing.assert_array_equal(persistence(y, 2), [4, 4])
+    np.testing.assert_array_equal(seasonal_naive(y, 4, 3), [4, 4, 2, 4])
+    # The line through (1, 5) and (4, 4) at 6 and 7.
+    np.testing.assert_allclose(drift(y, 2), [4 - 2 / 3, 4 - 3 / 3])
+    assert np.isnan(mase_scale(np.full(5, 2.0), 1))
+
+
+def test_scores_by_hand() -> None:
+    report = summarise([fold([3.0, 4.0], [2.0, 6.0], [1.0, 5.0, 2.0, 6.0, 4.0])], 2, 2)
+    own = report["forecast"]
+    assert own.mae == pytest.approx(1.5)
+    assert own.rmse == pytest.approx(np.sqrt(2.5))
+    assert own.smape == pytest.approx((2 / 5 + 4 / 10) / 2)
+    assert own.mase == pytest.approx(1.5 / (4 / 3))
+    assert own.coverage == {0.8: 0.5}
+    assert report["persistence"].mae == pytest.approx(0.5)
+    assert report["seasonal naive"].mae == pytest.approx((3 + 0) / 2)
+    assert report["drift"].mae == pytest.approx((1.75 + 1.5) / 2)
+    assert report["anchor"].mae == pytest.approx((0.5 + 2.5) / 2)
+    assert report.beats == {"persistence": False, "seasonal naive": False, "drift": True}
+    assert report.verdict == (
+        "The forecast does not beat persistence: MAE 1.5 against 0.5. Use persistence instead.",
+        (
+            "The forecast does not clearly beat seasonal naive: its RMSE is smaller, its MAE is not"
+            " (MAE 1.5 against 1.5)."
+        ),
+        "The forecast beats drift: its mean absolute error is 8 % smaller (1.5 against 1.625).",
+    )
+
+
+def test_a_tie_is_no_victory() -> None:
+    report = summarise([fold([3.0], [4.0], [1.0, 5.0, 2.0, 6.0, 4.0], 1)], 1, 1)
+    assert not report.beats["persistence"]
+    assert report.verdict[0] == ("The forecast does not beat persistence: it is as good (MAE 1).")
+
+
+def test_missing_values_of_the_hold_out_are_not_scored() -> None:
+    folds = [
+        fold([3.0, np.nan], [2.0, 900.0], [1.0, 5.0, 2.0]),
+        fold([np.nan, 1.0], [900.0, 1.0], [1.0, 5.0, 2.0]),
+    ]
+    own = summarise(folds, 2, 2)["forecast"]
+    assert own.mae == pytest.approx(0.5)
+    assert own.coverage == {0.8: 1.0}
+
+
+def test_two_zeros_are_no_error() -> None:
+    assert summarise([fold([0.0, 2.0], [0.0, 0.0], [1.0, 2.0, 1.0])], 2, 2)["forecast"].smape == 1.0
+
+
+def test_report_in_words_and_json() -> None:
+    report = summarise([fold([3.0, 4.0], [2.0, 6.0], [4.0] * 5)], 2, 2)
+    lines = str(report).splitlines()
+    assert lines[0].split() == ["method", "MAE", "RMSE", "sMAPE", "MASE"]
+    assert lines[1].split() == ["forecast", "1.5", "1.5811", "0.4000", "nan"]
+    assert "80 % intervals held 50.0 % of the values." in lines
+    plain = report.to_dict()
+    assert plain["scores"][0]["mase"] is None
+    assert plain["scores"][0]["coverage"] == {"0.8": 0.5}
+    assert plain["n_forecasts"] == 1
+    with pytest.raises(KeyError, match="no method 'magic' in this report"):
+        report["magic"]
+
+
+def test_folds_cover_the_hold_out() -> None:
+    y = 10.0 + np.random.default_rng(0).normal(size=60)
+    report = Forecaster(4, **QUICK).backtest(y, holdout=10)
+    assert [f.origin for f in report.folds] == [50, 53, 56]
+    for one in report.folds:
+        np.testing.assert_array_equal(one.actual, y[one.origin : one.origin + 4])
+        assert one.forecast.origin == one.origin
+        np.testing.assert_array_equal(one.naive["persistence"], y[one.origin - 1])
+    few = Forecaster(4, **QUICK).backtest(y, holdout=10, folds=1)
+    assert [f.origin for f in few.folds] == [50]
+    short = Forecaster(4, **QUICK).backtest(y, holdout=2)
+    assert short.horizon == 2
+    assert len(short.folds[0].forecast.mean) == 2
+
+
+def test_folds_of_many_series_of_different_length() -> None:
+    rng = np.random.default_rng(0)
+    y = {"a": rng.normal(size=50), "b": rng.normal(size=40)}
+    report = Forecaster(4, **QUICK).backtest(y)
+    assert [(f.series, f.origin) for f in report.folds] == [("a", 46), ("b", 36)]
+
+
+def test_hold_outs_that_leave_nothing() -> None:
+    y = np.arange(20.0)
+    message = "holdout must leave something to learn from; got 20 of the 20 values of y."
+    with pytest.raises(DataError, match=f"^{re.escape(message)}$"):
+        Forecaster(4).backtest(y, holdout=20)
+    with pytest.raises(InvalidArgumentError, match=r"^holdout must be an integer >= 1; got 0.$"):
+        Forecaster(4).backtest(y, holdout=0)
+    message = (
+        "y must have at least 8 values for horizon=4; got 5."
+        " Use a shorter horizon, or bring more data."
+    )
+    with pytest.raises(DataError, match=f"^{re.escape(message)}$"):
+        Forecaster(4).backtest(y, holdout=15)
+    message = "the hold-out must hold at least one number; got only missing values."
+    with pytest.raises(DataError, match=f"^{re.escape(message)}$"):
+        Forecaster(4, **QUICK).backtest([*y, None, None, None, None])
+
+
+def test_a_random_walk_is_forecast_near_persistence() -> None:
+    ratios = []
+    for seed in range(6):
+        y = 100.0 + np.random.default_rng(seed).normal(size=212).cumsum()
+        report = Forecaster(12, members=1, hidden_size=16).backtest(y)
+        ratios.append(report["forecast"].mae / report["persistence"].mae)
+    assert np.exp(np.mean(np.log(ratios))) < 1.15
+
+
+def test_the_network_earns_its_place_on_a_nonlinear_series() -> None:
+    y = [0.4]
+    for _ in range(299):
+        y.append(3.8 * y[-1] * (1.0 - y[-1]))  # chaos: no line and no season says what comes
+    model = Forecaster(1, season=None, members=1, hidden_size=16)
+    report = model.backtest(np.array(y), holdout=30)
+    assert model.weight_ == 1.0
+    assert report["forecast"].mae < 0.4 * report["anchor"].mae
+    assert all(report.beats.values())
+
+
+def test_two_years_of_co2_beat_persistence_and_seasonal_naive() -> None:
+    y = np.asarray(co2().values)
+    model = Forecaster(104, frequency="W")
+    report = model.backtest(y)
+    assert model.season_ == pytest.approx(365.25 / 7)
+    assert report.season == 52
+    assert len(report.folds[0].actual) == 104
+    own = report["forecast"]
+    for rival in ("persistence", "seasonal naive"):
+        assert own.mae < 0.5 * report[rival].mae
+        assert own.rmse < 0.5 * report[rival].rmse
+    assert report.beats == {"persistence": True, "seasonal naive": True, "drift": True}
+    assert 0.6 <= own.coverage[0.8] <= own.coverage[0.95]
+    assert own.coverage[0.95] >= 0.85
