@@ -257,6 +257,22 @@ def test_help_and_version_load_nothing_heavy():
     assert "throughtime.training" not in loaded
 
 
+@pytest.mark.parametrize(
+    ("given", "threads"),
+    [({}, "1"), ({"OMP_NUM_THREADS": "2"}, None), ({"MKL_NUM_THREADS": "4"}, None)],
+)
+def test_numpy_multiplies_on_one_thread_unless_told_otherwise(given, threads):
+    code = (
+        "import os, sys; from throughtime.cli import main; main(['--version']);"
+        " print(os.environ.get('OPENBLAS_NUM_THREADS'))"
+    )
+    clean = {k: v for k, v in os.environ.items() if not k.endswith("_NUM_THREADS")}
+    run = subprocess.run(
+        [sys.executable, "-c", code], env=clean | given, capture_output=True, text=True, check=True
+    )
+    assert run.stdout.splitlines()[-1] == str(threads)
+
+
 # -- Ctrl-C -----------------------------------------------------------------------------------
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from throughtime.forecasting.model import EPOCHS
 from throughtime.report import LayerRow, words
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ def settings_of(model: Forecaster) -> dict[str, str]:
         "season": "none" if model.season_ is None else f"{words.number(model.season_)} steps",
         "transform": {"log": "logarithm"}.get(model.transform_, model.transform_),
         "weight of the network": words.percent(model.weight_),
-        "epochs, at most": str(model.plan().recipe.epochs),
+        "epochs, at most": str(model.epochs or EPOCHS),
         "batch size": str(model.batch_size),
         "learning rate": f"{model.lr:g}",
         "intervals": ", ".join(words.percent(share) for share in model.coverages),

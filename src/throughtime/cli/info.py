@@ -129,7 +129,7 @@ def _print_layers(screen: "Screen", rows: "tuple[LayerRow, ...]") -> None:
 def _threads(cores: int, environment: Any) -> str:
     names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
     limits = [f"{name}={environment[name]}" for name in names if environment.get(name)]
-    return f"{cores} cores" + (f"; limited by {', '.join(limits)}" if limits else "")
+    return f"{cores} cores" + (f"; {', '.join(limits)}" if limits else "")
 
 
 def _versions(extra: str, packages: tuple[str, ...]) -> str:
