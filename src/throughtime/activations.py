@@ -69,10 +69,12 @@ class Sigmoid(Activation):
     """f(z) = 1 / (1 + exp(-z)); f' = y (1 - y)."""
 
     def __call__(self, z: np.ndarray) -> np.ndarray:
-        # exp is only ever taken of a number <= 0, so it cannot overflow, and the small tail at
-        # z << 0 keeps its relative precision (0.5 + 0.5 tanh(z/2) would lose it).
-        e = np.exp(-np.abs(z))
-        return np.where(z >= 0, z.dtype.type(1), e) / (1 + e)
+        # The tail at z << 0 keeps its relative precision (0.5 + 0.5 tanh(z/2) would lose it) down
+        # to where exp(-z) is infinite and the answer, below the smallest normal number, is 0.
+        with np.errstate(over="ignore"):
+            e = np.exp(-z)
+        e += 1
+        return np.reciprocal(e, out=e)
 
     def derivative(self, y: np.ndarray) -> np.ndarray:
         return y * (1 - y)

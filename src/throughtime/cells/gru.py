@@ -33,8 +33,8 @@ from throughtime.cells.base import Cell, Saved, State, dropped
 class GRU(Cell):
     """Gated recurrent unit.
 
-    ``saved`` is ``(r, z, n, q, pre_gates, pre_n)``: q is (G3)'s recurrent part with
-    ``reset_after`` and r * h_{t-1} (dropout applied) without; the last two are the
+    ``saved`` is ``(rz, n, q, pre_rz, pre_n)``: r and z side by side; q is (G3)'s recurrent part
+    with ``reset_after`` and r * h_{t-1} (dropout applied) without; the last two are the
     pre-activations, kept only for an activation whose derivative needs them.
     """
 
@@ -56,28 +56,27 @@ class GRU(Cell):
         self, p: Any, a: np.ndarray, state: State, drop: np.ndarray | None = None
     ) -> tuple[State, Saved]:
         (h_prev,) = state
-        units = h_prev.shape[1]
+        two = 2 * h_prev.shape[1]
         used = dropped(h_prev, drop)
-        a_n = a[:, 2 * units :]
         if self.reset_after:
             recurrent = used @ p.W_h
-            pre = a[:, : 2 * units] + recurrent[:, : 2 * units]
+            pre_rz = a[:, :two] + recurrent[:, :two]
         else:
-            pre = a[:, : 2 * units] + used @ p.W_h[:, : 2 * units]
-        r = self.recurrent_activation(pre[:, :units])  # (G1)
-        z = self.recurrent_activation(pre[:, units:])  # (G2)
+            pre_rz = a[:, :two] + used @ p.W_h[:, :two]
+        rz = self.recurrent_activation(pre_rz)  # (G1), (G2)
+        r, z = rz[:, : two // 2], rz[:, two // 2 :]
         if self.reset_after:
-            q = recurrent[:, 2 * units :]
+            q = recurrent[:, two:]
             if hasattr(p, "b_hn"):
                 q = q + p.b_hn
-            pre_n = a_n + r * q  # (G3)
+            pre_n = a[:, two:] + r * q  # (G3)
         else:
             q = r * used
-            pre_n = a_n + q @ p.W_h[:, 2 * units :]  # (G3b)
+            pre_n = a[:, two:] + q @ p.W_h[:, two:]  # (G3b)
         n = self.activation(pre_n)
         h = n + z * (h_prev - n)  # (G4)
-        saved = (r, z, n, q)
-        return (h,), ((*saved, pre, pre_n) if self.keeps_input else saved)
+        saved = (rz, n, q)
+        return (h,), ((*saved, pre_rz, pre_n) if self.keeps_input else saved)
 
     def step_backward(
         self,
@@ -89,12 +88,11 @@ class GRU(Cell):
         drop: np.ndarray | None = None,
     ) -> tuple[np.ndarray, State]:
         (dh,), (h_prev,) = dstate, state_prev
-        r, z, n, q = saved[:4]
-        units = h_prev.shape[1]
-        pre_r = pre_z = pre_n = None
-        if self.keeps_input:
-            pre_r, pre_z, pre_n = saved[4][:, :units], saved[4][:, units:], saved[5]
-        W_rz, W_n = p.W_h[:, : 2 * units], p.W_h[:, 2 * units :]
+        rz, n, q = saved[:3]
+        pre_rz, pre_n = saved[3:] if self.keeps_input else (None, None)
+        two = rz.shape[1]
+        r, z = rz[:, : two // 2], rz[:, two // 2 :]
+        W_rz, W_n = p.W_h[:, :two], p.W_h[:, two:]
 
         dz = dh * (h_prev - n)  # (G4')
         da_n = self.activation.backward(dh * (1 - z), n, pre_n)  # (G3')
@@ -105,23 +103,22 @@ class GRU(Cell):
             du = da_n @ W_n.T
             dr = du * dropped(h_prev, drop)
             dused = du * r
-        da_r = self.recurrent_activation.backward(dr, r, pre_r)  # (G1')
-        da_z = self.recurrent_activation.backward(dz, z, pre_z)  # (G2')
-        da = np.concatenate([da_r, da_z, da_n], axis=1)
-        dused += da[:, : 2 * units] @ W_rz.T
-        return da, (dh * z + dropped(dused, drop),)
+        drz = np.concatenate([dr, dz], axis=1)
+        da_rz = self.recurrent_activation.backward(drz, rz, pre_rz)  # (G1'), (G2')
+        dused += da_rz @ W_rz.T
+        return np.concatenate([da_rz, da_n], axis=1), (dh * z + dropped(dused, drop),)
 
     def recurrent_gradients(
         self, grad: Any, h_used: np.ndarray, da: np.ndarray, saved: Saved
     ) -> None:
-        r, q = saved[0], saved[3]
-        units = r.shape[-1]
-        da_n = da[:, 2 * units :]
-        grad.W_h[:, : 2 * units] += h_used.T @ da[:, : 2 * units]
+        rz, q = saved[0], saved[2]
+        two = rz.shape[1]
+        da_n = da[:, two:]
+        grad.W_h[:, :two] += h_used.T @ da[:, :two]
         if self.reset_after:
-            dq = da_n * r
-            grad.W_h[:, 2 * units :] += h_used.T @ dq
+            dq = da_n * rz[:, : two // 2]
+            grad.W_h[:, two:] += h_used.T @ dq
             if hasattr(grad, "b_hn"):
                 grad.b_hn += dq.sum(axis=0)
         else:
-            grad.W_h[:, 2 * units :] += q.T @ da_n
+            grad.W_h[:, two:] += q.T @ da_n

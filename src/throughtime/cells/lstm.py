@@ -31,8 +31,8 @@ from throughtime.cells.base import Cell, Saved, State, dropped
 class LSTM(Cell):
     """Long short-term memory.
 
-    ``saved`` is ``(i, f, g, o, phi(c_t), u)``; the last, (L1), only for an activation whose
-    derivative needs it.
+    ``saved`` is ``(if, g, o, phi(c_t), u)``, i and f side by side; u of (L1) is kept only for an
+    activation whose derivative needs it.
     """
 
     activation: Activation = Tanh()
@@ -51,14 +51,15 @@ class LSTM(Cell):
     ) -> tuple[State, Saved]:
         h_prev, c_prev = state
         u = a + dropped(h_prev, drop) @ p.W_h  # (L1)
-        u_i, u_f, u_g, u_o = np.split(u, 4, axis=1)
-        i = self.recurrent_activation(u_i)  # (L2)
-        f = self.recurrent_activation(u_f)
+        units = c_prev.shape[1]
+        u_if, u_g, u_o = _blocks(u, units)
+        i_f = self.recurrent_activation(u_if)  # (L2)
+        i, f = i_f[:, :units], i_f[:, units:]
         g = self.activation(u_g)
         o = self.recurrent_activation(u_o)
         c = f * c_prev + i * g  # (L3)
         phi = self.activation(c)
-        saved = (i, f, g, o, phi)
+        saved = (i_f, g, o, phi)
         return (o * phi, c), ((*saved, u) if self.keeps_input else saved)  # (L4)
 
     def step_backward(
@@ -72,17 +73,24 @@ class LSTM(Cell):
     ) -> tuple[np.ndarray, State]:
         dh, dc = dstate
         _, c_prev = state_prev
-        i, f, g, o, phi = saved[:5]
-        u_i, u_f, u_g, u_o = np.split(saved[5], 4, axis=1) if self.keeps_input else [None] * 4
+        i_f, g, o, phi = saved[:4]
+        units = g.shape[1]
+        i, f = i_f[:, :units], i_f[:, units:]
+        u_if, u_g, u_o = _blocks(saved[4], units) if self.keeps_input else (None, None, None)
 
         dc = dc + self.activation.backward(dh * o, phi, state[1])  # (L4')
+        d_if = np.concatenate([dc * g, dc * c_prev], axis=1)  # (L3')
         du = np.concatenate(  # (L3'), (L2')
             [
-                self.recurrent_activation.backward(dc * g, i, u_i),
-                self.recurrent_activation.backward(dc * c_prev, f, u_f),
+                self.recurrent_activation.backward(d_if, i_f, u_if),
                 self.activation.backward(dc * i, g, u_g),
                 self.recurrent_activation.backward(dh * phi, o, u_o),
             ],
             axis=1,
         )
         return du, (dropped(du @ p.W_h.T, drop), dc * f)  # (L1')
+
+
+def _blocks(u: np.ndarray, units: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The blocks [i f], g and o of (L1)."""
+    return u[:, : 2 * units], u[:, 2 * units : 3 * units], u[:, 3 * units :]
