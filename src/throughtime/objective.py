@@ -161,8 +161,10 @@ def _output_weights(
     """Weights for the outputs: a sequence without a real step must not count in a vector's loss."""
     if mask is None or tape.outputs[-1].ndim == 3 or mask.any(axis=1).all():
         return weights
-    real = mask.any(axis=1).astype(np.float64)
-    return real if weights is None else np.asarray(weights * real)
+    real = np.asarray(mask.any(axis=1), dtype=np.float64)
+    if weights is None:
+        return real
+    return weights * (real if weights.ndim == 1 else real[:, None])
 
 
 def _penalised(
