@@ -36,6 +36,8 @@ RANK = {name: rank for rank, name in enumerate(ORDER)} | {"__version__": -1}
 DOORS = {
     ("network", "serialization"): "net.save(path)",
     ("training", "plotting"): "history.plot()",
+    ("stream", "network"): "the type of an argument",
+    ("summary", "network"): "the type of an argument",
 }
 
 # Slow to import or not installed with the core: only inside the function that needs them.
