@@ -13,7 +13,15 @@ from typing import Any
 
 import numpy as np
 
-from throughtime.errors import InvalidArgumentError, InvalidTypeError, check_float, describe
+from throughtime.errors import (
+    InvalidArgumentError,
+    InvalidTypeError,
+    ShapeError,
+    check_array,
+    check_float,
+    describe,
+    sentence,
+)
 from throughtime.registry import Registry
 
 
@@ -21,8 +29,37 @@ class Initializer:
     """Base of all initialisers."""
 
     def __call__(self, shape: tuple[int, ...], rng: np.random.Generator, dtype: Any) -> np.ndarray:
-        """Return an array of ``shape`` and ``dtype``, drawn from ``rng``."""
-        return np.asarray(self.draw(shape, rng), dtype=dtype)
+        """Return a new array of ``shape`` and ``dtype``, drawn from ``rng``.
+
+        Parameters
+        ----------
+        shape : tuple of int
+            (fan_in, fan_out), or (n,) for a vector.
+        rng : numpy.random.Generator
+            The only source of chance: one in the same state gives the same array.
+        dtype : dtype
+            float32 or float64.
+
+        Raises
+        ------
+        InvalidTypeError
+            If ``rng`` is no Generator.
+        ShapeError
+            If the scale depends on fan_in and fan_out, and ``shape`` has none.
+        InvalidArgumentError
+            If a number does not fit into ``dtype``.
+        """
+        if not isinstance(rng, np.random.Generator):
+            hint = "Write numpy.random.default_rng(seed)."
+            raise InvalidTypeError(sentence("rng", "a numpy.random.Generator", rng, hint))
+        with np.errstate(over="ignore"):  # a number too large for float32 is refused in words
+            array = np.array(self.draw(shape, rng), dtype=dtype)
+        if not np.isfinite(array).all():
+            bad = array[~np.isfinite(array)][0]
+            raise InvalidArgumentError(
+                sentence(f"every number of {describe(self)}", f"finite in {array.dtype}", f"{bad}")
+            )
+        return array
 
     def draw(self, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
         """Return a float64 array of ``shape``; drawn in float64 so that both dtypes agree."""
@@ -34,6 +71,8 @@ INITIALIZERS: Registry[Initializer] = Registry("initializer", Initializer)
 
 def fans(shape: tuple[int, ...]) -> tuple[int, int]:
     """(fan_in, fan_out) of a matrix; a vector counts as (1, n)."""
+    if len(shape) not in (1, 2) or min(shape) < 1:
+        raise ShapeError(sentence("shape", "(fan_in, fan_out) or (n,)", f"{tuple(shape)}"))
     return (1, shape[0]) if len(shape) == 1 else (shape[0], shape[1])
 
 
@@ -43,6 +82,9 @@ class GlorotUniform(Initializer):
     """Uniform with variance gain^2 2 / (fan_in + fan_out). Glorot and Bengio (2010), eq. 16."""
 
     gain: float = 1.0
+
+    def __post_init__(self) -> None:
+        check_float("gain", self.gain, 0.0)
 
     def draw(self, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
         limit = self.gain * math.sqrt(6.0 / sum(fans(shape)))
@@ -56,27 +98,57 @@ class GlorotNormal(Initializer):
 
     gain: float = 1.0
 
+    def __post_init__(self) -> None:
+        check_float("gain", self.gain, 0.0)
+
     def draw(self, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
         return rng.normal(0.0, self.gain * math.sqrt(2.0 / sum(fans(shape))), shape)
+
+
+def he_deviation(shape: tuple[int, ...], negative_slope: float) -> float:
+    """Standard deviation sqrt(2 / ((1 + a^2) fan_in)) for weights before a (leaky) ReLU."""
+    return math.sqrt(2.0 / fans(shape)[0]) / math.hypot(1.0, negative_slope)
 
 
 @INITIALIZERS.register("he_uniform")
 @dataclass(frozen=True)
 class HeUniform(Initializer):
-    """Uniform with variance 2 / fan_in, for ReLU. He, Zhang, Ren, Sun (2015), eq. 10."""
+    """Uniform with variance 2 / ((1 + a^2) fan_in). He, Zhang, Ren, Sun (2015), eq. 15.
+
+    Parameters
+    ----------
+    negative_slope : float
+        The a of the formula: 0 for ReLU, the slope of a leaky ReLU otherwise.
+    """
+
+    negative_slope: float = 0.0
+
+    def __post_init__(self) -> None:
+        check_float("negative_slope", self.negative_slope)
 
     def draw(self, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
-        limit = math.sqrt(6.0 / fans(shape)[0])
+        limit = math.sqrt(3.0) * he_deviation(shape, self.negative_slope)
         return rng.uniform(-limit, limit, shape)
 
 
 @INITIALIZERS.register("he_normal")
 @dataclass(frozen=True)
 class HeNormal(Initializer):
-    """Normal with variance 2 / fan_in, for ReLU. He, Zhang, Ren, Sun (2015), eq. 10."""
+    """Normal with variance 2 / ((1 + a^2) fan_in). He, Zhang, Ren, Sun (2015), eq. 15.
+
+    Parameters
+    ----------
+    negative_slope : float
+        The a of the formula: 0 for ReLU, the slope of a leaky ReLU otherwise.
+    """
+
+    negative_slope: float = 0.0
+
+    def __post_init__(self) -> None:
+        check_float("negative_slope", self.negative_slope)
 
     def draw(self, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
-        return rng.normal(0.0, math.sqrt(2.0 / fans(shape)[0]), shape)
+        return rng.normal(0.0, he_deviation(shape, self.negative_slope), shape)
 
 
 @INITIALIZERS.register("orthogonal")
@@ -90,6 +162,9 @@ class Orthogonal(Initializer):
 
     gain: float = 1.0
 
+    def __post_init__(self) -> None:
+        check_float("gain", self.gain)
+
     def draw(self, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
         rows, columns = fans(shape)
         tall = rng.normal(size=(max(rows, columns), min(rows, columns)))
@@ -101,9 +176,15 @@ class Orthogonal(Initializer):
 @INITIALIZERS.register("identity", "irnn")
 @dataclass(frozen=True)
 class Identity(Initializer):
-    """The identity matrix times ``gain``, for ReLU networks. Le, Jaitly, Hinton (2015)."""
+    """The identity matrix times ``gain``, for ReLU networks. Le, Jaitly, Hinton (2015).
+
+    A matrix that is not square has its ones on the diagonal that starts at the first element.
+    """
 
     gain: float = 1.0
+
+    def __post_init__(self) -> None:
+        check_float("gain", self.gain)
 
     def draw(self, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
         return self.gain * np.eye(*fans(shape)).reshape(shape)
@@ -172,12 +253,11 @@ class Custom(Initializer):
     function: Callable[[tuple[int, ...], np.random.Generator], Any]
 
     def draw(self, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
-        array = np.asarray(self.function(shape, rng), dtype=np.float64)
+        name = f"initializer {getattr(self.function, '__name__', describe(self.function))!r}"
+        array = check_array(f"the array of {name}", self.function(shape, rng), finite=False)
         if array.shape != tuple(shape):
-            name = getattr(self.function, "__name__", describe(self.function))
-            raise InvalidTypeError(
-                f"initializer {name!r} must return an array of shape {tuple(shape)};"
-                f" got {array.shape}."
+            raise ShapeError(
+                sentence(f"the array of {name}", f"of shape {tuple(shape)}", f"{array.shape}")
             )
         return array
 
