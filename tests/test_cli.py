@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -97,7 +98,21 @@ def test_forecast_writes_its_files(finished):
     assert (high80 <= high95).all()
     page = (finished / "out" / "report.html").read_text(encoding="utf-8")
     assert "sales: the next 7 days" in page
+    command = "throughtime forecast .*data.csv --target sales --horizon 7 --epochs 2"
+    assert re.search(command, page)
     assert (finished / "out" / "forecast.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_every_network_has_one_curve_for_training_and_one_for_validation(folder, monkeypatch):
+    told = {}
+    monkeypatch.setattr(
+        "throughtime.cli.results.forecast_page", lambda story: told.update(story.curves) or ""
+    )
+    write_table("data.csv")
+    arguments = ["forecast", "data.csv", "--target", "sales", "--horizon", "7", *TINY, "--quiet"]
+    assert main(arguments) == 0
+    assert list(told) == ["network 1", "network 2"]
+    assert all(len(train) == len(validation) <= 2 for train, validation in told.values())
 
 
 def test_the_model_holds_what_the_table_was(finished):

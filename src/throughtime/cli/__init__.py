@@ -29,7 +29,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         from throughtime.cli.app import build
 
         # Asked for nothing, it says what there is to ask for.
-        result = build()(words or ["--help"], prog_name="throughtime", standalone_mode=False)
+        result = build()(
+            words or ["--help"], prog_name="throughtime", standalone_mode=False, obj=words
+        )
         # Typer turns Ctrl-C into an exit code without a word.
         if result == INTERRUPTED:
             raise KeyboardInterrupt

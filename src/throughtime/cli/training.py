@@ -149,9 +149,13 @@ class Training:
     def _watch(self, step: Progress) -> None:
         """Follow the work on the screen, and keep the losses."""
         self._bar.show(step)
-        if step.loss is not None:
-            name = re.search(r"network \d+", step.stage)
-            train, validation = self.curves.setdefault(name[0] if name else "loss", ([], []))
-            train.append(step.loss)
-            if step.val_loss is not None:
-                validation.append(step.val_loss)
+        if step.loss is None:
+            return
+        name = re.search(r"network \d+", step.stage)
+        train, validation = self.curves.setdefault(name[0] if name else "loss", ([], []))
+        if step.val_loss is not None:
+            validation.append(step.val_loss)
+        elif validation:
+            # The network learns once more, on all data; its first curves are those that tell.
+            return
+        train.append(step.loss)
