@@ -116,7 +116,7 @@ class LeakyReLU(Activation):
         check_float("slope", self.slope, 0.0, inclusive="neither")
 
     def __call__(self, z: np.ndarray) -> np.ndarray:
-        return np.where(z > 0, z, z.dtype.type(self.slope) * z)
+        return np.where(z > 0, z, z.dtype.type(self.slope) * np.minimum(z, 0))
 
     def derivative(self, y: np.ndarray) -> np.ndarray:
         return np.where(y > 0, y.dtype.type(1), y.dtype.type(self.slope))
@@ -187,8 +187,10 @@ class Softmax(Activation):
         check_float("temperature", self.temperature, 0.0, inclusive="neither")
 
     def __call__(self, z: np.ndarray) -> np.ndarray:
-        # The maximum goes first: (z - max) / temperature cannot overflow upwards.
-        scaled = (z - z.max(axis=-1, keepdims=True)) / z.dtype.type(self.temperature)
+        # The maximum goes first: (z - max) / temperature cannot overflow upwards, and what
+        # overflows downwards has the exponential 0.
+        with np.errstate(over="ignore"):
+            scaled = (z - z.max(axis=-1, keepdims=True)) / z.dtype.type(self.temperature)
         e = np.exp(scaled)
         return e / e.sum(axis=-1, keepdims=True)
 
@@ -227,7 +229,7 @@ class Custom(Activation):
         if self.derivative is None:
             return autodiff.evaluate(self.function, z)
         y = np.asarray(self.function(z), dtype=z.dtype)
-        self._check_shape("return an array of the shape it takes", y, z)
+        self._check_shape("return an array of the shape it takes", y, (z.shape,))
         return y
 
     def backward(self, dy: np.ndarray, y: np.ndarray, z: np.ndarray | None = None) -> np.ndarray:
@@ -235,14 +237,16 @@ class Custom(Activation):
         if self.derivative is None:
             return autodiff.vjp(self.function, z, dy)
         slope = np.asarray(self.derivative(z), dtype=z.dtype)
-        self._check_shape("have a derivative of the shape of its input", slope, z)
+        self._check_shape("have a derivative of the shape of its input", slope, (z.shape, ()))
         return dy * slope
 
-    def _check_shape(self, promise: str, got: np.ndarray, z: np.ndarray) -> None:
-        if got.shape not in (z.shape, ()):
+    def _check_shape(
+        self, promise: str, got: np.ndarray, allowed: tuple[tuple[int, ...], ...]
+    ) -> None:
+        if got.shape not in allowed:
             raise InvalidTypeError(
                 f"activation {autodiff.name_of(self.function)} must {promise};"
-                f" got {got.shape} for {z.shape}."
+                f" got {got.shape} for {allowed[0]}."
             )
 
 

@@ -17,6 +17,7 @@ kept, since f may have a kink (ReLU, MAE) inside the first; a wrong gradient dis
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -175,7 +176,8 @@ def check_gradients(
     tolerance = check_float("tolerance", tolerance, 0.0, inclusive="neither")
     own = net.astype("float64")
     array, real = own.check_input(x, lengths, mask)
-    states = own.check_states(initial_state, len(array))
+    array = array.copy()  # its numbers will be moved, and the user's must not be
+    states = [_copied(state) for state in own.check_states(initial_state, len(array))]
     function = losses.get(loss)
     output_shape = own.output_shape(array.shape)
     output_mask = real if len(output_shape) == 3 and own.topology.keeps_mask else None
@@ -212,6 +214,10 @@ def check_gradients(
     moved = [(values, gradient) for _, values, gradient in parts]
     rows += [checker.direction(f"direction {k + 1}", moved) for k in range(directions)]
     return GradientReport(tuple(rows), tolerance, result.value)
+
+
+def _copied(state: Any) -> Any:
+    return tuple(map(_copied, state)) if isinstance(state, tuple) else copy.copy(state)
 
 
 def _flatten(name: str, state: Any, gradient: Any) -> list[tuple[str, np.ndarray, np.ndarray]]:

@@ -14,13 +14,12 @@ from throughtime.errors import (
     InvalidTypeError,
     ModelFileError,
     check_array,
-    check_choice,
     check_int,
     describe,
 )
 from throughtime.layers import Dense, Layer, Recurrent
 from throughtime.layers.base import Call, layer_from_config
-from throughtime.params import Params
+from throughtime.params import Params, check_dtype
 from throughtime.stream import Stream, extrapolate
 from throughtime.summary import table
 from throughtime.topology import Tape, Topology, add_states
@@ -71,7 +70,7 @@ class Network:
     ) -> None:
         self.topology = Topology(layers, n_features)
         self.layers = self.topology.layers
-        self.dtype = np.dtype(check_choice("dtype", str(np.dtype(dtype)), ("float32", "float64")))
+        self.dtype = check_dtype(dtype)
         self.seed = check_int("seed", seed, 0)
         before = [self.topology.input_form, *self.topology.forms[:-1]]
         self.params = Params(
@@ -197,8 +196,8 @@ class Network:
         last = len(self.layers) - 1
         for i, layer in enumerate(self.layers):
             state = states[i]
-            if state is None and isinstance(layer, Recurrent):
-                state, handed = handed, None
+            if isinstance(layer, Recurrent):  # a state of one's own replaces the one handed on
+                state, handed = handed if state is None else state, None
             own = Call(call.training, call.rng, call.keep, call.logits and i == last)
             result = layer.forward(self.groups[i], x, mask, state, own)
             if self.topology.hands_state[i]:
@@ -248,8 +247,8 @@ class Network:
                 self.groups[i], self.grad_groups[i], tape.caches[i], dx, d_states[i]
             )
             tape.d_initial_state[i] = d_initial
-            if isinstance(self.layers[i], Recurrent) and not tape.given[i]:
-                handed = d_initial
+            if isinstance(self.layers[i], Recurrent):
+                handed = None if tape.given[i] else d_initial
         return dx
 
     def predict(

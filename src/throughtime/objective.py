@@ -158,8 +158,8 @@ def _fusion(net: Network, loss: Loss) -> tuple[bool, Any]:
 def _output_weights(
     weights: np.ndarray | None, mask: np.ndarray | None, tape: Tape
 ) -> np.ndarray | None:
-    """Weights for the outputs: a sequence without a real step must not count in a vector's loss."""
-    if mask is None or tape.outputs[-1].ndim == 3 or mask.any(axis=1).all():
+    """Weights for the outputs: a sequence without a real step must not count in the loss."""
+    if mask is None or tape.output_mask is not None or mask.any(axis=1).all():
         return weights
     real = np.asarray(mask.any(axis=1), dtype=np.float64)
     if weights is None:
@@ -319,11 +319,9 @@ def _cut(mask: np.ndarray | None, start: int, end: int) -> np.ndarray | None:
 
 
 def _align_right(x: np.ndarray, mask: np.ndarray | None) -> tuple[np.ndarray, np.ndarray | None]:
-    """Shift every row so that its last real step is the last one; masked steps change nothing."""
+    """Move every row's real steps, in their order, to its end; masked steps change nothing."""
     if mask is None:
         return x, None
-    steps = mask.shape[1]
-    shift = np.where(mask.any(axis=1), mask[:, ::-1].argmax(axis=1), 0)
-    source = (np.arange(steps) - shift[:, None]) % steps
+    source = np.argsort(mask, axis=1, kind="stable")
     rows = np.arange(len(x))[:, None]
     return x[rows, source], mask[rows, source]

@@ -83,13 +83,13 @@ class Topology:
 
     def _hand_over(self) -> None:
         recurrent = [(i, r) for i, r in enumerate(self.layers) if isinstance(r, Recurrent)]
-        following = [*recurrent[1:], (None, None)]
-        for (i, layer), (j, consumer) in zip(recurrent, following, strict=True):
+        for k, (i, layer) in enumerate(recurrent):
             if not layer.return_state:
                 continue
-            if consumer is None:
+            if k + 1 == len(recurrent):
                 self.returns_state = i
                 continue
+            j, consumer = recurrent[k + 1]
             if _state_form(layer) != _state_form(consumer):
                 raise InvalidArgumentError(
                     f"layer {i} ({layer.name}) hands its state to layer {j} ({consumer.name}),"
@@ -137,13 +137,14 @@ class Topology:
         first = self.layers[0]
         assert isinstance(first, Embedding)
         array, real = check_sequences(x, lengths, mask, univariate=True, n_features=1)
-        tokens = array[..., 0].astype(np.int64)
-        if (tokens != array[..., 0]).any() or tokens.min() < 0 or tokens.max() >= first.n_tokens:
+        array = array[..., 0]
+        inside = (array >= 0) & (array < first.n_tokens) & (array == np.floor(array))
+        if not inside.all():
             raise InvalidArgumentError(
                 f"x must hold integers from 0 to {first.n_tokens - 1}, the tokens of the first"
                 f" layer; got values from {array.min()} to {array.max()}."
             )
-        return tokens, real
+        return array.astype(np.int64), real
 
     def check_states(self, states: Any, batch: int, dtype: np.dtype, name: str) -> list[Any]:
         """Return one checked state, or None, for each layer."""

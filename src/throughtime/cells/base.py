@@ -69,3 +69,20 @@ class Cell:
 def dropped(h: np.ndarray, drop: np.ndarray | None) -> np.ndarray:
     """Apply the recurrent dropout mask, if there is one; its own derivative as well."""
     return h if drop is None else h * drop
+
+
+def gates(activation: Activation, u: np.ndarray, count: int) -> np.ndarray:
+    """Apply an activation to each of ``count`` gates side by side in ``u (N, count*H)``.
+
+    Each gate is a row of its own: a softmax sums to 1 over one gate's units, not over all gates'.
+    """
+    return activation(u.reshape(len(u), count, -1)).reshape(u.shape)
+
+
+def gates_backward(
+    activation: Activation, dy: np.ndarray, y: np.ndarray, u: np.ndarray | None, count: int
+) -> np.ndarray:
+    """The derivative of :func:`gates`; ``u`` is None where the activation does not need it."""
+    form = (len(y), count, -1)
+    u = None if u is None else u.reshape(form)
+    return activation.backward(dy.reshape(form), y.reshape(form), u).reshape(y.shape)

@@ -26,7 +26,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from throughtime.activations import Activation, Sigmoid, Tanh
-from throughtime.cells.base import Cell, Saved, State, dropped
+from throughtime.cells.base import Cell, Saved, State, dropped, gates, gates_backward
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ class GRU(Cell):
             pre_rz = a[:, :two] + recurrent[:, :two]
         else:
             pre_rz = a[:, :two] + used @ p.W_h[:, :two]
-        rz = self.recurrent_activation(pre_rz)  # (G1), (G2)
+        rz = gates(self.recurrent_activation, pre_rz, 2)  # (G1), (G2)
         r, z = rz[:, : two // 2], rz[:, two // 2 :]
         if self.reset_after:
             q = recurrent[:, two:]
@@ -104,7 +104,7 @@ class GRU(Cell):
             dr = du * dropped(h_prev, drop)
             dused = du * r
         drz = np.concatenate([dr, dz], axis=1)
-        da_rz = self.recurrent_activation.backward(drz, rz, pre_rz)  # (G1'), (G2')
+        da_rz = gates_backward(self.recurrent_activation, drz, rz, pre_rz, 2)  # (G1'), (G2')
         dused += da_rz @ W_rz.T
         return np.concatenate([da_rz, da_n], axis=1), (dh * z + dropped(dused, drop),)
 

@@ -24,7 +24,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from throughtime.activations import Activation, Sigmoid, Tanh
-from throughtime.cells.base import Cell, Saved, State, dropped
+from throughtime.cells.base import Cell, Saved, State, dropped, gates, gates_backward
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class LSTM(Cell):
         u = a + dropped(h_prev, drop) @ p.W_h  # (L1)
         units = c_prev.shape[1]
         u_if, u_g, u_o = _blocks(u, units)
-        i_f = self.recurrent_activation(u_if)  # (L2)
+        i_f = gates(self.recurrent_activation, u_if, 2)  # (L2)
         i, f = i_f[:, :units], i_f[:, units:]
         g = self.activation(u_g)
         o = self.recurrent_activation(u_o)
@@ -82,7 +82,7 @@ class LSTM(Cell):
         d_if = np.concatenate([dc * g, dc * c_prev], axis=1)  # (L3')
         du = np.concatenate(  # (L3'), (L2')
             [
-                self.recurrent_activation.backward(d_if, i_f, u_if),
+                gates_backward(self.recurrent_activation, d_if, i_f, u_if, 2),
                 self.activation.backward(dc * i, g, u_g),
                 self.recurrent_activation.backward(dh * phi, o, u_o),
             ],

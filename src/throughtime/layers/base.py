@@ -112,9 +112,11 @@ class Layer:
     def __post_init__(self) -> None:
         for name, find in (("activation", activations.get), ("initializer", initializers.get)):
             for field in (name, f"recurrent_{name}"):
-                if hasattr(self, field) and getattr(self, field) is not None:
+                if hasattr(self, field):
                     object.__setattr__(self, field, find(getattr(self, field)))
-        for field in ("l1", "l2", "lr_multiplier"):
+        if hasattr(self, "lr_multiplier"):
+            check_float("lr_multiplier", self.lr_multiplier, 0.0)
+        for field in ("l1", "l2"):
             if getattr(self, field, None) is not None:
                 check_float(field, getattr(self, field), 0.0)
 

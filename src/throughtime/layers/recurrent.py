@@ -240,7 +240,7 @@ class Recurrent(Layer):
         start: State = state if state is not None else self.initial_state(p, batch, x.dtype)
         started = None
         if self.time_bias:
-            started = start[-1][:, 0] > 0
+            started = start[-1][:, 0] > 0.5
             start = start[:-1]
         drop_x = keep_mask(self.dropout, (batch, 1, x.shape[2]), x.dtype, call)
         drop_h = keep_mask(self.recurrent_dropout, (batch, self.units), x.dtype, call)

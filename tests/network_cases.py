@@ -1,0 +1,256 @@
+"""Networks and data chosen to hurt: what the gradient, naive and serialization tests run over."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from throughtime import activations
+from throughtime.activations import ACTIVATIONS, Custom
+from throughtime.layers import (
+    GRU,
+    LSTM,
+    RNN,
+    Dense,
+    Dropout,
+    Embedding,
+    LastStep,
+    Layer,
+    MaxPool,
+    MeanPool,
+    RepeatVector,
+)
+from throughtime.layers.base import Call
+from throughtime.network import Network
+
+HOLES = [[1, 0, 1, 1, 0], [0, 0, 1, 0, 1], [1, 1, 1, 1, 1], [0, 0, 0, 0, 0]]
+RAGGED = (5, 2, 0, 3)
+
+
+@dataclass(frozen=True)
+class Case:
+    """One network with its data; ``mask`` is None, "ragged" or "holes"."""
+
+    name: str
+    layers: Sequence[Layer]
+    features: int | None = 2
+    rows: int = 3
+    steps: int = 4
+    mask: str | None = None
+    states: bool = False
+    training: bool = False
+    seed: int = 0
+    scale: float = 0.7
+    loss: dict[str, Any] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        return self.name
+
+    def network(self, dtype: str = "float64") -> Network:
+        """Random numbers in every parameter, biases and learned states too."""
+        net = Network(list(self.layers), self.features, dtype)
+        net.params.flat = self.scale * np.random.default_rng(self.seed).normal(size=net.params.size)
+        return net
+
+    def batch(self, net: Network) -> tuple[np.ndarray, np.ndarray | None]:
+        rng = np.random.default_rng(self.seed + 100)
+        kind = net.topology.input_form.kind
+        rows, steps = (4, 5) if self.mask else (self.rows, self.steps)
+        if kind == "vector":
+            return rng.normal(size=(rows, self.features)), None
+        real = None
+        if self.mask == "ragged":
+            real = np.arange(steps) < np.array(RAGGED)[:, None]
+        elif self.mask == "holes":
+            real = np.array(HOLES, dtype=bool)
+        if kind == "tokens":
+            x = rng.integers(0, net.layers[0].n_tokens, size=(rows, steps))
+        else:
+            x = rng.normal(size=(rows, steps, self.features))
+        return net.check_input(x, mask=real)
+
+    def initial_state(self, net: Network, rows: int) -> list[Any]:
+        """A state that is not zero for every recurrent layer that is not handed one."""
+        rng = np.random.default_rng(self.seed + 200)
+        result: list[Any] = [None] * len(net.layers)
+        if self.states:
+            _, tape = self.run(net, *self.batch(net), result)
+            for i, final in enumerate(tape.final_state):
+                if final is not None and not (i and net.topology.hands_state[i - 1]):
+                    result[i] = noise(rng, final)
+        return net.check_states(result, rows)
+
+    def run(self, net: Network, x: Any, mask: Any, states: Any, keep: bool = True) -> Any:
+        call = Call(self.training, np.random.default_rng(7) if self.training else None, keep)
+        return net.run(x, mask, states, call)
+
+
+def noise(rng: np.random.Generator, like: Any) -> Any:
+    """Random numbers of the form of a state; of ``started`` (N, 1), zeros and ones."""
+    if like is None:
+        return None
+    if isinstance(like, tuple):
+        return tuple(noise(rng, part) for part in like)
+    if like.shape[1] == 1:
+        return (rng.random(like.shape) < 0.5).astype(like.dtype)
+    return rng.normal(size=like.shape).astype(like.dtype)
+
+
+def leaves(state: Any) -> list[np.ndarray]:
+    """The arrays of a state, or of a list of states, in order."""
+    if state is None:
+        return []
+    if isinstance(state, np.ndarray):
+        return [state]
+    return [leaf for part in state for leaf in leaves(part)]
+
+
+def swish(z: np.ndarray) -> np.ndarray:
+    return z / (1 + np.exp(-z))
+
+
+def swish_derivative(z: np.ndarray) -> np.ndarray:
+    s = 1 / (1 + np.exp(-z))
+    return s + z * s * (1 - s)
+
+
+#: Every activation of the registry, some of them with options, and a user's own.
+FUNCTIONS = {name: ACTIVATIONS[name]() for name in ACTIVATIONS} | {
+    "softmax, warm": activations.Softmax(temperature=2.5),
+    "softmax, cold": activations.Softmax(temperature=0.4),
+    "leaky_relu, steep": activations.LeakyReLU(slope=0.3),
+    "elu, low": activations.ELU(alpha=0.6),
+    "custom": Custom(swish, derivative=swish_derivative),
+}
+
+CELLS: dict[str, tuple[type[Layer], dict[str, Any]]] = {
+    "rnn": (RNN, {}),
+    "gru": (GRU, {}),
+    "gru, reset before": (GRU, {"reset_after": False}),
+    "lstm": (LSTM, {}),
+}
+
+
+def cell_cases() -> list[Case]:
+    """Every cell with every option, on every pattern of lengths and masks."""
+    found = []
+    for name, (layer, own) in CELLS.items():
+
+        def add(what: str, *layers: Layer, name: str = name, **data: Any) -> None:
+            found.append(Case(f"{name}: {what}", layers, **data))
+
+        def make(units: int = 3, layer: Any = layer, own: Any = own, **options: Any) -> Layer:
+            return layer(units, **own, **options)
+
+        sequence = {"return_sequences": True}
+        add("all outputs, given state", make(**sequence), states=True)
+        add("holes, given state", make(**sequence), states=True, mask="holes")
+        add("last output, ragged", make(), mask="ragged", states=True)
+        add("one step", make(**sequence), steps=1, states=True)
+        add("one row", make(**sequence), rows=1, steps=6, states=True)
+        add("one of each", make(1), rows=1, steps=1, features=1)
+        add("reverse", make(reverse=True, **sequence), mask="ragged", states=True)
+        add("reverse, last output", make(reverse=True), mask="holes")
+        add("bidirectional", make(2, bidirectional=True, **sequence), mask="holes", states=True)
+        add("bidirectional, last output", make(2, bidirectional=True), mask="ragged", states=True)
+        add("no bias", make(use_bias=False, **sequence), mask="ragged")
+        add("time bias", make(time_bias=True, **sequence), mask="holes")
+        add("time bias, goes on", make(time_bias=True, **sequence), mask="ragged", states=True)
+        add("time bias, both ways", make(2, time_bias=True, bidirectional=True), mask="holes")
+        add("time bias alone", make(time_bias=True, use_bias=False, **sequence))
+        add("learned state", make(learn_initial_state=True, **sequence), mask="holes")
+        add("learned states", make(2, learn_initial_state=True, bidirectional=True), mask="ragged")
+        add(
+            "dropout",
+            make(dropout=0.4, recurrent_dropout=0.4, **sequence),
+            training=True,
+            states=True,
+            mask="holes",
+        )
+        add("stack", make(2, **sequence), make(2, **sequence), Dense(2), mask="holes", states=True)
+        add(
+            "encoder and decoder",
+            make(2, return_state=True),
+            RepeatVector(3),
+            make(2, **sequence),
+            Dense(1),
+            mask="ragged",
+            states=True,
+        )
+        add(
+            "state handed on",
+            make(2, return_state=True, time_bias=True, **sequence),
+            Dense(2),
+            make(2, time_bias=True, learn_initial_state=True, **sequence),
+            mask="holes",
+        )
+        add(
+            "state handed on, both ways",
+            make(2, return_state=True, bidirectional=True, **sequence),
+            make(2, bidirectional=True),
+            mask="ragged",
+        )
+        add("state handed out", make(return_state=True), mask="ragged")
+    return found
+
+
+def activation_cases() -> list[Case]:
+    """Every activation in every place that takes one."""
+    found = []
+    small = {"rows": 2, "steps": 3}
+    for name, f in FUNCTIONS.items():
+
+        def add(what: str, *layers: Layer, name: str = name) -> None:
+            found.append(Case(f"{what} of {name}", layers, **small, states=True, scale=0.5))
+
+        sequence = {"return_sequences": True}
+        add("rnn", RNN(3, activation=f, **sequence))
+        add("gru", GRU(2, activation=f, **sequence))
+        add("lstm", LSTM(2, activation=f, **sequence))
+        add("dense", Dense(3, activation=f))
+        add("gates of gru", GRU(2, recurrent_activation=f, **sequence))
+        add(
+            "gates of gru, reset before",
+            GRU(2, recurrent_activation=f, activation=f, reset_after=False, **sequence),
+        )
+        add("gates of lstm", LSTM(2, recurrent_activation=f, **sequence))
+    return found
+
+
+def other_cases() -> list[Case]:
+    """Layers without a time loop, by themselves and among others."""
+    deep = RNN(2, return_sequences=True)
+    return [
+        Case("dense, holes", [Dense(3, activation="tanh"), Dense(2)], mask="holes"),
+        Case("dense, no bias", [Dense(3, use_bias=False)], mask="ragged"),
+        Case("dense on vectors", [Dense(3, activation="softmax"), RepeatVector(3), GRU(2)]),
+        Case("repeat", [RepeatVector(4), LSTM(2, return_sequences=True), Dense(1)], states=True),
+        Case("dropout", [Dropout(0.5), deep, Dropout(0.3), Dense(2)], mask="holes", training=True),
+        Case("dropout, variational", [Dropout(0.5, variational=True), deep], training=True),
+        Case(
+            "dropout on vectors",
+            [RNN(3), Dropout(0.5, variational=True), Dense(2)],
+            training=True,
+            mask="ragged",
+        ),
+        Case(
+            "embedding",
+            [Embedding(4, 3), GRU(2, return_sequences=True)],
+            features=None,
+            mask="holes",
+            states=True,
+        ),
+        Case("embedding, whole", [Embedding(3, 2), Dense(2)], features=None),
+        Case("last step", [deep, LastStep(), Dense(2)], mask="holes"),
+        Case("last step, whole", [deep, LastStep()]),
+        Case("mean", [deep, MeanPool(), Dense(2)], mask="holes"),
+        Case("mean, whole", [MeanPool()]),
+        Case("maximum", [deep, MaxPool(), Dense(2)], mask="holes"),
+        Case("maximum, whole", [deep, MaxPool()]),
+    ]
+
+
+CASES = [*cell_cases(), *other_cases(), *activation_cases()]
