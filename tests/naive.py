@@ -1,0 +1,147 @@
+"""The whole forward pass written a second time: one sequence, one step, one gate at a time.
+
+Nothing here is shared with the package but the activations and the layers' options. There is no
+padding: a masked step is one that the loop leaves out.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from throughtime.layers import (
+    Dense,
+    Dropout,
+    Embedding,
+    LastStep,
+    MaxPool,
+    MeanPool,
+    Recurrent,
+    RepeatVector,
+)
+
+
+def elman(layer: Any, p: dict[str, Any], x: Any, state: Any, time: Any) -> Any:
+    (h,) = state
+    return (layer.activation(x @ p["W_x"] + p["b"] + h @ p["W_h"] + time),)
+
+
+def gru(layer: Any, p: dict[str, Any], x: Any, state: Any, time: Any) -> Any:
+    (h,) = state
+    H = len(h)
+    a = x @ p["W_x"] + p["b"] + time
+    W_r, W_z, W_n = p["W_h"][:, :H], p["W_h"][:, H : 2 * H], p["W_h"][:, 2 * H :]
+    r = layer.recurrent_activation(a[:H] + h @ W_r)
+    z = layer.recurrent_activation(a[H : 2 * H] + h @ W_z)
+    if layer.reset_after:
+        n = layer.activation(a[2 * H :] + r * (h @ W_n + p.get("b_hn", 0.0)))
+    else:
+        n = layer.activation(a[2 * H :] + (r * h) @ W_n)
+    return ((1 - z) * n + z * h,)
+
+
+def lstm(layer: Any, p: dict[str, Any], x: Any, state: Any, time: Any) -> Any:
+    h, c = state
+    H = len(h)
+    u = x @ p["W_x"] + p["b"] + time + h @ p["W_h"]
+    i = layer.recurrent_activation(u[:H])
+    f = layer.recurrent_activation(u[H : 2 * H])
+    g = layer.activation(u[2 * H : 3 * H])
+    o = layer.recurrent_activation(u[3 * H :])
+    c = f * c + i * g
+    return o * layer.activation(c), c
+
+
+STEPS = {"RNN": elman, "GRU": gru, "LSTM": lstm}
+
+
+def run_direction(layer: Any, p: Any, x: Any, real: Any, state: Any, reverse: bool) -> Any:
+    """One sequence x (T, F) through one direction: the outputs (T, H), and the final state."""
+    names = ("h", "c")[: 2 if type(layer).__name__ == "LSTM" else 1]
+    p = {"b": 0.0, **p}
+    started = False
+    if state is None:
+        state = tuple(p.get(f"{name}_0", np.zeros(layer.units)) for name in names)
+    elif layer.time_bias:
+        *state, flag = state
+        started = flag[0] == 1
+    outputs = np.zeros((len(x), layer.units))
+    steps = range(len(x))
+    for t in reversed(steps) if reverse else steps:
+        if not real[t]:
+            continue
+        time = p["b_time"] if layer.time_bias and started else 0.0
+        state = STEPS[type(layer).__name__](layer, p, x[t], tuple(state), time)
+        outputs[t] = state[0]
+        started = True
+    final = tuple(state) + ((np.array([float(started)]),) if layer.time_bias else ())
+    return outputs, final
+
+
+def run_recurrent(layer: Any, params: Any, x: Any, real: Any, state: Any) -> Any:
+    if not layer.bidirectional:
+        outputs, final = run_direction(layer, params, x, real, state, layer.reverse)
+        return (outputs if layer.return_sequences else final[0]), final
+    parts = []
+    for d, group in enumerate(("forward", "backward")):
+        own = {
+            name.removeprefix(f"{group}."): array
+            for name, array in params.items()
+            if name.startswith(f"{group}.")
+        }
+        start = None if state is None else state[d]
+        parts.append(run_direction(layer, own, x, real, start, reverse=group == "backward"))
+    finals = tuple(final for _, final in parts)
+    if layer.return_sequences:
+        return np.concatenate([outputs for outputs, _ in parts], axis=1), finals
+    return np.concatenate([final[0] for final in finals]), finals
+
+
+def row_of(state: Any, n: int) -> Any:
+    if state is None:
+        return None
+    return tuple(row_of(s, n) for s in state) if isinstance(state, tuple) else state[n]
+
+
+def run_one(net: Any, x: Any, real: Any, states: list[Any]) -> tuple[Any, list[Any]]:
+    """One sequence through all layers: the output and the final state of each layer."""
+    handed, finals = None, []
+    for i, layer in enumerate(net.layers):
+        p = {k.partition(".")[2]: v for k, v in net.params.items() if k.startswith(f"{i}.")}
+        final = None
+        if isinstance(layer, Recurrent):
+            state = handed if states[i] is None else states[i]
+            handed = None
+            x, final = run_recurrent(layer, p, x, real, state)
+            later = any(isinstance(other, Recurrent) for other in net.layers[i + 1 :])
+            if layer.return_state and later:
+                handed = final
+        elif isinstance(layer, Embedding):
+            x = np.array([p["W"][token] for token in x]) * real[:, None]
+        elif isinstance(layer, Dense):
+            rows = [layer.activation(row @ p["W"] + p.get("b", 0.0)) for row in np.atleast_2d(x)]
+            x = np.array(rows) * real[:, None] if x.ndim == 2 else rows[0]
+        elif isinstance(layer, RepeatVector):
+            x, real = np.array([x] * layer.steps), np.ones(layer.steps, dtype=bool)
+        elif isinstance(layer, LastStep):
+            x = x[real][-1] if real.any() else np.zeros(x.shape[1])
+        elif isinstance(layer, MeanPool):
+            x = x[real].mean(axis=0) if real.any() else np.zeros(x.shape[1])
+        elif isinstance(layer, MaxPool):
+            x = x[real].max(axis=0) if real.any() else np.zeros(x.shape[1])
+        else:
+            assert isinstance(layer, Dropout)
+        finals.append(final)
+    return x, finals
+
+
+def run(net: Any, x: Any, mask: Any, states: list[Any]) -> tuple[np.ndarray, list[list[Any]]]:
+    """All sequences: outputs, and for each sequence the final state of each layer."""
+    outputs, finals = [], []
+    for n in range(len(x)):
+        real = np.ones(x.shape[1], dtype=bool) if mask is None else mask[n]
+        y, final = run_one(net, x[n], real, [row_of(s, n) for s in states])
+        outputs.append(y)
+        finals.append(final)
+    return np.array(outputs), finals
