@@ -16,6 +16,7 @@ from throughtime import losses
 from throughtime.errors import DivergedError
 from throughtime.forecasting.inputs import Block
 from throughtime.forecasting.results import Progress
+from throughtime.forecasting.smoothing import importance
 from throughtime.layers import GRU, LSTM, RNN, Dense, Layer
 from throughtime.network import Network
 from throughtime.optimizers import Adam
@@ -153,7 +154,7 @@ def _train(
     target = np.zeros((count, steps, 1), dtype=np.float32)
     target[:, -horizon:, 0] = block.target
     weight = np.zeros((count, steps))
-    weight[:, -horizon:] = allowed
+    weight[:, -horizon:] = allowed * importance(horizon)
     return train(
         net,
         block.x,
@@ -208,7 +209,8 @@ class Keeper(Callback):
 
     def _consider(self, net: Network, epoch: int) -> float:
         guess = correction([net], self.block)[..., None]
-        value, _ = self.loss(guess, self.block.target[..., None], mask=self.block.known)
+        weight = self.block.known * importance(guess.shape[1])
+        value, _ = self.loss(guess, self.block.target[..., None], weights=weight)
         # A tie, as on a constant series, is no progress.
         if value < self.best * (1.0 - 1e-4):
             self.best, self.epoch, self.weights = value, epoch, net.params.flat.copy()

@@ -111,6 +111,14 @@ class States:
         return States(self.origins[part], self.level[part], self.slope[part], self.season[part])
 
 
+def importance(horizon: int) -> np.ndarray:
+    """How much each step ahead counts, (H,): h^(-1/2), wherever forecasts are judged or learned.
+
+    Errors grow with the step, so equal weights would leave all say to the far end.
+    """
+    return np.asarray(np.arange(1.0, horizon + 1.0) ** -0.5)
+
+
 def phase(t: np.ndarray, period: float) -> np.ndarray:
     """Class of the cycle at the steps ``t``, from 0 to round(period) - 1."""
     count = max(1, round(period))
@@ -234,7 +242,7 @@ def choose(
 ) -> Smoothing:
     """Return the setting whose forecasts of ``y`` from many origins inside it were best.
 
-    The error is the mean absolute one in the units of the data, horizon h counting h^(-1/2);
+    The error is the mean absolute one in the units of the data, weighted by :func:`importance`;
     each part that a model has must earn its price. Only ``y`` is looked at, so pass what
     was known before the data that the forecast will be judged on.
 
@@ -287,7 +295,7 @@ def rolling_error(
         forecast = settings[0].restore(extend(settings, states.row(row), steps)[0], top)
         total[steps - 1] += np.abs(forecast - actual[real, None])
         count[steps - 1] += 1
-    weight = np.where(count > 0, np.arange(1.0, horizon + 1.0) ** -0.5, 0.0)
+    weight = np.where(count > 0, importance(horizon), 0.0)
     if not weight.any():
         return np.zeros(len(settings))
     mean = total / np.maximum(count, 1.0)[:, None]
