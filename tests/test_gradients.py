@@ -51,6 +51,20 @@ def largest_error(value, array, gradient):
     return worst
 
 
+def error_along(value, array, gradient):
+    """The relative error of ``gradient`` along a random direction: four evaluations in all."""
+    direction = np.random.default_rng(11).normal(size=array.shape)
+    centre, at = array.copy(), np.zeros(1)
+
+    def moved():
+        array[...] = centre + at * direction
+        result = value()
+        array[...] = centre
+        return result
+
+    return largest_error(moved, at, np.array([(gradient * direction).sum()]))
+
+
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_every_gradient_of_a_random_functional(case):
     """L = <u, y> + <v, final state>: u and v are the gradients that come from above."""

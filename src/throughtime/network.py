@@ -25,6 +25,14 @@ from throughtime.summary import table
 from throughtime.topology import Tape, Topology, add_states
 
 
+def _own_stream(call: Call) -> np.random.Generator | None:
+    """Random numbers for one layer, whatever number of them the layers before have drawn.
+
+    A mask that holds for all steps of a sequence must not depend on how many steps there are.
+    """
+    return None if call.rng is None else np.random.default_rng(call.rng.integers(2**63))
+
+
 class Network:
     """An ordered stack of layers with one flat vector of parameters.
 
@@ -198,7 +206,7 @@ class Network:
             state = states[i]
             if isinstance(layer, Recurrent):  # a state of one's own replaces the one handed on
                 state, handed = handed if state is None else state, None
-            own = Call(call.training, call.rng, call.keep, call.logits and i == last)
+            own = Call(call.training, _own_stream(call), call.keep, call.logits and i == last)
             result = layer.forward(self.groups[i], x, mask, state, own)
             if self.topology.hands_state[i]:
                 handed = result.final_state
