@@ -21,7 +21,8 @@ EDGES = (0.0, -0.0, 5e-324, -5e-324, 1e-45, 1e-40, 1e-310, 1e-30, 1e-8, 1.0, 88.
 def test_binary_crossentropy_from_logits(dtype, z):
     loss = get("binary_crossentropy")
     value, dz = loss.from_logits(np.array([[z], [-z]], dtype), [[1.0], [0.0]])
-    assert value == pytest.approx(math.exp(-z), rel=1e-12)  # right: no digit is lost
+    # right: no digit is lost (abs=0, for approx takes anything below 1e-12 as zero)
+    assert value == pytest.approx(math.exp(-z), rel=1e-12, abs=0)
     np.testing.assert_allclose(
         dz[:, 0], np.array([-1, 1]) * math.exp(-z) / 2, rtol=1e-6, atol=1e-45
     )
@@ -48,8 +49,32 @@ def test_categorical_crossentropy_from_logits(dtype):
 @DTYPES
 def test_nearly_certain_and_right_keeps_its_digits(dtype):
     value, dz = get("cce").from_logits(np.array([[50.0, 0.0]], dtype), [0])
-    assert value == pytest.approx(math.exp(-50.0), rel=1e-12)
+    assert value == pytest.approx(math.exp(-50.0), rel=1e-12, abs=0)
     np.testing.assert_allclose(dz, [[-math.exp(-50.0), math.exp(-50.0)]], rtol=1e-6)
+
+
+@DTYPES
+@pytest.mark.parametrize("target", [[0], [[0.25, 0.75, 0.0]]])
+def test_a_class_ruled_out_by_its_logit_costs_nothing_and_gets_nothing(dtype, target):
+    loss = get("cce")
+    value, dz = loss.from_logits(np.array([[1.0, 2.0, -np.inf]], dtype), target)
+    kept = [0] if target == [0] else [[0.25, 0.75]]
+    expected, dkept = loss.from_logits(np.array([[1.0, 2.0]], dtype), kept)
+    assert value == pytest.approx(expected, rel=1e-15)
+    np.testing.assert_array_equal(dz[0, :2], dkept[0])
+    assert dz[0, 2] == 0.0
+
+
+@DTYPES
+@pytest.mark.parametrize("small", [1e-8, 1e-20, 1e-30])
+def test_small_outputs_keep_their_digits(dtype, small):
+    y = dtype(small)
+    value, dy = get("bce")(np.array([[y]]), [[0.0]])
+    assert value == pytest.approx(-math.log1p(-float(y)), rel=1e-12, abs=0)
+    assert dy.item() == pytest.approx(1.0, rel=1e-6)
+    value, dy = get("msle")(np.array([[y]]), [[0.0]])
+    assert value == pytest.approx(math.log1p(float(y)) ** 2, rel=1e-12, abs=0)
+    assert dy.item() == pytest.approx(2 * float(y), rel=1e-6, abs=0)
 
 
 @DTYPES
@@ -58,6 +83,9 @@ def test_poisson_from_logits(dtype):
     value, dz = loss.from_logits(np.array([[-800.0]], dtype), [[3.0]])
     assert (value, dz.item()) == (2400.0, -3.0)
     value, dz = loss.from_logits(np.array([[800.0]], dtype), [[3.0]])
+    assert (value, dz.item()) == (math.inf, math.inf)
+    # Infinite, not NaN, where target * z overflows too.
+    value, dz = loss.from_logits(np.array([[1e30]], dtype), [[1e300]])
     assert (value, dz.item()) == (math.inf, math.inf)
 
 

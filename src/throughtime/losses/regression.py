@@ -130,7 +130,8 @@ class Poisson(Loss):
 
     def terms_from_logits(self, z: np.ndarray, target: np.ndarray, limits: np.finfo) -> Terms:
         rate = np.exp(z)
-        return rate - target * z, rate - target
+        # An infinite rate outgrows target * z, which may have overflowed as well: not inf - inf.
+        return np.where(np.isposinf(rate), rate, rate - target * z), rate - target
 
     def check_values(self, target: np.ndarray, mask: np.ndarray | None) -> None:
         super().check_values(target, mask)
