@@ -1,5 +1,6 @@
 """Scores against sums done by hand, and the bar: weekly CO2, two years ahead."""
 
+import dataclasses
 import re
 
 import numpy as np
@@ -71,6 +72,30 @@ def test_scores_by_hand() -> None:
             " (MAE 1.5 against 1.5)."
         ),
         "The forecast beats drift: its mean absolute error is 8 % smaller (1.5 against 1.625).",
+    )
+
+
+def test_one_error_smaller_and_one_larger_is_no_victory() -> None:
+    report = summarise([fold([4.0, 8.0], [4.0, 4.5], [4.0, 5.0, 2.0, 6.0, 5.0], 1)], 1, 2)
+    assert report["forecast"].mae == 1.75
+    assert report["persistence"].mae == 2.0
+    assert not report.beats["persistence"]
+    assert report.verdict[0] == (
+        "The forecast does not clearly beat persistence: its MAE is smaller, its RMSE is not"
+        " (MAE 1.75 against 2)."
+    )
+
+
+def test_series_in_different_units_are_judged_by_scaled_errors() -> None:
+    small = fold([3.0, 4.0], [3.0, 4.0], [1.0, 5.0, 2.0, 6.0, 4.0])
+    large = fold([300.0, 400.0], [298.0, 405.0], [100.0, 500.0, 200.0, 600.0, 400.0])
+    folds = [dataclasses.replace(small, series="a"), dataclasses.replace(large, series="b")]
+    report = summarise(folds, 2, 2)
+    assert report["forecast"].mase == pytest.approx((0.0 + 3.5 / (400 / 3)) / 2)
+    assert report.beats["persistence"]
+    assert report.verdict[0] == (
+        "The forecast beats persistence: its mean scaled error is 96 % smaller"
+        " (0.01312 against 0.375)."
     )
 
 

@@ -74,13 +74,12 @@ def summarise(folds: Sequence[Fold], season: int, horizon: int) -> BacktestRepor
     """Scores of all methods over all folds, and what they say."""
     methods = ["forecast", *folds[0].naive, "anchor"]
     scores = tuple(_score(method, folds) for method in methods)
-    own = scores[0]
-    rivals = [s for s in scores if s.method not in _INSIDE]
-    beats = {s.method: own.mae < s.mae and own.rmse < s.rmse for s in rivals}
+    own, many = scores[0], len({fold.series for fold in folds}) > 1
+    judgements = {s.method: _judge(own, s, many) for s in scores if s.method not in _INSIDE}
     return BacktestReport(
         scores,
-        beats,
-        tuple(_sentence(own, rival) for rival in rivals),
+        {method: beaten for method, (beaten, _) in judgements.items()},
+        tuple(sentence for _, sentence in judgements.values()),
         tuple(folds),
         season,
         horizon,
@@ -131,22 +130,34 @@ def _coverage(folds: Sequence[Fold]) -> dict[float, float]:
     return shares
 
 
-def _sentence(own: Score, rival: Score) -> str:
-    """Say whether ``own`` beats ``rival``."""
-    mae, rmse = own.mae < rival.mae, own.rmse < rival.rmse
-    figures = f"{own.mae:.4g} against {rival.mae:.4g}"
-    if mae and rmse:
-        less = 100.0 * (1.0 - own.mae / rival.mae)
-        return (
-            f"The forecast beats {rival.method}: its mean absolute error is {less:.0f} % smaller"
-            f" ({figures})."
+def _judge(own: Score, rival: Score, many: bool) -> tuple[bool, str]:
+    """Whether ``own`` beats ``rival``, and a sentence that says so.
+
+    One series is judged by MAE and RMSE, several, whose units may differ, by MASE.
+    """
+    if many and np.isfinite(own.mase) and np.isfinite(rival.mase):
+        return _compare(rival.method, "MASE", "mean scaled error", own.mase, rival.mase)
+    beaten, words = _compare(rival.method, "MAE", "mean absolute error", own.mae, rival.mae)
+    if (own.rmse < rival.rmse) == beaten:
+        return beaten, words
+    smaller, larger = ("MAE", "RMSE") if beaten else ("RMSE", "MAE")
+    return False, (
+        f"The forecast does not clearly beat {rival.method}: its {smaller} is smaller, its"
+        f" {larger} is not (MAE {own.mae:.4g} against {rival.mae:.4g})."
+    )
+
+
+def _compare(rival: str, letters: str, name: str, own: float, other: float) -> tuple[bool, str]:
+    """Compare one error."""
+    if own < other:
+        less = 100.0 * (1.0 - own / other)
+        return True, (
+            f"The forecast beats {rival}: its {name} is {less:.0f} % smaller"
+            f" ({own:.4g} against {other:.4g})."
         )
-    if mae or rmse:
-        smaller, larger = ("MAE", "RMSE") if mae else ("RMSE", "MAE")
-        return (
-            f"The forecast does not clearly beat {rival.method}: its {smaller} is smaller, its"
-            f" {larger} is not (MAE {figures})."
-        )
-    if own.mae == rival.mae and own.rmse == rival.rmse:
-        return f"The forecast does not beat {rival.method}: it is as good (MAE {own.mae:.4g})."
-    return f"The forecast does not beat {rival.method}: MAE {figures}. Use {rival.method} instead."
+    if own == other:
+        return False, f"The forecast does not beat {rival}: it is as good ({letters} {own:.4g})."
+    return False, (
+        f"The forecast does not beat {rival}: {letters} {own:.4g} against {other:.4g}."
+        f" Use {rival} instead."
+    )

@@ -12,7 +12,7 @@ the step h, u(h) = a h^b, and the distribution of the errors divided by u(h), wh
 taken (split conformal prediction, Vovk et al. 2005, with errors pooled over h because those of one
 path hang together). They are multiplied by how much smaller the errors of the corrected forecast
 are on the validation block. With n independent paths b counts n and the guess 0.6 counts 5, and so
-does the gain beside none; the intervals are wider by 1 + 2 / n.
+does the gain beside none; the intervals are wider by 1 + 2 / n for the n paths of one series.
 """
 
 from __future__ import annotations
@@ -74,10 +74,13 @@ class Errors:
         Actual minus forecast.
     paths : float
         How many of the N stretches of H steps do not overlap.
+    series : int
+        How many series they are from.
     """
 
     values: np.ndarray
     paths: float
+    series: int = 1
 
 
 def check_coverage(name: str, value: Any) -> float:
@@ -119,7 +122,7 @@ def spread(history: Errors, anchor: Errors, final: Errors, weight: float) -> Cal
     if not growth.any():
         return Calibration(weight, growth, np.zeros(len(LEVELS)))
     scaled = (history.values / growth)[~np.isnan(history.values)]
-    wider = 1.0 + _SMALL_SAMPLE / max(history.paths, 1.0)
+    wider = 1.0 + _SMALL_SAMPLE * history.series / max(history.paths, 1.0)
     better = _improvement(anchor, final) if weight > 0.0 else 1.0
     return Calibration(weight, growth * better * wider, np.quantile(scaled, LEVELS))
 

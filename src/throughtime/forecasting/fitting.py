@@ -236,7 +236,8 @@ def _calibrate(plan: Plan, fitted: Fitted, check: Block, past: _Past) -> None:
     anchor = Errors(truth * factor, judged)
     weight = calibration.weigh(anchor, Errors((truth - moved) * factor, judged))
     final = Errors((truth - weight * moved) * factor, judged)
-    whole = Errors(past.errors, sum(max(1.0, n / horizon - 1.0) for n in past.length))
+    paths = sum(max(1.0, n / horizon - 1.0) for n in past.length)
+    whole = Errors(past.errors, paths, len(past.length))
     fitted.calibration = calibration.spread(whole, anchor, final, weight)
 
 

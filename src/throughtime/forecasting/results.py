@@ -165,7 +165,8 @@ class BacktestReport:
         The forecast first, then persistence, seasonal naive (only where there is a season),
         drift, and the anchor (the exponential smoothing forecast without the network).
     beats : dict of str to bool
-        Naive method to whether the forecast has a smaller MAE and a smaller RMSE than it.
+        Naive method to whether the forecast is better: one series by MAE and by RMSE, several,
+        whose units may differ, by MASE.
     verdict : tuple of str
         One plain sentence for each naive method, saying also when it is not beaten.
     folds : tuple of Fold
