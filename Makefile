@@ -23,7 +23,7 @@ define make_venv
 	$(PYTHON) -m venv $(1)
 endef
 
-.PHONY: help demo test lint oracles clean
+.PHONY: help demo test lint oracles bench clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -47,6 +47,12 @@ lint: $(VENV)/.lint ## ruff and mypy
 # make oracles PIP_EXTRA_INDEX_URL=https://download.pytorch.org/whl/cpu
 oracles: $(ORACLES_VENV)/.oracles ## compare with PyTorch, Keras, ONNX Runtime and JAX (a large download)
 	$(ORACLES_VENV)/bin/python -m pytest -n $(WORKERS) tests/oracles
+
+# One thread each unless OMP_NUM_THREADS says otherwise.
+bench: export OMP_NUM_THREADS ?= 1
+bench: export OPENBLAS_NUM_THREADS ?= $(OMP_NUM_THREADS)
+bench: $(ORACLES_VENV)/.bench ## time training steps and predictions beside PyTorch (a large download)
+	$(ORACLES_VENV)/bin/python benchmarks/steps.py
 
 clean: ## remove what the other targets made
 	rm -rf $(VENV) $(ORACLES_VENV) build dist demo-output .pytest_cache .mypy_cache .ruff_cache .hypothesis
