@@ -1,0 +1,247 @@
+"""Does the suite see a wrong gradient? Break the package in one place, and run its tests.
+
+Each mutant is a mistake that somebody has made: in another library, in a paper's listing, in a
+student's first backward pass. ``python tests/mutate.py`` prints which ones the suite kills and
+fails if one survives; ``test_mutants.py`` runs the same within the suite.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterable
+from importlib.machinery import BuiltinImporter, FrozenImporter, PathFinder
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy.testing  # noqa: F401  # every fork needs it
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+#: The suite that must kill every mutant; it stops at the first failure.
+SUITE = (
+    "test_cells.py", "test_bptt.py", "test_gradients.py", "test_gradients_losses.py",
+    "test_truncation.py", "test_losses.py", "test_network_invariants.py",
+)  # fmt: skip
+#: What to begin with, so that mutants die soon.
+FIRST = {
+    "bptt.py": ("test_gradients.py",),
+    "objective.py": ("test_truncation.py", "test_gradients_losses.py"),
+    "losses/base.py": ("test_losses.py",),
+    "layers/recurrent.py": ("test_gradients.py",),
+    "network.py": ("test_gradients.py",),
+}
+#: Modules that SUITE imports.
+HELPERS = ("loss_cases.py", "naive.py", "network_cases.py")
+#: The exit code if a run imported another package than the copy.
+NOT_THE_COPY = 99
+
+
+class Mutant(NamedTuple):
+    """Replace ``old``, which stands once in ``file``, by ``new``."""
+
+    name: str
+    file: str
+    old: str
+    new: str
+    wrong_forwards: bool = False  # and the way back fits it, so that gradients agree
+
+
+H_USED = "dropped(tape.states[0][:-1], tape.drop)"
+MUTANTS = [
+    # -- the time loops
+    Mutant("h_0 forgotten in dW_h", "bptt.py", H_USED,
+           "dropped(tape.states[0][:-1] * (np.arange(steps) > 0)[:, None, None], tape.drop)"),
+    Mutant("dW_h one step off", "bptt.py", H_USED, "dropped(tape.states[0][1:], tape.drop)"),
+    Mutant("recurrent dropout missing in dW_h", "bptt.py", H_USED, "tape.states[0][:-1]"),
+    Mutant("gradient of the last state dropped", "bptt.py",
+           "for s in tape.states) if d_final is None else d_final", "for s in tape.states)"),
+    Mutant("gradient of the initial state dropped", "bptt.py",
+           "return dx[order].swapaxes(0, 1), dstate",
+           "return dx[order].swapaxes(0, 1), tuple(0 * d for d in dstate)"),
+    Mutant("masked step leaks into the weights", "bptt.py",
+           "da_t = np.where(real, da_t, 0)", "pass"),
+    Mutant("masked step stops the gradient", "bptt.py",
+           "np.where(real, new, old) for new, old in zip(d_previous",
+           "np.where(real, new, 0 * old) for new, old in zip(d_previous"),
+    Mutant("gradient of a masked output counts", "bptt.py",
+           "dy_t = np.where(mask[t, :, None], dy_t, 0)", "pass"),
+    Mutant("masked step moves the state", "bptt.py",
+           "np.where(real, n, old) for n, old in zip(new", "n for n, old in zip(new"),
+    Mutant("masked step has an output", "bptt.py",
+           "y = np.where(mask_time[..., None], y, 0)", "pass"),
+    Mutant("bias gradient missing at the first step", "bptt.py",
+           "grad.b += rows.sum(axis=0)", "grad.b += da[1:].sum(axis=(0, 1))"),
+    Mutant("bias gradient of one row", "bptt.py",
+           "grad.b += rows.sum(axis=0)", "grad.b += da[:, 0].sum(axis=0)"),
+    Mutant("time bias present at the first step", "bptt.py",
+           "result = np.zeros((steps, batch)", "result = np.ones((steps, batch)", True),
+    Mutant("time bias' gradient from the first step too", "bptt.py",
+           "rows[tape.started.ravel()].sum(axis=0)", "rows.sum(axis=0)"),
+    Mutant("time bias after a masked step", "bptt.py",
+           "np.logical_or.accumulate(real[:-1], axis=0)", "True", True),
+    Mutant("dL/dx in the order of the loop", "bptt.py",
+           "return dx[order].swapaxes(0, 1)", "return dx.swapaxes(0, 1)"),
+    Mutant("gradient overwritten instead of added", "bptt.py",
+           "grad.W_x += tape.x", "grad.W_x[...] = tape.x"),
+    # -- Elman
+    Mutant("W_h not transposed", "cells/elman.py", "dz @ p.W_h.T", "dz @ p.W_h"),
+    Mutant("derivative from the step before", "cells/elman.py",
+           "(dh,), (h,) = dstate, state", "(dh,), (h,) = dstate, state_prev"),
+    Mutant("recurrent dropout missing on the way back", "cells/elman.py",
+           "dropped(dz @ p.W_h.T, drop)", "dz @ p.W_h.T"),
+    # -- GRU
+    Mutant("z and 1 - z swapped forwards", "cells/gru.py",
+           "h = n + z * (h_prev - n)", "h = h_prev + z * (n - h_prev)"),
+    Mutant("z and 1 - z swapped backwards", "cells/gru.py",
+           "self.activation.backward(dh * (1 - z)", "self.activation.backward(dh * z"),
+    Mutant("h_{t-1} missing in dz", "cells/gru.py", "dz = dh * (h_prev - n)", "dz = dh * -n"),
+    Mutant("the direct path through z missing", "cells/gru.py",
+           "(dh * z + dropped(dused, drop),)", "(dropped(dused, drop),)"),
+    Mutant("gradient of the reset gate missing", "cells/gru.py",
+           "dr = da_n * q\n", "dr = 0 * da_n\n"),
+    Mutant("reset before: dropout missing in dr", "cells/gru.py",
+           "dr = du * dropped(h_prev, drop)", "dr = du * h_prev"),
+    Mutant("reset after: r missing in dW_hn", "cells/gru.py",
+           "grad.W_h[:, two:] += h_used.T @ dq", "grad.W_h[:, two:] += h_used.T @ da_n"),
+    Mutant("reset before: r missing in dW_hn", "cells/gru.py",
+           "grad.W_h[:, two:] += q.T @ da_n", "grad.W_h[:, two:] += h_used.T @ da_n"),
+    Mutant("one softmax over all gates", "cells/base.py",
+           "activation(u.reshape(len(u), count, -1))", "activation(u.reshape(len(u), 1, -1))"),
+    # -- LSTM
+    Mutant("dc through the output gate missing", "cells/lstm.py",
+           "dc = dc + self.activation.backward(dh * o, phi, state[1])", "pass"),
+    Mutant("dc of the next step forgotten", "cells/lstm.py",
+           "dc = dc + self.activation", "dc = self.activation"),
+    Mutant("forget gate with c_t", "cells/lstm.py", "dc * c_prev", "dc * state[1]"),
+    Mutant("output gate with c_t", "cells/lstm.py", "backward(dh * phi", "backward(dh * state[1]"),
+    Mutant("the forget gate does not close the way back", "cells/lstm.py", "dc * f)", "dc)"),
+    # -- activations and losses
+    Mutant("diagonal softmax", "activations.py",
+           "return y * (dy - inner) /", "return y * (1 - y) * dy + 0 * inner /"),
+    Mutant("softmax without 1 / temperature", "activations.py",
+           "return y * (dy - inner) / y.dtype.type(self.temperature)",
+           "return y * (dy - inner)"),
+    Mutant("gradient of the mean divided twice", "losses/base.py",
+           "dy[real] = c * derivative", "dy[real] = c * derivative / len(y)"),
+    # -- layers and network
+    Mutant("halves of a bidirectional layer swapped", "layers/recurrent.py",
+           "half = slice(d * self.units, (d + 1) * self.units)",
+           "half = slice((e := len(cache) - 1 - d) * self.units, (e + 1) * self.units)"),
+    Mutant("learned initial state not learned", "layers/recurrent.py",
+           "if self.learn_initial_state and not given:", "if False:"),
+    Mutant("learned initial state learns from one row", "layers/recurrent.py",
+           "[...] += d.sum(axis=0)", "[...] += d[0]"),
+    Mutant("input dropout missing on the way back", "layers/recurrent.py",
+           "(dx if drop_x is None else dx * drop_x)", "dx"),
+    Mutant("last output's gradient instead of the state's", "layers/recurrent.py",
+           "d_final, dy = (rest[0] + dy, *rest[1:]), None",
+           "d_final, dy = (dy, *rest[1:]), None"),
+    Mutant("a decoder does not teach its encoder", "network.py",
+           "handed = None if tape.given[i] else d_initial", "handed = None"),
+    Mutant("a repeated token learns once", "layers/dense.py",
+           "np.add.at(grad.W, tokens, dy)", "grad.W[tokens] += dy"),
+    Mutant("mean over padding", "layers/pooling.py",
+           "weight.sum(axis=1, keepdims=True)", "np.float64(weight.shape[1])", True),
+    # -- the objective
+    Mutant("gradient of the penalty twice", "objective.py",
+           "W.dtype.type(own_l2) * W", "W.dtype.type(2 * own_l2) * W"),
+    Mutant("fused softmax without 1 / temperature", "objective.py", "dy *= scale", "pass"),
+    Mutant("truncated: state not carried", "objective.py",
+           "carried = _advance(net, x, mask, begin, start, carried, training, seed)\n",
+           "carried = None\n"),
+    Mutant("truncated: loss of the steps before the chunk too", "objective.py",
+           "own[:, : first - start] = 0.0", "pass"),
+    Mutant("truncated: back through k1 steps alone", "objective.py",
+           "end - max(k2, end - first)", "end - (end - first)"),
+    Mutant("truncated: ragged rows not aligned", "objective.py",
+           "x, mask = _align_right(x, mask)\n", "pass\n"),
+]  # fmt: skip
+
+
+class Copy:
+    """A copy of the package and of SUITE in ``folder``, in which one mutant at a time lives."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder.resolve()
+        self.source = self.folder / "src" / "throughtime"
+        shutil.copytree(ROOT / "src" / "throughtime", self.source)
+        (self.folder / "tests").mkdir()
+        for name in (*SUITE, *HELPERS):
+            shutil.copy(ROOT / "tests" / name, self.folder / "tests")
+        shutil.copy(ROOT / "pyproject.toml", self.folder)
+        # Without a mutant, all can be imported; that also writes the byte code, once for all.
+        code, words = self.run(SUITE, "--collect-only")
+        if code:
+            raise RuntimeError(f"the suite cannot be collected: {words}")
+        sys.dont_write_bytecode = True
+
+    def run(self, files: Iterable[str], option: str) -> tuple[int, str]:
+        """Run test files in a fork, which has NumPy and pytest loaded; return what pytest says."""
+        said = self.folder / "said.txt"
+        child = os.fork()
+        if not child:
+            with said.open("wb") as out:
+                os.dup2(out.fileno(), 1)
+                os.dup2(out.fileno(), 2)
+            os._exit(self._run_here(files, option))
+        _, status = os.waitpid(child, 0)
+        words = said.read_text("utf-8").splitlines()[-3:]
+        return os.waitstatus_to_exitcode(status), "\n".join(words)
+
+    def _run_here(self, files: Iterable[str], option: str) -> int:
+        # The copy must be imported, whatever an editable install redirects.
+        plain = (BuiltinImporter, FrozenImporter, PathFinder)
+        sys.meta_path[:] = [finder for finder in sys.meta_path if finder in plain]
+        sys.path.insert(0, str(self.source.parent))
+        os.chdir(self.folder)
+        options = ["-q", "--tb=no", "-pno:cacheprovider", option]
+        code: int = pytest.ExitCode.NO_TESTS_COLLECTED
+        for name in files:  # one by one: to collect them all takes longer than to fail in the first
+            code = int(pytest.main([*options, f"tests/{name}"]))
+            if code:
+                break
+        here = sys.modules["throughtime"].__file__
+        sys.stdout.flush()
+        return code if here and here.startswith(str(self.folder)) else NOT_THE_COPY
+
+    def kills(self, mutant: Mutant) -> tuple[bool, str]:
+        """Whether a test fails on a mutant, and which one."""
+        path = self.source / mutant.file
+        text = path.read_text("utf-8")
+        if text.count(mutant.old) != 1:
+            raise LookupError(f"{mutant.old!r} must stand once in {mutant.file}; update the mutant")
+        first = ("test_bptt.py",) if mutant.wrong_forwards else FIRST.get(mutant.file, ())
+        path.write_text(text.replace(mutant.old, mutant.new), "utf-8")
+        try:
+            files = [*first, *(name for name in SUITE if name not in first)]
+            code, words = self.run(files, "--maxfail=1")
+        finally:
+            path.write_text(text, "utf-8")
+        if code not in (0, 1):  # 1: a test failed; the others: they could not be run
+            raise RuntimeError(f"{mutant.name}: exit code {code}: {words}")
+        killer = next((line for line in words.splitlines() if line.startswith("FAILED")), "")
+        return code == 1, killer.removeprefix("FAILED tests/")
+
+
+def main(part: int = 0, parts: int = 1) -> int:
+    """Print the table, of every ``parts``-th mutant; return 1 if one survives."""
+    chosen = MUTANTS[part::parts]
+    survivors = 0
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Copy(Path(folder))
+        for mutant in chosen:
+            dead, killer = copy.kills(mutant)
+            survivors += not dead
+            sys.stdout.write(f"{'killed' if dead else 'SURVIVED':<9} {mutant.name:<50} {killer}\n")
+            sys.stdout.flush()
+    sys.stdout.write(f"{len(chosen) - survivors} of {len(chosen)} mutants killed\n")
+    return int(survivors > 0)
+
+
+if __name__ == "__main__":
+    os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
+    sys.exit(main(*map(int, sys.argv[1:])))
