@@ -211,7 +211,7 @@ def bptt(
     if hasattr(grad, "b_time"):
         assert tape.started is not None
         grad.b_time += rows[tape.started.ravel()].sum(axis=0)
-    dx = da @ p.W_x.T  # (B1')
+    dx = (rows @ p.W_x.T).reshape(steps, batch, -1)  # (B1')
     return dx[order].swapaxes(0, 1), dstate
 
 

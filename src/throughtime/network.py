@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Sequence
 from typing import Any
@@ -16,21 +17,27 @@ from throughtime.errors import (
     check_array,
     check_int,
     describe,
+    sentence,
 )
 from throughtime.layers import Dense, Layer, Recurrent
-from throughtime.layers.base import Call, layer_from_config
+from throughtime.layers.base import LAYERS, Call
 from throughtime.params import Params, check_dtype
 from throughtime.stream import Stream, extrapolate
 from throughtime.summary import table
 from throughtime.topology import Tape, Topology, add_states
 
 
-def _own_stream(call: Call) -> np.random.Generator | None:
-    """Random numbers for one layer, whatever number of them the layers before have drawn.
+def own_call(call: Call, layer: Layer, last: bool) -> Call:
+    """How one layer of a forward pass runs: on random numbers of its own.
 
-    A mask that holds for all steps of a sequence must not depend on how many steps there are.
+    They do not depend on how many the layers before have drawn, so a mask that holds for all
+    steps of a sequence is the same however many steps there are.
     """
-    return None if call.rng is None else np.random.default_rng(call.rng.integers(2**63))
+    rng = None
+    if call.training and layer.draws:
+        assert call.rng is not None  # whoever trains provides it
+        rng = np.random.Generator(np.random.PCG64(call.rng.integers(2**63)))
+    return Call(call.training, rng, call.keep, call.logits and last, call.offset)
 
 
 class Network:
@@ -76,22 +83,16 @@ class Network:
         dtype: str = "float32",
         seed: int = 0,
     ) -> None:
-        self.topology = Topology(layers, n_features)
-        self.layers = self.topology.layers
-        self.dtype = check_dtype(dtype)
-        self.seed = check_int("seed", seed, 0)
-        before = [self.topology.input_form, *self.topology.forms[:-1]]
-        self.params = Params(
-            {
-                f"{i}.{name}": shape
-                for i, layer in enumerate(self.layers)
-                for name, shape in layer.param_shapes(before[i]).items()
-            },
-            self.dtype,
-        )
+        self._prepare(Topology(layers, n_features), check_dtype(dtype), check_int("seed", seed, 0))
+        self.reset_parameters()
+
+    def _prepare(self, topology: Topology, dtype: np.dtype, seed: int) -> None:
+        """Everything but the initial parameters, which are zero."""
+        self.topology, self.layers = topology, topology.layers
+        self.dtype, self.seed = dtype, seed
+        self.params = Params(topology.param_shapes(), dtype)
         self.grads = self.params.zeros_like()
         self._bind()
-        self.reset_parameters()
 
     def _bind(self) -> None:
         """Cut the vectors into one namespace a layer; the views stay valid for good."""
@@ -191,9 +192,16 @@ class Network:
         """
         array, real = self.check_input(x, lengths, mask)
         states = self.check_states(initial_state, array.shape[0])
+        if not isinstance(rng, np.random.Generator | None):
+            hint = "Write numpy.random.default_rng(seed)."
+            raise InvalidTypeError(sentence("rng", "a numpy.random.Generator", describe(rng), hint))
         if training and rng is None:
             rng = np.random.default_rng(self.seed)
-        return self.run(array, real, states, Call(training=bool(training), rng=rng))
+        # What the caller does to x or y afterwards must not reach into the tape.
+        if isinstance(x, np.ndarray) and np.may_share_memory(array, x):
+            array = array.copy()
+        y, tape = self.run(array, real, states, Call(training=bool(training), rng=rng))
+        return y.copy(), tape
 
     def run(
         self, x: np.ndarray, mask: np.ndarray | None, states: list[Any], call: Call
@@ -206,7 +214,7 @@ class Network:
             state = states[i]
             if isinstance(layer, Recurrent):  # a state of one's own replaces the one handed on
                 state, handed = handed if state is None else state, None
-            own = Call(call.training, _own_stream(call), call.keep, call.logits and i == last)
+            own = own_call(call, layer, i == last)
             result = layer.forward(self.groups[i], x, mask, state, own)
             if self.topology.hands_state[i]:
                 handed = result.final_state
@@ -252,7 +260,7 @@ class Network:
             if self.topology.hands_state[i]:
                 d_states[i], handed = add_states(d_states[i], handed), None
             dx, d_initial = self.layers[i].backward(
-                self.groups[i], self.grad_groups[i], tape.caches[i], dx, d_states[i]
+                self.grad_groups[i], tape.caches[i], dx, d_states[i]
             )
             tape.d_initial_state[i] = d_initial
             if isinstance(self.layers[i], Recurrent):
@@ -316,23 +324,43 @@ class Network:
     def to_config(self) -> dict[str, Any]:
         """A JSON-ready description of the architecture."""
         return {
-            "layers": [layer.to_config() for layer in self.layers],
+            "layers": [LAYERS.to_config(layer) for layer in self.layers],
             "n_features": None if self.topology.input_form.kind == "tokens" else self.n_features,
             "dtype": str(self.dtype),
             "seed": self.seed,
         }
 
     @classmethod
-    def from_config(cls, config: Any) -> Network:
-        """Build the network that :meth:`to_config` described, with its initial parameters."""
+    def from_config(cls, config: Any, size: int | None = None) -> Network:
+        """Build the network that :meth:`to_config` described.
+
+        Parameters
+        ----------
+        config : dict
+        size : int, optional
+            How many parameters there are to fill it with. A description of a network of another
+            size is refused before any memory is taken for it, and the parameters are zero instead
+            of initial ones.
+        """
         if not isinstance(config, dict) or not isinstance(config.get("layers"), list):
             raise ModelFileError(f"the file describes no network; got {describe(config)}.")
-        layers = [layer_from_config(layer) for layer in config["layers"]]
-        rest = {key: config.get(key) for key in ("n_features", "dtype", "seed")}
+        layers = [LAYERS.from_config(layer) for layer in config["layers"]]
         try:
-            return cls(layers, **rest)  # type: ignore[arg-type]  # __init__ checks every value
-        except (InvalidArgumentError, InvalidTypeError, TypeError) as error:
+            topology = Topology(layers, config.get("n_features"))
+            dtype = check_dtype(config.get("dtype"))
+            seed = check_int("seed", config.get("seed"), 0)
+        except (InvalidArgumentError, InvalidTypeError) as error:
             raise ModelFileError(f"the file describes no valid network: {error}") from None
+        wanted = sum(math.prod(shape) for shape in topology.param_shapes().values())
+        if size is not None and wanted != size:
+            raise ModelFileError(
+                f"the file describes a network of {wanted} parameters and holds {size}."
+            )
+        net = cls.__new__(cls)
+        net._prepare(topology, dtype, seed)
+        if size is None:
+            net.reset_parameters()
+        return net
 
     def copy(self) -> Network:
         """An independent network with the same parameters."""
@@ -340,12 +368,8 @@ class Network:
 
     def astype(self, dtype: str) -> Network:
         """An independent network with the same parameters in another dtype."""
-        other = Network(
-            self.layers,
-            None if self.topology.input_form.kind == "tokens" else self.n_features,
-            dtype,
-            self.seed,
-        )
+        other = Network.__new__(Network)
+        other._prepare(self.topology, check_dtype(dtype), self.seed)
         other.params.flat[...] = self.params.flat
         return other
 

@@ -10,7 +10,7 @@ is computed from the pre-activation, so that nothing overflows between the two.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -89,6 +89,7 @@ def evaluate_and_backward(
     l2: float = 0.0,
     training: bool = False,
     rng: np.random.Generator | None = None,
+    offset: int = 0,
 ) -> Evaluation:
     """Compute the objective and ADD its gradient to ``net.grads``.
 
@@ -108,8 +109,10 @@ def evaluate_and_backward(
         Penalties.
     training : bool
         Whether dropout acts, drawn from ``rng``.
+    offset : int
+        How many steps of the sequences came before ``x``; see :class:`Call`.
     """
-    call = Call(training=training, rng=rng)
+    call = Call(training=training, rng=rng, offset=offset)
     result, dy = _forward(net, x, y, loss, mask, initial_state, sample_weight, call)
     result.dx = net.backward(result.tape, dy)
     return _penalised(net, result, l1, l2, backward=True)
@@ -128,7 +131,7 @@ def _forward(
     function: Loss = losses.get(loss)
     fused, scale = _fusion(net, function)
     states = [None] * len(net.layers) if states is None else states
-    own = Call(call.training, call.rng, call.keep, logits=fused)
+    own = replace(call, logits=fused)
     output, tape = net.run(x, mask, states, own)
     weights = _output_weights(weights, mask, tape)
     real = tape.output_mask
@@ -248,7 +251,7 @@ def truncated(
         carried = _advance(net, x, mask, 0, start, None, training, seed)
         yield evaluate_and_backward(
             net, x[:, start:], y, loss, mask=_cut(mask, start, steps), initial_state=carried,
-            sample_weight=sample_weight, rng=_stream(seed), **options,
+            sample_weight=sample_weight, rng=_stream(seed), offset=start, **options,
         )  # fmt: skip
         return
     carried, begin = None, 0  # the state after `begin` steps
@@ -284,7 +287,7 @@ def _chunk(
         own[:, : first - start] = 0.0
     result = evaluate_and_backward(
         net, x[:, start:end], y[:, start:end], loss, mask=_cut(mask, start, end),
-        initial_state=carried, sample_weight=own, rng=_stream(seed), **options,
+        initial_state=carried, sample_weight=own, rng=_stream(seed), offset=start, **options,
     )  # fmt: skip
     result.y = result.y[:, first - start :]
     return result
@@ -304,13 +307,13 @@ def _advance(
     if end == begin:
         return states
     nothing = [None] * len(net.layers)
-    call = Call(training=training, rng=_stream(seed), keep=False)
+    call = Call(training=training, rng=_stream(seed), keep=False, offset=begin)
     _, tape = net.run(x[:, begin:end], _cut(mask, begin, end), states or nothing, call)
     return tape.final_state
 
 
 def _stream(seed: int | None) -> np.random.Generator | None:
-    # Every chunk draws the same numbers, so a variational mask is one mask for all its steps.
+    # Every chunk starts from the same numbers: a mask for all steps stays one mask.
     return None if seed is None else np.random.default_rng(seed)
 
 

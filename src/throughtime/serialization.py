@@ -44,7 +44,7 @@ def load(path: str | os.PathLike[str]) -> Network:
     if not isinstance(path, str | os.PathLike):
         raise InvalidTypeError(f"path must be a string or a path; got {describe(path)}.")
     arrays, config = read_container(path, KIND, VERSION)
-    net = Network.from_config(config)
+    net = Network.from_config(config, sum(array.size for array in arrays.values()))
     if arrays.keys() != net.params.keys():
         odd = sorted(arrays.keys() ^ net.params.keys())[0]
         raise ModelFileError(

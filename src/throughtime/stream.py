@@ -129,9 +129,16 @@ class Stream:
                 f"state must be a list of {len(self._state)} tuples, as stream.state gives it;"
                 f" got {describe(state)}."
             )
-        new = []
+        new: list[State] = []
         for i, (given, own) in enumerate(zip(state, self._state, strict=True)):
-            parts = tuple(np.array(part, dtype=self.net.dtype) for part in given)
+            if not isinstance(given, tuple | list | None):
+                raise InvalidTypeError(
+                    f"state[{i}] must be a tuple of arrays; got {describe(given)}."
+                )
+            parts = tuple(  # None, as tape.final_state has it, stands for no state
+                check_array(f"state[{i}][{k}]", part, dtype=self.net.dtype).copy()
+                for k, part in enumerate(given or ())
+            )
             # A pool's state has its full width only after a step, so widths may differ there.
             fits = len(parts) == len(own) and all(
                 a.ndim == 2
@@ -153,9 +160,10 @@ class Stream:
         if rows is None:
             self._state = fresh
             return
+        chosen = np.zeros(self.rows, dtype=bool)
         try:
-            chosen = np.zeros(self.rows, dtype=bool)
-            chosen[np.asarray(rows)] = True
+            if np.size(rows) > 0:
+                chosen[np.asarray(rows)] = True
         except IndexError:
             raise InvalidArgumentError(
                 f"rows must select rows from 0 to {self.rows - 1}; got {describe(rows)}."
@@ -237,6 +245,10 @@ def extrapolate(
     (2, 5, 1)
     """
     check_int("steps", steps, 1)
+    if feedback is not None and not callable(feedback):
+        raise InvalidTypeError(
+            f"feedback must be a function of an output (N, K); got {describe(feedback)}."
+        )
     tokens = net.topology.input_form.kind == "tokens"
     if feedback is None and (tokens or net.n_outputs != net.n_features):
         raise InvalidArgumentError(

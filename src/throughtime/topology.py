@@ -38,7 +38,8 @@ class Tape:
     d_initial_state : list
         After ``backward``, of each layer: None, or dL/d(initial state), in the form of the state.
     d_outputs : list of ndarray
-        After ``backward``: dL/d(output) of each layer.
+        After ``backward``: dL/d(output) of each layer; of the last one, where the loss was fused
+        with its activation, dL/d(pre-activation).
     """
 
     outputs: list[np.ndarray] = field(default_factory=list)
@@ -97,6 +98,15 @@ class Topology:
                     f" set return_state=False in layer {i}."
                 )
             self.hands_state[i] = True
+
+    def param_shapes(self) -> dict[str, tuple[int, ...]]:
+        """Name and shape of every parameter of the network."""
+        before = [self.input_form, *self.forms[:-1]]
+        return {
+            f"{i}.{name}": shape
+            for i, layer in enumerate(self.layers)
+            for name, shape in layer.param_shapes(before[i]).items()
+        }
 
     @property
     def keeps_mask(self) -> bool:

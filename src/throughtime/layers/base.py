@@ -8,8 +8,8 @@ networks. ``forward`` returns everything the backward pass needs; nothing hides 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 import numpy as np
@@ -17,17 +17,14 @@ import numpy as np
 from throughtime import activations, initializers
 from throughtime.activations import ACTIVATIONS
 from throughtime.cells.base import State
-from throughtime.errors import InvalidArgumentError, ModelFileError, check_float
+from throughtime.errors import check_float
 from throughtime.initializers import INITIALIZERS
 from throughtime.registry import Registry
 
-#: Fields of layers that hold an object of another registry.
-NESTED: dict[str, Registry[Any]] = {
-    "activation": ACTIVATIONS,
-    "recurrent_activation": ACTIVATIONS,
-    "initializer": INITIALIZERS,
-    "recurrent_initializer": INITIALIZERS,
-}
+
+def chosen(default: str, registry: Registry[Any]) -> Any:
+    """A field of a layer that takes a name of ``registry``, one of its objects, or a function."""
+    return field(default=default, metadata={"registry": registry})
 
 
 @dataclass(frozen=True)
@@ -62,12 +59,16 @@ class Call:
     logits : bool
         Leave out the activation of the output layer (a loss that is fused with it works on the
         pre-activation).
+    offset : int
+        How many steps of the sequences came before the first one of this pass, in truncated
+        backpropagation: dropout that differs from step to step goes on from there.
     """
 
     training: bool = False
     rng: np.random.Generator | None = None
     keep: bool = True
     logits: bool = False
+    offset: int = 0
 
 
 @dataclass
@@ -93,13 +94,27 @@ class Result:
 
 
 def keep_mask(
-    rate: float, shape: tuple[int, ...], dtype: np.dtype, call: Call
+    rate: float,
+    shape: tuple[int, ...],
+    dtype: np.dtype,
+    call: Call,
+    *,
+    by_step: bool = False,
 ) -> np.ndarray | None:
-    """Inverted dropout: 0 with probability ``rate``, else 1 / (1 - rate); None outside training."""
+    """Inverted dropout: 0 with probability ``rate``, else 1 / (1 - rate); None outside training.
+
+    With ``by_step`` the first axis is time, and numbers of ``call.offset`` earlier steps are left
+    out.
+    """
     if rate == 0.0 or not call.training:
         return None
-    assert call.rng is not None  # the network provides one whenever it trains
-    return (call.rng.random(shape) >= rate).astype(dtype) / dtype.type(1.0 - rate)
+    rng = call.rng
+    assert rng is not None  # the network provides one whenever it trains
+    if by_step and call.offset:
+        generator = rng.bit_generator
+        assert isinstance(generator, np.random.PCG64)  # the network makes the layers' streams
+        generator.advance(call.offset * shape[1] * shape[2])
+    return (rng.random(shape) >= rate).astype(dtype) / dtype.type(1.0 - rate)
 
 
 @dataclass(frozen=True)
@@ -110,15 +125,24 @@ class Layer:
     takes: ClassVar[tuple[str, ...]] = ("sequence", "vector")
 
     def __post_init__(self) -> None:
-        for name, find in (("activation", activations.get), ("initializer", initializers.get)):
-            for field in (name, f"recurrent_{name}"):
-                if hasattr(self, field):
-                    object.__setattr__(self, field, find(getattr(self, field)))
+        find: dict[Any, Callable[[Any], Any]] = {
+            ACTIVATIONS: activations.get,
+            INITIALIZERS: initializers.get,
+        }
+        for f in dataclasses.fields(self):
+            if "registry" in f.metadata:
+                value = find[f.metadata["registry"]](getattr(self, f.name))
+                object.__setattr__(self, f.name, value)
         if hasattr(self, "lr_multiplier"):
             check_float("lr_multiplier", self.lr_multiplier, 0.0)
-        for field in ("l1", "l2"):
-            if getattr(self, field, None) is not None:
-                check_float(field, getattr(self, field), 0.0)
+        for name in ("l1", "l2"):
+            if getattr(self, name, None) is not None:
+                check_float(name, getattr(self, name), 0.0)
+
+    @property
+    def draws(self) -> bool:
+        """Whether the layer draws random numbers in training."""
+        return False
 
     @property
     def name(self) -> str:
@@ -147,7 +171,7 @@ class Layer:
         raise NotImplementedError
 
     def backward(
-        self, p: Any, grad: Any, cache: Any, dy: np.ndarray | None, d_final: Any = None
+        self, grad: Any, cache: Any, dy: np.ndarray | None, d_final: Any = None
     ) -> tuple[np.ndarray | None, Any]:
         """Add to ``grad``; return dL/dx and dL/d(initial state) (None where there is none)."""
         raise NotImplementedError
@@ -169,49 +193,34 @@ class Layer:
         """Why the layer cannot be run one step at a time, or None if it can."""
         return None
 
-    def to_config(self) -> dict[str, Any]:
-        """A JSON-ready description."""
-        config = LAYERS.to_config(self)
-        for field, registry in NESTED.items():
-            if config.get(field) is not None:
-                config[field] = registry.to_config(config[field])
-        return config
-
 
 LAYERS: Registry[Layer] = Registry("layer", Layer)
 
 
-def layer_from_config(config: Any) -> Layer:
-    """Build the layer that :meth:`Layer.to_config` described."""
-    if isinstance(config, dict):
-        config = {
-            key: NESTED[key].from_config(value) if key in NESTED and value is not None else value
-            for key, value in config.items()
-        }
-    try:
-        return LAYERS.from_config(config)
-    except InvalidArgumentError as error:
-        raise ModelFileError(f"the file holds a bad layer: {error}") from None
-
-
 def summary_of(layer: Layer) -> str:
-    """The options of a layer that differ from their defaults, as one would write them."""
+    """The options of a layer that differ from their defaults, as one would write them.
+
+    Examples
+    --------
+    >>> from throughtime.layers import GRU
+    >>> print(summary_of(GRU(8, activation="relu", dropout=0.1)))
+    GRU(8, activation='relu', dropout=0.1)
+    """
     parts = []
     for f in dataclasses.fields(layer):
-        value = getattr(layer, f.name)
+        value, registry = getattr(layer, f.name), f.metadata.get("registry")
         if f.default is dataclasses.MISSING:
             parts.append(str(value))
-        elif value != _normal_default(f):
-            shown = NESTED[f.name].name_of(value) if _is_registered(f.name, value) else value
-            parts.append(f"{f.name}={shown!r}")
+        elif value != (f.default if registry is None else registry.get(f.default)):
+            parts.append(f"{f.name}={_shown(value, registry)}")
     return f"{layer.name}({', '.join(parts)})"
 
 
-def _normal_default(f: dataclasses.Field[Any]) -> Any:
-    if f.name in NESTED and f.default is not None:
-        return NESTED[f.name].get(f.default)
-    return f.default
-
-
-def _is_registered(field: str, value: Any) -> bool:
-    return field in NESTED and value is not None and value == type(value)()
+def _shown(value: Any, registry: Registry[Any] | None) -> str:
+    """A value as short as it can be written: a name where it means the same object."""
+    if registry is None:
+        return repr(value)
+    if hasattr(value, "function"):  # a user's own
+        return getattr(value.function, "__name__", repr(value.function))
+    name = registry.name_of(value)
+    return repr(name) if registry.get(name) == value else repr(value)

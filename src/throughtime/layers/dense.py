@@ -8,9 +8,10 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from throughtime.activations import Identity
+from throughtime.activations import ACTIVATIONS, Identity
 from throughtime.errors import check_bool, check_float, check_int
-from throughtime.layers.base import LAYERS, Call, Form, Layer, Result, keep_mask
+from throughtime.initializers import INITIALIZERS
+from throughtime.layers.base import LAYERS, Call, Form, Layer, Result, chosen, keep_mask
 
 
 @LAYERS.register("Dense")
@@ -36,9 +37,9 @@ class Dense(Layer):
 
     units: int
     _: KW_ONLY
-    activation: Any = "identity"
+    activation: Any = chosen("identity", ACTIVATIONS)
     use_bias: bool = True
-    initializer: Any = "glorot_uniform"
+    initializer: Any = chosen("glorot_uniform", INITIALIZERS)
     lr_multiplier: float = 1.0
     l1: float | None = None
     l2: float | None = None
@@ -73,7 +74,7 @@ class Dense(Layer):
         return Result(y, mask, (p, f, x, y, z if f.needs_input else None, mask))
 
     def backward(
-        self, p: Any, grad: Any, cache: Any, dy: np.ndarray | None, d_final: Any = None
+        self, grad: Any, cache: Any, dy: np.ndarray | None, d_final: Any = None
     ) -> tuple[np.ndarray | None, Any]:
         p, f, x, y, z, mask = cache
         assert dy is not None
@@ -104,6 +105,10 @@ class Dropout(Layer):
     _: KW_ONLY
     variational: bool = False
 
+    @property
+    def draws(self) -> bool:
+        return self.rate > 0
+
     def __post_init__(self) -> None:
         check_float("rate", self.rate, 0.0, 1.0, inclusive="low")
         check_bool("variational", self.variational)
@@ -111,12 +116,18 @@ class Dropout(Layer):
     def forward(
         self, p: Any, x: np.ndarray, mask: np.ndarray | None, state: Any, call: Call
     ) -> Result:
-        shape = (x.shape[0], 1, x.shape[-1]) if self.variational and x.ndim == 3 else x.shape
-        drop = keep_mask(self.rate, shape, x.dtype, call)
+        if x.ndim == 2:
+            drop = keep_mask(self.rate, x.shape, x.dtype, call)
+        elif self.variational:
+            drop = keep_mask(self.rate, (x.shape[0], 1, x.shape[2]), x.dtype, call)
+        else:
+            # Drawn step by step, so that a chunk of a sequence finds the numbers of its steps.
+            drop = keep_mask(self.rate, x.swapaxes(0, 1).shape, x.dtype, call, by_step=True)
+            drop = None if drop is None else drop.swapaxes(0, 1)
         return Result(x if drop is None else x * drop, mask, drop)
 
     def backward(
-        self, p: Any, grad: Any, cache: Any, dy: np.ndarray | None, d_final: Any = None
+        self, grad: Any, cache: Any, dy: np.ndarray | None, d_final: Any = None
     ) -> tuple[np.ndarray | None, Any]:
         return (dy if cache is None or dy is None else dy * cache), None
 
@@ -143,7 +154,7 @@ class Embedding(Layer):
     n_tokens: int
     units: int
     _: KW_ONLY
-    initializer: Any = "uniform"
+    initializer: Any = chosen("uniform", INITIALIZERS)
     lr_multiplier: float = 1.0
     l1: float | None = None
     l2: float | None = None
@@ -173,7 +184,7 @@ class Embedding(Layer):
         return Result(y, mask, (x, mask))
 
     def backward(
-        self, p: Any, grad: Any, cache: Any, dy: np.ndarray | None, d_final: Any = None
+        self, grad: Any, cache: Any, dy: np.ndarray | None, d_final: Any = None
     ) -> tuple[np.ndarray | None, Any]:
         tokens, mask = cache
         assert dy is not None

@@ -44,7 +44,7 @@ class LastStep(Pool):
         return Result(x[rows, last], None, (x.shape, rows, last))
 
     def backward(
-        self, p: Any, grad: Any, cache: Any, dy: np.ndarray | None, d_final: Any = None
+        self, grad: Any, cache: Any, dy: np.ndarray | None, d_final: Any = None
     ) -> tuple[np.ndarray | None, Any]:
         shape, rows, last = cache
         assert dy is not None
@@ -69,7 +69,7 @@ class MeanPool(Pool):
         return Result((x * weight[..., None]).sum(axis=1), None, weight)
 
     def backward(
-        self, p: Any, grad: Any, cache: Any, dy: np.ndarray | None, d_final: Any = None
+        self, grad: Any, cache: Any, dy: np.ndarray | None, d_final: Any = None
     ) -> tuple[np.ndarray | None, Any]:
         assert dy is not None
         return cache[..., None] * dy[:, None], None
@@ -101,7 +101,7 @@ class MaxPool(Pool):
         return Result(np.take_along_axis(x, best, axis=1)[:, 0], None, (x.shape, best, mask))
 
     def backward(
-        self, p: Any, grad: Any, cache: Any, dy: np.ndarray | None, d_final: Any = None
+        self, grad: Any, cache: Any, dy: np.ndarray | None, d_final: Any = None
     ) -> tuple[np.ndarray | None, Any]:
         shape, best, mask = cache
         assert dy is not None
@@ -151,7 +151,7 @@ class RepeatVector(Layer):
         return Result(np.repeat(x[:, None], self.steps, axis=1), None)
 
     def backward(
-        self, p: Any, grad: Any, cache: Any, dy: np.ndarray | None, d_final: Any = None
+        self, grad: Any, cache: Any, dy: np.ndarray | None, d_final: Any = None
     ) -> tuple[np.ndarray | None, Any]:
         assert dy is not None
         return dy.sum(axis=1), None

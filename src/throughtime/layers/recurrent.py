@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from throughtime import engines
+from throughtime.activations import ACTIVATIONS
 from throughtime.cells import GRU as GRUCell
 from throughtime.cells import LSTM as LSTMCell
 from throughtime.cells import Cell, Elman
@@ -17,12 +18,14 @@ from throughtime.errors import (
     InvalidArgumentError,
     InvalidTypeError,
     ShapeError,
+    check_array,
     check_bool,
     check_float,
     check_int,
+    describe,
 )
-from throughtime.initializers import Initializer
-from throughtime.layers.base import LAYERS, Call, Form, Layer, Result, keep_mask
+from throughtime.initializers import INITIALIZERS
+from throughtime.layers.base import LAYERS, Call, Form, Layer, Result, chosen, keep_mask
 
 
 @dataclass(frozen=True)
@@ -73,13 +76,13 @@ class Recurrent(Layer):
 
     units: int
     _: KW_ONLY
-    activation: Any = "tanh"
+    activation: Any = chosen("tanh", ACTIVATIONS)
     return_sequences: bool = False
     return_state: bool = False
     bidirectional: bool = False
     reverse: bool = False
-    initializer: Any = "glorot_uniform"
-    recurrent_initializer: Any = "orthogonal"
+    initializer: Any = chosen("glorot_uniform", INITIALIZERS)
+    recurrent_initializer: Any = chosen("orthogonal", INITIALIZERS)
     use_bias: bool = True
     time_bias: bool = False
     learn_initial_state: bool = False
@@ -105,6 +108,10 @@ class Recurrent(Layer):
                 "reverse must be False in a bidirectional layer; got True."
                 " A bidirectional layer already runs both ways."
             )
+
+    @property
+    def draws(self) -> bool:
+        return self.dropout > 0 or self.recurrent_dropout > 0
 
     @property
     def cell(self) -> Cell:
@@ -147,9 +154,7 @@ class Recurrent(Layer):
         for name, array in params.items():
             leaf = name.rpartition(".")[2]
             if leaf in ("W_x", "W_h"):
-                init: Initializer = (
-                    self.initializer if leaf == "W_x" else self.recurrent_initializer
-                )
+                init = self.initializer if leaf == "W_x" else self.recurrent_initializer
                 for gate in range(len(self.cell.gates)):
                     block = array[:, gate * self.units : (gate + 1) * self.units]
                     block[...] = init(block.shape, rng, array.dtype)
@@ -178,6 +183,10 @@ class Recurrent(Layer):
 
     def _check_one(self, state: Any, batch: int, dtype: np.dtype, where: str) -> State:
         names = self.cell.states + (("started",) if self.time_bias else ())
+        if not isinstance(state, np.ndarray | tuple | list):
+            raise InvalidTypeError(
+                f"{where} must be a tuple ({', '.join(names)}); got {describe(state)}."
+            )
         parts = [state] if isinstance(state, np.ndarray) else list(state)
         if self.time_bias and len(parts) == len(names) - 1:
             parts.append(np.ones((batch, 1), dtype=dtype))  # a given state means "goes on"
@@ -185,12 +194,11 @@ class Recurrent(Layer):
             raise ShapeError(
                 f"{where} must be a tuple ({', '.join(names)}); got {len(parts)} arrays."
             )
-        arrays = tuple(np.asarray(part, dtype=dtype) for part in parts)
-        for name, array in zip(names, arrays, strict=True):
-            wanted = (batch, 1 if name == "started" else self.units)
-            if array.shape != wanted:
-                raise ShapeError(f"{where}: {name} must be of shape {wanted}; got {array.shape}.")
-        return arrays
+        widths = [1 if name == "started" else self.units for name in names]
+        return tuple(
+            check_array(f"{where}: {name}", part, shape=(batch, width), dtype=dtype)
+            for name, part, width in zip(names, parts, widths, strict=True)
+        )
 
     def initial_state(self, p: Any, batch: int, dtype: np.dtype) -> State:
         """The state of one direction where none is given: zero, or the learned one."""
@@ -261,7 +269,7 @@ class Recurrent(Layer):
         return y, final, (tape, drop_x, given)
 
     def backward(
-        self, p: Any, grad: Any, cache: Any, dy: np.ndarray | None, d_final: Any = None
+        self, grad: Any, cache: Any, dy: np.ndarray | None, d_final: Any = None
     ) -> tuple[np.ndarray, Any]:
         dx, d_initials = None, []
         for d, (group, _) in enumerate(self.directions):
@@ -343,7 +351,7 @@ class GRU(Recurrent):
         form of cuDNN, PyTorch and Keras), or before it (Cho et al., 2014).
     """
 
-    recurrent_activation: Any = "sigmoid"
+    recurrent_activation: Any = chosen("sigmoid", ACTIVATIONS)
     reset_after: bool = True
 
     def __post_init__(self) -> None:
@@ -371,7 +379,7 @@ class LSTM(Recurrent):
         (Jozefowicz, Zaremba, Sutskever, 2015).
     """
 
-    recurrent_activation: Any = "sigmoid"
+    recurrent_activation: Any = chosen("sigmoid", ACTIVATIONS)
     forget_bias: float = 1.0
 
     def __post_init__(self) -> None:

@@ -159,7 +159,7 @@ def _forward_step(
 def _input_gradient(net: Network, tape: Tape) -> np.ndarray | None:
     """dL/dx of the first layer, which the tape does not keep."""
     first = net.layers[0]
-    return first.backward(net.groups[0], net.grad_groups[0], tape.caches[0], tape.d_outputs[0])[0]
+    return first.backward(net.grad_groups[0], tape.caches[0], tape.d_outputs[0])[0]
 
 
 def _first(layer: Any, bad: np.ndarray) -> int | None:
