@@ -146,6 +146,20 @@ def test_a_constant_series_is_forecast_as_constant(value: float) -> None:
     assert model.notes_[0] == "y is constant, and so is its forecast."
 
 
+def test_a_late_start_after_zeros_is_learned_from() -> None:
+    y = np.concatenate([np.zeros(40), 20.0 + np.random.default_rng(0).normal(size=40)])
+    forecast = Forecaster(4, **QUICK).fit(y).predict()
+    np.testing.assert_allclose(forecast.mean, 20.0, atol=2.0)
+
+
+def test_training_data_without_a_target_train_nothing() -> None:
+    y = np.full(40, np.nan)
+    y[[0, 2, 3, 33, 35, 36, 37, 39]] = [1.0, 2.0, 4.0, 3.0, 5.0, 4.0, 6.0, 5.0]
+    forecast = Forecaster(2, **QUICK).fit(y).predict()
+    assert np.isfinite(forecast.mean).all()
+    assert (forecast.lower(0.95) < forecast.upper(0.95)).all()
+
+
 def test_never_below_zero_where_nothing_was() -> None:
     rng = np.random.default_rng(0)
     y = rng.poisson(0.7, 80).astype(float)

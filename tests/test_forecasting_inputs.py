@@ -111,6 +111,20 @@ def test_a_constant_series_has_a_scale() -> None:
     assert np.isfinite(zero.x).all()
 
 
+def test_before_anything_moved_there_is_nothing_to_learn() -> None:
+    y = np.concatenate([np.zeros(15), np.random.default_rng(0).normal(5.0, 1.0, 15)])
+    block = cut(History.from_values(y, Smoothing()), np.array([10, 15, 25]), WINDOW, HORIZON)
+    np.testing.assert_array_equal(block.known.all(axis=1), [False, False, True])
+    assert np.isfinite(block.target).all()
+
+
+def test_small_moves_on_a_high_level_are_moves() -> None:
+    y = 1e9 + np.random.default_rng(0).normal(size=40)
+    block = cut(History.from_values(y, Smoothing()), ORIGINS, WINDOW, HORIZON)
+    assert block.known.all()
+    assert 0.1 < block.scale.min() < block.scale.max() < 10.0
+
+
 def test_units_do_not_matter() -> None:
     y = 10.0 + np.random.default_rng(3).normal(size=40).cumsum()
     one = cut(History.from_values(y, SETTING), ORIGINS, WINDOW, HORIZON)

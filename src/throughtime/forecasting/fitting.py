@@ -70,8 +70,8 @@ def fit(plan: Plan, group: Group, stage: str = "") -> Fitted:
         data_notes(group),
     )
     lesson, past = _lesson(plan, fitted, enough)
-    if np.abs(lesson.train.target).max() < _NOTHING:
-        fitted.notes.append("The values never leave their line, so there is nothing to learn.")
+    if np.abs(lesson.train.target * lesson.allowed).max() < _NOTHING:
+        fitted.notes.append("No value leaves the line of smoothing, so there is nothing to learn.")
         fitted.networks.append(build(plan.recipe, lesson.train.x.shape[2], plan.seed))
         _calibrate(plan, fitted, lesson.validation, past)
         return fitted

@@ -28,6 +28,8 @@ from throughtime.forecasting.smoothing import Smoothing, States, extend, smooth
 
 #: A window that hugs its line has no scale of its own: c is at least this part of the mean step.
 _FLOOR = 0.1
+#: No target is farther away than this; float32 has room for its square.
+_FARTHEST = 1e9
 #: Slope and pattern may be large in units of c; beyond this they say nothing more.
 _LIMIT = 3.0
 
@@ -79,7 +81,7 @@ class Block:
     target : ndarray of float32 of shape (N, H)
         0 where there is none.
     known : ndarray of bool of shape (N, H)
-        Where the target was observed.
+        Where the target was observed, and there is a scale to measure it by.
     anchor : ndarray of float64 of shape (N, H)
         What smoothing forecasts, on the transformed scale.
     scale : ndarray of float64 of shape (N,)
@@ -129,7 +131,7 @@ def cut(
     held = np.clip(where, 0, total - 1)
     seen = inside & history.seen[held]
     deviation = np.where(inside, history.z[held] - line, 0.0)
-    scale = _scale(history.z, deviation, inside & past, origins)
+    scale, moved = _scale(history.z, deviation, inside & past, origins)
     unit = scale[:, None]
     parts = [
         np.where(past, deviation / unit, 0.0),
@@ -143,8 +145,9 @@ def cut(
     rows = np.clip(where, 0, len(history.covariates) - 1)
     parts += [np.where(visible, column[rows], 0.0) for column in history.covariates.T]
     ahead = steps > 0
-    known = seen[:, ahead]
-    target = np.where(known, deviation[:, ahead] / unit, 0.0)
+    # Where nothing has moved yet, as before the first sale, there is no unit to measure in.
+    known = seen[:, ahead] & moved[:, None]
+    target = np.clip(np.where(known, deviation[:, ahead] / unit, 0.0), -_FARTHEST, _FARTHEST)
     return Block(
         np.stack(parts, axis=2).astype(np.float32),
         target.astype(np.float32),
@@ -157,14 +160,18 @@ def cut(
 
 def _scale(
     z: np.ndarray, deviation: np.ndarray, inside: np.ndarray, origins: np.ndarray
-) -> np.ndarray:
-    """C of every window: (N,), never zero, from values before its origin alone."""
+) -> tuple[np.ndarray, np.ndarray]:
+    """The unit c of every window (N,), never zero, and where it means something.
+
+    Only values before the origin count.
+    """
     mean = np.abs(np.where(inside, deviation, 0.0)).sum(axis=1) / np.maximum(inside.sum(axis=1), 1)
-    moved = np.concatenate([[0.0], np.cumsum(np.abs(np.diff(z)))])
-    floor = _FLOOR * moved[origins - 1] / np.maximum(origins - 1, 1)
-    # A constant series has neither; its deviations are 0 in any unit, rounding errors apart.
-    tiny = 1e-6 * np.maximum.accumulate(np.abs(z))[origins - 1] + 1e-300
-    return np.asarray(np.maximum(mean, np.maximum(floor, tiny)))
+    length = np.concatenate([[0.0], np.cumsum(np.abs(np.diff(z)))])
+    floor = _FLOOR * length[origins - 1] / np.maximum(origins - 1, 1)
+    # The deviations of a constant series are rounding errors, a few units of 1e-16.
+    tiny = 1e-13 * np.maximum.accumulate(np.abs(z))[origins - 1] + 1e-300
+    found = np.maximum(mean, floor)
+    return np.maximum(found, tiny), found > tiny
 
 
 def _bounded(values: np.ndarray) -> np.ndarray:
