@@ -8,7 +8,6 @@ from network_cases import CASES, FUNCTIONS, leaves, noise
 
 from throughtime.activations import ACTIVATIONS
 from throughtime.layers import LAYERS
-from throughtime.layers.base import NESTED
 
 TOLERANCE = 1e-6
 STEPS = (1e-3, 1e-4, 1e-5, 1e-6)
@@ -103,9 +102,8 @@ def options_in_use():
     for case in CASES:
         for layer in case.layers:
             for f in dataclasses.fields(layer):
-                default = f.default
-                if f.name in NESTED:
-                    default = NESTED[f.name].get(default)
+                registry = f.metadata.get("registry")
+                default = f.default if registry is None else registry.get(f.default)
                 if getattr(layer, f.name) != default:
                     found.add((type(layer).__name__, f.name))
     return found
@@ -129,13 +127,13 @@ def test_every_activation_is_in_the_suite():
         for case in CASES
         for layer in case.layers
         for f in dataclasses.fields(layer)
-        if NESTED.get(f.name) is ACTIVATIONS
+        if f.metadata.get("registry") is ACTIVATIONS
     }
     used = {
         (type(layer).__name__, f.name, getattr(layer, f.name))
         for case in CASES
         for layer in case.layers
         for f in dataclasses.fields(layer)
-        if NESTED.get(f.name) is ACTIVATIONS
+        if f.metadata.get("registry") is ACTIVATIONS
     }
     assert {(*place, f) for place in places for f in FUNCTIONS.values()} <= used

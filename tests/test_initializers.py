@@ -77,7 +77,9 @@ def rng(seed=0):
     return np.random.default_rng(seed)
 
 
-@pytest.mark.parametrize(("init", "variance", "mean", "kurtosis"), MOMENTS, ids=repr)
+@pytest.mark.parametrize(
+    ("init", "variance", "mean", "kurtosis"), MOMENTS, ids=[repr(case[0]) for case in MOMENTS]
+)
 @pytest.mark.parametrize("shape", [(300, 150), (150, 300)])
 def test_moments(init, variance, mean, kurtosis, shape):
     drawn = init(shape, rng(1), "float64")
