@@ -17,6 +17,7 @@ from throughtime.errors import (
     describe,
 )
 from throughtime.layers.base import Call
+from throughtime.layers.pooling import Pool
 
 if TYPE_CHECKING:
     from throughtime.network import Network
@@ -140,11 +141,11 @@ class Stream:
                 for k, part in enumerate(given or ())
             )
             # A pool's state has its full width only after a step, so widths may differ there.
+            pool = isinstance(self.net.layers[i], Pool)
             fits = len(parts) == len(own) and all(
-                a.ndim == 2
-                and len(a) == self.rows
-                and (a.shape == b.shape or 1 in (a.shape[1], b.shape[1]))
-                for a, b in zip(parts, own, strict=False)
+                a.shape == b.shape
+                or (pool and a.ndim == 2 and len(a) == self.rows and 1 in (a.shape[1], b.shape[1]))
+                for a, b in zip(parts, own, strict=True)
             )
             if not fits:
                 raise ShapeError(
