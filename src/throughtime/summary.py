@@ -17,13 +17,13 @@ def table(net: Network) -> str:
     --------
     >>> import throughtime as tt
     >>> print(tt.Network([tt.layers.GRU(8), tt.layers.Dense(1)], n_features=3))
-    layer      output  parameters
-    -----------------------------
+    layer      output    parameters
+    -------------------------------
     input      (N, T, 3)
-    0 GRU(8)   (N, 8)         288
-    1 Dense(1) (N, 1)           9
-    -----------------------------
-    297 parameters, float32, 1.2 kB
+    0 GRU(8)   (N, 8)           296
+    1 Dense(1) (N, 1)             9
+    -------------------------------
+    305 parameters, float32, 1.2 kB
     """
     form = net.topology.input_form
     steps = None if form.kind == "vector" else -1
