@@ -88,7 +88,13 @@ def test_european_file(table):
     got = table("Datum;Umsatz;Preis\n01.02.2024;1.234,5;1,0\n02.02.2024;-;2,5\n", target="Umsatz")
     np.testing.assert_array_equal(got.series[0].values, [1234.5, np.nan])
     assert format_times(got.series[0].times) == ["2024-02-01", "2024-02-02"]
-    assert got.notes == ("Dates like 01.02.2024 are read as day, month, year; dayfirst= decides.",)
+    assert got.notes == (
+        (
+            "Dates like 01.02.2024 are read as day, month, year; dayfirst=False reads them the"
+            " other way."
+        ),
+    )
+    assert got.dayfirst is True
 
 
 def test_target_and_time_are_found(table):

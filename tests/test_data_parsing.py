@@ -91,15 +91,21 @@ def test_ways_to_write_times(texts, want):
 
 def test_which_number_is_the_day():
     texts = ["01/02/2024", "03/02/2024"]
-    month_first = "Dates like 01/02/2024 are read as month, day, year; dayfirst= decides."
-    day_first = "Dates like 01/02/2024 are read as day, month, year; dayfirst= decides."
-    times, note = parse_times(texts)
+    month_first = (
+        "Dates like 01/02/2024 are read as month, day, year; dayfirst=True reads them the other"
+        " way."
+    )
+    day_first = (
+        "Dates like 01/02/2024 are read as day, month, year; dayfirst=False reads them the other"
+        " way."
+    )
+    times, note, _ = parse_times(texts)
     assert (format_times(times)[0], note) == ("2024-01-02", month_first)
-    times, note = parse_times(texts, european=True)
+    times, note, _ = parse_times(texts, european=True)
     assert (format_times(times)[0], note) == ("2024-02-01", day_first)
-    times, note = parse_times(texts, dayfirst=True)
+    times, note, _ = parse_times(texts, dayfirst=True)
     assert (format_times(times)[0], note) == ("2024-02-01", "")
-    times, note = parse_times([*texts, "13/02/2024"])
+    times, note, _ = parse_times([*texts, "13/02/2024"])
     assert (format_times(times)[0], note) == ("2024-02-01", "")
     assert (
         parse_times(["2024-01-01T00:00+01:00"])[1] == "Times with an offset were converted to UTC."
@@ -126,3 +132,20 @@ def test_what_is_no_time(texts, index):
     with pytest.raises(UnreadableError) as caught:
         parse_times(texts)
     assert caught.value.index == index
+
+
+def test_dates_are_read_the_way_that_makes_them_regular():
+    months = [f"01/{month:02d}/{year}" for year in (2020, 2021) for month in range(1, 13)]
+    values, note, dayfirst = parse_times(months)
+    assert dayfirst is True
+    assert format_times(values[:3]) == ["2020-01-01", "2020-02-01", "2020-03-01"]
+    assert note == (
+        "Dates like 01/01/2020 are read as day, month, year, which makes them monthly;"
+        " dayfirst=False reads them the other way."
+    )
+    american = [f"{month:02d}.01.{year}" for year in (2020, 2021) for month in range(1, 13)]
+    values, note, dayfirst = parse_times(american)
+    assert dayfirst is False
+    assert "read as month, day, year, which makes them monthly" in note
+    # An order that was asked for is not questioned.
+    assert parse_times(months, dayfirst=False).dayfirst is False

@@ -10,7 +10,6 @@ time 'date': weekly, without gaps
 
 from __future__ import annotations
 
-import difflib
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,19 +17,23 @@ from pathlib import Path
 
 import numpy as np
 
+from throughtime.data.columns import (
+    bare_number,
+    cell_of,
+    check_names,
+    find_target,
+    find_time,
+    quoted,
+    read_numbers,
+    read_times,
+)
 from throughtime.data.frequency import Frequency
-from throughtime.data.parsing import UnreadableError, is_missing, parse_numbers, parse_times
-from throughtime.data.reading import Column, Columns, read_columns
+from throughtime.data.parsing import Times, UnreadableError, is_missing
+from throughtime.data.reading import Columns, read_columns
 from throughtime.data.series import Series
-from throughtime.errors import DataError, InvalidArgumentError, InvalidTypeError, describe
+from throughtime.errors import DataError, InvalidTypeError, describe
 
 __all__ = ["Table", "read_table"]
-
-#: Names that a column of times is known by, in small letters.
-_TIME_NAMES = (
-    "time", "date", "datetime", "timestamp", "ds", "day", "week", "month", "quarter", "year",
-    "period", "t", "datum", "zeit", "jahr", "fecha",
-)  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,6 +55,8 @@ class Table:
         In the order in which they first appear.
     notes : tuple of str
         Sentences about what had to be assumed or changed.
+    dayfirst : bool or None
+        How dates like 01/02/2024 were read; None where there are none.
     """
 
     path: Path
@@ -63,6 +68,11 @@ class Table:
     covariates: tuple[str, ...]
     series: tuple[Series, ...]
     notes: tuple[str, ...] = ()
+    dayfirst: bool | None = None
+
+    def __repr__(self) -> str:
+        many = "1 series" if len(self.series) == 1 else f"{len(self.series)} series"
+        return f"<Table of {self.path.name}: {_count(self.rows, 'row')}, {many}>"
 
     @property
     def frequency(self) -> Frequency | None:
@@ -82,7 +92,7 @@ class Table:
 
     def describe(self) -> list[str]:
         """What was found, in lines for people."""
-        lines = [f"{_count(self.rows, 'row')}; columns {_quoted(self.columns)}"]
+        lines = [f"{_count(self.rows, 'row')}; columns {quoted(self.columns)}"]
         labels = [one.time_labels() for one in self.series]
         span = f"{min(x[0] for x in labels)} to {max(x[-1] for x in labels)}"
         if self.time is None or self.series[0].times.dtype.kind != "M":
@@ -96,7 +106,7 @@ class Table:
         if self.covariates:
             values = np.concatenate([one.covariates[~one.inserted] for one in self.series])
             empty = int(np.isnan(values).sum())
-            lines.append(f"covariates {_quoted(self.covariates)}: {_empty(empty, values.size)}")
+            lines.append(f"covariates {quoted(self.covariates)}: {_empty(empty, values.size)}")
         return lines + list(self.notes)
 
     def _describe_time(self) -> str:
@@ -120,6 +130,7 @@ def read_table(
     covariates: Sequence[str] = (),
     *,
     dayfirst: bool | None = None,
+    frequency: Frequency | None = None,
 ) -> Table:
     """Read the series of a CSV or Parquet file.
 
@@ -140,6 +151,8 @@ def read_table(
         Columns of numbers that go with the target.
     dayfirst : bool, optional
         Whether 01/02/2024 is the first of February; by default the column decides.
+    frequency : Frequency, optional
+        The step that the times are thought to have, as in :meth:`Series.from_arrays`.
 
     Returns
     -------
@@ -158,15 +171,15 @@ def read_table(
         raise InvalidTypeError(f"covariates must be a list of columns; got {covariates!r}.")
     file = Path(path)
     source = read_columns(file)
-    notes: list[str] = []
+    notes = list(source.notes)
     named = [("target", target), ("time", time), ("id", id)]
     named += [("covariates", name) for name in covariates]
-    _check_names(file, source, [(role, name) for role, name in named if name is not None])
+    check_names(file, source, [(role, name) for role, name in named if name is not None])
     taken = [name for _, name in named if name is not None]
     if time is None:
-        time = _find_time(source, taken, id is None, dayfirst)
+        time = find_time(source, taken, id is None, dayfirst)
     if target is None:
-        target = _find_target(file, source, [*taken, time])
+        target = find_target(file, source, [*taken, time])
         notes.append(f"The target is {target!r}, the only other column of numbers.")
     values = _numbers(file, source, target, "target")
     if np.isnan(values).all():
@@ -176,9 +189,9 @@ def read_table(
         )
     extra = [_numbers(file, source, name, "covariate") for name in covariates]
     matrix = np.stack(extra, axis=1) if extra else np.empty((len(source), 0))
-    times = None
+    times = order = None
     if time is not None:
-        times, note = _times(file, source, time, dayfirst)
+        times, note, order = _times(file, source, time, dayfirst)
         notes += [note] if note else []
     series = []
     for name, members in _groups(file, source, id, target):
@@ -196,6 +209,7 @@ def read_table(
                 covariate_names=tuple(covariates),
                 time_name=f"time column {time!r}",
                 rows=source.rows[members],
+                frequency=frequency,
             )
         except DataError as error:
             hint = "" if id else " If the table holds several series, name their column (id)."
@@ -204,119 +218,34 @@ def read_table(
     if any(one.reordered for one in series):
         notes.append(f"Rows were not in the order of {time!r} and were sorted.")
     columns, chosen = tuple(source.columns), tuple(covariates)
-    return Table(file, len(source), columns, target, time, id, chosen, tuple(series), tuple(notes))
-
-
-def _check_names(file: Path, source: Columns, named: list[tuple[str, str]]) -> None:
-    """Every named column exists, and none has two roles."""
-    roles: dict[str, str] = {}
-    for role, name in named:
-        if not isinstance(name, str):
-            raise InvalidTypeError(f"{role} must name a column; got {describe(name)}.")
-        if name not in source.columns:
-            lower = {column.lower(): column for column in source.columns}
-            near = difflib.get_close_matches(name.lower(), lower, n=1)
-            hint = f" Did you mean {lower[near[0]]!r}?" if near else ""
-            raise InvalidArgumentError(
-                f"{role} must be a column of {file}; got {name!r}.{hint}"
-                f" The columns are {_quoted(source.columns)}."
-            )
-        if name in roles:
-            raise InvalidArgumentError(
-                f"{role} must be another column than {roles[name]}; got {name!r} for both."
-            )
-        roles[name] = role
-
-
-def _find_time(
-    source: Columns, taken: Sequence[str], one_series: bool, dayfirst: bool | None
-) -> str | None:
-    """A column with the name of a time, else the first that holds dates; None if there is none.
-
-    Numbers count as times only under such a name, and only if none of them repeats where there is
-    one series: the month beside a year does, and says nothing alone.
-    """
-    free = [name for name in source.columns if name not in taken]
-    by_name = [name for wanted in _TIME_NAMES for name in free if name.lower() == wanted]
-    for name in [*by_name, *free]:
-        if name not in by_name and _holds_numbers(source, name):
-            continue
-        try:
-            times, _ = _parse_times(source, name, dayfirst)
-        except UnreadableError:
-            continue
-        if times.dtype.kind == "M" or not one_series or len(np.unique(times)) == len(times):
-            return name
-    return None
-
-
-def _holds_numbers(source: Columns, name: str) -> bool:
-    try:
-        return not np.isnan(_parse_numbers(source.columns[name], source.separator)).all()
-    except UnreadableError:
-        return False
-
-
-def _find_target(file: Path, source: Columns, taken: Sequence[str | None]) -> str:
-    """The only free column that holds numbers."""
-    free = [name for name in source.columns if name not in taken]
-    found = [name for name in free if _holds_numbers(source, name)]
-    if len(found) == 1:
-        return found[0]
-    if found:
-        raise InvalidArgumentError(
-            f"target must name one of the columns of numbers of {file}: {_quoted(found)}."
-        )
-    raise DataError(
-        f"{file} must hold a column of numbers to forecast; the columns are"
-        f" {_quoted(source.columns)}."
-    )
-
-
-def _parse_numbers(column: Column, separator: str) -> np.ndarray:
-    if isinstance(column, list):
-        return parse_numbers(column, separator)
-    if column.dtype.kind == "M":
-        raise UnreadableError(0)
-    values = column.astype(np.float64)
-    if np.isinf(values).any():
-        raise UnreadableError(int(np.argmax(np.isinf(values))))
-    return values
+    found = tuple(series), tuple(notes), order
+    return Table(file, len(source), columns, target, time, id, chosen, *found)
 
 
 def _numbers(file: Path, source: Columns, name: str, role: str) -> np.ndarray:
     """A column of numbers, or the sentence that says why it is none."""
     column = source.columns[name]
     try:
-        return _parse_numbers(column, source.separator)
+        return read_numbers(column, source.separator)
     except UnreadableError as error:
+        cell = cell_of(column, error.index)
         raise DataError(
             f"{role} column {name!r} of {file} must hold numbers; got"
-            f" {describe(_cell(column, error.index))} in row {source.rows[error.index]}."
+            f" {describe(cell)} in row {source.rows[error.index]}.{bare_number(cell)}"
         ) from None
 
 
-def _parse_times(source: Columns, name: str, dayfirst: bool | None) -> tuple[np.ndarray, str]:
-    column = source.columns[name]
-    if isinstance(column, np.ndarray):
-        if column.dtype.kind == "M":
-            if np.isnat(column).any():
-                raise UnreadableError(int(np.argmax(np.isnat(column))))
-            return column, ""
-        column = [_cell(column, index) for index in range(len(column))]
-    return parse_times(column, dayfirst=dayfirst, european=source.separator == ";")
-
-
-def _times(file: Path, source: Columns, name: str, dayfirst: bool | None) -> tuple[np.ndarray, str]:
+def _times(file: Path, source: Columns, name: str, dayfirst: bool | None) -> Times:
     """The column of times, or the sentence that says why it is none."""
     try:
-        return _parse_times(source, name, dayfirst)
+        return read_times(source, name, dayfirst)
     except UnreadableError as error:
-        got = _cell(source.columns[name], error.index)
+        got = cell_of(source.columns[name], error.index)
+        other = "" if dayfirst is None else f" dayfirst={not dayfirst} reads dates the other way."
         raise DataError(
             f"time column {name!r} of {file} must hold times, all in one form; got"
             f" {'an empty cell' if is_missing(got) else describe(got)} in row"
-            f" {source.rows[error.index]}."
+            f" {source.rows[error.index]}.{other}"
         ) from None
 
 
@@ -329,7 +258,7 @@ def _groups(
     column = source.columns[name]
     members: dict[str, list[int]] = {}
     for index in range(len(source)):
-        key = _cell(column, index).strip()
+        key = cell_of(column, index).strip()
         if not key or key == "NaT":
             raise DataError(
                 f"id column {name!r} of {file} must name the series in every row; got an empty"
@@ -337,16 +266,6 @@ def _groups(
             )
         members.setdefault(key, []).append(index)
     return [(key, np.array(rows)) for key, rows in members.items()]
-
-
-def _cell(column: Column, index: int) -> str:
-    """A cell as text, whole numbers without a point."""
-    cell = column[index]
-    if isinstance(cell, str):
-        return cell
-    if isinstance(cell, np.datetime64):
-        return str(cell)
-    return "" if np.isnan(cell) else f"{cell:.15g}"
 
 
 def _empty(number: int, total: int) -> str:
@@ -357,9 +276,3 @@ def _empty(number: int, total: int) -> str:
 
 def _count(number: int, noun: str) -> str:
     return f"{number} {noun}{'' if number == 1 else 's'}"
-
-
-def _quoted(names: Sequence[str] | dict[str, Column], most: int = 10) -> str:
-    """The names, and how many more there are."""
-    shown = ", ".join(repr(name) for name in list(names)[:most])
-    return f"{shown} and {len(names) - most} more" if len(names) > most else shown

@@ -140,6 +140,19 @@ class Frequency:
         day = np.minimum(self.day, length.astype(np.int64)) - 1
         return first_day + day + clock
 
+    def fits(self, times: np.ndarray) -> bool:
+        """Whether the sorted ``times (T,)`` can be rows of this step, of which some may be missing.
+
+        No two may fall on one step, none between two, and at least half must be there.
+        """
+        if len(times) < 2:
+            return True
+        if self.unit in ("microsecond", "number"):
+            multiples = np.diff(times).astype(np.float64) / self.count
+            if (np.abs(multiples - np.rint(multiples)) > _TOLERANCE).any():
+                return False
+        return _dense(self, times) is not None
+
     def after(self, last: Any, n: int) -> np.ndarray:
         """The ``n`` times that follow ``last``."""
         return self.at(last, np.arange(1, n + 1))

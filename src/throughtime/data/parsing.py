@@ -10,10 +10,13 @@ import re
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, time
 from functools import partial
+from typing import NamedTuple
 
 import numpy as np
 
-__all__ = ["UnreadableError", "is_missing", "parse_numbers", "parse_times"]
+from throughtime.data.frequency import infer_frequency
+
+__all__ = ["Times", "UnreadableError", "is_missing", "parse_numbers", "parse_times"]
 
 _MISSING = {
     "", "na", "n/a", "#n/a", "nan", "null", "none", "nat", "-", "--", "?", ".", "missing"
@@ -42,6 +45,24 @@ class UnreadableError(ValueError):
     def __init__(self, index: int) -> None:
         super().__init__(index)
         self.index = index
+
+
+class Times(NamedTuple):
+    """A column of times that was read.
+
+    Attributes
+    ----------
+    values : ndarray of shape (T,)
+        ``datetime64[us]``, int64 or float64.
+    note : str
+        A sentence for the reader where something had to be assumed; else empty.
+    dayfirst : bool or None
+        Which of the first two numbers of a date is the day; None for times of another form.
+    """
+
+    values: np.ndarray
+    note: str = ""
+    dayfirst: bool | None = None
 
 
 def is_missing(text: str) -> bool:
@@ -106,7 +127,7 @@ def _decimal_comma(text: str) -> str:
 
 def parse_times(
     texts: Sequence[str], *, dayfirst: bool | None = None, european: bool = False
-) -> tuple[np.ndarray, str]:
+) -> Times:
     """Read a column of times.
 
     Understood are ISO 8601 (with an offset: converted to UTC), 20240131, 202401, 2024Q1, seconds
@@ -117,16 +138,10 @@ def parse_times(
     ----------
     dayfirst : bool, optional
         Whether 01/02/2024 is the first of February. By default the column decides (a number above
-        12 is a day), then a point (01.02.2024) and ``european`` speak for the day.
+        12 is a day), then what makes the times regular; where both readings do, or none, a point
+        (01.02.2024) and ``european`` speak for the day.
     european : bool
         The file has a decimal comma or semicolons.
-
-    Returns
-    -------
-    times : ndarray of shape (T,)
-        ``datetime64[us]``, int64 or float64.
-    note : str
-        A sentence for the reader where something had to be assumed; else empty.
 
     Raises
     ------
@@ -139,15 +154,15 @@ def parse_times(
             raise UnreadableError(index)
     first = cells[0] if cells else ""
     if _is_number(first):
-        return _numeric(cells, european), ""
+        return Times(_numeric(cells, european))
     if _QUARTER.fullmatch(first):
-        return _each(cells, _quarter), ""
+        return Times(_each(cells, _quarter))
     try:
         _iso(first)
     except ValueError:
         pass
     else:
-        return _each(cells, _iso), _UTC_NOTE if any(map(_has_offset, cells)) else ""
+        return Times(_each(cells, _iso), _UTC_NOTE if any(map(_has_offset, cells)) else "")
     if _DATE.fullmatch(first):
         return _split_dates(cells, dayfirst, european)
     for pattern in _NAMED:
@@ -155,7 +170,7 @@ def parse_times(
             datetime.strptime(first, pattern)
         except ValueError:
             continue
-        return _each(cells, partial(_by_pattern, pattern)), ""
+        return Times(_each(cells, partial(_by_pattern, pattern)))
     raise UnreadableError(0)
 
 
@@ -218,9 +233,7 @@ def _numeric(cells: Sequence[str], european: bool) -> np.ndarray:
     return values.astype(np.int64) if whole else values
 
 
-def _split_dates(
-    cells: Sequence[str], dayfirst: bool | None, european: bool
-) -> tuple[np.ndarray, str]:
+def _split_dates(cells: Sequence[str], dayfirst: bool | None, european: bool) -> Times:
     """Dates of three numbers, in the order that all of them allow."""
     parts = []
     for index, cell in enumerate(cells):
@@ -228,29 +241,54 @@ def _split_dates(
         if match is None:
             raise UnreadableError(index)
         parts.append(match.groups())
-    numbers = np.array([(int(a), int(b), int(c)) for a, _, b, c, _ in parts])
-    mark, note = parts[0][1], ""
+    rows = [(int(a), int(b), int(c)) for a, _, b, c, _ in parts]
+    clocks = [clock for *_, clock in parts]
     if len(parts[0][0]) == 4:
-        year, month, day = 0, 1, 2
-    else:
-        first, second = numbers[:, 0].max(), numbers[:, 1].max()
-        if dayfirst is None:
-            if max(first, second) > 12:
-                dayfirst = first > 12
-            else:
-                dayfirst = mark == "." or european
-                order = "day, month, year" if dayfirst else "month, day, year"
-                note = f"Dates like {cells[0]} are read as {order}; dayfirst= decides."
-        year, month, day = (2, 1, 0) if dayfirst else (2, 0, 1)
-    times = np.empty(len(cells), dtype="datetime64[us]")
-    for index, row in enumerate(numbers.tolist()):
+        return Times(_dates(rows, (0, 1, 2), clocks))
+    if dayfirst is not None:
+        return Times(_dates(rows, _order(dayfirst), clocks), "", dayfirst)
+    first, second = (max(row[place] for row in rows) for place in (0, 1))
+    if max(first, second) > 12:
+        return Times(_dates(rows, _order(first > 12), clocks), "", first > 12)
+    return _ambiguous(cells[0], rows, clocks, parts[0][1] == "." or european)
+
+
+def _order(dayfirst: bool) -> tuple[int, int, int]:
+    """The places of year, month and day."""
+    return (2, 1, 0) if dayfirst else (2, 0, 1)
+
+
+def _dates(
+    rows: Sequence[Sequence[int]], order: tuple[int, int, int], clocks: Sequence[str | None]
+) -> np.ndarray:
+    year, month, day = order
+    times = np.empty(len(rows), dtype="datetime64[us]")
+    for index, row in enumerate(rows):
         century = 0 if row[year] >= 100 else 1900 if row[year] >= 69 else 2000
         try:
             date = datetime(century + row[year], row[month], row[day])
-            times[index] = datetime.combine(date, _clock(parts[index][4]))
+            times[index] = datetime.combine(date, _clock(clocks[index]))
         except ValueError:
             raise UnreadableError(index) from None
-    return times, note
+    return times
+
+
+def _ambiguous(
+    example: str, rows: Sequence[Sequence[int]], clocks: Sequence[str | None], habit: bool
+) -> Times:
+    """Dates that both orders allow: the one that makes them regular, else ``habit``."""
+    readings = {dayfirst: _dates(rows, _order(dayfirst), clocks) for dayfirst in (False, True)}
+    steps = {dayfirst: infer_frequency(np.unique(t)) for dayfirst, t in readings.items()}
+    regular = [dayfirst for dayfirst, step in steps.items() if step is not None]
+    chosen = regular[0] if len(regular) == 1 else habit
+    step = steps[chosen] if len(regular) == 1 else None
+    order = "day, month, year" if chosen else "month, day, year"
+    reason = "" if step is None else f", which makes them {step.name}"
+    note = (
+        f"Dates like {example} are read as {order}{reason}; dayfirst={not chosen} reads them the"
+        " other way."
+    )
+    return Times(readings[chosen], note, chosen)
 
 
 def _clock(text: str | None) -> time:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from throughtime.data.parsing import UnreadableError, is_missing, parse_numbers
+from throughtime.data.parsing import UnreadableError, is_missing, parse_numbers, parse_times
 from throughtime.errors import DataError, import_extra
 
 __all__ = ["Column", "Columns", "read_columns"]
@@ -18,6 +19,8 @@ __all__ = ["Column", "Columns", "read_columns"]
 Column = list[str] | np.ndarray
 
 _SEPARATORS = {",": "a comma", ";": "a semicolon", "\t": "a tab", "|": "a bar"}
+_JSON = re.compile(r'\s*(\{\s*"|\[\s*[\[{])')
+_EXAMPLE = ("time", "value", "name")
 _SIGNATURES = {
     b"PK\x03\x04": "a zip archive or an Excel workbook; save the sheet as CSV",
     b"\xd0\xcf\x11\xe0": "an old Excel workbook; save the sheet as CSV",
@@ -38,11 +41,14 @@ class Columns:
         The number of each row as people count it: in a CSV file the line it ends on.
     separator : str
         Empty for Parquet.
+    notes : tuple of str
+        Sentences about what had to be assumed or left out.
     """
 
     columns: dict[str, Column]
     rows: np.ndarray
     separator: str = ""
+    notes: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -94,6 +100,9 @@ def _decode(path: Path, data: bytes) -> str:
 def _read_csv(path: Path, text: str) -> Columns:
     if not text.strip():
         raise DataError(f"{path} must hold a table; the file is empty.")
+    if _JSON.match(text):
+        raise DataError(f"{path} must be a CSV or Parquet file; it is JSON. Save it as CSV.")
+    text, comments = _without_comments(text)
     separator = _sniff(text)
     reader = csv.reader(io.StringIO(text), delimiter=separator, skipinitialspace=True)
     header: list[str] = []
@@ -128,11 +137,51 @@ def _read_csv(path: Path, text: str) -> Columns:
         )
     if not cells:
         raise DataError(f"{path} must hold rows below its column names; got none.")
+    notes = _check_header(path, header, cells[0], separator)
+    if comments:
+        said = "line that starts" if comments == 1 else "lines that start"
+        notes.append(f"{comments} {said} with # before the column names left out.")
     names = _unique(header)
     columns: dict[str, Column] = {
         name: list(column) for name, column in zip(names, zip(*cells, strict=True), strict=True)
     }
-    return Columns(columns, np.array(lines), separator)
+    return Columns(columns, np.array(lines), separator, tuple(notes))
+
+
+def _without_comments(text: str) -> tuple[str, int]:
+    """Blank the lines that start with # before the column names; how many there are.
+
+    A last such line with as many cells as the next line has is the column names.
+    """
+    lines = text.splitlines(keepends=True)
+    count = next((i for i, line in enumerate(lines) if not line.startswith("#")), 0)
+    if count and count < len(lines):
+        separator = _sniff("".join(lines[count:]))
+        widths = [len(line.split(separator)) for line in lines[count - 1 : count + 1]]
+        if widths[0] == widths[1] > 1:
+            count -= 1
+    # The lines stay, empty, so that rows keep their numbers.
+    return "\n" * count + "".join(lines[count:]), count
+
+
+def _check_header(path: Path, header: list[str], first: list[str], separator: str) -> list[str]:
+    """Refuse, or mention, a first row that looks like the rows below it."""
+    if any(_is_date(name) and _is_date(cell) for name, cell in zip(header, first, strict=True)):
+        raise DataError(
+            f"{path} must begin with a row of column names; got the values"
+            f" {separator.join(header)!r}. Write names above them, for example"
+            f" {separator.join(_EXAMPLE[: len(header)])!r}."
+        )
+    if any(_is_number(name) and _is_number(cell) for name, cell in zip(header, first, strict=True)):
+        return [f"The first row, {separator.join(header)!r}, is taken as the column names."]
+    return []
+
+
+def _is_date(text: str) -> bool:
+    try:
+        return not _is_number(text) and parse_times([text]).values.dtype.kind == "M"
+    except UnreadableError:
+        return False
 
 
 def _sniff(text: str) -> str:

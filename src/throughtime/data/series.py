@@ -64,6 +64,7 @@ class Series:
         covariate_names: Sequence[str] = (),
         time_name: str = "times",
         rows: Sequence[int] | None = None,
+        frequency: Frequency | None = None,
     ) -> Series:
         """Sort by time, find the frequency, and insert the time stamps that are missing.
 
@@ -78,6 +79,9 @@ class Series:
             What messages and reports call them.
         rows : sequence of int, optional
             The number of each row for messages; by default from 0.
+        frequency : Frequency, optional
+            The step that the times are thought to have; where they do not fit it, and by default,
+            it is found from them.
 
         Raises
         ------
@@ -113,7 +117,8 @@ class Series:
                 f"{time_name} must not repeat in one series; got {format_times(t[at : at + 1])[0]}"
                 f" in rows {numbers[at]} and {numbers[at + 1]}."
             )
-        frequency = infer_frequency(t)
+        if frequency is None or not frequency.fits(t):
+            frequency = infer_frequency(t)
         inserted = np.zeros(len(y), dtype=bool)
         if frequency is not None:
             places = frequency.positions(t)
