@@ -344,6 +344,9 @@ class Network:
         """
         if not isinstance(config, dict) or not isinstance(config.get("layers"), list):
             raise ModelFileError(f"the file describes no network; got {describe(config)}.")
+        unknown = sorted(config.keys() - {"layers", "n_features", "dtype", "seed"})
+        if unknown:
+            raise ModelFileError(f"the file gives a network an unknown entry {unknown[0]!r}.")
         layers = [LAYERS.from_config(layer) for layer in config["layers"]]
         try:
             topology = Topology(layers, config.get("n_features"))

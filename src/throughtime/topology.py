@@ -224,24 +224,37 @@ def _input_form(layers: tuple[Layer, ...], n_features: int | None) -> Form:
 
 
 def _chain(layers: tuple[Layer, ...], form: Form) -> list[Form]:
-    forms = []
+    forms: list[Form] = []
     for i, layer in enumerate(layers):
         if form.kind not in layer.takes:
-            before = "the input is" if i == 0 else f"layer {i - 1} ({layers[i - 1].name}) gives"
-            fix = {
-                "sequence": f" Set return_sequences=True in layer {i - 1}, or put a RepeatVector"
-                " between.",
-                "vector": " Let the recurrent layer before it have return_sequences=False, or put"
-                " a pooling layer between.",
-                "tokens": " An Embedding must be the first layer.",
-            }[layer.takes[0]]
+            wanted = layer.takes[0] if layer.takes[0] == "tokens" else f"a {layer.takes[0]}"
             raise InvalidArgumentError(
-                f"layer {i} ({layer.name}) needs a {layer.takes[0]}, and {before} a {form.kind}."
-                f"{fix}"
+                f"layer {i} ({layer.name}) needs {wanted}, and layer {i - 1} ({layers[i - 1].name})"
+                f" gives a {form.kind}. {_way_out(layers, forms, layer.takes[0])}"
             )
         form = layer.output_form(form)
         forms.append(form)
     return forms
+
+
+def _way_out(layers: tuple[Layer, ...], forms: list[Form], wanted: str) -> str:
+    """What to do where the next layer needs ``wanted``; ``forms`` are those of the layers before.
+
+    The first layer always has what it needs, so there is one before.
+    """
+    if wanted == "tokens":
+        return "An Embedding must be the first layer."
+    if wanted == "vector":
+        return (
+            "Let the recurrent layer before it have return_sequences=False, or put a pooling layer"
+            " between."
+        )
+    maker = len(forms) - 1  # of the vector
+    while maker > 0 and forms[maker - 1].kind == forms[-1].kind:
+        maker -= 1
+    if isinstance(layers[maker], Recurrent):
+        return f"Set return_sequences=True in layer {maker}, or put a RepeatVector between."
+    return "Put a RepeatVector between."
 
 
 def _state_form(layer: Recurrent) -> tuple[Any, ...]:
