@@ -5,6 +5,7 @@ import pytest
 
 from throughtime.forecasting.smoothing import (
     Smoothing,
+    _origins,
     candidates,
     choose,
     extend,
@@ -150,3 +151,23 @@ def test_rolling_error_by_hand() -> None:
     # From 3: errors 1, 3; from 2: error 4. Means by step 2.5 and 3, weights 1 and 1/sqrt(2).
     weight = np.array([1.0, 0.5**0.5])
     np.testing.assert_allclose(found, (np.array([2.5, 3.0]) * weight).sum() / weight.sum())
+
+
+def test_few_cycles_of_noise_are_no_season_and_those_of_a_season_are() -> None:
+    t, drawn, kept = np.arange(30), 0, 0
+    for seed in range(15):
+        noise = RNG(seed).normal(size=30)
+        truth = 10.0 + 3.0 * np.sin(2 * np.pi * t / 12) + 0.5 * noise
+        for walk in (noise, noise.cumsum()):
+            drawn += choose(walk, 6, [1.0, 12.0], [False]).phases > 1
+        kept += choose(truth, 6, [1.0, 12.0], [False]).phases > 1
+    # With origins inside the two cycles that the pattern is read off, 16 of 30 and 15 of 15.
+    assert drawn <= 8
+    assert kept >= 12
+
+
+def test_a_season_is_judged_after_the_cycles_it_was_read_off() -> None:
+    for total in (28, 30, 36, 300):
+        assert _origins(total, 12)[0] >= 24
+        assert _origins(total, 12)[-1] == total - 1
+    assert _origins(30, 1)[0] == 7

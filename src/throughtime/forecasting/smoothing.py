@@ -42,6 +42,8 @@ _MAX_ORIGINS = 150
 _MAX_PATTERNS = 16_000
 #: Each part of a model must earn this share of the error: the first, and the second over T.
 _PRICE, _PRICE_OF_FEW = 0.02, 2.0
+#: And a season this much for each cycle that lacks to three.
+_PRICE_OF_SEASON = 0.3
 
 
 @dataclass(frozen=True)
@@ -251,32 +253,53 @@ def choose(
     y : ndarray of shape (T,)
         NaN where missing; the last ``max_steps`` count.
     periods : sequence of float
-        1 stands for no season. Periods of which fewer than two cycles were seen are left out.
+        1 stands for no season. Periods of which fewer than two cycles were seen are left out; each
+        longer one challenges what was best without it, from origins after its first two cycles.
     logs : sequence of bool
         Which transformations may be chosen; True is left out where a value is not positive.
     """
     y = y[-max_steps:] if len(y) > max_steps else y
     y = y[np.argmax(~np.isnan(y)) :]
     total = len(y)
-    fitting = [p for p in periods if round(p) <= 1 or total >= 2 * round(p) + 4] or [1.0]
-    longest = max(round(p) for p in fitting)
-    begin = max(4, total // 4, 2 * longest if total > 3 * longest else 0)
-    count = min(_MAX_ORIGINS, max(20, _MAX_PATTERNS // longest))
-    origins = np.unique(
-        np.linspace(min(begin, max(1, total - 2)), max(1, total - 1), count).astype(np.int64)
-    )
-    price = _PRICE + _PRICE_OF_FEW / total
-    best, best_error = Smoothing(), np.inf
-    for log, period in itertools.product(logs, fitting):
-        if log and not (y[~np.isnan(y)] > 0).all():
-            continue
-        settings = candidates(period, log)
-        error = rolling_error(y, horizon, settings, origins)
-        error = error * (1.0 + price * np.array([s.parts for s in settings]))
-        i = int(np.argmin(error))
-        if error[i] < best_error * (1.0 - 1e-9):
-            best, best_error = settings[i], float(error[i])
-    return best
+    fitting = [p for p in sorted(periods) if round(p) <= 1 or total >= 2 * round(p) + 4] or [1.0]
+    allowed = [log for log in logs if not log or (y[~np.isnan(y)] > 0).all()]
+
+    def score(period: float, origins: np.ndarray) -> tuple[float, Smoothing]:
+        """The smallest error among the settings of one period, and the setting."""
+        found = []
+        for settings in (candidates(period, log) for log in allowed):
+            error = rolling_error(y, horizon, settings, origins)
+            error = error * (1.0 + np.array([_price(s, total) for s in settings]))
+            i = int(np.argmin(error))
+            found.append((float(error[i]), settings[i]))
+        return min(found, key=lambda pair: pair[0])
+
+    best: Smoothing | None = None
+    for period in fitting:
+        origins = _origins(total, round(period))
+        error, setting = score(period, origins)
+        if best is None or error < score(best.period, origins)[0] * (1.0 - 1e-9):
+            best = setting
+    return best or Smoothing()
+
+
+def _origins(total: int, phases: int) -> np.ndarray:
+    """Where settings are compared: never before the two cycles that a first pattern is read off."""
+    begin = max(4, total // 4, 2 * phases if phases > 1 else 0)
+    count = min(_MAX_ORIGINS, max(20, _MAX_PATTERNS // phases))
+    last = max(1, total - 1)
+    return np.unique(np.linspace(min(begin, max(1, total - 2)), last, count).astype(np.int64))
+
+
+def _price(setting: Smoothing, total: int) -> float:
+    """By what share of its error a setting must be better than persistence, for what it has more.
+
+    Few cycles leave few origins, and one of many patterns fits those by chance.
+    """
+    price = (_PRICE + _PRICE_OF_FEW / total) * setting.parts
+    if setting.phases > 1:
+        price += _PRICE_OF_SEASON * max(0.0, 3.0 - total / setting.phases)
+    return price
 
 
 def rolling_error(
