@@ -111,12 +111,11 @@ WRITTEN_OUT = {
 @pytest.mark.parametrize("name", WRITTEN_OUT)
 @pytest.mark.parametrize("place", PLACES)
 def test_equals_the_one_that_ships(place, name, dtype, close):
-    x = 0.3 * X  # exp of a recurrent sum grows fast
     results = []
     for f in name, WRITTEN_OUT[name]:
         net = network(layers_with(f)[place], dtype)
-        net.params.flat *= 0.5
-        y, tape = net.forward(x, mask=MASK)
+        net.params.flat *= 0.2  # exp of a recurrent sum grows fast
+        y, tape = net.forward(X, mask=MASK)
         dx = net.backward(tape, TARGET)
         assert y.dtype == dx.dtype == dtype
         results.append((y, dx, net.grads.flat))

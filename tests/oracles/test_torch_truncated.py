@@ -132,7 +132,6 @@ def test_chunks_with_updates_between(cell, tbptt, masking):
 @pytest.mark.parametrize("k2", [1, 2, 3, 7])
 @pytest.mark.parametrize("cell", ["rnn", "gru", "lstm"])
 def test_one_output_a_sequence_goes_back_k2_real_steps(cell, k2, masking):
-    # The last k2 real steps of each row: with holes, its last k2 positions from its last real one.
     torch.manual_seed(1)
     model, mask = Model(cell), MASKS[masking]
     net = model.our_network(sequences=False)
@@ -141,10 +140,7 @@ def test_one_output_a_sequence_goes_back_k2_real_steps(cell, k2, masking):
     for row in range(5):
         real = np.ones(STEPS, dtype=bool) if mask is None else mask[row]
         steps = np.flatnonzero(real)
-        if masking == "holes":
-            recent = steps > steps[-1] - k2
-        else:
-            recent = np.arange(len(steps)) >= len(steps) - k2
+        recent = np.arange(len(steps)) >= len(steps) - k2
         x_row = torch.from_numpy(x[row : row + 1])
         with torch.no_grad():
             state = None
