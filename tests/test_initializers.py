@@ -29,7 +29,7 @@ from throughtime.initializers import (
     Uniform,
     Zeros,
     get,
-)
+)  # fmt: skip
 
 #: One for each registered class, every option away from its default.
 OPTIONS = [
@@ -45,7 +45,7 @@ OPTIONS = [
     Constant(value=2.5),
 ]
 NAMES = ", ".join(map(repr, INITIALIZERS))
-EVERY = [INITIALIZERS.get(name) for name in INITIALIZERS] + OPTIONS
+EVERY = [*map(INITIALIZERS.get, INITIALIZERS), *OPTIONS]
 every_initializer = pytest.mark.parametrize("init", EVERY, ids=repr)
 every_dtype = pytest.mark.parametrize("dtype", ["float32", "float64"])
 SHAPES = [(7, 7), (12, 5), (5, 12), (1, 9), (9, 1), (1, 1), (6,), (1,)]
@@ -95,16 +95,15 @@ def test_moments(case, shape):
         assert np.abs(ratio - 1).max() < 6 * math.sqrt(2 / n)
 
 
-@pytest.mark.parametrize(
-    ("init", "low", "high"),
-    [
-        (GlorotUniform(), -math.sqrt(6 / 450), math.sqrt(6 / 450)),
-        (HeUniform(), -math.sqrt(6 / 300), math.sqrt(6 / 300)),
-        (Uniform(), -0.05, 0.05),
-        (Uniform(low=1.0, high=3.0), 1.0, 3.0),
-    ],
-    ids=repr,
-)
+INTERVALS = [
+    (GlorotUniform(), -math.sqrt(6 / 450), math.sqrt(6 / 450)),
+    (HeUniform(), -math.sqrt(6 / 300), math.sqrt(6 / 300)),
+    (Uniform(), -0.05, 0.05),
+    (Uniform(low=1.0, high=3.0), 1.0, 3.0),
+]
+
+
+@pytest.mark.parametrize(("init", "low", "high"), INTERVALS, ids=repr)
 def test_uniform_ones_fill_their_interval(init, low, high):
     drawn = init((300, 150), rng(2), "float64")
     assert low <= drawn.min() < low + 1e-3 * (high - low)
