@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 from loss_cases import CASES, REDUCTIONS, SHAPES, WEIGHTINGS, mask_and_weights
 
+import throughtime as tt
 from throughtime.activations import ACTIVATIONS
-from throughtime.losses import LOSSES, MSE, Custom, Loss, get
+from throughtime.layers import GRU, Dense
+from throughtime.losses import LOSSES, MSE, CategoricalCrossentropy, Custom, Loss, get
 
 every_case = pytest.mark.parametrize("case", CASES.values(), ids=CASES)
 every_reduction = pytest.mark.parametrize("reduction", REDUCTIONS)
@@ -298,3 +300,51 @@ def test_point_forecasts():
     np.testing.assert_array_equal(mean, y[..., :3])
     np.testing.assert_allclose(variance, np.log1p(np.exp(y[..., 3:])) + 1e-6, rtol=1e-14)
     np.testing.assert_array_equal(get("quantile").quantiles(y), y.reshape(1, 2, 2, 3))
+
+
+def test_training_checks_a_target_once(monkeypatch):
+    net = tt.Network([GRU(3, return_sequences=True), Dense(4, activation="softmax")], n_features=1)
+    x = np.zeros((6, 3, 1))
+    checked = []
+    check = CategoricalCrossentropy.check_target
+    monkeypatch.setattr(
+        CategoricalCrossentropy,
+        "check_target",
+        lambda *args: checked.append(1) or check(*args),
+    )
+    tt.train(net, x, np.eye(4)[np.arange(18) % 4].reshape(6, 3, 4), loss="cce", epochs=4)
+    assert len(checked) == 1
+
+
+@every_case
+def test_a_checked_target_gives_the_same(case):
+    loss = case.loss()
+    y, target = case.data((3, 4))
+    mask, weights = mask_and_weights((3, 4), "both")
+    checked = loss.check_target(target, y.shape, mask)
+    value, dy = loss(y, target, mask, weights)
+    again, dy_again = loss.evaluate(y, checked, mask, weights)
+    assert again == value
+    np.testing.assert_array_equal(dy_again, dy)
+
+
+@every_case
+@every_reduction
+@every_weighting
+def test_many_steps_are_looked_at_in_parts(case, reduction, weighting, monkeypatch):
+    loss = case.loss(reduction)
+    y, target = case.data((3, 4))
+    mask, weights = mask_and_weights((3, 4), weighting)
+    value, dy = loss(y, target, mask, weights)
+    monkeypatch.setattr("throughtime.losses.base.BLOCK", 3 * y.shape[-1])
+    again, dy_again = loss(y, target, mask, weights)
+    assert again == pytest.approx(value, rel=1e-14)
+    np.testing.assert_array_equal(dy_again, dy)
+
+
+def test_a_function_of_ones_own_sees_all_steps(monkeypatch):
+    monkeypatch.setattr("throughtime.losses.base.BLOCK", 2)
+    sizes = []
+    loss = Custom(lambda y, t: sizes.append(len(y)) or (y - t) ** 2, lambda y, t: 2 * (y - t))
+    loss(np.zeros((3, 4, 1)), np.zeros((3, 4, 1)))
+    assert sizes == [12]

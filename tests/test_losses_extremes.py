@@ -10,6 +10,7 @@ import pytest
 from loss_cases import CASES
 
 from throughtime.activations import ACTIVATIONS
+from throughtime.errors import InvalidArgumentError
 from throughtime.losses import get
 
 DTYPES = pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -159,6 +160,8 @@ def test_finite_at_every_edge(case, dtype):
     loss = case.loss("sum")
     for edge in domain(case).astype(dtype):
         y = np.full((3, loss.outputs(case.columns)), edge)
+        if case.name == "categorical_crossentropy":  # whose outputs sum to 1
+            y[:, 1], y[:, 2:] = 1.0 - edge, 0.0
         value, dy = loss(y, targets(case, y))
         assert math.isfinite(value)
         assert np.isfinite(dy).all()
@@ -219,6 +222,17 @@ def test_what_a_diverged_network_gives_is_reported_not_refused(case):
     assert np.isnan(dy[1, 2]).any()
     assert np.isfinite(dy[0]).all()
     assert np.isfinite(dy[2]).all()
+
+
+@pytest.mark.parametrize("target", [[0], [[1.0, 0.0]]])
+def test_outputs_that_sum_to_more_than_one_are_refused(target):
+    with pytest.raises(InvalidArgumentError) as caught:
+        get("cce")(np.array([[0.5, 0.502]]), target)
+    assert str(caught.value) == (
+        "loss 'categorical_crossentropy' needs outputs that sum to 1 at every step; got 1.002."
+        " End the network with activation='softmax'."
+    )
+    get("cce")(np.array([[0.5, 0.5005]], dtype=np.float32), target)  # rounded
 
 
 @DTYPES

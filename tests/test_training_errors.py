@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import throughtime as tt
-from throughtime.layers import GRU, Dense
+from throughtime.layers import GRU, Dense, MeanPool
 from throughtime.training import Checkpoint, EarlyStopping, train
 
 X = np.random.default_rng(0).normal(size=(10, 6, 2))
@@ -114,6 +114,75 @@ OPTIONS = [
 @pytest.mark.parametrize(("options", "message"), OPTIONS)
 def test_bad_options(options, message):
     assert refused(tt.errors.ThroughtimeError, **options) == message
+
+
+ENDS = [
+    ("bce", [GRU(4), Dense(1)], "from 0 to 1", "layer 1 (Dense)", "identity", 1, "sigmoid"),
+    (
+        "bce",
+        [GRU(4), Dense(1, activation="relu")],
+        "from 0 to 1",
+        "layer 1 (Dense)",
+        "relu",
+        1,
+        "sigmoid",
+    ),
+    ("bce", [GRU(1)], "from 0 to 1", "layer 0 (GRU)", "tanh", 1, "sigmoid"),
+    (
+        "cce",
+        [GRU(4), Dense(3, activation="sigmoid")],
+        "that sum to 1 at every step",
+        "layer 1 (Dense)",
+        "sigmoid",
+        3,
+        "softmax",
+    ),
+    (
+        "cce",
+        [GRU(4, return_sequences=True), Dense(2), MeanPool()],
+        "that are probabilities",
+        "layer 1 (Dense)",
+        "identity",
+        2,
+        "softmax",
+    ),
+    ("poisson", [GRU(4), Dense(2)], ">= 0", "layer 1 (Dense)", "identity", 2, "exp"),
+    ("msle", [GRU(4), Dense(2)], ">= -1", "layer 1 (Dense)", "identity", 2, "softplus"),
+]
+
+
+@pytest.mark.parametrize(("loss", "layers", "words", "where", "has", "outputs", "ending"), ENDS)
+def test_an_activation_that_the_loss_is_not_defined_for(
+    loss, layers, words, where, has, outputs, ending
+):
+    model = tt.Network(layers, n_features=2)
+    target = np.zeros((10, outputs))
+    target[:, 0] = 1.0
+    message = refused(tt.errors.InvalidArgumentError, model, X, target, loss=loss)
+    assert message == (
+        f"loss {tt.losses.get(loss).name!r} needs outputs {words}; {where} has"
+        f" activation={has!r}, which gives others."
+        f" End the network with Dense({outputs}, activation={ending!r})."
+    )
+
+
+@pytest.mark.parametrize(
+    ("loss", "layers"),
+    [
+        ("bce", [GRU(4), Dense(2, activation="hard_sigmoid")]),
+        ("bce", [GRU(2, activation="sigmoid")]),
+        ("bce", [GRU(4), Dense(2, activation="softmax")]),
+        ("cce", [GRU(4, return_sequences=True), Dense(2, activation="softmax"), MeanPool()]),
+        ("cce", [GRU(4), Dense(2, activation=tt.activations.Softmax(temperature=2.0))]),
+        ("poisson", [GRU(4), Dense(2, activation="relu")]),
+        ("msle", [GRU(4), Dense(2, activation="tanh")]),
+        ("mse", [GRU(4), Dense(2)]),
+    ],
+)
+def test_an_activation_that_fits_the_loss(loss, layers):
+    model = tt.Network(layers, n_features=2)
+    history = train(model, X, np.tile([1.0, 0.0], (10, 1)), loss=loss, epochs=1)
+    assert np.isfinite(history["loss"]).all()
 
 
 def test_unknown_names_suggest_the_nearest():

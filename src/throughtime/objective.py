@@ -136,7 +136,7 @@ def _forward(
     weights = _output_weights(weights, mask, tape)
     real = tape.output_mask
     if fused:
-        value, dy = function.from_logits(output * scale, y, real, weights)
+        value, dy = function.evaluate(output * scale, y, real, weights, logits=True)
         dy *= scale
         activation = net.output_activation
         assert activation is not None
@@ -145,7 +145,7 @@ def _forward(
             output = np.where(real[..., None], output, 0)
         tape.outputs[-1] = output
     else:
-        value, dy = function(output, y, real, weights)
+        value, dy = function.evaluate(output, y, real, weights)
     weight = function.batch_weight(output.shape, real, weights)
     return Evaluation(value, value, 0.0, output, tape, weight), dy
 

@@ -15,26 +15,40 @@ influence. All is computed in float64; the gradient is returned in the dtype of 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 import numpy as np
 
 from throughtime.activations import ACTIVATIONS, Activation
-from throughtime.errors import (
-    DataError,
-    InvalidArgumentError,
-    InvalidTypeError,
-    ShapeError,
-    check_array,
-    check_choice,
-    describe,
-    sentence,
-)
+from throughtime.errors import InvalidArgumentError, check_choice
+from throughtime.losses.checks import check_outputs, refuse, shaped_target, step_weights
 from throughtime.registry import Registry
 
 Terms = tuple[np.ndarray, np.ndarray]
+
+#: Outputs that are looked at in one go: so many that their float64 copies stay in the cache.
+BLOCK = 2**17
+
+
+@dataclass(frozen=True)
+class Domain:
+    """Outputs that a loss is defined for.
+
+    Attributes
+    ----------
+    low, high : float
+        Their limits, both included.
+    words : str
+        The same for a message: ``"from 0 to 1"``.
+    activation : str
+        An activation that gives such outputs.
+    """
+
+    low: float
+    high: float
+    words: str
+    activation: str
 
 
 @dataclass(frozen=True)
@@ -56,6 +70,12 @@ class Loss(ABC):
     #: Name of the output activation that :meth:`from_logits` contains, or None.
     activation: ClassVar[str | None] = None
 
+    #: Which outputs the loss is defined for; None for any.
+    domain: ClassVar[Domain | None] = None
+
+    #: Whether :meth:`terms` may be given the steps of a batch in several parts.
+    separable: ClassVar[bool] = True
+
     def __post_init__(self) -> None:
         check_choice("reduction", self.reduction, ("mean", "sum"))
 
@@ -74,7 +94,8 @@ class Loss(ABC):
         Parameters
         ----------
         y : ndarray of shape (M, K), float64
-            Outputs of the network at the M real steps of the batch.
+            Outputs of the network at M real steps of the batch, all of them or, where there are
+            very many, a part; a copy that may be overwritten.
         target : ndarray of shape (M, ...)
             Their targets, checked.
         limits : numpy.finfo
@@ -93,6 +114,17 @@ class Loss(ABC):
         raise InvalidArgumentError(
             f"loss {self.name!r} has no activation to be fused with; call it on the outputs."
         )
+
+    def outside_domain(self, y: np.ndarray) -> tuple[str, float] | None:
+        """Return what outputs ``y (M, K)`` should be, in words, and the first that is not.
+
+        None where all are in the domain. NaN is: a diverged network must be reported as such, by
+        training.
+        """
+        if self.domain is None:
+            return None
+        outside = (y < self.domain.low) | (y > self.domain.high)
+        return (self.domain.words, float(y[outside][0])) if outside.any() else None
 
     def outputs(self, n_targets: int) -> int:
         """How many outputs the network must have for targets of ``n_targets`` columns."""
@@ -134,7 +166,7 @@ class Loss(ABC):
         ShapeError, InvalidTypeError, DataError, InvalidArgumentError
             If an argument does not fit; the message says which, and what would.
         """
-        return self._evaluate(self.terms, y, target, mask, weights)
+        return self._check_and_evaluate(y, target, mask, weights, logits=False)
 
     def from_logits(
         self,
@@ -153,7 +185,7 @@ class Loss(ABC):
         InvalidArgumentError
             If this loss has no such activation (:attr:`activation` is None).
         """
-        return self._evaluate(self.terms_from_logits, z, target, mask, weights)
+        return self._check_and_evaluate(z, target, mask, weights, logits=True)
 
     def fuses_with(self, activation: Activation | None) -> bool:
         """Whether :meth:`from_logits` contains exactly this output activation.
@@ -212,26 +244,76 @@ class Loss(ABC):
         """Refuse a target outside the domain of this loss at a real step."""
         refuse(~np.isfinite(target), mask, target, "finite", "Mask missing steps, or fill them.")
 
-    def _evaluate(
+    def evaluate(
         self,
-        terms: Callable[[np.ndarray, np.ndarray, np.finfo], Terms],
+        y: np.ndarray,
+        target: np.ndarray,
+        mask: np.ndarray | None = None,
+        weights: np.ndarray | None = None,
+        *,
+        logits: bool = False,
+    ) -> tuple[float, np.ndarray]:
+        """:meth:`__call__`, or with ``logits`` :meth:`from_logits`, of a target checked before.
+
+        A target is the same in every epoch: training checks it once and then calls this.
+
+        Parameters
+        ----------
+        target : ndarray
+            What :meth:`check_target` returned, or the part of it that belongs to ``y``.
+        """
+        y = check_outputs(y)
+        weight = step_weights(y.shape[:-1], mask, weights)
+        return self._evaluate(y, target, weight, weight > 0.0, logits)
+
+    def _check_and_evaluate(
+        self,
         y: np.ndarray,
         target: Any,
         mask: np.ndarray | None,
         weights: np.ndarray | None,
+        logits: bool,
     ) -> tuple[float, np.ndarray]:
         y = check_outputs(y)
         weight = step_weights(y.shape[:-1], mask, weights)
-        real = weight > 0
-        target = self.check_target(target, y.shape, real)
-        dy = np.zeros_like(y)
-        if not real.any():
+        real = weight > 0.0
+        return self._evaluate(y, self.check_target(target, y.shape, real), weight, real, logits)
+
+    def _evaluate(
+        self, y: np.ndarray, target: np.ndarray, weight: np.ndarray, real: np.ndarray, logits: bool
+    ) -> tuple[float, np.ndarray]:
+        """Value and gradient for the steps ``real``, where ``weight`` is above zero."""
+        dy = np.zeros_like(y, order="C")
+        rows = np.flatnonzero(real)
+        if not rows.size:
             return 0.0, dy
+        outputs, slope = y.reshape(-1, y.shape[-1]), dy.reshape(-1, y.shape[-1])
+        wanted = target.reshape(-1, *target.shape[real.ndim :])
+        terms = self.terms_from_logits if logits else self.terms
+        size = max(1, BLOCK // y.shape[-1]) if self.separable else len(rows)
+        limits, value, c = np.finfo(y.dtype), 0.0, None
         with quiet():
-            term, derivative = terms(y[real].astype(np.float64), target[real], np.finfo(y.dtype))
-            c = coefficients(weight[real], self.reduction, term.shape[1])[:, None]
-            dy[real] = c * derivative  # (4)
-            return float(np.sum(c * term)), dy  # (1)
+            for start in range(0, len(rows), size):
+                part = slice(start, start + size)
+                here = part if len(rows) == real.size else rows[part]  # a slice copies nothing
+                own = outputs[here].astype(np.float64)
+                if not logits:
+                    self._check_domain(own)
+                term, derivative = terms(own, wanted[here], limits)
+                if c is None:
+                    c = coefficients(weight[real], self.reduction, term.shape[1])[:, None]
+                slope[here] = c[part] * derivative  # (4)
+                value += float(np.sum(c[part] * term))  # (1)
+        return value, dy
+
+    def _check_domain(self, y: np.ndarray) -> None:
+        found = self.outside_domain(y)
+        if found is not None and self.domain is not None:
+            words, value = found
+            raise InvalidArgumentError(
+                f"loss {self.name!r} needs outputs {words}; got {value:g}."
+                f" End the network with activation={self.domain.activation!r}."
+            )
 
 
 def quiet() -> Any:
@@ -250,104 +332,6 @@ def coefficients(weight: np.ndarray, reduction: str, n_terms: int) -> np.ndarray
         return weight
     scaled = weight / weight.max()  # the sum of weights may overflow, this one cannot
     return scaled / (scaled.sum() * n_terms)
-
-
-def step_weights(
-    steps: tuple[int, ...], mask: np.ndarray | None, weights: np.ndarray | None
-) -> np.ndarray:
-    """Return the weight of every step, float64 of shape ``steps``: 0 where the mask is False.
-
-    Parameters
-    ----------
-    steps : tuple of int
-        (N,) or (N, T).
-    mask : ndarray of bool, of shape ``steps``, or None
-    weights : ndarray of shape (N,) or ``steps``, or None
-    """
-    weight = np.ones(steps)
-    if weights is not None:
-        given = check_array("weights", weights, dtype=np.float64, finite=False)
-        if given.shape not in (steps, steps[:1]):
-            shapes = " or ".join(str(s) for s in dict.fromkeys((steps[:1], steps)))
-            raise ShapeError(sentence("weights", f"of shape {shapes}", f"shape {given.shape}"))
-        weight *= given.reshape(given.shape + (1,) * (len(steps) - given.ndim))
-    if mask is not None:
-        mask = np.asarray(mask)
-        if mask.dtype != np.bool_:
-            raise InvalidTypeError(
-                sentence("mask", "a boolean array", f"dtype {mask.dtype}", "Write mask != 0.")
-            )
-        if mask.shape != steps:
-            raise ShapeError(sentence("mask", f"of shape {steps}", f"shape {mask.shape}"))
-        weight[~mask] = 0.0
-    if not (np.isfinite(weight) & (weight >= 0)).all():
-        bad = weight[~(np.isfinite(weight) & (weight >= 0))][0]
-        raise DataError(sentence("weights", "finite numbers >= 0", f"{bad:g}"))
-    return weight
-
-
-def check_outputs(y: Any) -> np.ndarray:
-    """Return outputs of a network as a float array (N, K) or (N, T, K)."""
-    y = np.asarray(y)
-    if y.dtype.kind not in "biuf":
-        raise InvalidTypeError(sentence("the network's output", "an array of numbers", describe(y)))
-    if y.ndim not in (2, 3):
-        raise ShapeError(
-            sentence("the network's output", "of shape (N, K) or (N, T, K)", f"shape {y.shape}")
-        )
-    return y if y.dtype.kind == "f" else y.astype(np.float64)
-
-
-def shaped_target(target: Any, shape: tuple[int, ...]) -> np.ndarray:
-    """Return ``target`` as a float array of ``shape``, its last axis added where that is 1."""
-    array = check_array("y", target, finite=False)
-    if shape[-1] == 1 and array.shape == shape[:-1]:
-        array = array[..., None]
-    if array.shape != shape:
-        raise ShapeError(
-            sentence("y", f"of shape {shape}", f"shape {array.shape}", shape_hint(array, shape))
-        )
-    return array if array.dtype.kind == "f" else array.astype(np.float64)
-
-
-def shape_hint(array: np.ndarray, shape: tuple[int, ...]) -> str:
-    """Say what to do about a target that does not have the ``shape`` of the outputs."""
-    if len(shape) == 3 and array.ndim == 2 and array.shape[0] == shape[0]:
-        return (
-            "The network gives an output at every step; for one a sequence, let its last"
-            " recurrent layer have return_sequences=False."
-        )
-    if len(shape) == 2 and array.ndim == 3 and array.shape[0] == shape[0]:
-        return (
-            "The network gives one output a sequence; for one at every step, let its last"
-            " recurrent layer have return_sequences=True."
-        )
-    return ""
-
-
-def refuse(
-    bad: np.ndarray, mask: np.ndarray | None, target: np.ndarray, expected: str, hint: str = ""
-) -> None:
-    """Raise for the first element of ``target`` that is ``bad`` at a real step."""
-    if mask is not None:
-        bad = bad & mask.reshape(mask.shape + (1,) * (bad.ndim - mask.ndim))
-    if bad.any():
-        index = tuple(int(i) for i in np.argwhere(bad)[0])
-        raise DataError(sentence("y", expected, f"{target[index]:g} at index {index}", hint))
-
-
-def check_domain(
-    loss: Loss, y: np.ndarray, outside: np.ndarray, expected: str, activation: str
-) -> None:
-    """Raise where outputs ``y`` lie ``outside`` what a loss is defined for.
-
-    NaN is not outside: a diverged network must be reported as such, by training.
-    """
-    if outside.any():
-        raise InvalidArgumentError(
-            f"loss {loss.name!r} needs outputs {expected}; got {y[outside][0]:g}."
-            f" End the network with activation={activation!r}."
-        )
 
 
 def log_floored(q: np.ndarray, floor: float) -> tuple[np.ndarray, np.ndarray]:

@@ -11,17 +11,18 @@ from throughtime.activations import Sigmoid
 from throughtime.errors import InvalidArgumentError, ShapeError, check_array, sentence
 from throughtime.losses.base import (
     LOSSES,
+    Domain,
     Loss,
     Terms,
-    check_domain,
     log_floored,
-    refuse,
-    shape_hint,
     smallest,
 )
+from throughtime.losses.checks import refuse, shape_hint
 
 #: How far above 1 a probability, or the sum of several, may be rounded.
 ROUNDING = 1e-4
+#: How far the outputs of a step may be from a sum of 1; those of a softmax are far nearer.
+SLACK = 1e-3
 
 
 @LOSSES.register("binary_crossentropy", "bce")
@@ -40,9 +41,9 @@ class BinaryCrossentropy(Loss):
     """
 
     activation: ClassVar[str | None] = "sigmoid"
+    domain: ClassVar[Domain | None] = Domain(0.0, 1.0, "from 0 to 1", "sigmoid")
 
     def terms(self, y: np.ndarray, target: np.ndarray, limits: np.finfo) -> Terms:
-        check_domain(self, y, (y < 0.0) | (y > 1.0), "from 0 to 1", "sigmoid")
         log_yes, slope_yes = log_floored(y, smallest(limits))
         log_no, slope_no = log_floored(1.0 - y, float(limits.epsneg))
         # 1 - y rounds a small y away; log1p does not.
@@ -75,7 +76,7 @@ class CategoricalCrossentropy(Loss):
     The target is a class number from 0 to K - 1, or K probabilities (one-hot for certainty). From
     probabilities y, a log of zero is continued as
     :func:`~throughtime.losses.base.log_floored` says: in float32, certainty in a wrong class costs
-    72.
+    72. They must sum to 1: outputs that need not could make all classes likely at once, at no cost.
 
     Examples
     --------
@@ -87,16 +88,34 @@ class CategoricalCrossentropy(Loss):
     """
 
     activation: ClassVar[str | None] = "softmax"
+    domain: ClassVar[Domain | None] = Domain(
+        0.0, 1.0 + ROUNDING, "that are probabilities", "softmax"
+    )
+
+    def outside_domain(self, y: np.ndarray) -> tuple[str, float] | None:
+        found = super().outside_domain(y)
+        if found is None:
+            total = y.sum(axis=1, dtype=np.float64)
+            off = np.abs(total - 1.0) > SLACK
+            if off.any():
+                found = "that sum to 1 at every step", float(total[off][0])
+        return found
 
     def terms(self, y: np.ndarray, target: np.ndarray, limits: np.finfo) -> Terms:
-        outside = (y < 0.0) | (y > 1.0 + ROUNDING)
-        check_domain(self, y, outside, "that are probabilities", "softmax")
-        t = one_hot(target, y.shape)
+        if target.ndim == 1:
+            y += 0.0 * y.sum(axis=1, keepdims=True)  # a NaN, in whatever class, spoils its step
+            place = np.arange(len(y)), target
+            log, slope = log_floored(y[place], smallest(limits))
+            derivative = np.zeros_like(y)
+            derivative[place] = -slope
+            return -log[:, None], derivative
         log, slope = log_floored(y, smallest(limits))
-        return -(t * log).sum(axis=1, keepdims=True), -t * slope
+        return -(target * log).sum(axis=1, keepdims=True), -target * slope
 
     def terms_from_logits(self, z: np.ndarray, target: np.ndarray, limits: np.finfo) -> Terms:
-        t = one_hot(target, z.shape)
+        if target.ndim == 1:
+            return certain_terms(z, target)
+        t = target
         log_p, p, not_p = log_softmax(z)
         # A class ruled out by a logit of -inf has log p = -inf, which counts only if t is not 0.
         term = -(t * np.where(t == 0.0, 0.0, log_p)).sum(axis=1, keepdims=True)
@@ -177,31 +196,41 @@ def class_shape_hint(array: np.ndarray, shape: tuple[int, ...]) -> str:
     return shape_hint(array[..., None], shape)
 
 
-def one_hot(target: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    """Return target probabilities (M, K) from class numbers (M,) or probabilities (M, K)."""
-    if target.ndim == 2:
-        return target
-    t = np.zeros(shape)
-    t[np.arange(shape[0]), target] = 1.0
-    return t
-
-
 def log_softmax(z: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return log p, p and 1 - p of p = softmax(z), z (M, K), each to full relative precision.
+    """Return log p, p and 1 - p of p = softmax(z), z (M, K), each to full relative precision."""
+    peak, log_p, p, s = _softmax_parts(z)
+    log_p -= np.log1p(s)[:, None]
+    not_p = 1.0 - p
+    not_p[peak] = s / (1.0 + s)
+    return log_p, p, not_p
+
+
+def certain_terms(z: np.ndarray, target: np.ndarray) -> Terms:
+    """Return -log p_t (M, 1) and p - one-hot (M, K) of p = softmax(z), for class numbers (M,).
+
+    The same numbers as from one-hot rows, without making them.
+    """
+    peak, shifted, p, s = _softmax_parts(z)
+    place = peak[0], target
+    not_p = np.where(peak[1] == target, s / (1.0 + s), 1.0 - p[place])
+    p[place] = 0.0 - not_p  # never -0.0
+    return (np.log1p(s) - shifted[place])[:, None], p
+
+
+def _softmax_parts(
+    z: np.ndarray,
+) -> tuple[tuple[np.ndarray, np.ndarray], np.ndarray, np.ndarray, np.ndarray]:
+    """Return where each row of z (M, K) is largest, z less its largest, p, and the sum s.
 
     With the largest logit first taken away, its own exponential is exactly 1; the sum s of the
     others then gives log(sum) = log1p(s), and 1 - p = s / (1 + s) at the largest, so neither
     vanishes when the largest class is nearly certain.
     """
-    rows = np.arange(z.shape[0])
-    top = z.argmax(axis=1)
-    shifted = z - z[rows, top][:, None]
-    others = np.exp(shifted)
-    others[rows, top] = 0.0
-    s = others.sum(axis=1)
-    log_p = shifted - np.log1p(s)[:, None]
-    p = others / (1.0 + s)[:, None]
-    p[rows, top] = 1.0 / (1.0 + s)
-    not_p = 1.0 - p
-    not_p[rows, top] = s / (1.0 + s)
-    return log_p, p, not_p
+    peak = np.arange(len(z)), z.argmax(axis=1)
+    shifted = z - z[peak][:, None]
+    p = np.exp(shifted)
+    p[peak] = 0.0
+    s = p.sum(axis=1)
+    p /= (1.0 + s)[:, None]
+    p[peak] = 1.0 / (1.0 + s)
+    return peak, shifted, p, s

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
 from throughtime import autodiff
 from throughtime.errors import InvalidTypeError, ShapeError, check_array, sentence
-from throughtime.losses.base import Loss, Terms, shape_hint
+from throughtime.losses.base import Loss, Terms
+from throughtime.losses.checks import shape_hint
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,8 @@ class Custom(Loss):
 
     function: Callable[[Any, Any], Any]
     gradient: Callable[[Any, Any], Any] | None = None
+
+    separable: ClassVar[bool] = False  # the function is promised all steps at once
 
     def __post_init__(self) -> None:
         super().__post_init__()

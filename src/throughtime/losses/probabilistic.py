@@ -17,7 +17,8 @@ from throughtime.errors import (
     check_float,
     sentence,
 )
-from throughtime.losses.base import LOSSES, Loss, Terms, shaped_target
+from throughtime.losses.base import LOSSES, Loss, Terms
+from throughtime.losses.checks import shaped_target
 
 
 class _PerTarget(Loss):

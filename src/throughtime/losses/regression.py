@@ -13,13 +13,13 @@ import numpy as np
 from throughtime.errors import check_float
 from throughtime.losses.base import (
     LOSSES,
+    Domain,
     Loss,
     Terms,
-    check_domain,
     log_floored,
-    refuse,
     smallest,
 )
+from throughtime.losses.checks import refuse
 
 
 @LOSSES.register("mse", "mean_squared_error")
@@ -96,8 +96,9 @@ class MSLE(Loss):
     continued as :func:`~throughtime.losses.base.log_floored` says.
     """
 
+    domain: ClassVar[Domain | None] = Domain(-1.0, np.inf, ">= -1", "softplus")
+
     def terms(self, y: np.ndarray, target: np.ndarray, limits: np.finfo) -> Terms:
-        check_domain(self, y, y < -1.0, ">= -1", "softplus")
         log, slope = log_floored(1.0 + y, float(limits.epsneg))
         # log1p keeps the digits of small outputs, which 1 + y rounds away.
         safe = 1.0 + y >= limits.epsneg
@@ -122,9 +123,9 @@ class Poisson(Loss):
     """
 
     activation: ClassVar[str | None] = "exp"
+    domain: ClassVar[Domain | None] = Domain(0.0, np.inf, ">= 0", "exp")
 
     def terms(self, y: np.ndarray, target: np.ndarray, limits: np.finfo) -> Terms:
-        check_domain(self, y, y < 0.0, ">= 0", "exp")
         log, slope = log_floored(y, smallest(limits))
         return y - target * log, 1.0 - target * slope
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from throughtime import losses
+from throughtime.activations import ACTIVATIONS
 from throughtime.errors import (
     DataError,
     InvalidArgumentError,
@@ -17,6 +18,7 @@ from throughtime.errors import (
     check_int,
     describe,
 )
+from throughtime.layers import Dense, Recurrent
 from throughtime.losses.base import Loss
 from throughtime.network import Network
 from throughtime.objective import check_chunks
@@ -71,7 +73,7 @@ def check_options(
             f" {clip_norm!r} and {clip_value!r}. clip_norm keeps the direction of the gradient."
         )
     return Options(
-        loss=losses.get(loss),
+        loss=_check_loss(loss, net),
         optimizer=OPTIMIZERS.get(optimizer),
         epochs=check_int("epochs", epochs, 1),
         batch_size=None if batch_size is None else check_int("batch_size", batch_size, 1),
@@ -100,6 +102,30 @@ def check_network(net: Any) -> Network:
             f" {name!r} at index {index}. net.reset_parameters() draws new ones."
         )
     return net
+
+
+def _check_loss(spec: Any, net: Network) -> Loss:
+    """Return the loss, unless the last activation gives outputs that it is not defined for."""
+    loss = losses.get(spec)
+    i = len(net.layers) - 1
+    while i > 0 and not isinstance(net.layers[i], Dense | Recurrent):
+        i -= 1  # a layer without an activation
+    activation = getattr(net.layers[i], "activation", None)
+    # A function of one's own is judged by what it gives.
+    known = isinstance(activation, tuple(ACTIVATIONS[name] for name in ACTIVATIONS))
+    if loss.domain is None or activation is None or not known:
+        return loss
+    # Not a sum of 1 by chance, as sigmoid(z) + sigmoid(-z) would be.
+    z = np.zeros((61, 3 if net.n_outputs > 1 else 1))
+    z[:, 0] = np.linspace(-30.0, 30.0, len(z))
+    found = loss.outside_domain(activation(z))
+    if found is not None:
+        raise InvalidArgumentError(
+            f"loss {loss.name!r} needs outputs {found[0]}; layer {i} ({net.layers[i].name}) has"
+            f" activation={ACTIVATIONS.name_of(activation)!r}, which gives others. End the network"
+            f" with Dense({net.n_outputs}, activation={loss.domain.activation!r})."
+        )
+    return loss
 
 
 def _check_clip(name: str, value: Any) -> float | None:

@@ -9,7 +9,8 @@ from typing import Any, ClassVar
 import numpy as np
 
 from throughtime.errors import InvalidTypeError, ShapeError, describe
-from throughtime.losses.base import check_outputs, quiet, refuse, shaped_target, step_weights
+from throughtime.losses.base import quiet
+from throughtime.losses.checks import check_outputs, refuse, shaped_target, step_weights
 from throughtime.registry import Registry
 
 

@@ -8,7 +8,7 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 
 from throughtime.errors import check_choice, check_float
-from throughtime.losses.base import refuse, shaped_target
+from throughtime.losses.checks import refuse, shaped_target
 from throughtime.losses.classification import BinaryCrossentropy, CategoricalCrossentropy
 from throughtime.training.metrics.base import METRICS, Metric, ratio
 

@@ -1,0 +1,100 @@
+"""Checks of what a loss, or a metric, is given: outputs, targets, masks and weights."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from throughtime.errors import (
+    DataError,
+    InvalidTypeError,
+    ShapeError,
+    check_array,
+    describe,
+    sentence,
+)
+
+
+def step_weights(
+    steps: tuple[int, ...], mask: np.ndarray | None, weights: np.ndarray | None
+) -> np.ndarray:
+    """Return the weight of every step, float64 of shape ``steps``: 0 where the mask is False.
+
+    Parameters
+    ----------
+    steps : tuple of int
+        (N,) or (N, T).
+    mask : ndarray of bool, of shape ``steps``, or None
+    weights : ndarray of shape (N,) or ``steps``, or None
+    """
+    weight = np.ones(steps)
+    if weights is not None:
+        given = check_array("weights", weights, dtype=np.float64, finite=False)
+        if given.shape not in (steps, steps[:1]):
+            shapes = " or ".join(str(s) for s in dict.fromkeys((steps[:1], steps)))
+            raise ShapeError(sentence("weights", f"of shape {shapes}", f"shape {given.shape}"))
+        weight *= given.reshape(given.shape + (1,) * (len(steps) - given.ndim))
+    if mask is not None:
+        mask = np.asarray(mask)
+        if mask.dtype != np.bool_:
+            raise InvalidTypeError(
+                sentence("mask", "a boolean array", f"dtype {mask.dtype}", "Write mask != 0.")
+            )
+        if mask.shape != steps:
+            raise ShapeError(sentence("mask", f"of shape {steps}", f"shape {mask.shape}"))
+        weight[~mask] = 0.0
+    if not (np.isfinite(weight) & (weight >= 0)).all():
+        bad = weight[~(np.isfinite(weight) & (weight >= 0))][0]
+        raise DataError(sentence("weights", "finite numbers >= 0", f"{bad:g}"))
+    return weight
+
+
+def check_outputs(y: Any) -> np.ndarray:
+    """Return outputs of a network as a float array (N, K) or (N, T, K)."""
+    y = np.asarray(y)
+    if y.dtype.kind not in "biuf":
+        raise InvalidTypeError(sentence("the network's output", "an array of numbers", describe(y)))
+    if y.ndim not in (2, 3):
+        raise ShapeError(
+            sentence("the network's output", "of shape (N, K) or (N, T, K)", f"shape {y.shape}")
+        )
+    return y if y.dtype.kind == "f" else y.astype(np.float64)
+
+
+def shaped_target(target: Any, shape: tuple[int, ...]) -> np.ndarray:
+    """Return ``target`` as a float array of ``shape``, its last axis added where that is 1."""
+    array = check_array("y", target, finite=False)
+    if shape[-1] == 1 and array.shape == shape[:-1]:
+        array = array[..., None]
+    if array.shape != shape:
+        raise ShapeError(
+            sentence("y", f"of shape {shape}", f"shape {array.shape}", shape_hint(array, shape))
+        )
+    return array if array.dtype.kind == "f" else array.astype(np.float64)
+
+
+def shape_hint(array: np.ndarray, shape: tuple[int, ...]) -> str:
+    """Say what to do about a target that does not have the ``shape`` of the outputs."""
+    if len(shape) == 3 and array.ndim == 2 and array.shape[0] == shape[0]:
+        return (
+            "The network gives an output at every step; for one a sequence, let its last"
+            " recurrent layer have return_sequences=False."
+        )
+    if len(shape) == 2 and array.ndim == 3 and array.shape[0] == shape[0]:
+        return (
+            "The network gives one output a sequence; for one at every step, let its last"
+            " recurrent layer have return_sequences=True."
+        )
+    return ""
+
+
+def refuse(
+    bad: np.ndarray, mask: np.ndarray | None, target: np.ndarray, expected: str, hint: str = ""
+) -> None:
+    """Raise for the first element of ``target`` that is ``bad`` at a real step."""
+    if mask is not None:
+        bad = bad & mask.reshape(mask.shape + (1,) * (bad.ndim - mask.ndim))
+    if bad.any():
+        index = tuple(int(i) for i in np.argwhere(bad)[0])
+        raise DataError(sentence("y", expected, f"{target[index]:g} at index {index}", hint))
