@@ -82,6 +82,8 @@ def write_container(
         If an array holds NaN or an infinity.
     InvalidTypeError
         If an array has another dtype, or ``meta`` something JSON cannot say.
+    InvalidArgumentError
+        If the folder is not there.
     OSError
         If the file cannot be written; what was at ``path`` is then still there.
     """
@@ -174,6 +176,10 @@ def identify(path: str | os.PathLike[str]) -> tuple[str, int]:
 def replace_file(path: str | os.PathLike[str], data: bytes) -> None:
     """Put ``data`` at ``path`` in one step: a reader, or a crash, finds the old file or the new."""
     target = Path(os.path.realpath(path))
+    if not target.parent.is_dir():
+        raise InvalidArgumentError(
+            f"path must be in a folder that exists; got {os.fspath(path)!r}. Make it first."
+        )
     # A neighbour, because a rename is atomic only inside one file system.
     temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}.tmp")
     try:
@@ -247,14 +253,13 @@ def _read_header(file: BinaryIO, refuse: Refuse) -> Any:
     start = file.read(8)
     if not start:
         refuse("it is empty")
-    for magic, what in FOREIGN.items():
-        if start.startswith(magic):
-            refuse(what)
-    if len(start) < 8:
-        refuse("it is cut short")
-    (length,) = struct.unpack("<Q", start)
+    length = struct.unpack("<Q", start)[0] if len(start) == 8 else size
     if length > min(size - 8, MAX_HEADER):
-        refuse("it is cut short or of another format")
+        # Only now: the length 0x0480 of a header of ours begins as a pickle does.
+        for magic, what in FOREIGN.items():
+            if start.startswith(magic):
+                refuse(what)
+        refuse("it is cut short" if len(start) < 8 else "it is cut short or of another format")
     return _strict_json(file.read(length), refuse)
 
 
