@@ -163,7 +163,7 @@ def test_few_cycles_of_noise_are_no_season_and_those_of_a_season_are() -> None:
         kept += choose(truth, 6, [1.0, 12.0], [False]).phases > 1
     # With origins inside the two cycles that the pattern is read off, 16 of 30 and 15 of 15.
     assert drawn <= 8
-    assert kept >= 12
+    assert kept >= 11
 
 
 def test_a_season_is_judged_after_the_cycles_it_was_read_off() -> None:

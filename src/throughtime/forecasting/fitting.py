@@ -43,6 +43,7 @@ _SHORTEST = 8
 _NOTHING = 1e-6
 #: Steps that one epoch runs over, at most, and the windows it has at least.
 _BUDGET, _FEWEST = 60_000, 256
+_NO_ORIGINS = np.zeros(0, dtype=np.int64)
 #: A season up to this long fits into the window.
 _LONGEST_WINDOW = 100
 
@@ -70,8 +71,9 @@ def fit(plan: Plan, group: Group, stage: str = "") -> Fitted:
         data_notes(group),
     )
     lesson, past = _lesson(plan, fitted, enough)
-    if np.abs(lesson.train.target * lesson.allowed).max() < _NOTHING:
-        fitted.notes.append("No value leaves the line of smoothing, so there is nothing to learn.")
+    why = _nothing_to_learn(lesson)
+    if why is not None:
+        fitted.notes.append(why)
         fitted.networks.append(build(plan.recipe, lesson.train.x.shape[2], plan.seed))
         _calibrate(plan, fitted, lesson.validation, past)
         return fitted
@@ -87,6 +89,15 @@ def fit(plan: Plan, group: Group, stage: str = "") -> Fitted:
         fitted.notes.append("Training was interrupted; the best weights until then are used.")
     fitted.notes.append(_trust_note(fitted.calibration.weight))
     return fitted
+
+
+def _nothing_to_learn(lesson: Lesson) -> str | None:
+    """A sentence where training would be in vain."""
+    if not lesson.allowed.any():
+        return "Too few values are left to learn from, so the forecast is exponential smoothing."
+    if np.abs(lesson.train.target * lesson.allowed).max() < _NOTHING:
+        return "No value leaves the line of smoothing, so there is nothing to learn."
+    return None
 
 
 def _length(series: Observed) -> int:
@@ -161,25 +172,29 @@ class _Past:
         The one-step error of the series that each validation window is from.
     length : list of int
         Steps of every series.
+    first : list of int
+        The first origin of every series.
     """
 
     errors: np.ndarray
     unit: np.ndarray
     length: list[int]
+    first: list[int]
 
 
 def _lesson(plan: Plan, fitted: Fitted, enough: Sequence[Observed]) -> tuple[Lesson, _Past]:
     """Windows to learn from and to be judged by."""
     span = fitted.window + plan.horizon
     share = max(_FEWEST, _BUDGET // span) // len(enough)
-    train, allowed, check, units, errors = [], [], [], [], []
+    train, allowed, check, units, errors, firsts = [], [], [], [], [], []
     for series in enough:
         known = start(series)
         history = history_of(fitted, known, fitted.smoothing[series.name])
         total, cutoff = len(known), _split(plan.horizon, len(known))
         begin = first_origin(history.smoothing, cutoff)
-        taught = spaced(begin, cutoff - 1, max(share, 4))
-        judged = spaced(cutoff, total - 1, max(share // 4, 2))
+        # After two long cycles there may be nothing left before the validation block.
+        taught = spaced(begin, cutoff - 1, max(share, 4)) if begin < cutoff else _NO_ORIGINS
+        judged = spaced(max(begin, cutoff), total - 1, max(share // 4, 2))
         origins = np.concatenate([taught, judged])
         block = cut(history, origins, fitted.window, plan.horizon, plan.future_covariates)
         mine = block.take(slice(0, len(taught)))
@@ -189,10 +204,11 @@ def _lesson(plan: Plan, fitted: Fitted, enough: Sequence[Observed]) -> tuple[Les
         past = anchor_errors(history, plan.horizon)
         unit = one_step(past) or 1.0
         errors.append(past / unit)
+        firsts.append(begin)
         units.append(np.full(len(judged), unit))
     lesson = Lesson(Block.join(train), np.concatenate(allowed), Block.join(check))
     lengths = [_length(s) for s in enough]
-    return lesson, _Past(np.concatenate(errors), np.concatenate(units), lengths)
+    return lesson, _Past(np.concatenate(errors), np.concatenate(units), lengths, firsts)
 
 
 def _learn(plan: Plan, lesson: Lesson, stage: str) -> list[Taught]:
@@ -236,7 +252,11 @@ def _calibrate(plan: Plan, fitted: Fitted, check: Block, past: _Past) -> None:
     anchor = Errors(truth * factor, judged)
     weight = calibration.weigh(anchor, Errors((truth - moved) * factor, judged))
     final = Errors((truth - weight * moved) * factor, judged)
-    paths = sum(max(1.0, n / horizon - 1.0) for n in past.length)
+    # The first of the paths that fit into a series starts from next to nothing.
+    paths = sum(
+        max(1.0, (n - max(first, horizon)) / horizon)
+        for n, first in zip(past.length, past.first, strict=True)
+    )
     whole = Errors(past.errors, paths, len(past.length))
     fitted.calibration = calibration.spread(whole, anchor, final, weight)
 

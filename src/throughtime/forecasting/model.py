@@ -221,9 +221,13 @@ def history_of(
 
 
 def first_origin(smoothing: Smoothing, cutoff: int) -> int:
-    """The first origin that is learned from: two seasons have been seen, if there is time."""
-    early = max(2 * smoothing.phases if smoothing.phases > 1 else 4, 8)
-    return max(1, min(early, cutoff - 1))
+    """The first origin that anything is learned from, if there is one before ``cutoff``.
+
+    Without a season it always is before. With one it never lies inside the two cycles that the
+    first pattern is read off, where forecasts would be of what was already seen.
+    """
+    early = max(1, min(8, cutoff - 1))
+    return max(2 * smoothing.phases, early) if smoothing.phases > 1 else early
 
 
 def spaced(first: int, last: int, count: int) -> np.ndarray:
@@ -237,7 +241,8 @@ def anchor_errors(history: History, horizon: int) -> np.ndarray:
     if total < 2:
         return np.full((1, horizon), np.nan)
     first = first_origin(history.smoothing, max(2, total // 3))
-    origins = spaced(first, total - 1, _ORIGINS)
+    # A history that is handed to ``predict`` may be shorter than the season.
+    origins = spaced(min(first, total - 1), total - 1, _ORIGINS)
     states = smooth(history.raw, [history.smoothing], origins)
     line = extend([history.smoothing], states, np.arange(1, horizon + 1))[..., 0]
     where = origins[:, None] + np.arange(horizon)

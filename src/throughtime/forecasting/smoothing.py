@@ -43,7 +43,7 @@ _MAX_PATTERNS = 16_000
 #: Each part of a model must earn this share of the error: the first, and the second over T.
 _PRICE, _PRICE_OF_FEW = 0.02, 2.0
 #: And a season this much for each cycle that lacks to three.
-_PRICE_OF_SEASON = 0.3
+_PRICE_OF_SEASON = 0.5
 
 
 @dataclass(frozen=True)
