@@ -108,6 +108,11 @@ def leaves(state: Any) -> list[np.ndarray]:
     return [leaf for part in state for leaf in leaves(part)]
 
 
+def keeps_steps(net: Network) -> bool:
+    """Whether the steps of the output are those of the input."""
+    return all(form.kind == "sequence" for form in net.topology.forms)
+
+
 def swish(z: np.ndarray) -> np.ndarray:
     return z / (1 + np.exp(-z))
 

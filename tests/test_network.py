@@ -186,7 +186,7 @@ def test_predict_gives_the_state_that_is_asked_for():
     np.testing.assert_array_equal(c, tape.final_state[0][1])
     assert y.shape == (7, 1)
     assert refused(InvalidArgumentError, net.predict, x, batch_size=2) == (
-        "batch_size must be left out where a layer returns its state; got 2."
+        "batch_size must be left out where states go in or out; got 2."
     )
 
 

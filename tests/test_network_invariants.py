@@ -5,7 +5,7 @@ import pickle
 
 import numpy as np
 import pytest
-from network_cases import CASES, leaves, noise
+from network_cases import CASES, keeps_steps, leaves, noise
 
 from throughtime.errors import InvalidArgumentError
 from throughtime.layers import LastStep, Recurrent
@@ -52,7 +52,7 @@ def test_padding_adds_nothing_whatever_it_holds(case):
     y, tape = net.forward(x, mask=mask, initial_state=states)
     y2, tape2 = net2.forward(padded, mask=real, initial_state=states)
     u = np.random.default_rng(3).normal(size=y.shape)
-    in_time = y.ndim == 3 and net.topology.keeps_mask
+    in_time = y.ndim == 3 and keeps_steps(net)
     u2 = np.insert(u, where, np.nan, axis=1) if in_time else u
     v = [noise(np.random.default_rng(4), final) for final in tape.final_state]
     dx, dx2 = net.backward(tape, u, v), net2.backward(tape2, u2, v)
@@ -218,12 +218,12 @@ def test_masked_steps_leave_the_state_alone(case):
     states = case.initial_state(net, len(x))
     nothing = np.zeros(x.shape[:2], dtype=bool)
     y, tape = net.forward(x, mask=nothing, initial_state=states)
-    if net.topology.keeps_mask or isinstance(net.layers[-1], LastStep):
+    if keeps_steps(net) or isinstance(net.layers[-1], LastStep):
         assert not y.any()
     first = next((i for i, layer in enumerate(net.layers) if isinstance(layer, Recurrent)), None)
     if first is not None and states[first] is not None:
         same(tape.final_state[first], states[first])
     dx = net.backward(tape, np.ones_like(y))
     assert dx is None or not dx.any()
-    if first is not None and net.topology.keeps_mask:
+    if first is not None and keeps_steps(net):
         assert not net.grads.flat.any()

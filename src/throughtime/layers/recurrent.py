@@ -336,7 +336,7 @@ class RNN(Recurrent):
 
 
 @LAYERS.register("GRU")
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class GRU(Recurrent):
     """Gated recurrent unit; the equations stand in :mod:`throughtime.cells.gru`.
 
@@ -364,7 +364,7 @@ class GRU(Recurrent):
 
 
 @LAYERS.register("LSTM")
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class LSTM(Recurrent):
     """Long short-term memory; the equations stand in :mod:`throughtime.cells.lstm`.
 

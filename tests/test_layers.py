@@ -1,0 +1,248 @@
+"""Layers: what they refuse, what they say, and what each one does with steps that are not real."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+from network_cases import Case
+
+from throughtime.errors import InvalidArgumentError, InvalidTypeError
+from throughtime.layers import (
+    GRU,
+    LAYERS,
+    LSTM,
+    RECURRENT,
+    RNN,
+    Dense,
+    Dropout,
+    Embedding,
+    LastStep,
+    Layer,
+    MaxPool,
+    MeanPool,
+    RepeatVector,
+)
+from throughtime.layers.base import summary_of
+from throughtime.network import Network
+
+recurrent = pytest.mark.parametrize("layer", list(RECURRENT.values()))
+
+#: (option, a value that is refused, the error, its words)
+REFUSED = [
+    ("units", 0, InvalidArgumentError, "units must be an integer >= 1; got 0."),
+    ("units", 2.0, InvalidTypeError, "units must be an integer >= 1; got 2.0."),
+    ("units", True, InvalidTypeError, "units must be an integer >= 1; got True."),
+    ("dropout", 1.0, InvalidArgumentError, "dropout must be a number in [0, 1); got 1.0."),
+    ("dropout", -0.1, InvalidArgumentError, "dropout must be a number in [0, 1); got -0.1."),
+    ("recurrent_dropout", "x", InvalidTypeError,
+     "recurrent_dropout must be a number in [0, 1); got 'x'."),
+    ("lr_multiplier", -1.0, InvalidArgumentError,
+     "lr_multiplier must be a finite number >= 0; got -1.0."),
+    ("lr_multiplier", None, InvalidTypeError,
+     "lr_multiplier must be a finite number >= 0; got None."),
+    ("l1", -1.0, InvalidArgumentError, "l1 must be a finite number >= 0; got -1.0."),
+    ("l2", float("nan"), InvalidArgumentError, "l2 must be a finite number >= 0; got nan."),
+    *((name, 1, InvalidTypeError, f"{name} must be True or False; got 1.")
+      for name in ("return_sequences", "return_state", "bidirectional", "reverse", "use_bias",
+                   "time_bias", "learn_initial_state")),
+]  # fmt: skip
+
+
+@recurrent
+@pytest.mark.parametrize(("option", "value", "error", "words"), REFUSED)
+def test_recurrent_options_are_checked(layer, option, value, error, words):
+    with pytest.raises(error) as caught:
+        layer(**{"units": 2, option: value})
+    assert str(caught.value) == words
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (
+            lambda: GRU(2, bidirectional=True, reverse=True),
+            ("reverse must be False in a bidirectional layer; got True."
+             " A bidirectional layer already runs both ways."),
+        ),
+        (lambda: GRU(2, reset_after=1), "reset_after must be True or False; got 1."),
+        (lambda: LSTM(2, forget_bias="1"), "forget_bias must be a finite number; got '1'."),
+        (lambda: Dense(0), "units must be an integer >= 1; got 0."),
+        (lambda: Dense(2, use_bias=None), "use_bias must be True or False; got None."),
+        (lambda: Dropout(1), "rate must be a number in [0, 1); got 1."),
+        (lambda: Dropout(0.1, variational=1), "variational must be True or False; got 1."),
+        (lambda: Embedding(0, 2), "n_tokens must be an integer >= 1; got 0."),
+        (lambda: Embedding(2, 0), "units must be an integer >= 1; got 0."),
+        (lambda: RepeatVector(0), "steps must be an integer >= 1; got 0."),
+    ],
+)  # fmt: skip
+def test_other_options_are_checked(make, words):
+    with pytest.raises((InvalidArgumentError, InvalidTypeError)) as caught:
+        make()
+    assert str(caught.value) == words
+
+
+@recurrent
+@pytest.mark.parametrize("option", ["activation", "initializer", "recurrent_initializer"])
+@pytest.mark.parametrize("value", [None, 3, Dense(2)], ids=["None", "number", "layer"])
+def test_what_is_no_function_is_refused(layer, option, value):
+    with pytest.raises(
+        InvalidTypeError, match=rf"^{option.removeprefix('recurrent_')} must be one"
+    ):
+        layer(2, **{option: value})
+
+
+@pytest.mark.parametrize("layer", [RNN, GRU, LSTM, Dense])
+def test_options_are_written_by_name_but_for_sizes(layer):
+    with pytest.raises(TypeError, match="positional argument"):
+        layer(2, "tanh")
+
+
+def test_a_dense_layer_without_an_activation_is_linear():
+    assert Dense(2, activation=None) == Dense(2) == Dense(2, activation="linear")
+
+
+@pytest.mark.parametrize("name", list(LAYERS))
+def test_layers_are_values(name):
+    """Frozen, comparable and hashable; a description makes an equal one."""
+    sizes = {"units": 3, "n_tokens": 4, "steps": 2, "rate": 0.5}
+    fields = dataclasses.fields(LAYERS[name])
+    needed = {f.name: sizes[f.name] for f in fields if f.default is dataclasses.MISSING}
+    layer, twin = LAYERS[name](**needed), LAYERS[name](**needed)
+    assert layer == twin
+    assert hash(layer) == hash(twin)
+    assert LAYERS.from_config(LAYERS.to_config(layer)) == layer
+    for f in fields:
+        with pytest.raises(dataclasses.FrozenInstanceError):
+            setattr(layer, f.name, None)
+
+
+def test_one_layer_object_in_two_networks():
+    layer = GRU(2)
+    a, b = Network([layer], 2, seed=0), Network([layer], 3, seed=1)
+    a.predict(np.ones((1, 2, 2)))
+    assert b.predict(np.ones((1, 2, 3))).shape == (1, 2)
+    assert a.params.size != b.params.size
+
+
+def test_descriptions_in_words():
+    assert summary_of(LSTM(8)) == "LSTM(8)"
+    assert summary_of(GRU(8, activation="relu", reset_after=False)) == (
+        "GRU(8, activation='relu', reset_after=False)"
+    )
+    assert summary_of(Dense(2, l2=0.1, use_bias=False)) == "Dense(2, use_bias=False, l2=0.1)"
+    assert summary_of(Embedding(10, 4)) == "Embedding(10, 4)"
+    assert summary_of(Dropout(0.5, variational=True)) == "Dropout(0.5, variational=True)"
+    assert summary_of(LastStep()) == "LastStep()"
+
+
+def test_parameters_and_their_shapes():
+    everything = {"time_bias": True, "learn_initial_state": True}
+    shapes = Network([LSTM(3, bidirectional=True, **everything), Dense(2)], 4).params.shapes
+    one = {"W_x": (4, 12), "W_h": (3, 12), "b": (12,), "b_time": (12,), "h_0": (3,), "c_0": (3,)}
+    assert shapes == {
+        **{f"0.{way}.{name}": s for way in ("forward", "backward") for name, s in one.items()},
+        "1.W": (6, 2),
+        "1.b": (2,),
+    }
+    assert Network([GRU(3)], 4).params.shapes == {
+        "0.W_x": (4, 9), "0.W_h": (3, 9), "0.b": (9,), "0.b_hn": (3,),
+    }  # fmt: skip
+    assert set(Network([GRU(3, reset_after=False)], 4).params) == {"0.W_x", "0.W_h", "0.b"}
+    assert set(Network([GRU(3, use_bias=False)], 4).params) == {"0.W_x", "0.W_h"}
+    assert Network([Embedding(5, 3)]).params.shapes == {"0.W": (5, 3)}
+
+
+def outputs(layers, x, **options):
+    return Case("", layers).network().forward(np.asarray(x, dtype=float), **options)[0]
+
+
+X = np.arange(24.0).reshape(2, 6, 2) - 12.0
+HOLES = np.array([[1, 0, 1, 1, 0, 0], [0, 0, 0, 0, 0, 0]], dtype=bool)
+
+
+def test_pooling_looks_at_real_steps_alone():
+    assert outputs([LastStep()], X, mask=HOLES).tolist() == [[-6, -5], [0, 0]]
+    assert outputs([MaxPool()], X, mask=HOLES).tolist() == [[-6, -5], [0, 0]]
+    np.testing.assert_allclose(outputs([MeanPool()], X, mask=HOLES), [[-26 / 3, -23 / 3], [0, 0]])
+    assert outputs([LastStep()], X).tolist() == X[:, -1].tolist()
+    assert outputs([MaxPool()], -X).tolist() == (-X[:, 0]).tolist()
+
+
+def test_the_earliest_of_equal_maxima_gets_the_gradient():
+    net = Network([MaxPool()], 1, "float64")
+    _, tape = net.forward(np.array([[[1.0], [3.0], [3.0]]]))
+    assert net.backward(tape, np.ones((1, 1))).ravel().tolist() == [0, 1, 0]
+
+
+def test_a_repeated_vector_has_no_mask():
+    net = Case("", [RNN(2), RepeatVector(3), Dense(2)]).network()
+    y, tape = net.forward(X, lengths=[6, 0])
+    assert y.shape == (2, 3, 2)
+    assert tape.output_mask is None
+    assert (y == y[:, :1]).all()
+    assert y[1].any()
+
+
+@recurrent
+def test_the_last_output_is_the_final_state(layer):
+    for options in ({}, {"reverse": True}):
+        many = Case("", [layer(3, return_sequences=True, **options)]).network()
+        last = Case("", [layer(3, **options)]).network()
+        y, tape = many.forward(X, mask=HOLES)
+        h, _ = last.forward(X, mask=HOLES)
+        np.testing.assert_array_equal(h, tape.final_state[0][0])
+        at = 0 if options else 3
+        np.testing.assert_array_equal(h[0], y[0, at])
+        assert not h[1].any()
+
+
+@recurrent
+def test_reverse_is_the_turned_sequence(layer):
+    forward = Case("", [layer(3, return_sequences=True)]).network()
+    backward = Case("", [layer(3, return_sequences=True, reverse=True)]).network()
+    y, _ = forward.forward(X[:, ::-1], mask=HOLES[:, ::-1])
+    z, _ = backward.forward(X, mask=HOLES)
+    np.testing.assert_allclose(z, y[:, ::-1], atol=1e-15)
+
+
+@recurrent
+def test_both_directions_are_two_layers_side_by_side(layer):
+    both = Case("", [layer(3, return_sequences=True, bidirectional=True)]).network()
+    y, _ = both.forward(X, mask=HOLES)
+    for group, options in (("forward", {}), ("backward", {"reverse": True})):
+        one = Network([layer(3, return_sequences=True, **options)], 2, "float64")
+        for name in one.params:
+            one.params[name] = both.params[f"0.{group}.{name[2:]}"]
+        half = slice(0, 3) if group == "forward" else slice(3, 6)
+        np.testing.assert_array_equal(y[..., half], one.forward(X, mask=HOLES)[0])
+
+
+@recurrent
+def test_without_a_time_bias_a_zero_one_changes_nothing(layer):
+    plain = Case("", [layer(3, return_sequences=True)]).network()
+    timed = Network([layer(3, return_sequences=True, time_bias=True)], 2, "float64")
+    for name in plain.params:
+        timed.params[name] = plain.params[name]
+    np.testing.assert_array_equal(plain.predict(X, mask=HOLES), timed.predict(X, mask=HOLES))
+
+
+def test_a_time_bias_is_absent_at_the_first_real_step():
+    net = Network(
+        [RNN(1, activation="identity", time_bias=True, return_sequences=True)], 1, "float64"
+    )
+    net.params["0.b_time"] = 1.0
+    y, tape = net.forward(np.zeros((1, 5, 1)), mask=np.array([[0, 1, 0, 1, 0]], dtype=bool))
+    assert y.ravel().tolist() == [0, 0, 0, 1, 0]
+    assert tape.final_state[0][1].tolist() == [[1]]
+    y, _ = net.forward(np.zeros((1, 1, 1)), initial_state=tape.final_state)
+    net.params["0.W_h"] = 0.0
+    assert net.forward(np.zeros((1, 1, 1)), initial_state=tape.final_state)[0].item() == 1.0
+
+
+def test_the_base_class_has_no_forward():
+    for attempt in (
+        lambda: Layer().forward(None, None, None, None, None),
+        lambda: Layer().backward(None, None, None),
+    ):
+        with pytest.raises(NotImplementedError):
+            attempt()
