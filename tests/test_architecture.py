@@ -26,7 +26,7 @@ MAX_LINES = 400
 ORDER = [
     "shapes", "errors", "registry", "params", "container", "autodiff", "activations",
     "initializers", "data", "losses", "cells", "bptt", "engines", "layers", "topology", "stream",
-    "summary", "network", "objective", "schedules", "optimizers", "gradcheck", "training",
+    "summary", "network", "objective", "schedules", "optimizers", "training", "gradcheck",
     "serialization", "interop", "forecasting", "inspect", "estimators", "adapters", "plotting",
     "report", "cli", "__main__",
 ]  # fmt: skip

@@ -145,9 +145,11 @@ def test_a_meta_that_could_not_be_read_back_is_not_written(path):
 
 def test_a_folder_that_does_not_exist_names_the_path_given(tmp_path):
     path = tmp_path / "nowhere" / "m.safetensors"
-    with pytest.raises(FileNotFoundError) as caught:
+    with pytest.raises(InvalidArgumentError) as caught:
         write_container(path, {}, {}, "model")
-    assert caught.value.filename == str(path)
+    assert str(caught.value) == (
+        f"path must be in a folder that exists; got {str(path)!r}. Make it first."
+    )
 
 
 def test_a_failed_write_leaves_the_old_file_and_no_litter(path, monkeypatch):

@@ -141,7 +141,7 @@ def test_arguments_that_do_not_fit_are_refused():
         assert words is None or str(caught.value) == words
     with pytest.raises(ShapeError) as caught:
         check_gradients(net, x, y[:2])
-    assert str(caught.value) == "y must be of shape (3, 1); got shape (2, 1)."
+    assert str(caught.value) == "y must hold one target for each of the 3 sequences; got 2 of them."
 
 
 def test_an_infinite_objective_is_refused():
@@ -150,3 +150,22 @@ def test_an_infinite_objective_is_refused():
     with pytest.raises(InvalidArgumentError) as caught:
         check_gradients(net, np.ones((1, 1, 1)), np.ones((1, 1, 1)))
     assert str(caught.value) == "the objective must be finite to be differentiated; got inf."
+
+
+def test_the_callers_arrays_are_left_alone():
+    # A float64 input needs no conversion, and a read-only one could not be moved to and fro.
+    rng = np.random.default_rng(0)
+    x, state = rng.normal(size=(2, 3, 2)), rng.normal(size=(2, 4))
+    x.flags.writeable = state.flags.writeable = False
+    net = tt.Network([tt.layers.GRU(4), tt.layers.Dense(1)], n_features=2)
+    y = rng.normal(size=(2, 1))
+    assert check_gradients(net, x, y, initial_state={0: state}).ok
+
+
+def test_a_wrong_gradient_is_named_wherever_it_shows():
+    wrong = Custom(np.tanh, derivative=lambda z: 1.1 * (1 - np.tanh(z) ** 2))
+    net = tt.Network([tt.layers.RNN(3, activation=wrong)], n_features=2)
+    rng = np.random.default_rng(0)
+    report = check_gradients(net, rng.normal(size=(2, 4, 2)), rng.normal(size=(2, 3)), directions=1)
+    names = "0.W_x, 0.W_h, 0.b, x, direction 1"
+    assert str(report).splitlines()[-1].startswith(f"NOT RIGHT: {names};")

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from throughtime.training import Checkpoint as Checkpoint
     from throughtime.training import EarlyStopping as EarlyStopping
     from throughtime.training import History as History
+    from throughtime.training import evaluate as evaluate
     from throughtime.training import metrics as metrics
     from throughtime.training import train as train
 
@@ -50,6 +51,7 @@ _HOME = {
     "data": "data",
     "engine": "engines",
     "errors": "errors",
+    "evaluate": "training",
     "forecasting": "forecasting",
     "initializers": "initializers",
     "layers": "layers",

@@ -25,8 +25,10 @@ from typing import Any
 import numpy as np
 
 from throughtime import losses, objective
-from throughtime.errors import InvalidArgumentError, check_array, check_float, check_int
+from throughtime.errors import InvalidArgumentError, check_bool, check_float, check_int
 from throughtime.network import Network
+from throughtime.training.options import check_network
+from throughtime.training.samples import check_samples
 
 STEPS = (1e-3, 1e-4, 1e-5, 1e-6)
 
@@ -109,7 +111,8 @@ class GradientReport:
             "  ".join(c.ljust(w) for c, w in zip(line, widths, strict=True)).rstrip()
             for line in [head, *body]
         ]
-        verdict = "all gradients agree" if self.ok else f"NOT RIGHT: {self.worst.name}"
+        wrong = [row.name for row in self.rows if not row.error <= self.tolerance]
+        verdict = f"NOT RIGHT: {', '.join(wrong)}" if wrong else "all gradients agree"
         lines.append(
             f"{verdict}; largest relative error {self.worst.error:.1e},"
             f" allowed {self.tolerance:.0e}"
@@ -171,34 +174,34 @@ def check_gradients(
     >>> report.ok
     True
     """
+    check_network(net)
     max_numbers = check_int("max_numbers", max_numbers, 1)
     directions = check_int("directions", directions, 0)
     tolerance = check_float("tolerance", tolerance, 0.0, inclusive="neither")
+    l1, l2 = check_float("l1", l1, 0.0), check_float("l2", l2, 0.0)
+    training, seed = check_bool("training", training), check_int("seed", seed, 0)
     own = net.astype("float64")
-    array, real = own.check_input(x, lengths, mask)
-    array = array.copy()  # its numbers will be moved, and the user's must not be
-    states = [_copied(state) for state in own.check_states(initial_state, len(array))]
     function = losses.get(loss)
-    output_shape = own.output_shape(array.shape)
-    output_mask = real if len(output_shape) == 3 and own.topology.keeps_mask else None
-    target = function.check_target(y, output_shape, output_mask)
-    weights = None if sample_weight is None else check_array("sample_weight", sample_weight)
+    samples = check_samples(own, function, (), x, y, lengths, mask, sample_weight)
+    # The input and the states are moved to and fro below: they must not be the caller's.
+    array = samples.x.copy()
+    states = [_copy(state) for state in own.check_states(initial_state, len(array))]
 
     def options() -> dict[str, Any]:
         rng = np.random.default_rng(seed) if training else None
         return {
-            "mask": real, "initial_state": states, "sample_weight": weights,
+            "mask": samples.mask, "initial_state": states, "sample_weight": samples.weight,
             "l1": l1, "l2": l2, "training": training, "rng": rng,
         }  # fmt: skip
 
-    result = objective.evaluate_and_backward(own, array, target, function, **options())
+    result = objective.evaluate_and_backward(own, array, samples.y, function, **options())
     if not np.isfinite(result.value):
         raise InvalidArgumentError(
             f"the objective must be finite to be differentiated; got {result.value}."
         )
 
     def value() -> float:
-        return objective.evaluate(own, array, target, function, **options()).value
+        return objective.evaluate(own, array, samples.y, function, **options()).value
 
     parts = [(name, own.params[name], own.grads[name]) for name in own.params]
     if result.dx is not None:
@@ -218,6 +221,12 @@ def check_gradients(
 
 def _copied(state: Any) -> Any:
     return tuple(map(_copied, state)) if isinstance(state, tuple) else copy.copy(state)
+
+
+def _copy(state: Any) -> Any:
+    if isinstance(state, tuple):
+        return tuple(_copy(part) for part in state)
+    return None if state is None else state.copy()
 
 
 def _flatten(name: str, state: Any, gradient: Any) -> list[tuple[str, np.ndarray, np.ndarray]]:

@@ -20,24 +20,11 @@ from throughtime.errors import (
     sentence,
 )
 from throughtime.layers import Dense, Layer, Recurrent
-from throughtime.layers.base import LAYERS, Call
+from throughtime.layers.base import LAYERS, Call, own_call
 from throughtime.params import Params, check_dtype
 from throughtime.stream import Stream, extrapolate
 from throughtime.summary import table
 from throughtime.topology import Tape, Topology, add_states
-
-
-def own_call(call: Call, layer: Layer, last: bool) -> Call:
-    """How one layer of a forward pass runs: on random numbers of its own.
-
-    They do not depend on how many the layers before have drawn, so a mask that holds for all
-    steps of a sequence is the same however many steps there are.
-    """
-    rng = None
-    if call.training and layer.draws:
-        assert call.rng is not None  # whoever trains provides it
-        rng = np.random.Generator(np.random.PCG64(call.rng.integers(2**63)))
-    return Call(call.training, rng, call.keep, call.logits and last, call.offset)
 
 
 class Network:
@@ -46,7 +33,8 @@ class Network:
     Parameters
     ----------
     layers : sequence of Layer
-        Applied in this order.
+        Applied in this order. A layer is a description: where one object stands twice, there are
+        two sets of parameters.
     n_features : int, optional
         F of the input. Not needed where the first layer is an Embedding.
     dtype : {"float32", "float64"}
@@ -268,13 +256,19 @@ class Network:
         return dx
 
     def predict(
-        self, x: Any, lengths: Any = None, *, mask: Any = None, batch_size: int | None = None
+        self,
+        x: Any,
+        lengths: Any = None,
+        *,
+        mask: Any = None,
+        initial_state: Any = None,
+        batch_size: int | None = None,
     ) -> Any:
         """Compute the output alone, without a tape.
 
         Parameters
         ----------
-        x, lengths, mask :
+        x, lengths, mask, initial_state :
             As in :meth:`forward`.
         batch_size : int, optional
             Work through the rows in parts of this size, to save memory.
@@ -285,18 +279,18 @@ class Network:
             With ``return_state`` on the last recurrent layer, ``(y, its final state)``.
         """
         array, real = self.check_input(x, lengths, mask)
+        states = self.check_states(initial_state, len(array))
         size = len(array) if batch_size is None else check_int("batch_size", batch_size, 1)
-        parts, nothing = [], [None] * len(self.layers)
         keeper = self.topology.returns_state
-        if keeper is not None and size < len(array):
+        if size < len(array) and (keeper is not None or initial_state is not None):
             raise InvalidArgumentError(
-                f"batch_size must be left out where a layer returns its state; got {batch_size}."
+                f"batch_size must be left out where states go in or out; got {batch_size}."
             )
+        parts = []
         for start in range(0, len(array), size):
             rows = slice(start, start + size)
-            part, tape = self.run(
-                array[rows], None if real is None else real[rows], nothing, Call(keep=False)
-            )
+            own = None if real is None else real[rows]
+            part, tape = self.run(array[rows], own, states, Call(keep=False))
             parts.append(part)
         y = parts[0] if len(parts) == 1 else np.concatenate(parts)
         return y if keeper is None else (y, tape.final_state[keeper])

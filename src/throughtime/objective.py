@@ -10,6 +10,7 @@ is computed from the pre-activation, so that nothing overflows between the two.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from copy import deepcopy
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -23,6 +24,26 @@ from throughtime.layers.base import Call
 from throughtime.losses import Loss
 from throughtime.network import Network
 from throughtime.topology import Tape
+
+
+@dataclass(frozen=True)
+class Pass:
+    """What a forward pass started from: with it, the pass can be run again.
+
+    Attributes
+    ----------
+    x, mask, states, call
+        The arguments of :meth:`Network.run`; the generator of ``call`` is a copy that nobody has
+        drawn from.
+    steps : ndarray of int of shape (N, T) or (1, T)
+        The time step of the caller's sequences that each column of ``x`` holds.
+    """
+
+    x: np.ndarray
+    mask: np.ndarray | None
+    states: list[Any]
+    call: Call
+    steps: np.ndarray
 
 
 @dataclass
@@ -43,6 +64,9 @@ class Evaluation:
         Of the forward pass.
     weight : float
         Sum of the weights of the real steps that the loss is a mean over.
+    given : Pass
+        What leads to the tape. Its ``x`` ends with the steps of the tape; in truncated
+        backpropagation it may begin before them.
     dx : ndarray of the shape of x, or None
         dL/dx, after a backward pass; None for tokens.
     """
@@ -53,6 +77,7 @@ class Evaluation:
     y: np.ndarray
     tape: Tape
     weight: float
+    given: Pass
     dx: np.ndarray | None = None
 
 
@@ -132,6 +157,8 @@ def _forward(
     fused, scale = _fusion(net, function)
     states = [None] * len(net.layers) if states is None else states
     own = replace(call, logits=fused)
+    columns = np.arange(call.offset, call.offset + x.shape[1])[None]
+    given = Pass(x, mask, states, replace(own, rng=deepcopy(call.rng)), columns)
     output, tape = net.run(x, mask, states, own)
     weights = _output_weights(weights, mask, tape)
     real = tape.output_mask
@@ -147,7 +174,7 @@ def _forward(
     else:
         value, dy = function.evaluate(output, y, real, weights)
     weight = function.batch_weight(output.shape, real, weights)
-    return Evaluation(value, value, 0.0, output, tape, weight), dy
+    return Evaluation(value, value, 0.0, output, tape, weight, given), dy
 
 
 def _fusion(net: Network, loss: Loss) -> tuple[bool, Any]:
@@ -246,13 +273,17 @@ def truncated(
     seed = None if rng is None else int(rng.integers(2**63))
     options: dict[str, Any] = {"l1": l1, "l2": l2, "training": training}
     if net.topology.forms[-1].kind == "vector":
-        x, mask = _align_right(x, mask)
+        x, mask, columns = _align_right(x, mask)
         start = max(0, steps - k2)
         carried = _advance(net, x, mask, 0, start, None, training, seed)
-        yield evaluate_and_backward(
+        result = evaluate_and_backward(
             net, x[:, start:], y, loss, mask=_cut(mask, start, steps), initial_state=carried,
             sample_weight=sample_weight, rng=_stream(seed), offset=start, **options,
         )  # fmt: skip
+        nothing: list[Any] = [None] * len(net.layers)
+        call = Call(training=training, rng=_stream(seed))
+        result.given = Pass(x, mask, nothing, call, columns)
+        yield result
         return
     carried, begin = None, 0  # the state after `begin` steps
     for first in range(0, steps, k1):
@@ -321,10 +352,15 @@ def _cut(mask: np.ndarray | None, start: int, end: int) -> np.ndarray | None:
     return None if mask is None else mask[:, start:end]
 
 
-def _align_right(x: np.ndarray, mask: np.ndarray | None) -> tuple[np.ndarray, np.ndarray | None]:
-    """Move every row's real steps, in their order, to its end; masked steps change nothing."""
+def _align_right(
+    x: np.ndarray, mask: np.ndarray | None
+) -> tuple[np.ndarray, np.ndarray | None, np.ndarray]:
+    """Move every row's real steps, in their order, to its end; masked steps change nothing.
+
+    Also return where each column came from.
+    """
     if mask is None:
-        return x, None
+        return x, None, np.arange(x.shape[1])[None]
     source = np.argsort(mask, axis=1, kind="stable")
     rows = np.arange(len(x))[:, None]
-    return x[rows, source], mask[rows, source]
+    return x[rows, source], mask[rows, source], source

@@ -108,11 +108,6 @@ class Topology:
             for name, shape in layer.param_shapes(before[i]).items()
         }
 
-    @property
-    def keeps_mask(self) -> bool:
-        """Whether the input's mask is the output's: no layer has made new steps."""
-        return all(form.kind == "sequence" for form in self.forms)
-
     def output_shape(self, input_shape: tuple[int, ...]) -> tuple[int, ...]:
         """Shape of the output for an input of ``input_shape``."""
         steps: int | None = None if self.input_form.kind == "vector" else input_shape[1]
@@ -139,6 +134,8 @@ class Topology:
     def _check_tokens(
         self, x: Any, lengths: Any, mask: Any
     ) -> tuple[np.ndarray, np.ndarray | None]:
+        if not is_ragged(x) and np.ndim(x) == 3 and np.shape(x)[2] == 1:
+            x = np.asarray(x)[..., 0]  # as throughtime.data.pad gives them
         if not is_ragged(x) and np.ndim(x) != 2:
             raise ShapeError(
                 f"x must hold tokens of shape (N, T); got shape {np.shape(x)}."

@@ -194,6 +194,19 @@ class Layer:
         return None
 
 
+def own_call(call: Call, layer: Layer, last: bool) -> Call:
+    """How one layer of a forward pass runs: on random numbers of its own.
+
+    They do not depend on how many the layers before have drawn, so a mask that holds for all
+    steps of a sequence is the same however many steps there are.
+    """
+    rng = None
+    if call.training and layer.draws:
+        assert call.rng is not None  # whoever trains provides it
+        rng = np.random.Generator(np.random.PCG64(call.rng.integers(2**63)))
+    return Call(call.training, rng, call.keep, call.logits and last, call.offset)
+
+
 LAYERS: Registry[Layer] = Registry("layer", Layer)
 
 

@@ -7,18 +7,16 @@ layers from the last to the first, and in each the steps from the last to the fi
 
 from __future__ import annotations
 
+from copy import deepcopy
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any, cast
 
 import numpy as np
 
 from throughtime.layers import Recurrent
-from throughtime.layers.base import Call
-from throughtime.training.samples import Samples
-
-if TYPE_CHECKING:
-    from throughtime.network import Network
-    from throughtime.topology import Tape
+from throughtime.network import Network
+from throughtime.objective import Evaluation, Pass
+from throughtime.topology import Tape
 
 
 @dataclass(frozen=True)
@@ -39,64 +37,45 @@ class Origin:
     layer: int | None = None
     step: int | None = None
 
-    def later(self, steps: int) -> Origin:
-        """The same place, counted from ``steps`` steps before."""
-        if self.step is None:
-            return self
-        return replace(self, step=self.step + steps)
-
     def __str__(self) -> str:
         return self.what if self.step is None else f"{self.what} at time step {self.step}"
 
 
-def forward_origin(
-    net: Network,
-    tape: Tape,
-    samples: Samples,
-    training: bool = False,
-    rng: np.random.Generator | None = None,
-    start: int = 0,
-) -> Origin:
+def forward_origin(net: Network, evaluation: Evaluation) -> Origin:
     """Find where a forward pass whose loss is not finite stopped being finite.
 
-    Parameters
-    ----------
-    tape : Tape
-        Of that pass.
-    samples : Samples
-        Its whole sequences, of which the tape may hold a part.
-    training, rng
-        How it ran; ``rng`` is a generator in the state that it had then, or None.
-    start : int
-        The step of the sequences at which the tape begins.
+    ``net`` must still have the weights with which it ran.
     """
-    for i, y in enumerate(tape.outputs):
+    for i, y in enumerate(evaluation.tape.outputs):
         bad = ~np.isfinite(y)
         if bad.any():
             where = Origin(f"the output of {_named(net, i)} became {_kind(y)}", i)
-            if y.ndim == 3:
-                return replace(where, step=_first(net.layers[i], bad)).later(start)
-            return replace(where, step=_forward_step(net, samples, i, training, rng))
+            if isinstance(net.layers[i], Recurrent):
+                bad = ~np.isfinite(_run_again(net, i, evaluation.given))
+            if bad.ndim == 3:
+                return replace(where, step=_first(net.layers[i], bad, _times(net, i, evaluation)))
+            return where
     return Origin("the outputs are finite, but the loss of them is not")
 
 
-def backward_origin(net: Network, tape: Tape) -> Origin:
+def backward_origin(net: Network, evaluation: Evaluation) -> Origin:
     """Find where a backward pass, after a finite forward pass, stopped being finite.
 
     ``net.grads`` must still hold its gradients. They are spoilt by the search.
     """
+    tape = evaluation.tape
     for i in reversed(range(len(net.layers))):
-        dy = tape.d_outputs[i]
+        dy, times = tape.d_outputs[i], _times(net, i, evaluation)
         if dy is not None and not np.isfinite(dy).all():
             what = f"the derivative of the loss is {_kind(dy)}"
-            return Origin(what, i, _last(net.layers[i], dy) if dy.ndim == 3 else None)
+            return Origin(what, i, _last(net.layers[i], dy, times) if dy.ndim == 3 else None)
         dx = tape.d_outputs[i - 1] if i > 0 else _input_gradient(net, tape)
         names = [name for name in net.grads if name.partition(".")[0] == str(i)]
         bad = [name for name in names if not np.isfinite(net.grads[name]).all()]
         if bad or (dx is not None and not np.isfinite(dx).all()):
             where = f"the gradient of {bad[0]}, in" if bad else "the gradient of the input of"
             kind = _kind(net.grads[bad[0]]) if bad else _kind(dx)
-            step = None if dx is None else _last(net.layers[i], dx)
+            step = None if dx is None else _last(net.layers[i], dx, times)
             return Origin(f"{where} {_named(net, i)} became {kind}", i, step)
     return Origin("the sum of the gradients overflowed")
 
@@ -133,27 +112,28 @@ def _kind(values: Any) -> str:
     return "infinite" if np.isinf(values).any() else "NaN"
 
 
-def _forward_step(
-    net: Network, samples: Samples, i: int, training: bool, rng: np.random.Generator | None
-) -> int | None:
-    """The step at which a recurrent layer that puts out only its last state went wrong.
+def _run_again(net: Network, i: int, given: Pass) -> np.ndarray:
+    """Outputs (N, T, K) of the recurrent layer ``i`` at all its steps, also if it gave only one.
 
-    The layers up to it are run again, it with all its steps. The layers before it draw the same
-    dropout from ``rng``, so everything happens as it did.
+    The pass is repeated by a network of the layers up to this one, from the start and with the same
+    random numbers, so everything happens as it did.
     """
-    if not isinstance(net.layers[i], Recurrent):
+    layers = [*net.layers[:i], replace(cast(Recurrent, net.layers[i]), return_sequences=True)]
+    tokens = net.topology.input_form.kind == "tokens"
+    front = Network(layers, None if tokens else net.n_features, str(net.dtype))
+    for name in front.params:
+        front.params[name] = net.params[name]
+    call = replace(given.call, rng=deepcopy(given.call.rng), keep=False, logits=False)
+    y, _ = front.run(given.x, given.mask, given.states[: i + 1], call)
+    return y
+
+
+def _times(net: Network, i: int, evaluation: Evaluation) -> np.ndarray | None:
+    """The time steps (N, T) or (1, T) of the input of the pass; None if layer ``i`` has others."""
+    forms = [net.topology.input_form, *net.topology.forms[:i]]
+    if any(form.kind == "vector" for form in forms):
         return None
-    x, mask, handed = samples.x, samples.mask, None
-    for j, layer in enumerate(net.layers[: i + 1]):
-        state = None
-        if isinstance(layer, Recurrent):
-            state, handed = handed, None
-            layer = replace(layer, return_sequences=layer.return_sequences or j == i)
-        result = layer.forward(net.groups[j], x, mask, state, Call(training, rng, keep=False))
-        if net.topology.hands_state[j]:
-            handed = result.final_state
-        x, mask = result.y, result.mask
-    return _first(net.layers[i], ~np.isfinite(x))
+    return evaluation.given.steps
 
 
 def _input_gradient(net: Network, tape: Tape) -> np.ndarray | None:
@@ -162,18 +142,18 @@ def _input_gradient(net: Network, tape: Tape) -> np.ndarray | None:
     return first.backward(net.grad_groups[0], tape.caches[0], tape.d_outputs[0])[0]
 
 
-def _first(layer: Any, bad: np.ndarray) -> int | None:
+def _first(layer: Any, bad: np.ndarray, times: np.ndarray | None) -> int | None:
     """The first step, in the order in which the layer runs, with a True in ``bad (N, T, K)``."""
     halves = np.split(bad, 2, axis=2) if getattr(layer, "bidirectional", False) else [bad]
     orders = [False, True] if len(halves) == 2 else [getattr(layer, "reverse", False)]
     for half, reverse in zip(halves, orders, strict=True):
-        steps = np.flatnonzero(half.any(axis=(0, 2)))
+        steps = _at(half.any(axis=2), times)
         if steps.size:
-            return int(steps[-1] if reverse else steps[0])
+            return int(steps.max() if reverse else steps.min())
     return None
 
 
-def _last(layer: Any, gradient: np.ndarray) -> int | None:
+def _last(layer: Any, gradient: np.ndarray, times: np.ndarray | None) -> int | None:
     """The step at which backpropagation through ``layer`` went wrong first.
 
     If ``gradient (N, T, F)`` is finite everywhere, and only its sum over the steps is not, the
@@ -181,7 +161,15 @@ def _last(layer: Any, gradient: np.ndarray) -> int | None:
     """
     if gradient.ndim < 3:
         return None
-    steps = np.flatnonzero(~np.isfinite(gradient).all(axis=(0, 2)))
+    steps = _at(~np.isfinite(gradient).all(axis=2), times)
     if steps.size:
-        return int(steps[0] if getattr(layer, "reverse", False) else steps[-1])
-    return int(np.abs(gradient).max(axis=(0, 2)).argmax())
+        return int(steps.min() if getattr(layer, "reverse", False) else steps.max())
+    largest = np.abs(gradient).max(axis=2, keepdims=True)
+    return int(_at((largest == largest.max()).any(axis=2), times)[0])
+
+
+def _at(chosen: np.ndarray, times: np.ndarray | None) -> np.ndarray:
+    """The time steps at which ``chosen (N, T)`` is True; ``times`` may begin before it."""
+    if times is None:
+        times = np.arange(chosen.shape[1])[None]
+    return np.broadcast_to(times[:, -chosen.shape[1] :], chosen.shape)[chosen]

@@ -33,6 +33,7 @@ from throughtime.training.divergence import (
     forward_origin,
     update_origin,
 )
+from throughtime.training.evaluation import score
 from throughtime.training.history import History
 from throughtime.training.interrupt import Interruption
 from throughtime.training.options import Options
@@ -156,7 +157,7 @@ class Loop:
                 lr = state.optimizer.current_lr
                 # A chunk of padding alone must not move the weights, not even by momentum.
                 if evaluation.weight > 0:
-                    norms.append(self._update(evaluation, part, start))
+                    norms.append(self._update(evaluation, part))
                     penalties.append(evaluation.penalty)
                 for scored in (scores, mine):
                     scored.add(rows, evaluation.data_loss, evaluation.weight, evaluation.y, start)
@@ -216,17 +217,13 @@ class Loop:
                 yield evaluation
                 self.net.grads.flat[...] = 0
 
-    def _update(self, evaluation: Evaluation, part: Samples, start: int) -> float:
+    def _update(self, evaluation: Evaluation, part: Samples) -> float:
         """One step of the optimiser; return the norm of the gradient before clipping."""
         options, grads = self.options, self.net.grads.flat
         if not math.isfinite(evaluation.penalty):
             self._diverged(Origin("the penalty on the weights overflowed"), part)
-        # A chunk may be run from further back than where its outputs begin.
-        width = evaluation.tape.outputs[0].shape[1] if evaluation.y.ndim == 3 else 0
-        first = start + evaluation.y.shape[1] - width if evaluation.y.ndim == 3 else 0
         if not math.isfinite(evaluation.value):
-            rng = self._dropout()
-            self._diverged(forward_origin(self.net, evaluation.tape, part, True, rng, first), part)
+            self._diverged(forward_origin(self.net, evaluation), part)
         if options.clip_norm is not None:
             norm = clip_norm(grads, options.clip_norm)
         elif options.clip_value is not None:
@@ -234,7 +231,7 @@ class Loop:
         else:
             norm = global_norm(grads)
         if not math.isfinite(norm):  # clipping has then left the gradient as it was
-            self._diverged(backward_origin(self.net, evaluation.tape).later(first), part)
+            self._diverged(backward_origin(self.net, evaluation), part)
         self.good[...] = self.net.params.flat
         self.state.optimizer.step(self.net.params.flat, grads, self.multiplier, self.decay_mask)
         if not np.isfinite(self.net.params.flat).all():
@@ -244,23 +241,20 @@ class Loop:
     def _validate(self, samples: Samples) -> dict[str, float]:
         """Loss and metrics without dropout."""
         options = self.options
-        scores = Scores(self.net, samples, options.loss, options.metrics)
-        for rows in self._in_order(samples):
-            part = samples.batch(rows)
-            evaluation = objective.evaluate(
-                self.net, part.x, part.y, options.loss, mask=part.mask, sample_weight=part.weight
-            )
+
+        def finite(evaluation: Evaluation, part: Samples) -> None:
             if not math.isfinite(evaluation.data_loss):
-                origin = forward_origin(self.net, evaluation.tape, part)
+                origin = forward_origin(self.net, evaluation)
                 self._diverged(origin, part, "on the validation data after epoch")
-            scores.add(rows, evaluation.data_loss, evaluation.weight, evaluation.y, 0)
-        return scores.row("val_")
+
+        size = self._larger()
+        return score(self.net, samples, options.loss, options.metrics, size, finite).row("val_")
 
     def _predict(self, samples: Samples) -> np.ndarray:
         """The outputs for all of ``samples``, zero at masked steps."""
         outputs = np.zeros(self.net.output_shape(samples.x.shape), self.net.dtype)
         states = [None] * len(self.net.layers)
-        for rows in self._in_order(samples):
+        for rows in minibatches(len(samples), self._larger(), shuffle=False):
             part = samples.batch(rows)
             y, _ = self.net.run(part.x, part.mask, states, Call(keep=False))
             if y.ndim == 3:
@@ -269,10 +263,9 @@ class Loop:
                 outputs[rows] = y
         return outputs
 
-    def _in_order(self, samples: Samples) -> Iterator[np.ndarray]:
+    def _larger(self) -> int | None:
         size = self.options.batch_size
-        larger = None if size is None else size * EVALUATION_FACTOR
-        return minibatches(len(samples), larger, shuffle=False)
+        return None if size is None else size * EVALUATION_FACTOR
 
     def _heed_interruption(self) -> None:
         if self.interruption.requested:

@@ -82,7 +82,7 @@ def check_options(
         l1=check_float("l1", l1, 0.0),
         l2=check_float("l2", l2, 0.0),
         tbptt=None if tbptt is None else _check_tbptt(tbptt, net),
-        metrics=_check_metrics(metrics),
+        metrics=check_metrics(metrics),
         shuffle=check_bool("shuffle", shuffle),
         bucket=check_bool("bucket", bucket),
         keep_outputs=check_bool("keep_outputs", keep_outputs),
@@ -145,7 +145,8 @@ def _check_tbptt(tbptt: Any, net: Network) -> tuple[int, int]:
     return k1, k2
 
 
-def _check_metrics(specs: Any) -> tuple[Metric, ...]:
+def check_metrics(specs: Any) -> tuple[Metric, ...]:
+    """Return the metrics that a list of names, objects and functions means."""
     if isinstance(specs, str) or not isinstance(specs, (list, tuple)):
         raise InvalidTypeError(
             f"metrics must be a list of metrics; got {describe(specs)}. Put a single one into"

@@ -1,0 +1,87 @@
+"""``throughtime.evaluate``: the loss and metrics of a network on data, as training scores them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from throughtime import losses, objective
+from throughtime.data.batches import minibatches
+from throughtime.errors import check_int
+from throughtime.losses.base import Loss
+from throughtime.objective import Evaluation
+from throughtime.training.metrics import Metric
+from throughtime.training.options import check_metrics, check_network
+from throughtime.training.samples import Samples, check_samples
+from throughtime.training.scores import Scores
+
+if TYPE_CHECKING:
+    from throughtime.network import Network
+
+
+def evaluate(
+    net: Network,
+    x: Any,
+    y: Any,
+    *,
+    loss: Any = "mse",
+    metrics: Sequence[Any] = (),
+    lengths: Any = None,
+    mask: Any = None,
+    sample_weight: Any = None,
+    batch_size: int | None = 256,
+) -> dict[str, float]:
+    """Score a network on data it was not trained on.
+
+    Parameters
+    ----------
+    net, x, y, loss, metrics, lengths, mask, sample_weight :
+        As in :func:`throughtime.train`; dropout does not act.
+    batch_size : int or None
+        How many sequences to run at once; the result is that of all at once.
+
+    Returns
+    -------
+    dict
+        ``"loss"`` and the name of every metric, each with its value.
+
+    Raises
+    ------
+    ShapeError, DataError, InvalidArgumentError, InvalidTypeError
+        If an argument does not fit; the message says which, and what would.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import throughtime as tt
+    >>> net = tt.Network([tt.layers.GRU(4), tt.layers.Dense(1)], n_features=2)
+    >>> x = [np.ones((3, 2)), np.ones((7, 2))]
+    >>> sorted(tt.evaluate(net, x, np.zeros((2, 1)), metrics=["mae"]))
+    ['loss', 'mae']
+    """
+    net = check_network(net)
+    function, chosen = losses.get(loss), check_metrics(metrics)
+    size = None if batch_size is None else check_int("batch_size", batch_size, 1)
+    samples = check_samples(net, function, chosen, x, y, lengths, mask, sample_weight)
+    return score(net, samples, function, chosen, size).row()
+
+
+def score(
+    net: Network,
+    samples: Samples,
+    loss: Loss,
+    metrics: Sequence[Metric],
+    batch_size: int | None,
+    on_batch: Callable[[Evaluation, Samples], None] | None = None,
+) -> Scores:
+    """Scores of checked data, without dropout; ``on_batch`` sees every batch before it counts."""
+    scores = Scores(net, samples, loss, metrics)
+    for rows in minibatches(len(samples), batch_size, shuffle=False):
+        part = samples.batch(rows)
+        evaluation = objective.evaluate(
+            net, part.x, part.y, loss, mask=part.mask, sample_weight=part.weight
+        )
+        if on_batch is not None:
+            on_batch(evaluation, part)
+        scores.add(rows, evaluation.data_loss, evaluation.weight, evaluation.y, 0)
+    return scores
