@@ -45,6 +45,19 @@ def labels(figure):
     return [text.get_text() for text in legend.get_texts()]
 
 
+def test_dollars_in_names_are_dollars():
+    name = r"price $\frac{ in $"
+    with forecast_figure([view(name), view()], title=f"{name}: the next 12 days") as figure:
+        svg = to_svg(figure, LIGHT, "dollars", "forecast")
+    assert svg.count(name) == 2
+
+
+def test_dollars_in_the_name_of_a_network_are_dollars():
+    curves = {r"$\frac{ and $": ([3.0, 2.0], None), "b": ([3.0, 2.0], None)}
+    with loss_figure(curves) as figure:
+        assert r"$\frac{ and $, training" in to_svg(figure, LIGHT, "dollars", "loss")
+
+
 def test_a_forecast_shows_history_holdout_forecast_and_intervals():
     with forecast_figure([view()], title="sales: the next 12 days") as figure:
         assert labels(figure) == [

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from throughtime.forecasting import Fold, Forecast
 
 MAX_PANELS = 6
+#: What the words "hold-out" need.
+LABEL_INCHES = 0.62
 BAND_OPACITY = (0.26, 0.13, 0.09, 0.06)
 
 
@@ -94,14 +96,17 @@ def forecast_figure(
         for view, ax in zip(shown, axes, strict=False):
             _draw(ax, view, palette)
             if len(views) > 1:
-                ax.set_title(view.name, fontsize=10)
+                # The name of a column is no formula, whatever dollars are in it.
+                ax.set_title(view.name, fontsize=10, parse_math=False)
         for ax in axes[len(shown) :]:
             ax.set_visible(False)
         columns = 5 if size[0] > 6 else 2
         handles = axes[0].get_legend_handles_labels()[0]
         figure.legend(handles=handles, loc="outside lower left", ncols=columns, borderpad=0.2)
         if title:
-            figure.suptitle(title, x=0.012, ha="left", fontweight="bold", fontsize=12.5)
+            figure.suptitle(
+                title, x=0.012, ha="left", fontweight="bold", fontsize=12.5, parse_math=False
+            )
         yield figure
 
 
@@ -136,13 +141,16 @@ def _draw_fold(ax: Axes, view: ForecastView, fold: Fold, palette: Palette, first
     time = view.time[index[inside]]
     if first:
         ax.axvspan(time[0], view.time[-1], color=palette.backtest, alpha=0.07, lw=0)
+        # In a short band the label stands before it, where it has room.
+        room = _inches(ax, view, len(time)) > LABEL_INCHES
         ax.annotate(
             "hold-out",
             (time[0], 1.0),
             xycoords=("data", "axes fraction"),
-            xytext=(4, -4),
+            xytext=(4 if room else -4, -4),
             textcoords="offset points",
             va="top",
+            ha="left" if room else "right",
             fontsize=8.5,
             color=palette.backtest,
         )
@@ -153,6 +161,14 @@ def _draw_fold(ax: Axes, view: ForecastView, fold: Fold, palette: Palette, first
         lw=1.6,
         label="forecast of the hold-out" if first else None,
     )
+
+
+def _inches(ax: Axes, view: ForecastView, steps: int) -> float:
+    """About how wide ``steps`` steps are in the picture."""
+    figure = ax.figure
+    columns = ax.get_subplotspec().get_gridspec().ncols
+    shown = len(view.values) - view.first_shown() + len(view.future)
+    return float(figure.get_figwidth()) * 0.9 / columns * steps / shown
 
 
 def _join(view: ForecastView, joint: int | None, row: np.ndarray) -> tuple[Any, np.ndarray]:

@@ -60,5 +60,7 @@ def loss_figure(
             ax.yaxis.set_major_formatter(ticker.FormatStrFormatter("%g"))
             ax.yaxis.set_minor_locator(ticker.NullLocator())
         columns = 4 if size[0] > 6 else 2
-        figure.legend(loc="outside lower left", ncols=columns, borderpad=0.2)
+        legend = figure.legend(loc="outside lower left", ncols=columns, borderpad=0.2)
+        for text in legend.get_texts():
+            text.set_parse_math(False)  # names are no formulas
         yield figure
