@@ -49,6 +49,12 @@ class Mutant(NamedTuple):
     new: str
     wrong_forwards: bool = False  # and the way back fits it, so that gradients agree
 
+    def of(self, text: str) -> str:
+        """The text of the file with the mistake in it."""
+        if text.count(self.old) != 1:
+            raise LookupError(f"{self.old!r} must stand once in {self.file}; update the mutant")
+        return text.replace(self.old, self.new)
+
 
 H_USED = "dropped(tape.states[0][:-1], tape.drop)"
 MUTANTS = [
@@ -126,7 +132,7 @@ MUTANTS = [
            "return y * (dy - inner) / y.dtype.type(self.temperature)",
            "return y * (dy - inner)"),
     Mutant("gradient of the mean divided twice", "losses/base.py",
-           "dy[real] = c * derivative", "dy[real] = c * derivative / len(y)"),
+           "slope[here] = c[part] * derivative", "slope[here] = c[part] * derivative / len(rows)"),
     # -- layers and network
     Mutant("halves of a bidirectional layer swapped", "layers/recurrent.py",
            "half = slice(d * self.units, (d + 1) * self.units)",
@@ -158,7 +164,8 @@ MUTANTS = [
     Mutant("truncated: back through k1 steps alone", "objective.py",
            "end - max(k2, end - first)", "end - (end - first)"),
     Mutant("truncated: ragged rows not aligned", "objective.py",
-           "x, mask = _align_right(x, mask)\n", "pass\n"),
+           'source = np.argsort(mask, axis=1, kind="stable")',
+           "source = np.tile(np.arange(x.shape[1]), (len(x), 1))"),
 ]  # fmt: skip
 
 
@@ -212,10 +219,8 @@ class Copy:
         """Whether a test fails on a mutant, and which one."""
         path = self.source / mutant.file
         text = path.read_text("utf-8")
-        if text.count(mutant.old) != 1:
-            raise LookupError(f"{mutant.old!r} must stand once in {mutant.file}; update the mutant")
         first = ("test_bptt.py",) if mutant.wrong_forwards else FIRST.get(mutant.file, ())
-        path.write_text(text.replace(mutant.old, mutant.new), "utf-8")
+        path.write_text(mutant.of(text), "utf-8")
         try:
             files = [*first, *(name for name in SUITE if name not in first)]
             code, words = self.run(files, "--maxfail=1")

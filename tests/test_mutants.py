@@ -5,8 +5,15 @@ import sys
 from pathlib import Path
 
 import pytest
+from mutate import MUTANTS, ROOT
 
 PARTS = 4
+
+
+def test_every_mutant_fits_the_source():
+    for mutant in MUTANTS:
+        text = (ROOT / "src" / "throughtime" / mutant.file).read_text("utf-8")
+        compile(mutant.of(text), mutant.file, "exec")
 
 
 @pytest.mark.parametrize("part", range(PARTS))
