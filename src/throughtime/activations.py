@@ -22,6 +22,23 @@ from throughtime import autodiff
 from throughtime.errors import InvalidTypeError, check_float
 from throughtime.registry import Registry
 
+__all__ = [
+    "ACTIVATIONS",
+    "ELU",
+    "Activation",
+    "Custom",
+    "Exp",
+    "HardSigmoid",
+    "Identity",
+    "LeakyReLU",
+    "ReLU",
+    "Sigmoid",
+    "Softmax",
+    "Softplus",
+    "Tanh",
+    "get",
+]
+
 
 class Activation:
     """Base of all activations.

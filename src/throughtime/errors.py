@@ -18,6 +18,25 @@ from typing import Any
 
 import numpy as np
 
+__all__ = [
+    "DataError",
+    "DivergedError",
+    "InvalidArgumentError",
+    "InvalidTypeError",
+    "MissingDependencyError",
+    "ModelFileError",
+    "ShapeError",
+    "ThroughtimeError",
+    "check_array",
+    "check_bool",
+    "check_choice",
+    "check_float",
+    "check_int",
+    "describe",
+    "import_extra",
+    "sentence",
+]
+
 
 class ThroughtimeError(Exception):
     """Base of every error that throughtime raises on purpose."""

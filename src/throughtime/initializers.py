@@ -24,6 +24,23 @@ from throughtime.errors import (
 )
 from throughtime.registry import Registry
 
+__all__ = [
+    "INITIALIZERS",
+    "Constant",
+    "Custom",
+    "GlorotNormal",
+    "GlorotUniform",
+    "HeNormal",
+    "HeUniform",
+    "Identity",
+    "Initializer",
+    "Normal",
+    "Orthogonal",
+    "Uniform",
+    "Zeros",
+    "get",
+]
+
 
 class Initializer:
     """Base of all initialisers."""

@@ -35,6 +35,16 @@ from throughtime.optimizers.base import Optimizer
 from throughtime.registry import Registry
 from throughtime.schedules import SCHEDULES, Schedule
 
+__all__ = [
+    "OPTIMIZERS",
+    "SGD",
+    "Adagrad",
+    "Adam",
+    "AdamW",
+    "Optimizer",
+    "RMSProp",
+]
+
 OPTIMIZERS: Registry[Optimizer] = Registry("optimizer", Optimizer)
 
 
