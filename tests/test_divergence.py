@@ -5,7 +5,7 @@ import pytest
 
 import throughtime as tt
 from throughtime.container import read_container
-from throughtime.layers import GRU, LSTM, RNN, Dense
+from throughtime.layers import GRU, LSTM, RNN, Dense, Dropout
 from throughtime.optimizers import SGD, Adam
 from throughtime.training import Callback, EarlyStopping, train
 
@@ -238,6 +238,63 @@ def test_forward_in_a_window_longer_than_its_chunk():
     net.params["1.W"] = 1e-30
     message = diverges(net, impulse(), np.zeros((4, 8, 1)), tbptt=(2, 5), optimizer=SGD(1e-30))
     assert "the output of layer 0 (RNN) became infinite at time step 6;" in message
+
+
+def dropped(return_sequences):
+    """An accumulator behind dropout: where it overflows depends on which steps are dropped."""
+    layers = [
+        Dropout(0.8),
+        Dropout(0.3),
+        RNN(1, activation="identity", return_sequences=return_sequences),
+        Dense(1),
+    ]
+    net = tt.Network(layers, n_features=1)
+    net.params["2.W_x"], net.params["2.W_h"], net.params["2.b"] = 1e30, 1e3, 0.0
+    net.params["3.W"] = 1e-38
+    return net
+
+
+@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("tbptt", [None, (2, 2), (3, 5)])
+def test_forward_with_dropout_before_it(seed, tbptt):
+    x = np.ones((1, 40, 1))
+    rng = np.random.default_rng([3, seed, 1, 1])  # that of the first batch of the first epoch
+    if tbptt is not None:
+        rng = np.random.default_rng(int(rng.integers(2**63)))
+    with np.errstate(over="ignore", invalid="ignore"):
+        _, tape = dropped(True).forward(x, training=True, rng=rng)
+    first = int(np.argmin(np.isfinite(tape.outputs[2][0, :, 0])))
+    assert first > 0
+    message = diverges(dropped(False), x, np.zeros((1, 1)), tbptt=tbptt, seed=seed)
+    assert f"the output of layer 2 (RNN) became infinite at time step {first};" in message
+
+
+@pytest.mark.parametrize("k2", [2, 3, 9])
+def test_forward_within_a_network_that_gives_one_output(k2):
+    layers = [RNN(1, activation="identity", return_sequences=True), RNN(1), Dense(1)]
+    net = tt.Network(layers, n_features=1)
+    net.params["0.W_x"], net.params["0.W_h"], net.params["0.b"] = 1.0, 1e10, 0.0
+    x = impulse(steps=9)
+    message = diverges(net, x, np.zeros((4, 1)), tbptt=(1, k2))
+    assert "the output of layer 0 (RNN) became infinite at time step 6;" in message
+    hole = np.ones((4, 9), bool)
+    hole[:, 4:6] = False
+    message = diverges(net, x, np.zeros((4, 1)), tbptt=(1, k2), mask=hole)
+    assert "the output of layer 0 (RNN) became infinite at time step 8;" in message
+
+
+@pytest.mark.parametrize("k2", [4, 6, 9])
+def test_backward_where_only_the_last_steps_are_differentiated(k2):
+    net = linear()
+    y = np.zeros((4, 1))
+    y[2:] = 1.0
+    x = np.zeros((4, 9, 1))
+    options = {"optimizer": SGD(1e-30), "tbptt": (2, k2)}
+    net.params["0.W_h"] = 1e20
+    message = diverges(net, x, y, **options)
+    assert "the gradient of 0.W_x, in layer 0 (RNN) became NaN at time step 6;" in message
+    message = diverges(net, x, y, lengths=[9, 9, 7, 7], **options)
+    assert "the gradient of 0.W_x, in layer 0 (RNN) became NaN at time step 4;" in message
 
 
 def test_backward_in_a_chunk_of_truncated_backpropagation():

@@ -59,11 +59,13 @@ def forward_origin(net: Network, evaluation: Evaluation) -> Origin:
 
 
 def backward_origin(net: Network, evaluation: Evaluation) -> Origin:
-    """Find where a backward pass, after a finite forward pass, stopped being finite.
+    """Find where a backward pass, after a forward pass with a finite loss, stopped being finite.
 
     ``net.grads`` must still hold its gradients. They are spoilt by the search.
     """
     tape = evaluation.tape
+    if not all(np.isfinite(y).all() for y in tape.outputs):
+        return forward_origin(net, evaluation)  # a tanh, say, has hidden an infinity from the loss
     for i in reversed(range(len(net.layers))):
         dy, times = tape.d_outputs[i], _times(net, i, evaluation)
         if dy is not None and not np.isfinite(dy).all():
@@ -147,7 +149,7 @@ def _first(layer: Any, bad: np.ndarray, times: np.ndarray | None) -> int | None:
     halves = np.split(bad, 2, axis=2) if getattr(layer, "bidirectional", False) else [bad]
     orders = [False, True] if len(halves) == 2 else [getattr(layer, "reverse", False)]
     for half, reverse in zip(halves, orders, strict=True):
-        steps = _at(half.any(axis=2), times)
+        steps = _at(np.asarray(half).any(axis=2), times)
         if steps.size:
             return int(steps.max() if reverse else steps.min())
     return None
@@ -164,8 +166,8 @@ def _last(layer: Any, gradient: np.ndarray, times: np.ndarray | None) -> int | N
     steps = _at(~np.isfinite(gradient).all(axis=2), times)
     if steps.size:
         return int(steps.min() if getattr(layer, "reverse", False) else steps.max())
-    largest = np.abs(gradient).max(axis=2, keepdims=True)
-    return int(_at((largest == largest.max()).any(axis=2), times)[0])
+    size = np.abs(gradient)
+    return int(_at((size == size.max()).any(axis=2), times)[0])
 
 
 def _at(chosen: np.ndarray, times: np.ndarray | None) -> np.ndarray:
