@@ -79,6 +79,18 @@ def test_a_small_sample_of_a_large_network_still_finds_it():
     assert checked["direction 1"] == net.params.size + 24
 
 
+@pytest.mark.parametrize("layer", [RNN, GRU, LSTM])
+def test_networks_of_a_real_size_along_random_directions(layer):
+    """Thousands of parameters and sixty steps: four evaluations a direction, whatever the size."""
+    layers = [layer(24, return_sequences=True, bidirectional=True), layer(24), Dense(3)]
+    net = Network(layers, 5, seed=2)
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(6, 60, 5)), rng.normal(size=(6, 3))
+    report = check_gradients(net, x, y, lengths=[60, 41, 7, 1, 0, 59], max_numbers=1, directions=5)
+    assert report.ok, str(report)
+    assert report.worst.error < 1e-7
+
+
 def test_a_right_report_reads_so():
     net = Case("", [GRU(2), Dense(1)]).network()
     report = check_gradients(net, *data(), tolerance=1e-5)
