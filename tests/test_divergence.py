@@ -6,7 +6,7 @@ import pytest
 import throughtime as tt
 from throughtime.container import read_container
 from throughtime.layers import GRU, LSTM, RNN, Dense, Dropout
-from throughtime.optimizers import SGD, Adam
+from throughtime.optimizers import SGD, Adagrad, Adam, RMSProp
 from throughtime.training import Callback, EarlyStopping, train
 
 TRY = "Try a lower learning rate (it is 0.1), or clip_norm=1.0, or a network of dtype='float64'."
@@ -155,6 +155,34 @@ def test_an_update_that_is_too_large():
         " network of dtype='float64'."
     )
     np.testing.assert_array_equal(net.params.flat, before)
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "moment"),
+    [
+        (Adam(1e-3), "square_mean"),
+        (RMSProp(1e-3), "square_mean"),
+        (Adagrad(1e-3), "square_sum"),
+    ],
+)
+def test_a_gradient_whose_square_overflows(optimizer, moment):
+    net = tt.Network([RNN(2), Dense(1)], n_features=1, seed=1)
+    before = net.params.flat.copy()
+    y = np.full((4, 1), -1e20)
+    message = diverges(net, impulse(), y, optimizer=optimizer, loss="half_mse", batch_size=4)
+    assert message == (
+        f"training diverged in epoch 1, batch 1 of 1: the optimizer's {moment} for 1.b, of layer 1"
+        f" (Dense), overflowed with a gradient of norm 1.03e+20; {BACK}. Try a lower learning rate (it"
+        " is 0.001), or clip_norm=1.0, or a network of dtype='float64'."
+    )
+    np.testing.assert_array_equal(net.params.flat, before)
+    train(net, impulse(), y, optimizer=optimizer, loss="half_mse", epochs=1, clip_norm=1.0)
+
+
+def test_a_large_gradient_alone_is_no_divergence():
+    net = tt.Network([RNN(2), Dense(1)], n_features=1, seed=1)
+    history = train(net, impulse(), np.full((4, 1), -1e20), optimizer=SGD(1e-20), epochs=2)
+    assert history["grad_norm"][0] > 1e19
 
 
 def test_large_inputs_are_named_first():

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -61,6 +63,11 @@ class Optimizer:
             return self.lr.rate(self.steps, self.epoch)
         return self.lr
 
+    @property
+    def moments(self) -> Mapping[str, np.ndarray]:
+        """The moment vectors (P,), by name, as they are after the last step."""
+        return MappingProxyType(self._moments)
+
     def step(
         self,
         params: np.ndarray,
@@ -71,8 +78,9 @@ class Optimizer:
         """Change ``params`` in place by one step; ``grads`` stays as it is.
 
         The first step fixes the size and dtype and makes the buffers; later ones allocate nothing.
-        A NaN in ``grads`` becomes a NaN in ``params`` without a warning: the caller, who knows
-        which batch it came from, is the one to look for it.
+        A NaN in ``grads`` becomes a NaN in ``params``, and a square beyond the largest float an
+        infinity in :attr:`moments`, without a warning: the caller, who knows which batch it came
+        from, is the one to look for it.
 
         Parameters
         ----------

@@ -7,6 +7,7 @@ layers from the last to the first, and in each the steps from the last to the fi
 
 from __future__ import annotations
 
+import math
 from copy import deepcopy
 from dataclasses import dataclass, replace
 from typing import Any, cast
@@ -16,7 +17,12 @@ import numpy as np
 from throughtime.layers import Recurrent
 from throughtime.network import Network
 from throughtime.objective import Evaluation, Pass
+from throughtime.optimizers.base import Optimizer
 from throughtime.topology import Tape
+
+#: Part of the root of the largest float below which a gradient cannot spoil a moment; sums of
+#: squares grow over many steps.
+LARGE = 1e-4
 
 
 @dataclass(frozen=True)
@@ -82,14 +88,33 @@ def backward_origin(net: Network, evaluation: Evaluation) -> Origin:
     return Origin("the sum of the gradients overflowed")
 
 
-def update_origin(net: Network) -> Origin:
-    """Name the parameter that an update made infinite or NaN."""
-    index = int(np.argmin(np.isfinite(net.params.flat)))
-    name, _ = net.params.locate(index)
-    layer = int(name.partition(".")[0])
-    return Origin(
-        f"the update made {name}, of {_named(net, layer)}, {_kind(net.params[name])}", layer
-    )
+def update_origin(net: Network, optimizer: Optimizer, norm: float) -> Origin | None:
+    """Name the parameter, or the optimiser's moment of one, that an update made infinite or NaN.
+
+    An infinite mean square would stop its weight for good, without a word: the steps are divided by
+    it. Moments are only looked at where ``norm``, that of the gradient, is so large that its square
+    can have overflowed.
+    """
+    finite = np.isfinite(net.params.flat)
+    if not finite.all():
+        name, layer = _parameter(net, finite)
+        what = f"the update made {name}, of {_named(net, layer)}, {_kind(net.params[name])}"
+        return Origin(what, layer)
+    if norm < LARGE * math.sqrt(np.finfo(net.dtype).max):
+        return None
+    for moment, values in optimizer.moments.items():
+        finite = np.isfinite(values)
+        if not finite.all():
+            name, layer = _parameter(net, finite)
+            what = f"the optimizer's {moment} for {name}, of {_named(net, layer)}, overflowed"
+            return Origin(f"{what} with a gradient of norm {norm:.3g}", layer)
+    return None
+
+
+def _parameter(net: Network, finite: np.ndarray) -> tuple[str, int]:
+    """Name and layer of the first number in ``net.params.flat`` that is not ``finite``."""
+    name, _ = net.params.locate(int(np.argmin(finite)))
+    return name, int(name.partition(".")[0])
 
 
 def advice(net: Network, x: np.ndarray, lr: float, clipped: bool) -> str:
@@ -146,10 +171,12 @@ def _input_gradient(net: Network, tape: Tape) -> np.ndarray | None:
 
 def _first(layer: Any, bad: np.ndarray, times: np.ndarray | None) -> int | None:
     """The first step, in the order in which the layer runs, with a True in ``bad (N, T, K)``."""
-    halves = np.split(bad, 2, axis=2) if getattr(layer, "bidirectional", False) else [bad]
+    halves: list[Any] = (
+        np.split(bad, 2, axis=2) if getattr(layer, "bidirectional", False) else [bad]
+    )
     orders = [False, True] if len(halves) == 2 else [getattr(layer, "reverse", False)]
     for half, reverse in zip(halves, orders, strict=True):
-        steps = _at(np.asarray(half).any(axis=2), times)
+        steps = _at(half.any(axis=2), times)
         if steps.size:
             return int(steps.max() if reverse else steps.min())
     return None

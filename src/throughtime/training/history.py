@@ -27,7 +27,8 @@ class History(Mapping[str, list[float]]):
     The columns are ``loss`` (the exact mean over the training data, each batch with the weights it
     met), ``val_loss`` if there was a validation set, every metric (``accuracy``) and its value on
     the validation set (``val_accuracy``), ``penalty`` (L1 and L2, the mean over batches) if any,
-    ``lr``, ``grad_norm`` (mean over the updates, before clipping) and ``seconds``.
+    ``lr``, ``grad_norm`` (mean over the updates, before clipping, without the layers that
+    ``lr_multiplier=0`` freezes) and ``seconds``.
 
     Attributes
     ----------

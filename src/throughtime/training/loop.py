@@ -77,6 +77,7 @@ class Loop:
         self.state = Run(self.net, options.optimizer, History(), options.epochs, batches=batches)
         self.state.history.monitor = self.best.monitor
         self.multiplier = self.net.lr_multipliers()
+        self.frozen = None if self.multiplier is None else self.multiplier == 0
         self.decay_mask = self.net.weight_mask()
         self.penalised = bool(options.l1 or options.l2) or any(
             getattr(layer, name, None) for layer in self.net.layers for name in ("l1", "l2")
@@ -224,6 +225,8 @@ class Loop:
             self._diverged(Origin("the penalty on the weights overflowed"), part)
         if not math.isfinite(evaluation.value):
             self._diverged(forward_origin(self.net, evaluation), part)
+        if self.frozen is not None:
+            grads[self.frozen] = 0  # what does not move must not count in the norm
         if options.clip_norm is not None:
             norm = clip_norm(grads, options.clip_norm)
         elif options.clip_value is not None:
@@ -234,8 +237,9 @@ class Loop:
             self._diverged(backward_origin(self.net, evaluation), part)
         self.good[...] = self.net.params.flat
         self.state.optimizer.step(self.net.params.flat, grads, self.multiplier, self.decay_mask)
-        if not np.isfinite(self.net.params.flat).all():
-            self._diverged(update_origin(self.net), part)
+        origin = update_origin(self.net, self.state.optimizer, norm)
+        if origin is not None:
+            self._diverged(origin, part)
         return norm
 
     def _validate(self, samples: Samples) -> dict[str, float]:
