@@ -200,6 +200,10 @@ def test_a_description_makes_the_same_network(case):
     assert twin.to_config() == net.to_config()
 
 
+def test_one_layer_needs_no_list():
+    assert Network(GRU(4), 2).layers == (GRU(4),)
+
+
 def test_repr_and_leaves():
     net = Network([GRU(4), Dense(1)], 2)
     assert repr(net) == "<Network of GRU, Dense; 93 parameters, float32>"

@@ -16,6 +16,7 @@ from throughtime.layers import (
     LSTM,
     RNN,
     Dense,
+    Dropout,
     Embedding,
     LastStep,
     MeanPool,
@@ -153,6 +154,8 @@ def test_tokens_may_be_ragged_and_hide_anything_where_masked():
     ragged = net.predict([[1, 4, 2], [3]])
     padded = net.predict(np.array([[1, 4, 2], [3, 99, -7]]), lengths=[3, 1])
     np.testing.assert_array_equal(ragged, padded)
+    as_pad_gives_them = np.array([[[1], [4], [2]], [[3], [0], [0]]])
+    np.testing.assert_array_equal(net.predict(as_pad_gives_them, lengths=[3, 1]), padded)
     assert refused(ShapeError, net.predict, np.zeros((1, 2, 3))) == (
         "x must hold tokens of shape (N, T); got shape (1, 2, 3)."
         " The first layer is an Embedding, which takes integers."
@@ -191,6 +194,13 @@ def test_states_of_two_directions_are_a_pair():
         " got ndarray."
     )
     net.forward(np.zeros((4, 5, 2)), initial_state=[(h, (h,))])
+
+
+def test_random_numbers_come_from_a_generator():
+    net = Network([Dropout(0.5)], 2)
+    assert refused(InvalidTypeError, net.forward, np.zeros((1, 1, 2)), training=True, rng=3) == (
+        "rng must be a numpy.random.Generator; got 3. Write numpy.random.default_rng(seed)."
+    )
 
 
 def test_backward_refuses_what_does_not_fit():

@@ -222,6 +222,9 @@ def test_wrong_steps_and_states_are_refused():
     assert refused(set_state(None), InvalidTypeError) == (
         "state must be a list of 2 tuples, as stream.state gives it; got None."
     )
+    assert refused(set_state([3, ()]), InvalidTypeError) == (
+        "state[0] must be a tuple of arrays; got 3."
+    )
     h = np.zeros((3, 3))
     assert refused(set_state([(h,), ()]), ShapeError) == (
         "state[0] must have the shapes [(3, 3), (3, 3)]; got [(3, 3)]."
@@ -281,4 +284,7 @@ def test_extrapolation_of_other_outputs_needs_feedback():
     )
     assert refused(lambda: net.extrapolate(np.zeros((1, 2, 2)), 0), InvalidArgumentError) == (
         "steps must be an integer >= 1; got 0."
+    )
+    assert refused(lambda: tokens.extrapolate(x, 3, feedback=3), InvalidTypeError) == (
+        "feedback must be a function of an output (N, K); got 3."
     )

@@ -91,6 +91,16 @@ def test_every_chunk_is_its_window_from_a_constant_state(cell, tbptt, options):
             assert error_along(objective, net.params[name], grads[name]) < 1e-6, (number, name)
 
 
+def test_a_vector_without_a_mask_sees_the_last_steps():
+    net, x, y, _ = problem("gru", vector=True, mask=False)
+    ((value, gradient, _),) = run(net, x, y, None, (3, 3))
+    _, tape = net.forward(x[:, :-3])
+    carried = net.check_states(tape.final_state, 4)
+    part = evaluate_and_backward(net, x[:, -3:], y, MSE, initial_state=carried)
+    assert value == pytest.approx(part.value, rel=1e-14)
+    np.testing.assert_allclose(gradient, net.grads.flat, rtol=1e-12, atol=1e-14)
+
+
 @every_cell
 @pytest.mark.parametrize("steps", [1, 2, 4])
 def test_a_vector_sees_the_last_real_steps_of_each_row(cell, steps):
@@ -162,6 +172,28 @@ def test_a_variational_mask_is_one_mask_for_all_chunks():
         alive = y != 0
         assert (alive.any(axis=1) == alive[:, -1]).all()
         assert 0 < alive[:, -1].mean() < 1
+
+
+@pytest.mark.parametrize("tbptt", [(2, 2), (2, 5), (3, 4), (1, 1)], ids=str)
+def test_dropout_does_not_depend_on_where_the_chunks_are_cut(tbptt):
+    """The same random numbers at the same steps, in every window that runs over them."""
+    layers = [
+        Dropout(0.3),
+        LSTM(4, return_sequences=True, dropout=0.2, recurrent_dropout=0.3),
+        Dropout(0.2, variational=True),
+        GRU(3, return_sequences=True, recurrent_dropout=0.2),
+        Dropout(0.4),
+        Dense(2),
+    ]
+    net = Case("", layers).network()
+    x = np.random.default_rng(0).normal(size=(3, T, 2))
+    y = np.zeros((3, T, 2))
+    outputs = []
+    for pair in (tbptt, (T, T)):
+        options = {"training": True, "rng": np.random.default_rng(1)}
+        chunks = [chunk.y for chunk in truncated(net, x, y, MSE, pair, **options)]
+        outputs.append(np.concatenate(chunks, axis=1))
+    np.testing.assert_allclose(outputs[0], outputs[1], rtol=1e-12, atol=1e-14)
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,6 @@ kept, since f may have a kink (ReLU, MAE) inside the first; a wrong gradient dis
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -217,10 +216,6 @@ def check_gradients(
     moved = [(values, gradient) for _, values, gradient in parts]
     rows += [checker.direction(f"direction {k + 1}", moved) for k in range(directions)]
     return GradientReport(tuple(rows), tolerance, result.value)
-
-
-def _copied(state: Any) -> Any:
-    return tuple(map(_copied, state)) if isinstance(state, tuple) else copy.copy(state)
 
 
 def _copy(state: Any) -> Any:
