@@ -132,9 +132,6 @@ def test_predictions_that_cannot_be_made(fitted: Forecaster) -> None:
 def test_logarithms_need_positive_values() -> None:
     y = np.exp(0.05 * np.arange(60)) * np.exp(np.random.default_rng(0).normal(0, 0.05, 60))
     model = Forecaster(3, transform="log", **QUICK).fit(y)
-    message = (
-        "y must be positive, as the model works on logarithms; got -1. Fit again with"
-        " transform='none'."
-    )
+    message = "y must be positive for transform='log'; got -1. Write transform='auto'."
     with pytest.raises(DataError, match=f"^{re.escape(message)}$"):
         model.predict(y=[*y, -1.0])

@@ -44,3 +44,57 @@ def test_two_cycles_and_little_more_leave_nothing_to_learn_from() -> None:
     truth = 10.0 + 3.0 * np.sin(2 * np.pi * np.arange(30, 36) / 12)
     np.testing.assert_allclose(model.predict().mean, truth, atol=1.0)
     assert (np.diff(model.predict().intervals[0.8], axis=0) > 0.4).all()
+
+
+def test_a_floor_is_lifted_by_what_went_below() -> None:
+    y = 5.0 + RNG(0).normal(0, 0.5, 60)
+    model = Forecaster(3, season=None, **QUICK).fit(y)
+    assert model.predict().notes == ()
+    forecast = model.update(-np.arange(1.0, 61.0)).predict()
+    assert (forecast.mean < 0).all()
+    low, high = forecast.intervals[0.95]
+    assert (low < high).all()
+    asked = Forecaster(3, season=None, nonnegative=True, **QUICK).fit(y)
+    assert (asked.update(-np.arange(1.0, 61.0)).predict().mean == 0.0).all()
+
+
+def test_a_cut_at_zero_is_said() -> None:
+    y = RNG(0).poisson(0.7, 80).astype(float)
+    model = Forecaster(6, **QUICK).fit({"shop": y})
+    assert (model.predict()["shop"].lower(0.95) == 0.0).any()
+    (note,) = model.predict()["shop"].notes
+    assert note == (
+        "y['shop'] was never below 0, so its forecast is cut there; nonnegative=False lets it go"
+        " lower."
+    )
+
+
+def test_logarithms_are_given_up_where_a_later_value_has_none() -> None:
+    t = np.arange(120)
+    y = np.exp(4 + 0.02 * t + 0.3 * np.sin(2 * np.pi * t / 12) + RNG(0).normal(0, 0.02, 120))
+    model = Forecaster(6, frequency="MS", **QUICK).fit(y)
+    assert model.transform_ == "log"
+    forecast = model.update([0.0]).predict()
+    assert np.isfinite(forecast.mean).all()
+    assert forecast.notes[0] == ("y is no longer positive, so it is forecast without logarithms.")
+    y[-10] = 0.0
+    report = Forecaster(6, frequency="MS", **QUICK).backtest(y, holdout=12)
+    assert [fold.origin for fold in report.folds] == [108, 114]
+
+
+def test_a_series_of_few_numbers_is_repeated_beside_others() -> None:
+    y = {"long": 50.0 + RNG(0).normal(size=60), "new": [4.0, 5.0, None, 6.0], "one": [30.0]}
+    model = Forecaster(3, season=None, **QUICK).fit(y)
+    answer = model.predict()
+    for name, value, held in (("new", 6.0, "3 numbers"), ("one", 30.0, "one number")):
+        np.testing.assert_array_equal(answer[name].mean, value)
+        low, high = answer[name].intervals[0.8]
+        # The long one varies by some hundredths of its level.
+        assert (high - low > 0.02 * value).all()
+        assert (high - low < 0.3 * value).all()
+        note = (
+            f"y['{name}'] holds only {held}, so the last one is repeated, with intervals like"
+            " those of the other series."
+        )
+        assert note in answer[name].notes
+        assert note in model.notes_

@@ -24,8 +24,10 @@ if TYPE_CHECKING:
 
 #: Passes over the data, at most, where none are asked for.
 EPOCHS = 40
-#: Numbers that a history must hold.
+#: Of a history with fewer numbers the last one is repeated, if other series say how well that does.
 _FEWEST = 4
+#: Series, at most, that lend such a history the size of their errors.
+_LENDERS = 50
 #: Origins inside the history at which the anchor's errors are taken.
 _ORIGINS = 200
 
@@ -130,8 +132,8 @@ def pick(series: Observed, plan: Plan, candidates: Sequence[float]) -> Smoothing
             " Write transform='auto'."
         )
     logs = {"auto": (False, True), "log": (True,), "none": (False,)}[plan.transform]
-    if len(y) < _FEWEST:
-        return Smoothing(log=logs == (True,))
+    if _numbers(series) < _FEWEST:
+        return Smoothing()
     return choose(y, plan.horizon, candidates, logs)
 
 
@@ -153,49 +155,78 @@ def forecast(
         Steps ahead, from 1 to H.
     """
     known = start(series)
-    count = int((~np.isnan(known.y)).sum())
-    if count < _FEWEST:
+    few = _numbers(known) < _FEWEST
+    if few and series.name is None:
         raise DataError(
-            f"{series.said} must hold at least {_FEWEST} numbers to be forecast from; got {count}."
+            f"y must hold at least {_FEWEST} numbers to be forecast from; got {_numbers(known)}."
         )
-    smoothing = fitted.smoothing.get(series.name)
-    if smoothing is None:
-        smoothing = pick(series, plan, fitted.candidates)
-    if smoothing.log and (known.y <= 0).any():
-        raise DataError(
-            f"{series.said} must be positive, as the model works on logarithms; got"
-            f" {np.nanmin(known.y):g}. Fit again with transform='none'."
-        )
+    smoothing, notes = _smoothing(plan, fitted, known)
     history = history_of(fitted, known, smoothing, future)
     here = np.array([len(known)])
     block = cut(history, here, fitted.window, plan.horizon, plan.future_covariates)
-    trust = fitted.calibration.weight
+    trust = 0.0 if few else fitted.calibration.weight
     moved = trust * correction(fitted.networks, block)[0] if trust > 0.0 else 0.0
     centre = block.anchor[0] + moved * block.scale[0]
-    unit = one_step(anchor_errors(history, plan.horizon))
+    unit = _borrowed(plan, fitted, known) if few else one_step(anchor_errors(history, plan.horizon))
     top = float(np.max(history.z))
+    # A history that went below 0 after fitting has shown that there is no floor.
+    floor = -np.inf if plan.nonnegative == "auto" and np.nanmin(known.y) < 0 else fitted.floor
+    cuts = 0
 
     def back(z: np.ndarray) -> np.ndarray:
-        return np.maximum(smoothing.restore(z, top), fitted.floor)
+        nonlocal cuts
+        free = smoothing.restore(z, top)
+        cuts += int((free < floor).sum())
+        return np.maximum(free, floor)
 
     chosen = centre[steps - 1]
     intervals = {}
     for coverage in coverages:
         low, high = fitted.calibration.bounds(coverage, steps)
         intervals[float(coverage)] = back(chosen + low * unit), back(chosen + high * unit)
-    return Forecast(
-        steps,
-        back(chosen),
-        intervals,
-        back(block.anchor[0][steps - 1]),
-        len(series),
-        series.name,
-        tuple(data_notes(Group("one", (series,)))),
-    )
+    mean = back(chosen)
+    if cuts and plan.nonnegative == "auto":
+        notes.append(
+            f"{series.said} was never below 0, so its forecast is cut there; nonnegative=False lets"
+            " it go lower."
+        )
+    notes = data_notes(Group("one", (series,))) + notes
+    anchor = back(block.anchor[0][steps - 1])
+    return Forecast(steps, mean, intervals, anchor, len(series), series.name, tuple(notes))
+
+
+def _smoothing(plan: Plan, fitted: Fitted, known: Observed) -> tuple[Smoothing, list[str]]:
+    """The smoothing to forecast ``known`` with, and what is to be said of it."""
+    if _numbers(known) < _FEWEST:
+        return Smoothing(), []
+    smoothing = fitted.smoothing.get(known.name)
+    if smoothing is None:
+        return pick(known, plan, fitted.candidates), []
+    if not (smoothing.log and (known.y <= 0).any()):
+        return smoothing, []
+    # New values left the range of logarithms, of which the choice at fitting knew nothing.
+    note = f"{known.said} is no longer positive, so it is forecast without logarithms."
+    return pick(known, plan, fitted.candidates), [note]
+
+
+def _borrowed(plan: Plan, fitted: Fitted, known: Observed) -> float:
+    """A one-step error for a series too short to have one: as large beside its level as others'."""
+    shares = []
+    for other in map(start, fitted.group.series[:_LENDERS]):
+        level = float(np.nanmean(np.abs(other.y)))
+        if _numbers(other) >= _FEWEST and level > 0.0:
+            history = history_of(fitted, other, Smoothing())
+            shares.append(one_step(anchor_errors(history, plan.horizon)) / level)
+    return float(np.median(shares) if shares else 0.0) * float(np.nanmean(np.abs(known.y)))
+
+
+def _numbers(series: Observed) -> int:
+    """How many values are known."""
+    return int((~np.isnan(series.y)).sum())
 
 
 def data_notes(group: Group) -> list[str]:
-    """Sentences on gaps and on series that do not vary."""
+    """Sentences on gaps, on short series and on series that do not vary."""
     notes = []
     for series in group.series:
         y = start(series).y
@@ -206,7 +237,13 @@ def data_notes(group: Group) -> list[str]:
                 f"{series.said} lacks {gaps} of {len(y)} {values}; a straight line fills"
                 " a gap in the input, and no gap is learned from or scored."
             )
-        if len(y) > 1 and np.nanmin(y) == np.nanmax(y):
+        if _numbers(series) < _FEWEST and series.name is not None:
+            held = "one number" if _numbers(series) == 1 else f"{_numbers(series)} numbers"
+            notes.append(
+                f"{series.said} holds only {held}, so the last one is repeated, with intervals like"
+                " those of the other series."
+            )
+        elif np.nanmin(y) == np.nanmax(y):
             notes.append(f"{series.said} is constant, and so is its forecast.")
     return notes if len(notes) <= 5 else [*notes[:5], f"... and {len(notes) - 5} notes more."]
 
