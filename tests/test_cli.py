@@ -124,6 +124,7 @@ def test_the_model_holds_what_the_table_was(finished):
         "covariates": [],
         "frequency": {"unit": "microsecond", "count": 86_400_000_000, "day": 1},
         "last": {"sales": "2024-04-07T00:00:00.000000"},
+        "dayfirst": None,
     }
     _, rows = read_csv(finished / "out" / "forecast.csv")
     np.testing.assert_allclose(model.predict().mean, [float(row[1]) for row in rows], rtol=1e-9)
@@ -309,21 +310,40 @@ def press_at(monkeypatch, *moments):
 LONG = ["forecast", "data.csv", "--target", "sales", "--horizon", "7", "--hidden-size", "4"]
 
 
-@pytest.mark.parametrize("holdout", ["7", "0"])
-def test_ctrl_c_ends_training_and_writes_everything(holdout, folder, capsys, monkeypatch):
+FIRST = "Training was ended early by Ctrl-C: this forecast is made by the first model, "
+UNSEEN = ", which has not learned from the last 7 days."
+
+
+@pytest.mark.parametrize(
+    ("holdout", "epochs", "moment", "warning", "quality"),
+    [
+        ("7", "500", 3, f"{FIRST}as far as it had got{UNSEEN}", "This model has not learned"),
+        ("7", "2", 9, f"{FIRST}trained to its end{UNSEEN}", "This model has not learned"),
+        (
+            "0",
+            "500",
+            3,
+            "Training was ended early by Ctrl-C; the best weights until then are used.",
+            "nothing says how good",
+        ),
+    ],
+)
+def test_ctrl_c_ends_training_and_writes_everything(
+    holdout, epochs, moment, warning, quality, folder, capsys, monkeypatch
+):
     write_table("data.csv")
-    calls = press_at(monkeypatch, 3)
-    assert main([*LONG, "--epochs", "500", "--holdout", holdout]) == 130
-    assert len(calls) < 50
+    calls = press_at(monkeypatch, moment)
+    assert main([*LONG, "--epochs", epochs, "--holdout", holdout]) == 130
+    assert moment <= len(calls) < 50
     err = capsys.readouterr().err
     assert err.splitlines()[-1] == (
         "throughtime: Ctrl-C ended training early; every file was written."
     )
     assert names() == ["data-forecast", "data.csv"]
     assert names("data-forecast") == NAMES
-    assert "Training was ended early by Ctrl-C." in Path("data-forecast/report.html").read_text(
-        encoding="utf-8"
-    )
+    page = " ".join(Path("data-forecast/report.html").read_text(encoding="utf-8").split())
+    assert warning in page
+    assert quality in page
     _, rows = read_csv("data-forecast/forecast.csv")
     assert rows[0][0] == "2024-04-08"
 

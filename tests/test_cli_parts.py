@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import rich.console
 
-from throughtime.cli import failures, source
+from throughtime.cli import failures, source, wording
 from throughtime.cli.console import ProgressBar, Screen
 from throughtime.cli.output import check_folder, staged
 from throughtime.data.series import Series
@@ -125,50 +125,6 @@ def test_covariates_are_cut_into_past_and_future():
     )
 
 
-def description(last=str(WEEKS[4]), frequency=True, time="week"):
-    step = {"unit": "microsecond", "count": 7 * 86_400_000_000, "day": 1} if frequency else None
-    return {"last": {"sales": last}, "frequency": step, "time": time}
-
-
-def test_new_rows_continue_the_history_of_the_model():
-    values, covariates = source.new_rows(description(), history([5, 6], WEEKS[5:]))
-    assert values.tolist() == [5, 6]
-    assert covariates.shape == (2, 0)
-
-
-def test_weeks_between_are_missing_values():
-    values, _ = source.new_rows(description(), history([5, 6], WEEKS[7:]))
-    np.testing.assert_array_equal(values, [np.nan, np.nan, 5, 6])
-
-
-@pytest.mark.parametrize(
-    "known",
-    [
-        description(last=str(WEEKS[6])),
-        description(frequency=False),
-        description(time=None),
-        {**description(), "last": {}},
-    ],
-)
-def test_other_data_are_a_history_of_their_own(known):
-    assert source.new_rows(known, history([5, 6], WEEKS[5:])) is None
-
-
-def test_numbers_as_times_continue_too():
-    known = {"last": {"sales": 9}, "frequency": {"unit": "number", "count": 1, "day": 1}}
-    values, _ = source.new_rows(known | {"time": "year"}, history([5, 6], np.arange(11, 31)))
-    np.testing.assert_array_equal(values, [np.nan, 5, 6])
-
-
-def test_data_from_far_away_are_refused():
-    with pytest.raises(DataError) as caught:
-        source.new_rows(description("1900-01-06"), history([5, 6], WEEKS[5:]))
-    assert str(caught.value) == (
-        "series 'sales' must continue what the model has seen, which ends at 1900-01-06;"
-        " got data from 2024-02-10 on."
-    )
-
-
 @pytest.mark.parametrize(
     ("text", "shares"), [("0.8", (0.8,)), ("0.95,0.5", (0.5, 0.95)), (" .9 ", (0.9,))]
 )
@@ -218,7 +174,7 @@ def test_names_of_columns_are_read():
     ],
 )
 def test_the_forecasters_y_gets_its_name(said, meant):
-    assert source.in_words(said, "sales") == meant
+    assert wording.in_words(said, "sales") == meant
 
 
 def test_csv_of_a_forecast(tmp_path):

@@ -63,7 +63,7 @@ def test_scores_by_hand() -> None:
     assert report["persistence"].mae == pytest.approx(0.5)
     assert report["seasonal naive"].mae == pytest.approx((3 + 0) / 2)
     assert report["drift"].mae == pytest.approx((1.75 + 1.5) / 2)
-    assert report["anchor"].mae == pytest.approx((0.5 + 2.5) / 2)
+    assert report["smoothing alone"].mae == pytest.approx((0.5 + 2.5) / 2)
     assert report.beats == {"persistence": False, "seasonal naive": False, "drift": True}
     assert report.verdict == (
         "The forecast does not beat persistence: MAE 1.5 against 0.5. Use persistence instead.",
@@ -123,7 +123,7 @@ def test_report_in_words_and_json() -> None:
     report = summarise([fold([3.0, 4.0], [2.0, 6.0], [4.0] * 5)], 2, 2)
     lines = str(report).splitlines()
     assert lines[0].split() == ["method", "MAE", "RMSE", "sMAPE", "MASE"]
-    assert lines[1].split() == ["forecast", "1.5", "1.5811", "0.4000", "nan"]
+    assert lines[1].split() == ["forecast", "1.5", "1.5811", "40.00", "%", "nan"]
     assert "80 % intervals held 50.0 % of the values." in lines
     plain = report.to_dict()
     assert plain["scores"][0]["mase"] is None
@@ -189,7 +189,7 @@ def test_the_network_earns_its_place_on_a_nonlinear_series() -> None:
     model = Forecaster(1, season=None, members=1, hidden_size=16)
     report = model.backtest(np.array(y), holdout=30)
     assert model.weight_ == 1.0
-    assert report["forecast"].mae < 0.4 * report["anchor"].mae
+    assert report["forecast"].mae < 0.4 * report["smoothing alone"].mae
     assert all(report.beats.values())
 
 

@@ -22,7 +22,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
     _calm_down_blas()
+    try:
+        return _run(words)
+    except KeyboardInterrupt:
+        # Before or after whoever knows better: while modules are still being loaded.
+        sys.stderr.write("throughtime: Stopped by Ctrl-C; nothing was written.\n")
+        return 130
 
+
+def _run(words: list[str]) -> int:
+    """Run the command that ``words`` name."""
     from throughtime.cli.failures import INTERRUPTED, exit_code_of
 
     def run() -> int:
@@ -37,7 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise KeyboardInterrupt
         return result if isinstance(result, int) else 0
 
-    return exit_code_of(run)
+    return exit_code_of(run, words)
 
 
 def _calm_down_blas() -> None:

@@ -50,7 +50,7 @@ class Screen:
         """Print one line to standard error, above the bar if there is one."""
         self.err.print(text, soft_wrap=True)
 
-    def facts(self, label: str, sentences: Iterable[str]) -> None:
+    def facts(self, label: str, sentences: Iterable[str], style: str = "") -> None:
         """Print sentences behind a label, one below the other."""
         from rich.padding import Padding
         from rich.table import Table
@@ -60,7 +60,7 @@ class Screen:
         grid.add_column(width=LABEL_WIDTH, style="cyan", no_wrap=True)
         grid.add_column(ratio=1)
         for number, sentence in enumerate(sentences):
-            grid.add_row(label if number == 0 else "", Text(sentence))
+            grid.add_row(label if number == 0 else "", Text(sentence, style=style))
         if grid.row_count:
             self.out.print(Padding(grid, (0, 0, 0, 1), expand=False), soft_wrap=False)
 

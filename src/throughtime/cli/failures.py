@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
+from throughtime.cli.wording import in_options
 from throughtime.errors import DivergedError, ThroughtimeError
 
 FAILED = 1
@@ -22,8 +24,10 @@ def say(message: str) -> None:
     sys.stderr.write("throughtime: " + " ".join(message.split()) + "\n")
 
 
-def exit_code_of(action: Callable[[], int]) -> int:
+def exit_code_of(action: Callable[[], int], words: Sequence[str] = ()) -> int:
     """Run ``action``; turn what it raises into one line on standard error and an exit code.
+
+    ``words`` are the arguments of the command, to name the one that is wrong.
 
     Errors that nobody foresaw are not caught: their traceback is what a bug report needs.
     """
@@ -39,7 +43,7 @@ def exit_code_of(action: Callable[[], int]) -> int:
         say(str(error))
         return FAILED
     except ThroughtimeError as error:
-        say(str(error))
+        say(in_options(str(error)))
         return BAD_INPUT
     except BrokenPipeError:
         # The reader has gone (`| head`); what Python still wants to flush goes nowhere.
@@ -58,8 +62,20 @@ def exit_code_of(action: Callable[[], int]) -> int:
         if message == "":
             say("Stopped by Ctrl-C; nothing was written.")
             return INTERRUPTED
-        say(message)
+        say(_with_value(message, words))
         return BAD_INPUT
+
+
+def _with_value(message: str, words: Sequence[str]) -> str:
+    """What Typer says of an option that wants an integer, with what it got."""
+    option = re.match(r"Invalid value for '(--[a-z-]+)'.*\binteger\b", message)
+    if option is None:
+        return message
+    for word, following in zip(words, [*words[1:], ""], strict=True):
+        name, equals, value = word.partition("=")
+        if name == option[1]:
+            return f"{name} must be an integer; got {(value if equals else following)!r}."
+    return message
 
 
 def _usage_message(error: Exception) -> str | None:

@@ -35,6 +35,7 @@ class Options:
     seed: int
     out: Path
     quiet: bool
+    dayfirst: bool | None = None
     command: str = ""
 
     @property
@@ -84,6 +85,14 @@ def register(app: Any) -> None:
         covariates: Annotated[
             str | None,
             option("--covariates", "Columns that help to forecast: a,b,c.", "Data", "COLUMNS"),
+        ] = None,
+        dayfirst: Annotated[
+            bool | None,
+            option(
+                "--dayfirst/--no-dayfirst",
+                "Whether 01/02/2024 is the first of February; found by itself.",
+                "Data",
+            ),
         ] = None,
         season: Annotated[
             str, option("--season", "auto, none, or a number of steps.", "Data", "STEPS")
@@ -157,6 +166,7 @@ def register(app: Any) -> None:
                 check_int("--seed", seed, 0),
                 out or Path(f"{stem}-forecast"),
                 quiet,
+                dayfirst,
                 shlex.join(["throughtime", *(context.obj or [])]),
             )
         )
@@ -168,21 +178,23 @@ def run(options: Options) -> None:
     from throughtime.cli.failures import StoppedEarly
     from throughtime.cli.interrupt import StopButton
     from throughtime.cli.output import check_folder, staged
-    from throughtime.cli.results import build_story, sizes, tell, write_files
+    from throughtime.cli.results import build_story, lines_of, sizes, tell, write_files
     from throughtime.cli.source import describe_table, histories
     from throughtime.cli.training import Training
+    from throughtime.cli.wording import in_options
     from throughtime.errors import import_extra
+    from throughtime.report import words
 
     began = time.perf_counter()
     screen = Screen(options.quiet)
     # Whatever can be known to fail must fail before the training, not after it.
     for module in ("matplotlib", "jinja2"):
         import_extra(module, "cli", "The report")
-    check_folder(options.out, FILES)
+    old = check_folder(options.out, FILES)
     table = read(options)
     parts = histories(table)
     screen.headline(f"{table.target}, from {options.source}")
-    screen.facts("data", table.describe())
+    screen.facts("data", map(in_options, table.describe()))
 
     with StopButton(screen.note) as button:
         work = Training(options, table, parts, screen, button)
@@ -193,20 +205,22 @@ def run(options: Options) -> None:
             parts,
             model,
             model.predict(X_future=work.ahead),
+            tested_itself=work.tested_itself,
             backtest=backtest,
             notes=work.notes,
             curves=work.curves,
             source=options.source,
             command=options.command,
-            warning="Training was ended early by Ctrl-C." if button.pressed else "",
+            warning=work.warning,
         )
         tell(screen, story)
         with staged(options.out) as folder:
             model.save(folder / FILES[0])
             write_files(folder, story, table)
             written = sizes(folder, FILES)
-    screen.facts("written", [f"{options.out / name}  {size}" for name, size in written.items()])
-    screen.facts("", [f"in {time.perf_counter() - began:.0f} seconds"])
+    screen.facts("written", lines_of(options.out, written, old))
+    seconds = max(1, round(time.perf_counter() - began))
+    screen.facts("", [f"in {words.plural(seconds, 'second')}"])
     if button.pressed:
         raise StoppedEarly("Ctrl-C ended training early; every file was written.")
 
@@ -218,4 +232,11 @@ def read(options: Options) -> "Table":
 
     if options.data is None:
         return read_table(CO2_FILE, "co2", "date")
-    return read_table(options.data, options.target, options.time, options.id, options.covariates)
+    return read_table(
+        options.data,
+        options.target,
+        options.time,
+        options.id,
+        options.covariates,
+        dayfirst=options.dayfirst,
+    )

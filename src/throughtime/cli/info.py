@@ -77,7 +77,7 @@ def describe_file(screen: "Screen", path: Path) -> None:
 
 def _describe_forecaster(screen: "Screen", path: Path, version: int) -> None:
     from throughtime.cli.describe import layer_rows, settings_of
-    from throughtime.cli.source import in_words
+    from throughtime.cli.wording import in_words
     from throughtime.forecasting import Forecaster
 
     model = Forecaster.load(path)

@@ -11,10 +11,11 @@ from pathlib import Path
 from throughtime.errors import InvalidArgumentError
 
 
-def check_folder(folder: Path, names: Sequence[str], option: str = "--out") -> None:
+def check_folder(folder: Path, names: Sequence[str], option: str = "--out") -> frozenset[str]:
     """Make sure, before any work, that the files ``names`` can be put into ``folder``.
 
-    Nothing is left behind, a folder that does not exist yet included.
+    Nothing is left behind, a folder that does not exist yet included. Returned are those of the
+    files that are there already and will be replaced.
 
     Raises
     ------
@@ -36,6 +37,7 @@ def check_folder(folder: Path, names: Sequence[str], option: str = "--out") -> N
             f"{option} must be a folder that can be written to; got {str(folder)!r}"
             f" ({error.strerror})."
         ) from None
+    return frozenset(name for name in names if (folder / name).exists())
 
 
 @contextmanager

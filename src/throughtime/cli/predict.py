@@ -1,10 +1,12 @@
 """``throughtime predict``: forecast on from new data, without training."""
 
+import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 if TYPE_CHECKING:
     from throughtime.cli.source import History
+    from throughtime.data.files import Table
     from throughtime.forecasting import Forecaster
 
 FILES = ("forecast.csv", "forecast.png")
@@ -38,6 +40,13 @@ def register(app: Any) -> None:
             str | None,
             typer.Option(help="The column that tells series apart, if renamed.", metavar="COLUMN"),
         ] = None,
+        dayfirst: Annotated[
+            bool | None,
+            typer.Option(
+                "--dayfirst/--no-dayfirst",
+                help="Whether 01/02/2024 is the first of February; as in the training data.",
+            ),
+        ] = None,
         out: Annotated[
             Path | None,
             typer.Option(
@@ -51,7 +60,7 @@ def register(app: Any) -> None:
         Writes forecast.csv and forecast.png.
         """
         names = {"target": target, "time": time, "id": id}
-        run(model, data, horizon, names, out or Path(f"{data.stem}-prediction"), quiet)
+        run(model, data, horizon, names, dayfirst, out or Path(f"{data.stem}-prediction"), quiet)
 
 
 def run(
@@ -59,76 +68,95 @@ def run(
     data: Path,
     horizon: int | None,
     names: dict[str, str | None],
+    dayfirst: bool | None,
     out: Path,
     quiet: bool,
 ) -> None:
     """Do everything that the command does."""
     from throughtime.cli.console import Screen
+    from throughtime.cli.continuing import check_step, step_of
     from throughtime.cli.output import check_folder, staged
-    from throughtime.cli.results import build_story, forecast_table, sizes, write_files
+    from throughtime.cli.results import build_story, lines_of, show_forecast, sizes, write_files
     from throughtime.cli.source import histories
+    from throughtime.cli.wording import in_options
     from throughtime.data.files import read_table
     from throughtime.errors import check_int, import_extra
     from throughtime.forecasting import Forecaster
-    from throughtime.report.story import outlook
 
     screen = Screen(quiet)
     import_extra("matplotlib", "cli", "The picture")
     model = Forecaster.load(path)
     steps = check_int("--horizon", model.horizon if horizon is None else horizon, 1, model.horizon)
-    check_folder(out, FILES)
+    old = check_folder(out, FILES)
     known: dict[str, Any] = model.metadata
+    step = step_of(known)
     table = read_table(
         data,
         names["target"] or known.get("target"),
         names["time"] or known.get("time"),
         names["id"] or known.get("id"),
         tuple(known.get("covariates", ())),
+        dayfirst=known.get("dayfirst") if dayfirst is None else dayfirst,
+        frequency=step,
     )
-    parts = histories(table)
-    many = table.id is not None
+    check_step(table, step)
     screen.headline(f"{table.target}, from {data.name} with {path.name}")
-    screen.facts("data", table.describe())
-    parts, forecasts, notes = go_on(model, known, parts, many, steps)
-    story = build_story(table, parts, model, forecasts, backtest=None, notes=notes)
-    screen.facts("model", notes)
-    screen.line()
-    screen.headline(story.title)
-    screen.line(f" {outlook(story)}")
-    screen.table(*forecast_table(story))
+    screen.facts("data", map(in_options, table.describe()))
+    made = go_on(model, known, table, histories(table), steps)
+    story = build_story(table, made.parts, model, made.forecasts, backtest=None, notes=made.notes)
+    screen.facts("model", made.notes)
+    screen.facts("warning", made.warnings, style="yellow")
+    show_forecast(screen, story)
     with staged(out) as folder:
         write_files(folder, story, table, page=False)
         written = sizes(folder, FILES)
-    screen.facts("written", [f"{out / name}  {size}" for name, size in written.items()])
+    screen.facts("written", lines_of(out, written, old))
+
+
+@dataclasses.dataclass(frozen=True)
+class Made:
+    """The histories, the forecast after their last values, and sentences on how it was made."""
+
+    parts: "list[History]"
+    forecasts: Any
+    notes: list[str]
+    warnings: list[str]
 
 
 def go_on(
-    model: "Forecaster", known: dict[str, Any], parts: "list[History]", many: bool, steps: int
-) -> "tuple[list[History], Any, list[str]]":
-    """The histories, the forecast after their last values, and sentences on how it was made.
+    model: "Forecaster",
+    known: dict[str, Any],
+    table: "Table",
+    parts: "list[History]",
+    steps: int,
+) -> Made:
+    """Forecast after the last values of the table, which continue what the model has seen.
 
-    A table that begins after what the model has seen continues the history in the model; any
-    other is taken as the whole history.
+    Raises
+    ------
+    DataError
+        They do not continue it, or are too few.
     """
-    from throughtime.cli.source import covariates_ahead, covariates_until_now, group, new_rows
-    from throughtime.data.frequency import Frequency
+    from throughtime.cli.continuing import join, notes_of, warnings_of
+    from throughtime.cli.source import covariates_ahead, empty_ahead, group
+    from throughtime.cli.wording import in_words
+    from throughtime.errors import DataError
 
-    ahead = None
-    if model.future_covariates and parts[0].covariates.shape[1]:
+    many, count = table.id is not None, len(table.covariates)
+    ahead, about_covariates = None, []
+    if model.future_covariates and count:
         ahead = covariates_ahead(parts, many, steps)
-    added = [new_rows(known, part) for part in parts] if "last" in known else [None]
-    fresh = [rows for rows in added if rows is not None]
-    if len(fresh) == len(parts):
-        names = [part.name for part in parts]
-        values = group(list(zip(names, [rows[0] for rows in fresh], strict=True)), many)
-        extra = group(list(zip(names, [rows[1] for rows in fresh], strict=True)), many)
-        model.update(values, extra if parts[0].covariates.shape[1] else None)
-        step = Frequency(**known["frequency"])
-        # A single series has no name in the model.
-        seen = {one.name: one.y for one in model.fitted.group.series}
-        whole = [part.after(seen[part.name if many else None], step) for part in parts]
-        notes = ["The new rows continue the history that is in the model; nothing was trained."]
-        return whole, model.predict(steps, ahead), notes
-    history = group([(part.name, part.values) for part in parts], many)
-    answer = model.predict(steps, ahead, y=history, X=covariates_until_now(parts, many))
-    return parts, answer, ["The table is taken as the whole history; nothing was trained."]
+        about_covariates = empty_ahead(parts, steps)
+    elif count and any(part.rows_ahead for part in parts):
+        about_covariates = [
+            "The covariates of the steps ahead are not used: the model was trained without them."
+        ]
+    joined = join(model, known, parts, many)
+    history = group([(one.part.name, one.part.values) for one in joined], many)
+    past = group([(one.part.name, one.covariates) for one in joined], many) if count else None
+    try:
+        forecasts = model.predict(steps, ahead, y=history, X=past)
+    except DataError as error:
+        raise DataError(in_words(str(error), table.target)) from None
+    notes = [*notes_of(joined, model.window_), *about_covariates]
+    return Made([one.part for one in joined], forecasts, notes, warnings_of(joined))

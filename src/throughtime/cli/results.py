@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from throughtime.cli.describe import layer_rows, one_line, settings_of
-from throughtime.cli.source import History, in_words, ungroup, write_csv
+from throughtime.cli.source import History, ungroup, write_csv
+from throughtime.cli.wording import in_options, in_words
 from throughtime.data.series import format_times
 from throughtime.plotting import ForecastView, forecast_figure, save_png
 from throughtime.report import ForecastStory, forecast_page, words
@@ -33,6 +34,7 @@ def build_story(
     source: str = "",
     command: str = "",
     warning: str = "",
+    tested_itself: bool = False,
 ) -> ForecastStory:
     """Everything that the screen, the picture and the page tell.
 
@@ -63,13 +65,14 @@ def build_story(
         frequency=table.frequency.alias if table.frequency else None,
         views=tuple(views),
         backtest=backtest,
-        findings=tuple(table.describe()),
+        findings=tuple(map(in_options, table.describe())),
         notes=(*notes, *(in_words(note, table.target) for note in model.notes_)),
         layers=layer_rows(model.networks_[0]),
         settings=settings_of(model),
         curves=curves or {},
         command=command,
         warning=warning,
+        tested_itself=tested_itself,
     )
 
 
@@ -82,18 +85,26 @@ def tell(screen: Screen, story: ForecastStory) -> None:
         held = words.stretch(story.frequency, story.held_out)
         screen.headline(f"Error on the last {held}, held out")
         screen.table(*error_table(backtest), bold=0)
-        tone = "green" if words.beats_all(backtest) else "yellow"
+        tone = "green" if words.is_good(backtest) else "yellow"
         screen.line(f" {words.judgement(backtest)}", style=tone)
-        remark = words.anchor_remark(backtest)
+        remark = words.smoothing_remark(backtest)
         if remark:
-            screen.line(f" {remark}")
+            screen.line(f" {remark}", style=tone)
         for nominal, share in sorted(backtest["forecast"].coverage.items()):
             screen.line(
                 f" The {words.percent(nominal)} interval held {words.percent(share)} of the values."
             )
+    screen.facts("warning", filter(None, [story.warning]), style="yellow")
+    show_forecast(screen, story)
+
+
+def show_forecast(screen: Screen, story: ForecastStory) -> None:
+    """Print where the forecast goes, with its first rows."""
     screen.line()
     screen.headline(story.title)
     screen.line(f" {outlook(story)}")
+    if len(story.views) > 1:
+        screen.line(f" The first rows, of {story.views[0].name}; forecast.csv holds all series.")
     screen.table(*forecast_table(story))
 
 
@@ -107,7 +118,7 @@ def error_table(backtest: BacktestReport) -> tuple[list[str], list[list[str]]]:
         [f"{cell} %" for cell in words.column([100 * score.smape for score in scores])],
         words.column([score.mase for score in scores]),
     ]
-    header = ["method", "mean error", "RMSE", "sMAPE", "MASE"]
+    header = ["method", "MAE", "RMSE", "sMAPE", "MASE"]
     return header, [list(row) for row in zip(*columns, strict=True)]
 
 
@@ -144,3 +155,11 @@ def write_files(folder: Path, story: ForecastStory, table: Table, page: bool = T
 def sizes(folder: Path, names: Iterable[str]) -> dict[str, str]:
     """How large the files in ``folder`` are."""
     return {name: f"{max(1, round((folder / name).stat().st_size / 1000)):,} kB" for name in names}
+
+
+def lines_of(folder: Path, written: Mapping[str, str], old: Collection[str]) -> list[str]:
+    """One line a file: where it is, how large, and whether it took the place of an ``old`` one."""
+    return [
+        f"{folder / name}  {size}{', in place of an older one' if name in old else ''}"
+        for name, size in written.items()
+    ]

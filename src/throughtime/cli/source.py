@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import dataclasses
-import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -94,6 +93,17 @@ def covariates_until_now(parts: Sequence[History], many: bool) -> Any:
     return group([(part.name, part.covariates[: part.until_now]) for part in parts], many)
 
 
+def empty_ahead(parts: Sequence[History], steps: int) -> list[str]:
+    """A sentence where covariates of the ``steps`` steps ahead have empty cells."""
+    cells = [part.covariates[part.until_now :][:steps] for part in parts]
+    empty = int(sum(np.isnan(rows).sum() for rows in cells))
+    if not empty:
+        return []
+    total = sum(rows.size for rows in cells)
+    said = "covariate values of the steps ahead are empty; each counts as the mean of its column."
+    return [f"{empty} of {total} {said}"]
+
+
 def covariates_ahead(parts: Sequence[History], many: bool, steps: int) -> Any:
     """The covariates of the ``steps`` steps after the last value.
 
@@ -113,15 +123,6 @@ def covariates_ahead(parts: Sequence[History], many: bool, steps: int) -> Any:
         start = part.until_now
         pieces.append((part.name, part.covariates[start : start + steps]))
     return group(pieces, many)
-
-
-def in_words(sentence: str, target: str) -> str:
-    """What the forecaster says of "y", said of the column or of the series."""
-
-    def name(found: re.Match[str]) -> str:
-        return f"series {found[2]}" if found[2] else f"column {target!r}"
-
-    return re.sub(r"(?<![\w'\"])y(\[('[^']*'|\"[^\"]*\")\])?(?![\w'\"])", name, sentence)
 
 
 def parse_coverages(text: str) -> tuple[float, ...]:
@@ -208,36 +209,8 @@ def describe_table(table: Table, parts: Sequence[History]) -> dict[str, Any]:
         "covariates": list(table.covariates),
         "frequency": dataclasses.asdict(frequency) if frequency else None,
         "last": {part.name: _to_json(part.times[-1]) for part in parts},
+        "dayfirst": table.dayfirst,
     }
-
-
-def new_rows(description: dict[str, Any], part: History) -> tuple[np.ndarray, np.ndarray] | None:
-    """Values and covariates that follow what the model has seen; None where ``part`` starts before.
-
-    Time stamps missing in between come as NaN.
-
-    Raises
-    ------
-    DataError
-        If too much is missing in between for the new rows to be a continuation.
-    """
-    last, step = description["last"].get(part.name), description["frequency"]
-    if last is None or step is None or description["time"] is None:
-        return None
-    seen = np.datetime64(last, "us") if isinstance(last, str) else last
-    if part.times[0] <= seen:
-        return None
-    frequency = Frequency(**step)
-    between = int(frequency.positions(np.array([seen, part.times[0]]))[1]) - 1
-    if between > len(part.series) + 1000:
-        start = format_times(part.times[:1])[0]
-        raise DataError(
-            f"series {part.name!r} must continue what the model has seen, which ends at {last};"
-            f" got data from {start} on."
-        )
-    gap = np.full((max(between, 0), 1 + part.covariates.shape[1]), np.nan)
-    values = np.concatenate([gap[:, 0], part.values])
-    return values, np.concatenate([gap[:, 1:], part.covariates[: part.until_now]])
 
 
 def _to_json(time: Any) -> Any:

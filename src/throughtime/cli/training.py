@@ -5,9 +5,13 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from throughtime.cli.source import covariates_ahead, covariates_until_now, group, in_words
-from throughtime.errors import DataError
+import numpy as np
+
+from throughtime.cli.source import covariates_ahead, covariates_until_now, empty_ahead, group
+from throughtime.cli.wording import in_options, in_words
+from throughtime.errors import DataError, InvalidArgumentError
 from throughtime.forecasting import Forecaster
+from throughtime.report import words
 
 if TYPE_CHECKING:
     from throughtime.cli.console import Screen
@@ -16,6 +20,10 @@ if TYPE_CHECKING:
     from throughtime.cli.source import History
     from throughtime.data.files import Table
     from throughtime.forecasting import BacktestReport, Progress
+
+
+#: Numbers that the forecaster asks of a series before it forecasts it.
+FEWEST = 4
 
 
 class Training:
@@ -29,6 +37,10 @@ class Training:
         Training and validation losses of every network of the last fit.
     ahead : object
         Covariates of the future, in the form that ``predict`` takes, or None.
+    tested_itself : bool
+        Whether the model to forecast with is the one that was tested, for want of a better.
+    warning : str
+        What Ctrl-C has left, where it was pressed.
     """
 
     def __init__(
@@ -48,7 +60,11 @@ class Training:
         self.button = button
         self.notes: list[str] = []
         self.curves: dict[str, tuple[list[float], list[float]]] = {}
+        self.tested_itself = False
+        self.warning = ""
         self._bar: Any = None
+        self._check_lengths(table.id)
+        self._check_season()
         self._choose_covariates(len(table.covariates))
 
     def run(self) -> tuple[Forecaster, BacktestReport | None]:
@@ -68,15 +84,60 @@ class Training:
         with self.screen.progress() as self._bar:
             tested, backtest = self._backtest()
             if tested is not None and backtest is not None and self.button.pressed:
-                return self._caught_up(tested, backtest), backtest
+                return self._caught_up(tested, backtest, "as far as it had got"), backtest
             self.curves.clear()
             model = self._forecaster().fit(
                 self._values(), covariates_until_now(self.parts, self.many)
             )
             if tested is not None and backtest is not None and self.button.pressed:
                 # The network of the backtest was trained to its end, this one was not.
-                return self._caught_up(tested, backtest), backtest
+                return self._caught_up(tested, backtest, "trained to its end"), backtest
+            if self.button.pressed:
+                self.warning = (
+                    "Training was ended early by Ctrl-C; the best weights until then are used."
+                )
+            self._note_seasons(model)
             return model, backtest
+
+    def _check_lengths(self, column: str | None) -> None:
+        """Find series that cannot be forecast before any of them is learned from."""
+        counts = {part.name: int(np.isfinite(part.values).sum()) for part in self.parts}
+        few = {name: count for name, count in counts.items() if count < FEWEST}
+        if not few or column is None:
+            return
+        name, count = next(iter(few.items()))
+        also = f" ({len(few)} series hold too few)" if len(few) > 1 else ""
+        raise DataError(
+            f"every series must hold at least {FEWEST} numbers to be forecast; series {name!r}"
+            f" holds {count}{also}. Leave out the rows with {name!r} in column {column!r}."
+        )
+
+    def _check_season(self) -> None:
+        """Refuse a season of which the data cannot hold two."""
+        longest = max(len(part.values) for part in self.parts)
+        for season in self._seasons():
+            if 2 * season > longest:
+                raise InvalidArgumentError(
+                    f"--season must be seen twice to be learned, so be at most {longest // 2} here;"
+                    f" got {season:g}. The {'longest series' if self.many else 'series'} has"
+                    f" {longest} steps."
+                )
+
+    def _seasons(self) -> list[float]:
+        season = self.options.season
+        if season is None or season == "auto":
+            return []
+        return list(season) if isinstance(season, list) else [season]
+
+    def _note_seasons(self, model: Forecaster) -> None:
+        """Say which of the seasons that were asked for the model does not have."""
+        used = {smoothing.period for smoothing in model.fitted.smoothing.values()}
+        for season in self._seasons():
+            if not any(abs(season - period) < 1e-9 for period in used):
+                self.notes.append(
+                    f"The season of {season:g} steps is not used: too little of it was seen, or"
+                    " another forecast better."
+                )
 
     def _choose_covariates(self, count: int) -> None:
         """Use covariates of the future where the table has them for every step ahead."""
@@ -87,10 +148,11 @@ class Training:
         if self.in_future:
             self.ahead = covariates_ahead(self.parts, self.many, horizon)
             self.notes.append("Covariates of the steps ahead are in the table and are used.")
+            self.notes += empty_ahead(self.parts, horizon)
         elif count:
             self.notes.append(
                 "The past of the covariates is used; for their future the table would need rows"
-                f" for all {horizon} steps ahead, with the target left empty."
+                f" for all {horizon} steps ahead, with the target left empty; it has {rows}."
             )
 
     def _forecaster(self) -> Forecaster:
@@ -124,19 +186,31 @@ class Training:
                 covariates_until_now(self.parts, self.many),
                 holdout=self.options.holdout,
             )
-        except DataError:
+        except DataError as error:
             # What is too short without its tail may be long enough with it; if not, fit says so.
-            if self.options.holdout is not None:
+            held = self.options.holdout
+            if held is not None and "holdout" in str(error):
                 raise
+            if held is not None:
+                reason = re.sub(r" Use a shorter [^.]*\.$", " Hold fewer steps out.", str(error))
+                raise DataError(
+                    f"--holdout {held} leaves too little to learn from: {reason}"
+                ) from None
+            reason = in_options(in_words(str(error), self.target))
             self.notes.append(
-                "The data are too short to hold a part out, so the error of the forecast is not"
-                " known."
+                f"No part could be held out, so the error of the forecast is not known: {reason}"
             )
             return None, None
         return model, report
 
-    def _caught_up(self, model: Forecaster, report: BacktestReport) -> Forecaster:
+    def _caught_up(self, model: Forecaster, report: BacktestReport, how: str) -> Forecaster:
         """``model``, which has not seen the hold-out, with it in its history."""
+        held = max(len(part.values) for part in self.parts) - min(f.origin for f in report.folds)
+        self.tested_itself = True
+        self.warning = (
+            "Training was ended early by Ctrl-C: this forecast is made by the first model,"
+            f" {how}, which has not learned from the last {words.stretch(self.frequency, held)}."
+        )
         starts = {fold.series: fold.origin for fold in reversed(report.folds)}
         values, covariates = [], []
         for part in self.parts:

@@ -117,8 +117,9 @@ class Series:
                 f"{time_name} must not repeat in one series; got {format_times(t[at : at + 1])[0]}"
                 f" in rows {numbers[at]} and {numbers[at + 1]}."
             )
-        if frequency is None or not frequency.fits(t):
-            frequency = infer_frequency(t)
+        found = infer_frequency(t)
+        if frequency is None or _same_step(found, frequency) or not frequency.fits(t):
+            frequency = found
         inserted = np.zeros(len(y), dtype=bool)
         if frequency is not None:
             places = frequency.positions(t)
@@ -160,6 +161,11 @@ class Series:
         step = np.median(np.diff(self.times).astype(np.float64))
         unit = "microsecond" if self.times.dtype.kind == "M" else "number"
         return Frequency(unit, float(step)).after(self.times[-1], n)
+
+
+def _same_step(found: Frequency | None, expected: Frequency) -> bool:
+    """Whether they differ at most in the day of the month, which the times know best."""
+    return found is not None and (found.unit, found.count) == (expected.unit, expected.count)
 
 
 def _check_times(times: Any, n: int, name: str) -> np.ndarray:

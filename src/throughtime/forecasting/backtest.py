@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from throughtime.forecasting.forecaster import Forecaster
 
 #: Methods that a forecast is compared with but is not said to beat or not.
-_INSIDE = ("forecast", "anchor")
+_INSIDE = ("forecast", "smoothing alone")
 
 
 def run(
@@ -72,7 +72,7 @@ def _fold(
 
 def summarise(folds: Sequence[Fold], season: int, horizon: int) -> BacktestReport:
     """Scores of all methods over all folds, and what they say."""
-    methods = ["forecast", *folds[0].naive, "anchor"]
+    methods = ["forecast", *folds[0].naive, "smoothing alone"]
     scores = tuple(_score(method, folds) for method in methods)
     own, many = scores[0], len({fold.series for fold in folds}) > 1
     judgements = {s.method: _judge(own, s, many) for s in scores if s.method not in _INSIDE}
@@ -114,7 +114,7 @@ def _score(method: str, folds: Sequence[Fold]) -> Score:
 def _guess(method: str, fold: Fold) -> np.ndarray:
     if method == "forecast":
         return fold.forecast.mean
-    return fold.forecast.anchor if method == "anchor" else fold.naive[method]
+    return fold.forecast.anchor if method == "smoothing alone" else fold.naive[method]
 
 
 def _coverage(folds: Sequence[Fold]) -> dict[float, float]:

@@ -66,6 +66,13 @@ class Forecast:
     series: str | int | None = None
     notes: tuple[str, ...] = ()
 
+    def __repr__(self) -> str:
+        name = "" if self.series is None else f" of {self.series!r}"
+        shown = f"<Forecast{name}: {len(self.steps)} steps after {self.origin}, mean"
+        ends = [f"{value:.6g}" for value in self.mean[[0, -1]]] if len(self.mean) else []
+        coverages = ", ".join(f"{100 * c:g} %" for c in self.intervals)
+        return f"{shown} {' ... '.join(ends)}{', intervals ' if coverages else ''}{coverages}>"
+
     @property
     def index(self) -> np.ndarray:
         """Positions in the series, counted from 0, that the rows belong to."""
@@ -107,7 +114,8 @@ class Score:
     Attributes
     ----------
     method : str
-        ``"forecast"``, ``"persistence"``, ``"seasonal naive"``, ``"drift"`` or ``"anchor"``.
+        ``"forecast"``, ``"persistence"``, ``"seasonal naive"``, ``"drift"`` or
+        ``"smoothing alone"``.
     mae, rmse : float
         Mean absolute and root mean squared error, in the units of the data.
     smape : float
@@ -163,7 +171,7 @@ class BacktestReport:
     ----------
     scores : tuple of Score
         The forecast first, then persistence, seasonal naive (only where there is a season),
-        drift, and the anchor (the exponential smoothing forecast without the network).
+        drift, and smoothing alone (the anchor of the forecast, without the network).
     beats : dict of str to bool
         Naive method to whether the forecast is better: one series by MAE and by RMSE, several,
         whose units may differ, by MASE.
@@ -216,7 +224,7 @@ class BacktestReport:
     def __str__(self) -> str:
         rows = [f"{'method':<16}{'MAE':>12}{'RMSE':>12}{'sMAPE':>9}{'MASE':>9}"]
         rows += [
-            f"{s.method:<16}{s.mae:>12.5g}{s.rmse:>12.5g}{s.smape:>9.4f}{s.mase:>9.3f}"
+            f"{s.method:<16}{s.mae:>12.5g}{s.rmse:>12.5g}{100 * s.smape:>7.2f} %{s.mase:>9.3f}"
             for s in self.scores
         ]
         for nominal, share in self.scores[0].coverage.items():

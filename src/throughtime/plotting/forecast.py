@@ -94,7 +94,7 @@ def forecast_figure(
     height = size[1] if rows == 1 else 0.6 + 0.68 * size[1] * rows
     with canvas((size[0], height), (rows, columns), palette) as (figure, axes):
         for view, ax in zip(shown, axes, strict=False):
-            _draw(ax, view, palette)
+            _draw(ax, view, palette, size[0] / columns)
             if len(views) > 1:
                 # The name of a column is no formula, whatever dollars are in it.
                 ax.set_title(view.name, fontsize=10, parse_math=False)
@@ -110,11 +110,11 @@ def forecast_figure(
         yield figure
 
 
-def _draw(ax: Axes, view: ForecastView, palette: Palette) -> None:
+def _draw(ax: Axes, view: ForecastView, palette: Palette, width: float) -> None:
     start = view.first_shown()
     ax.plot(view.time[start:], view.values[start:], color=palette.history, lw=1.3, label="observed")
     for number, fold in enumerate(view.folds):
-        _draw_fold(ax, view, fold, palette, first=number == 0)
+        _draw_fold(ax, view, fold, palette, width if number == 0 else None)
     # The forecast starts at the last observation, so that the line does not break at the seam.
     seen = np.flatnonzero(np.isfinite(view.values))
     joint = int(seen[-1]) if len(seen) else None
@@ -135,14 +135,18 @@ def _draw(ax: Axes, view: ForecastView, palette: Palette) -> None:
     _time_axis(ax, view.time)
 
 
-def _draw_fold(ax: Axes, view: ForecastView, fold: Fold, palette: Palette, first: bool) -> None:
+def _draw_fold(
+    ax: Axes, view: ForecastView, fold: Fold, palette: Palette, width: float | None
+) -> None:
+    """Draw a forecast of the hold-out; with the ``width`` of the panel in inches, also its band."""
     index = fold.forecast.index
     inside = index < len(view.time)
     time = view.time[index[inside]]
-    if first:
+    if width is not None:
         ax.axvspan(time[0], view.time[-1], color=palette.backtest, alpha=0.07, lw=0)
         # In a short band the label stands before it, where it has room.
-        room = _inches(ax, view, len(time)) > LABEL_INCHES
+        shown = len(view.time) - view.first_shown() + len(view.future)
+        room = 0.9 * width * (len(view.time) - index[0]) / shown > LABEL_INCHES
         ax.annotate(
             "hold-out",
             (time[0], 1.0),
@@ -159,16 +163,8 @@ def _draw_fold(ax: Axes, view: ForecastView, fold: Fold, palette: Palette, first
         fold.forecast.mean[inside],
         color=palette.backtest,
         lw=1.6,
-        label="forecast of the hold-out" if first else None,
+        label=None if width is None else "forecast of the hold-out",
     )
-
-
-def _inches(ax: Axes, view: ForecastView, steps: int) -> float:
-    """About how wide ``steps`` steps are in the picture."""
-    figure = ax.figure
-    columns = ax.get_subplotspec().get_gridspec().ncols
-    shown = len(view.values) - view.first_shown() + len(view.future)
-    return float(figure.get_figwidth()) * 0.9 / columns * steps / shown
 
 
 def _join(view: ForecastView, joint: int | None, row: np.ndarray) -> tuple[Any, np.ndarray]:

@@ -59,7 +59,7 @@ def forecast_page(story: ForecastStory) -> str:
         table=_table(story),
         n_parameters=sum(row.parameters for row in story.layers),
         verdict=words.short_judgement(story.backtest) if story.backtest else "",
-        good=story.backtest is not None and words.beats_all(story.backtest),
+        good=story.backtest is not None and words.is_good(story.backtest),
         remarks=_remarks(story.backtest),
         held=words.stretch(story.frequency, story.held_out),
         shown=MAX_PANELS,
@@ -127,7 +127,7 @@ def _scores(backtest: BacktestReport | None) -> list[dict[str, Any]]:
 def _remarks(backtest: BacktestReport | None) -> list[str]:
     if backtest is None:
         return []
-    return [*backtest.verdict, *filter(None, [words.anchor_remark(backtest)])]
+    return [*backtest.verdict, *filter(None, [words.smoothing_remark(backtest)])]
 
 
 def _coverage(backtest: BacktestReport | None) -> list[dict[str, Any]]:
@@ -140,17 +140,19 @@ def _coverage(backtest: BacktestReport | None) -> list[dict[str, Any]]:
 def _tiles(story: ForecastStory) -> list[dict[str, str]]:
     tiles = []
     if story.backtest is not None:
-        score = story.backtest["forecast"]
-        better = words.improvement(story.backtest)
-        tiles.append({"value": words.number(score.mae, 3), "label": "mean error on the hold-out"})
-        tiles.append(
+        backtest = story.backtest
+        mine, name = words.error(backtest, "forecast"), words.error_name(backtest)
+        tiles.append({"value": words.number(mine, 3), "label": f"{name} on the hold-out"})
+        rivals = [(words.best_rival(backtest), words.beats_all(backtest))]
+        if words.smoothing_is_better(backtest):
+            rivals.append((words.ALONE, False))
+        tiles.extend(
             {
-                "value": f"{'−' if better > 0 else '+'}{abs(round(100 * better)):.0f} %"
-                if np.isfinite(better)
-                else "worse",
-                "label": f"error against {words.best_rival(story.backtest)}",
-                "tone": "good" if words.beats_all(story.backtest) else "warn",
+                "value": _difference(mine, words.error(backtest, rival)),
+                "label": f"error against {rival}",
+                "tone": "good" if won or mine == 0 else "warn",
             }
+            for rival, won in rivals
         )
         tiles.extend(
             {
@@ -162,6 +164,16 @@ def _tiles(story: ForecastStory) -> list[dict[str, str]]:
     length = int(sum(np.isfinite(view.values).sum() for view in story.views))
     tiles.append({"value": f"{length:,}", "label": "values learned from"})
     return tiles
+
+
+def _difference(mine: float, other: float) -> str:
+    """How much larger or smaller an error is than another one."""
+    if mine == other:
+        return "equal"
+    if other == 0:
+        return "worse"
+    share = round(100 * (mine / other - 1))
+    return f"{'−' if mine < other else '+'}{abs(share)} %"
 
 
 def _table(story: ForecastStory) -> dict[str, Any]:

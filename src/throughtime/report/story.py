@@ -55,6 +55,8 @@ class ForecastStory:
         The command that made the page.
     warning : str
         A sentence that stands above everything else, or nothing.
+    tested_itself : bool
+        Whether the model that forecasts is the one of the backtest, not one of all data.
     """
 
     target: str
@@ -71,6 +73,7 @@ class ForecastStory:
     )
     command: str = ""
     warning: str = ""
+    tested_itself: bool = False
 
     @property
     def horizon(self) -> int:
@@ -111,23 +114,15 @@ def outlook(story: ForecastStory) -> str:
         )
     seen = np.flatnonzero(np.isfinite(view.values))
     last = view.values[seen[-1]]
-    spread = float(np.nanstd(view.values[view.first_shown() :]))
     decimals = decimals_of(view)
     start = format_times(view.time[seen[-1:]])[0]
     end = format_times(view.future)[-1]
-    change = forecast.mean[-1] - last
-    verb = (
-        "rise to"
-        if change > 0.02 * spread
-        else "fall to"
-        if change < -0.02 * spread
-        else "stay near"
-    )
     # A time stamp is a day or an hour; a number is a step.
-    before, after = ("on", "by") if view.time.dtype.kind == "M" else ("at step", "at step")
+    dated = view.time.dtype.kind == "M"
+    before, ahead = ("on", "for") if dated else ("at step", "for step")
     sentence = (
-        f"{story.target} was {last:,.{decimals}f} {before} {start} and is forecast to {verb}"
-        f" {forecast.mean[-1]:,.{decimals}f} {after} {end}"
+        f"{story.target} was {last:,.{decimals}f} {before} {start}; the forecast {ahead} {end} is"
+        f" {forecast.mean[-1]:,.{decimals}f}"
     )
     if forecast.intervals:
         widest = max(forecast.intervals)
@@ -146,18 +141,21 @@ def quality(story: ForecastStory) -> str:
             "The data were too short to hold a part out, so nothing says how good this forecast is."
         )
     rival = words.best_rival(backtest)
-    mine, its = backtest["forecast"].mae, backtest[rival].mae
+    mine = words.number(words.error(backtest, "forecast"), 3)
+    its = words.number(words.error(backtest, rival), 3)
     better = words.improvement(backtest)
     held = words.stretch(story.frequency, story.held_out)
-    judged = (
-        f"Its mean error is {100 * better:.0f} % smaller than that of the best naive method"
-        if better > 0
-        else "Its mean error is not smaller than that of the best naive method"
+    who = (
+        f"This model has not learned from the last {held}; it forecast them"
+        if story.tested_itself
+        else f"A first model, trained without the last {held}, forecast them"
     )
+    judged = f"{100 * better:.0f} % less than" if better > 0 else "not less than"
     explained = words.EXPLAINED[rival].rstrip(".")
     explained = explained[0].lower() + explained[1:]
-    return (
-        f"On the last {held}, which it had not seen, the same model was off by"
-        f" {words.number(mine, 3)} on average. {judged}, {rival} ({explained}), with"
-        f" {words.number(its, 3)}."
+    sentence = (
+        f"{who} with a {words.error_name(backtest)} of {mine}, {judged} the {its} of the best naive"
+        f" method, {rival} ({explained})."
     )
+    remark = words.smoothing_remark(backtest)
+    return f"{sentence} {remark}" if remark else sentence

@@ -35,17 +35,16 @@ UNITS = {
     "YE": "year",
 }
 
-METHODS = {
-    "forecast": "this forecast",
-    "anchor": "without the network",
-}
+METHODS = {"forecast": "this forecast"}
+#: What a backtest calls the forecast without the correction of the network.
+ALONE = "smoothing alone"
 
 EXPLAINED = {
-    "forecast": "The network and its anchor together.",
+    "forecast": "Exponential smoothing, corrected by the network.",
     "persistence": "Repeats the last value.",
     "seasonal naive": "Repeats the last season.",
     "drift": "Continues the straight line from the first to the last value.",
-    "anchor": "Exponential smoothing alone, which the network corrects.",
+    ALONE: "Exponential smoothing without the network's correction.",
 }
 
 
@@ -141,15 +140,34 @@ def rivals(backtest: BacktestReport) -> list[str]:
     return [score.method for score in backtest.scores if score.method in backtest.beats]
 
 
+def judged_by(backtest: BacktestReport) -> str:
+    """The error that methods are compared by: "mae", or "mase" for series in different units."""
+    many = len({fold.series for fold in backtest.folds}) > 1
+    scaled = all(math.isfinite(score.mase) for score in backtest.scores)
+    return "mase" if many and scaled else "mae"
+
+
+def error_name(backtest: BacktestReport) -> str:
+    """What :func:`judged_by` stands for."""
+    return "mean scaled error" if judged_by(backtest) == "mase" else "mean absolute error"
+
+
+def error(backtest: BacktestReport, method: str) -> float:
+    """The error of ``method`` that it is judged by."""
+    return float(getattr(backtest[method], judged_by(backtest)))
+
+
 def best_rival(backtest: BacktestReport) -> str:
-    """The naive method with the smallest mean absolute error."""
-    return min(rivals(backtest), key=lambda method: backtest[method].mae)
+    """The naive method with the smallest error."""
+    return min(rivals(backtest), key=lambda method: error(backtest, method))
 
 
 def improvement(backtest: BacktestReport) -> float:
-    """By what share the MAE of the forecast is below that of the best naive method."""
-    naive = backtest[best_rival(backtest)].mae
-    return 1.0 - backtest["forecast"].mae / naive if naive > 0 else -math.inf
+    """By what share the error of the forecast is below that of the best naive method."""
+    mine, naive = error(backtest, "forecast"), error(backtest, best_rival(backtest))
+    if naive > 0:
+        return 1.0 - mine / naive
+    return 0.0 if mine == 0 else -math.inf
 
 
 def beats_all(backtest: BacktestReport) -> bool:
@@ -157,51 +175,81 @@ def beats_all(backtest: BacktestReport) -> bool:
     return all(backtest.beats.values())
 
 
-def anchor_remark(backtest: BacktestReport) -> str:
+def smoothing_is_better(backtest: BacktestReport) -> bool:
+    """Whether exponential smoothing alone had a smaller error than with the network."""
+    if all(score.method != ALONE for score in backtest.scores):
+        return False
+    return error(backtest, ALONE) < error(backtest, "forecast")
+
+
+def is_good(backtest: BacktestReport) -> bool:
+    """Whether nothing simpler did as well; or nothing could do better."""
+    perfect = error(backtest, "forecast") == 0
+    return perfect or (beats_all(backtest) and not smoothing_is_better(backtest))
+
+
+def smoothing_remark(backtest: BacktestReport) -> str:
     """A sentence where exponential smoothing alone did better than with the network, else ""."""
-    anchor = next((score for score in backtest.scores if score.method == "anchor"), None)
-    mine = backtest["forecast"]
-    if anchor is None or anchor.mae >= mine.mae:
+    if not smoothing_is_better(backtest):
         return ""
     return (
-        "Here exponential smoothing alone, without the network, did better: mean error"
-        f" {number(anchor.mae, 3)} against {number(mine.mae, 3)}."
+        "Here exponential smoothing alone, without the network, did better:"
+        f" {error_name(backtest)} {number(error(backtest, ALONE), 3)} against"
+        f" {number(error(backtest, 'forecast'), 3)}."
     )
 
 
 def unbeaten(backtest: BacktestReport) -> list[str]:
-    """The naive methods that the forecast does not beat in both errors."""
+    """The naive methods that the forecast does not beat."""
     return [method for method in rivals(backtest) if not backtest.beats[method]]
+
+
+def _equals(backtest: BacktestReport) -> list[str]:
+    """The naive methods that are exactly as good as the forecast."""
+    mine = error(backtest, "forecast")
+    return [method for method in unbeaten(backtest) if error(backtest, method) == mine]
 
 
 def short_judgement(backtest: BacktestReport) -> str:
     """The verdict in one short sentence."""
-    lost = unbeaten(backtest)
+    lost, better = unbeaten(backtest), improvement(backtest)
     if not lost:
+        if smoothing_is_better(backtest):
+            return (
+                "Better than every naive forecast on the hold-out, but exponential smoothing alone,"
+                " without the network, was better still."
+            )
         return "Better than every naive forecast on the hold-out."
-    if improvement(backtest) > 0:
-        return f"Not clearly better than {' and '.join(lost)} on the hold-out."
-    return (
-        f"Not better than {' and '.join(lost)} on the hold-out: use {best_rival(backtest)} instead."
-    )
+    if lost == _equals(backtest):
+        return f"As good as {_listed(lost)} on the hold-out, and no better."
+    if better > 0:
+        return f"Not clearly better than {_listed(lost)} on the hold-out."
+    return f"Not better than {_listed(lost)} on the hold-out: use {best_rival(backtest)} instead."
 
 
 def judgement(backtest: BacktestReport) -> str:
     """The verdict in one sentence with its numbers.
 
-    It recommends the naive method where that was at least as good.
+    It recommends the naive method where that was better.
     """
-    rival, lost = best_rival(backtest), unbeaten(backtest)
-    compared = (
-        f"mean error {number(backtest['forecast'].mae, 3)} against {number(backtest[rival].mae, 3)}"
-    )
-    better = improvement(backtest)
+    rival, lost, better = best_rival(backtest), unbeaten(backtest), improvement(backtest)
+    name, mine = error_name(backtest), number(error(backtest, "forecast"), 3)
+    compared = f"{name} {mine} against {number(error(backtest, rival), 3)}"
     if not lost:
         return (
             f"Better than every naive forecast: {compared} of the best, {rival}"
             f" ({100 * better:.0f} % less)."
         )
-    names = " and ".join(lost)
+    if lost == _equals(backtest):
+        return f"As good as {_listed(lost)}, and no better: {name} {mine}."
     if better > 0:
-        return f"Not clearly better than {names}: {compared} of {rival}, but not in both errors."
-    return f"Does not beat {names}: {compared} of {rival}. Use {rival} instead."
+        return (
+            f"Not clearly better than {_listed(lost)}: {compared} of {rival}, but not in both"
+            " errors."
+        )
+    return f"Does not beat {_listed(lost)}: {compared} of {rival}. Use {rival} instead."
+
+
+def _listed(names: Sequence[str]) -> str:
+    """Names with commas and an "and" between."""
+    return " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
