@@ -1,9 +1,10 @@
 """Which steps count, and how much, in whatever form the data are given."""
 
 import numpy as np
+import pytest
 
 import throughtime as tt
-from throughtime.layers import GRU, Dense, LastStep
+from throughtime.layers import GRU, RNN, Dense, LastStep, RepeatVector
 from throughtime.optimizers import SGD
 from throughtime.training import train
 
@@ -27,3 +28,55 @@ def test_frozen_layers_do_not_count_in_the_norm():
     for name in ("W", "b"):
         np.testing.assert_allclose(whole.params[f"1.{name}"], last.params[f"1.{name}"], rtol=1e-9)
     np.testing.assert_allclose(first["grad_norm"], second["grad_norm"], rtol=1e-9)
+
+
+def one_output():
+    return tt.Network([GRU(4), Dense(1)], n_features=2, dtype="float64")
+
+
+def own_steps():
+    layers = [GRU(4), RepeatVector(3), RNN(4, return_sequences=True), Dense(1)]
+    return tt.Network(layers, n_features=2, dtype="float64")
+
+
+@pytest.mark.parametrize("make", [one_output, own_steps])
+@pytest.mark.parametrize("weighted", [False, True])
+def test_a_sequence_without_a_step_counts_for_nothing(make, weighted):
+    whole, part = make(), make()
+    y = RNG.normal(size=whole.output_shape(X.shape))
+    y[[2, 9]] = np.nan  # whatever stands there
+    lengths = np.array([6, 3, 0, 6, 2, 6, 6, 1, 6, 0])
+    kept = lengths > 0
+    weight = RNG.uniform(0.5, 2.0, size=10) if weighted else np.ones(10)
+    options = {"epochs": 2, "batch_size": None, "metrics": ["mae"]}
+    more = {"sample_weight": weight} if weighted else {}
+    first = train(whole, X, y, lengths=lengths, validation=(X, y, lengths), **options, **more)
+    held_out = (X[kept], y[kept], lengths[kept])
+    more = {"sample_weight": weight[kept]} if weighted else {}
+    second = train(
+        part, X[kept], y[kept], lengths=lengths[kept], validation=held_out, **options, **more
+    )
+    np.testing.assert_allclose(whole.params.flat, part.params.flat, rtol=1e-9)
+    for column in ("loss", "mae", "val_loss", "val_mae"):
+        np.testing.assert_allclose(first[column], second[column], rtol=1e-9)
+
+
+@pytest.mark.parametrize("make", [one_output, own_steps])
+def test_nothing_but_sequences_without_a_step(make):
+    net = make()
+    y = np.zeros(net.output_shape(X.shape))
+    with pytest.raises(tt.errors.DataError) as caught:
+        train(net, X, y, mask=np.zeros((10, 6), bool))
+    assert str(caught.value) == (
+        "lengths or mask must leave something to learn from; got zero for every step."
+    )
+
+
+@pytest.mark.parametrize(
+    ("y", "got"),
+    [(np.array(3.0), "an array of shape () and dtype float64"), (3.0, "3.0"), (None, "None")],
+)
+def test_a_target_that_is_a_single_number(y, got):
+    with pytest.raises(tt.errors.ShapeError) as caught:
+        train(one_output(), X, y)
+    assert str(caught.value) == f"y must hold one target for each of the 10 sequences; got {got}."

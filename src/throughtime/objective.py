@@ -160,8 +160,9 @@ def _forward(
     columns = np.arange(call.offset, call.offset + x.shape[1])[None]
     given = Pass(x, mask, states, replace(own, rng=deepcopy(call.rng)), columns)
     output, tape = net.run(x, mask, states, own)
-    weights = _output_weights(weights, mask, tape)
     real = tape.output_mask
+    if real is None:
+        weights = drop_empty(weights, mask)
     if fused:
         value, dy = function.evaluate(output * scale, y, real, weights, logits=True)
         dy *= scale
@@ -185,11 +186,19 @@ def _fusion(net: Network, loss: Loss) -> tuple[bool, Any]:
     return loss.fuses_with(activation), net.dtype.type(1.0)
 
 
-def _output_weights(
-    weights: np.ndarray | None, mask: np.ndarray | None, tape: Tape
-) -> np.ndarray | None:
-    """Weights for the outputs: a sequence without a real step must not count in the loss."""
-    if mask is None or tape.output_mask is not None or mask.any(axis=1).all():
+def drop_empty(weights: np.ndarray | None, mask: np.ndarray | None) -> np.ndarray | None:
+    """Weights with which a sequence without a real step counts for nothing.
+
+    It has outputs all the same, where these are not those of its steps: what an initial state
+    leads to. They are no data.
+
+    Parameters
+    ----------
+    weights : ndarray of shape (N,) or of the output steps, or None
+    mask : ndarray of bool of shape (N, T), or None
+        Real steps of the input.
+    """
+    if mask is None or mask.any(axis=1).all():
         return weights
     real = np.asarray(mask.any(axis=1), dtype=np.float64)
     if weights is None:

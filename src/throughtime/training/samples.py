@@ -20,6 +20,7 @@ from throughtime.errors import (
     describe,
 )
 from throughtime.losses.base import Loss
+from throughtime.objective import drop_empty
 from throughtime.training.metrics import Metric
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ class Samples:
     mask : ndarray of bool of shape (N, T), or None
         Real steps.
     weight : ndarray of shape (N,) or (N, T), or None
-        Sample weights.
+        Sample weights; zero for a sequence without a real step.
     per_step : bool
         Whether the output, and with it ``y``, has the time axis of ``x``.
     """
@@ -109,7 +110,7 @@ def check_samples(
     x, lengths, mask
         As in :meth:`Network.forward`.
     y : array-like, or a list of ragged arrays where the network gives an output at every step
-        The targets; anything may stand at masked steps.
+        The targets; anything may stand at masked steps, and for sequences without a real step.
     sample_weight : array-like of shape (N,) or of the output steps, or a list of ragged arrays
         How much each sequence, or each step, counts.
 
@@ -121,10 +122,11 @@ def check_samples(
     inputs, real = net.check_input(x, lengths, mask)
     shape = net.output_shape(inputs.shape)
     per_step = len(shape) == 3 and _follows_input(net, inputs.shape)
-    shown = real if per_step else None
+    shown = real if per_step else _present(real, shape)
     if per_step and is_ragged(y):
         y = _pad_like(y, inputs, real, "y")
-    count = len(y) if hasattr(y, "__len__") else None
+    single = not hasattr(y, "__len__") or getattr(y, "shape", None) == ()
+    count = None if single else len(y)
     if count != len(inputs):
         got = describe(y) if count is None else f"{count} of them"
         raise ShapeError(
@@ -137,11 +139,8 @@ def check_samples(
     weight = None
     if sample_weight is not None:
         weight = _check_weight(sample_weight, inputs, real, shape, per_step)
-    if len(shape) == 2 and real is not None:
-        # A sequence without a real step has an output, that of its initial state; it is no datum.
-        present = real.any(axis=1)
-        if not present.all():
-            weight = np.where(present, 1.0 if weight is None else weight, 0.0)
+    if not per_step:
+        weight = drop_empty(weight, real)
     if loss.batch_weight(shape, shown, weight) == 0.0:
         what = "sample_weight" if sample_weight is not None else "lengths or mask"
         raise DataError(f"{what} must leave something to learn from; got zero for every step.")
@@ -206,6 +205,17 @@ def _follows_input(net: Network, shape: tuple[int, ...]) -> bool:
         return False
     longer = (shape[0], shape[1] + 1, *shape[2:])
     return net.output_shape(longer)[1] == net.output_shape(shape)[1] + 1
+
+
+def _present(real: np.ndarray | None, shape: tuple[int, ...]) -> np.ndarray | None:
+    """Which outputs, of ``shape`` but not at the steps of the input, are of a sequence with steps.
+
+    None where all are.
+    """
+    if real is None or real.any(axis=1).all():
+        return None
+    present = real.any(axis=1).reshape(-1, *(1,) * (len(shape) - 2))
+    return np.broadcast_to(present, shape[:-1])
 
 
 def _pad_like(ragged: Any, inputs: np.ndarray, real: np.ndarray | None, name: str) -> np.ndarray:
