@@ -275,3 +275,23 @@ def test_fill_methods_and_edges(method, edges, want):
 def test_errors_are_whole_sentences(call, error, sentence):
     with pytest.raises(error, match=exactly(sentence)):
         call()
+
+
+@pytest.mark.parametrize("day", [26, 28, 29, 30, 31])
+@pytest.mark.parametrize("year", [2023, 2024])
+def test_a_day_of_the_month_is_kept_and_cut_to_short_months(day, year):
+    wanted = Frequency("month", 1, day).at(f"{year}-01-{day}", np.arange(18))
+    found = infer_frequency(wanted[:10])
+    assert found == Frequency("month", 1, day)
+    np.testing.assert_array_equal(found.after(wanted[9], 8), wanted[10:])
+
+
+def test_days_near_the_end_of_months_are_the_end_only_if_some_long_month_says_so():
+    business = pd.date_range("2023-01-01", periods=12, freq="BME").to_numpy("datetime64[us]")
+    assert infer_frequency(business) == Frequency("month", 1, 31)
+    yearly = dates(*(f"{year}-02-28" for year in range(2001, 2010)))
+    assert infer_frequency(yearly) == Frequency("month", 12, 28)
+    quarters = dates("2023-06-30", "2023-09-30")
+    assert infer_frequency(quarters) == Frequency("month", 3, 31)
+    jitter = dates("2023-01-28", "2023-02-27", "2023-03-28", "2023-04-28", "2023-05-28")
+    assert infer_frequency(jitter) == Frequency("month", 1, 28)

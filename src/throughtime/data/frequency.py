@@ -192,8 +192,15 @@ def _monthly(times: np.ndarray) -> Frequency | None:
         return None
     day = (times.astype("datetime64[D]") - months).astype(np.int64) + 1
     first_of_next = (months + np.timedelta64(1, "M")).astype("datetime64[D]")
-    from_end = (first_of_next - times.astype("datetime64[D]")).astype(np.int64)
-    if from_end.max() <= 4:
+    length = (first_of_next - months.astype("datetime64[D]")).astype(np.int64)
+    from_end = length - day
+    latest = int(day.max())
+    if (from_end == 0).all():
+        anchor = 31
+    elif (day == np.minimum(latest, length)).all():
+        # The 28th to the 30th of every month are not its end, though never far from it.
+        anchor = latest
+    elif from_end.max() <= 3 and from_end[length == 31].min(initial=31) <= 1:
         anchor = 31
     elif day.max() - day.min() <= 3:
         anchor = int(np.bincount(day).argmax())
