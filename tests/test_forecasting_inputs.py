@@ -91,6 +91,29 @@ def test_a_gap_is_marked_and_never_a_target() -> None:
     np.testing.assert_array_equal(block.x[1, :WINDOW, 1], [1, 1, 1, 0, 1, 1])
 
 
+def test_a_gap_is_filled_by_nothing_that_came_later() -> None:
+    y = 10.0 + np.random.default_rng(0).normal(size=40).cumsum()
+    y[16:22] = np.nan
+    other = y.copy()
+    other[22:] += 500.0
+    origins = np.array([17, 20, 22])  # two of them inside the gap
+    one, two = (
+        cut(History.from_values(values, SETTING), origins, WINDOW, HORIZON) for values in (y, other)
+    )
+    for name in ("x", "anchor", "scale"):
+        np.testing.assert_array_equal(getattr(one, name), getattr(two, name))
+    # Windows of nothing but a gap: no deviation, and a scale from before.
+    np.testing.assert_array_equal(one.x[2, :WINDOW, :2], 0.0)
+    assert one.scale[2] > 0.01
+
+
+def test_a_missing_step_does_not_count_in_the_scale() -> None:
+    y = np.array([0.0, 1.0, 0.0, 2.0, np.nan, np.nan, 4.0, 0.0])
+    block = cut(History.from_values(y, Smoothing(alpha=0.0)), np.array([8]), 5, 1)
+    assert block.scale[0] == (2.0 + 4.0 + 0.0) / 3
+    np.testing.assert_array_equal(block.x[0, :5, 0] * block.scale[0], [2.0, 0.0, 0.0, 4.0, 0.0])
+
+
 def test_a_forecast_reads_what_training_read() -> None:
     old = history()
     short = History(

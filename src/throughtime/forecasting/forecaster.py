@@ -171,8 +171,8 @@ class Forecaster:
         Parameters
         ----------
         y : array of shape (T,), or a list or mapping of such arrays
-            Steps at equal distances; NaN are missing values. They are filled by straight lines
-            where the network reads them, marked as missing, and never learned from or scored.
+            Steps at equal distances; NaN are missing values. The network reads that they are
+            missing, and nothing in their place; they are never learned from or scored.
         X : array of shape (T, F) or (T,), or a list or mapping as ``y``, optional
             Covariates of the same steps; NaN count as the mean.
 

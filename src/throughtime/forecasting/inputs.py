@@ -3,9 +3,9 @@ r"""What the network reads and what it has to answer.
 For an origin o (the number of values known) the network runs over ``window`` past steps and then,
 without a break, over ``horizon`` future ones; its outputs at the latter are the forecast. With g_t
 the line and season of exponential smoothing at the origin (past and future), z_t the transformed
-series and c the mean of |z_t - g_t| over the window, it reads at each step
+series and c the mean of |z_t - g_t| over the known part of the window, it reads at each step
 
-    deviation   (z_t - g_t) / c in the past, 0 in the future
+    deviation   (z_t - g_t) / c in the past, 0 in the future and where z_t is missing
     seen        1 where z_t was observed, 0 where it is missing, before the start, or future
     ahead       0 in the past, h / horizon in the future
     slope       rise of the line over half a window, in units of c
@@ -41,7 +41,7 @@ class History:
     Attributes
     ----------
     z : ndarray of float64 of shape (T,)
-        The transformed series, gaps filled by straight lines.
+        The transformed series, gaps filled by the last value before them.
     seen : ndarray of bool of shape (T,)
         Where z was observed.
     smoothing : Smoothing
@@ -65,8 +65,9 @@ class History:
         """Transform and fill ``y (T,)``, which holds at least one number."""
         raw = smoothing.transform(y)
         seen = ~np.isnan(raw)
-        places = np.arange(len(raw))
-        filled = np.interp(places, places[seen], raw[seen])
+        # What fills a gap must be known in it: a window may end there.
+        last = np.maximum.accumulate(np.where(seen, np.arange(len(raw)), np.argmax(seen)))
+        filled = raw[last]
         extra = np.zeros((len(raw), 0)) if covariates is None else covariates
         return cls(filled, seen, smoothing, raw, extra)
 
@@ -130,8 +131,8 @@ def cut(
     inside = (where >= 0) & (where < total)
     held = np.clip(where, 0, total - 1)
     seen = inside & history.seen[held]
-    deviation = np.where(inside, history.z[held] - line, 0.0)
-    scale, moved = _scale(history.z, deviation, inside & past, origins)
+    deviation = np.where(seen, history.z[held] - line, 0.0)
+    scale, moved = _scale(history.z, deviation, seen & past, origins)
     unit = scale[:, None]
     parts = [
         np.where(past, deviation / unit, 0.0),
@@ -159,13 +160,13 @@ def cut(
 
 
 def _scale(
-    z: np.ndarray, deviation: np.ndarray, inside: np.ndarray, origins: np.ndarray
+    z: np.ndarray, deviation: np.ndarray, used: np.ndarray, origins: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """The unit c of every window (N,), never zero, and where it means something.
 
-    Only values before the origin count.
+    Only values before the origin count, those that are ``used`` in the window.
     """
-    mean = np.abs(np.where(inside, deviation, 0.0)).sum(axis=1) / np.maximum(inside.sum(axis=1), 1)
+    mean = np.abs(np.where(used, deviation, 0.0)).sum(axis=1) / np.maximum(used.sum(axis=1), 1)
     length = np.concatenate([[0.0], np.cumsum(np.abs(np.diff(z)))])
     floor = _FLOOR * length[origins - 1] / np.maximum(origins - 1, 1)
     # The deviations of a constant series are rounding errors, a few units of 1e-16.

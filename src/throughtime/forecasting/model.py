@@ -234,8 +234,8 @@ def data_notes(group: Group) -> list[str]:
         if gaps:
             values = "value" if gaps == 1 else "values"
             notes.append(
-                f"{series.said} lacks {gaps} of {len(y)} {values}; a straight line fills"
-                " a gap in the input, and no gap is learned from or scored."
+                f"{series.said} lacks {gaps} of {len(y)} {values}; a gap is marked in the"
+                " input, and never learned from or scored."
             )
         if _numbers(series) < _FEWEST and series.name is not None:
             held = "one number" if _numbers(series) == 1 else f"{_numbers(series)} numbers"
