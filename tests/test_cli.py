@@ -1,48 +1,19 @@
 """The commands from beginning to end, on tiny series with few epochs."""
 
-import csv
 import json
 import os
 import re
-import signal
 import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+from cli_cases import NAMES, TINY, names, read_csv, write_table
 
 import throughtime
 from throughtime.cli import main
-from throughtime.cli.console import ProgressBar
 from throughtime.forecasting import Forecaster
-
-TINY = ["--epochs", "2", "--hidden-size", "4", "--window", "14"]
-NAMES = ["forecast.csv", "forecast.png", "model.safetensors", "report.html"]
-
-
-def write_table(path, rows=98, ahead=0, stores=("",)):
-    """Daily sales with a weekly pattern, and a price; ``ahead`` rows have no sales yet."""
-    start = np.datetime64("2024-01-01")
-    rng = np.random.default_rng(0)
-    with Path(path).open("w", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(["day", "store", "price", "sales"])
-        for store in stores:
-            for i in range(rows + ahead):
-                price = 10 + i % 5
-                sales = 100 + 9 * (i % 7) - price + rng.normal()
-                writer.writerow([start + i, store, price, f"{sales:.3f}" if i < rows else ""])
-
-
-def read_csv(path):
-    with Path(path).open(newline="") as file:
-        header, *rows = csv.reader(file)
-    return header, rows
-
-
-def names(folder="."):
-    return sorted(path.name for path in Path(folder).iterdir())
 
 
 @pytest.fixture
@@ -203,6 +174,63 @@ def test_predict_continues_from_new_rows_alone(finished, folder, capsys):
     )
 
 
+def test_predict_continues_from_one_new_row(finished, folder, capsys):
+    Path("new.csv").write_text("day,store,price,sales\n2024-04-08,,10,95\n")
+    model = str(finished / "out" / "model.safetensors")
+    assert main(["predict", model, "new.csv"]) == 0
+    out, err = capsys.readouterr()
+    assert err == ""
+    assert "The new rows continue the history that is in the model" in out
+    assert "warning" not in out
+    _, rows = read_csv("new-prediction/forecast.csv")
+    assert [row[0] for row in rows] == [f"2024-04-{day:02d}" for day in range(9, 16)]
+    assert main(["predict", model, "new.csv"]) == 0
+    out = capsys.readouterr().out
+    assert "new-prediction/forecast.csv  1 kB, in place of an older one" in out
+
+
+def test_predict_says_that_steps_are_missing(finished, folder, capsys):
+    Path("new.csv").write_text("day,store,price,sales\n2024-04-10,,10,95\n")
+    assert main(["predict", str(finished / "out" / "model.safetensors"), "new.csv"]) == 0
+    out = " ".join(capsys.readouterr().out.split())
+    assert "warning 2 steps are missing after 2024-04-07, the end of the history" in out
+
+
+def test_predict_refuses_rows_of_another_step(finished, folder, capsys):
+    rows = "".join(f"2024-{month:02d}-01,,10,{month}\n" for month in range(1, 13))
+    Path("new.csv").write_text(f"day,store,price,sales\n{rows}")
+    assert main(["predict", str(finished / "out" / "model.safetensors"), "new.csv"]) == 2
+    assert capsys.readouterr().err == (
+        "throughtime: new.csv must have the step of the data that the model was trained on, daily;"
+        " got monthly. To forecast these data, train on them: throughtime forecast.\n"
+    )
+    assert names() == ["new.csv"]
+
+
+def write_dates(path, day_and_month):
+    """Three years of months, written in numbers."""
+    months = [(year, month) for year in (2021, 2022, 2023) for month in range(1, 13)]
+    rows = [f"{day_and_month.format(month)}/{year},{month}" for year, month in months]
+    Path(path).write_text("\n".join(["month,sales", *rows]))
+
+
+def test_the_order_of_day_and_month_is_said_and_kept(folder, capsys):
+    write_dates("data.csv", "01/{:02d}")
+    assert main(["forecast", "data.csv", "--horizon", "3", *TINY, "--out", "out"]) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert (
+        "Dates like 01/01/2021 are read as day, month, year, which makes them monthly;"
+        " --no-dayfirst reads them the other way."
+    ) in said
+    Path("new.csv").write_text("month,sales\n01/02/2024,5\n")
+    model = ["predict", "out/model.safetensors", "new.csv", "--quiet", "--out"]
+    assert main([*model, "kept"]) == 0
+    assert read_csv("kept/forecast.csv")[1][0][0] == "2024-03-01"
+    # Read the other way it is the second of January.
+    assert main([*model, "other", "--no-dayfirst"]) == 0
+    assert read_csv("other/forecast.csv")[1][0][0] == "2024-02-01"
+
+
 def test_predict_goes_no_further_than_the_model(finished, folder, capsys):
     model = str(finished / "out" / "model.safetensors")
     assert main(["predict", model, str(finished / "data.csv"), "--horizon", "8"]) == 2
@@ -256,6 +284,14 @@ def test_help(arguments, capsys):
     assert "throughtime" in out
 
 
+def test_help_says_what_a_flag_is_and_what_is_needed(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "140")
+    for command in (["--help"], ["forecast", "--help"], ["predict", "--help"]):
+        assert main(command) == 0
+        assert "<bool>" not in (out := capsys.readouterr().out)
+        assert ("required with data of your own" in out) == (command[0] == "forecast")
+
+
 def test_version(capsys):
     assert main(["--version"]) == 0
     assert capsys.readouterr() == (f"throughtime {throughtime.__version__}\n", "")
@@ -287,97 +323,3 @@ def test_numpy_multiplies_on_one_thread_unless_told_otherwise(given, threads):
         [sys.executable, "-c", code], env=clean | given, capture_output=True, text=True, check=True
     )
     assert run.stdout.splitlines()[-1] == str(threads)
-
-
-# -- Ctrl-C -----------------------------------------------------------------------------------
-
-
-def press_at(monkeypatch, *moments):
-    """Press Ctrl-C when the progress bar is asked to move for the n-th time."""
-    shown = ProgressBar.show
-    calls = []
-
-    def show(self, step):
-        shown(self, step)
-        calls.append(step.stage)
-        if len(calls) in moments:
-            os.kill(os.getpid(), signal.SIGINT)
-
-    monkeypatch.setattr(ProgressBar, "show", show)
-    return calls
-
-
-LONG = ["forecast", "data.csv", "--target", "sales", "--horizon", "7", "--hidden-size", "4"]
-
-
-FIRST = "Training was ended early by Ctrl-C: this forecast is made by the first model, "
-UNSEEN = ", which has not learned from the last 7 days."
-
-
-@pytest.mark.parametrize(
-    ("holdout", "epochs", "moment", "warning", "quality"),
-    [
-        ("7", "500", 3, f"{FIRST}as far as it had got{UNSEEN}", "This model has not learned"),
-        ("7", "2", 9, f"{FIRST}trained to its end{UNSEEN}", "This model has not learned"),
-        (
-            "0",
-            "500",
-            3,
-            "Training was ended early by Ctrl-C; the best weights until then are used.",
-            "nothing says how good",
-        ),
-    ],
-)
-def test_ctrl_c_ends_training_and_writes_everything(
-    holdout, epochs, moment, warning, quality, folder, capsys, monkeypatch
-):
-    write_table("data.csv")
-    calls = press_at(monkeypatch, moment)
-    assert main([*LONG, "--epochs", epochs, "--holdout", holdout]) == 130
-    assert moment <= len(calls) < 50
-    err = capsys.readouterr().err
-    assert err.splitlines()[-1] == (
-        "throughtime: Ctrl-C ended training early; every file was written."
-    )
-    assert names() == ["data-forecast", "data.csv"]
-    assert names("data-forecast") == NAMES
-    page = " ".join(Path("data-forecast/report.html").read_text(encoding="utf-8").split())
-    assert warning in page
-    assert quality in page
-    _, rows = read_csv("data-forecast/forecast.csv")
-    assert rows[0][0] == "2024-04-08"
-
-
-def test_a_second_ctrl_c_stops_without_files(folder, capsys, monkeypatch):
-    write_table("data.csv")
-    press_at(monkeypatch, 3)
-    monkeypatch.setattr(Forecaster, "save", lambda self, path: os.kill(os.getpid(), signal.SIGINT))
-    assert main([*LONG, "--epochs", "500", "--holdout", "0"]) == 130
-    err = capsys.readouterr().err
-    assert err.splitlines()[-1] == "throughtime: Stopped by Ctrl-C; nothing was written."
-    assert names() == ["data.csv"]
-
-
-def test_ctrl_c_before_training_stops_at_once(folder, capsys, monkeypatch):
-    write_table("data.csv")
-
-    def read(*arguments):
-        os.kill(os.getpid(), signal.SIGINT)
-
-    monkeypatch.setattr("throughtime.cli.forecast.read", read)
-    assert main(LONG) == 130
-    assert capsys.readouterr() == ("", "throughtime: Stopped by Ctrl-C; nothing was written.\n")
-    assert names() == ["data.csv"]
-
-
-def test_a_full_disk_leaves_nothing_behind(folder, capsys, monkeypatch):
-    write_table("data.csv")
-
-    def save(self, path):
-        Path(path).write_bytes(b"half")
-        raise OSError(28, "No space left on device", str(path))
-
-    monkeypatch.setattr(Forecaster, "save", save)
-    assert main([*LONG, "--epochs", "1", "--holdout", "0", "--quiet"]) == 1
-    assert "No space left on device" in capsys.readouterr().err
-    assert names() == ["data.csv"]

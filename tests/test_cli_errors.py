@@ -291,7 +291,7 @@ def test_a_missing_extra_is_named_before_any_work(module, folder, capsys, monkey
     assert err.startswith("throughtime: ")
     assert err.endswith(
         f" needs the package {module!r}, which is not installed."
-        " Run: pip install 'throughtime[cli]'\n"
+        " Run: pip install 'throughtime[cli]' (in a clone: pip install '.[cli]')\n"
     )
     assert files(folder) == before
 

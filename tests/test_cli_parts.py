@@ -216,6 +216,48 @@ def test_what_stands_in_the_data_is_no_markup(capsys):
         assert text in out
 
 
+def test_a_narrow_terminal_gets_fewer_columns_and_whole_numbers(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "40")
+    header = ["time", "mean", "80 % interval", "95 % interval"]
+    Screen().table(header, [["2024-01-01", "1,234.5", "1,200.0 to 1,300.0", "1,100.0 to 1,400.0"]])
+    out = capsys.readouterr().out
+    assert "1,200.0 to 1,300.0" not in out
+    assert "The terminal is too narrow for: 80 %" in out
+    assert max(map(len, out.splitlines())) <= 40
+    monkeypatch.setenv("COLUMNS", "60")
+    Screen().table(header, [["2024-01-01", "1,234.5", "1,200.0 to 1,300.0", "1,100.0 to 1,400.0"]])
+    out = capsys.readouterr().out
+    assert "1,200.0 to 1,300.0" in out
+    assert "too narrow for: 95 % interval." in out
+
+
+@pytest.mark.parametrize(
+    ("said", "meant"),
+    [
+        ("holdout must leave 3.", "--holdout must leave 3."),
+        ("got 2 for horizon=12 and window=8.", "got 2 for --horizon 12 and --window 8."),
+        (
+            "Use a shorter horizon or window, or not.",
+            "Use a shorter --horizon or --window, or not.",
+        ),
+        ("name their column (id).", "name their column (--id)."),
+        ("target column 'y' of a.csv", "target column 'y' of a.csv"),
+    ],
+)
+def test_parameters_are_called_by_their_options(said, meant):
+    assert wording.in_options(said) == meant
+
+
+def test_empty_covariates_ahead_are_counted():
+    part = history([1, 2, np.nan, np.nan], covariates=np.array([[1.0], [2.0], [np.nan], [4.0]]))
+    (sentence,) = source.empty_ahead([part], 2)
+    assert sentence == (
+        "1 of 2 covariate values of the steps ahead are empty; each counts as the mean of its"
+        " column."
+    )
+    assert source.empty_ahead([history([1, 2])], 2) == []
+
+
 def test_no_bar_where_nobody_looks(capsys):
     with Screen().progress() as bar:
         bar.show(Progress("training network 1 of 2", 1, 10, 0.5, 0.6))

@@ -1,4 +1,4 @@
-"""What people leave in their tables: remarks, missing names, signs of currency, dates of any order."""
+"""What people leave in tables: remarks, no names, signs of currency, dates of any order."""
 
 import re
 

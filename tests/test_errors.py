@@ -205,7 +205,7 @@ def test_import_extra_names_the_install():
     assert import_extra("json.decoder", "cli", "reading").__name__ == "json.decoder"
     message = (
         "plotting needs the package 'nonesuch', which is not installed."
-        " Run: pip install 'throughtime[cli]'"
+        " Run: pip install 'throughtime[cli]' (in a clone: pip install '.[cli]')"
     )
     with pytest.raises(MissingDependencyError, match=exactly(message)):
         import_extra("nonesuch.pyplot", "cli", "plotting")

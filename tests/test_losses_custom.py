@@ -164,7 +164,7 @@ def test_without_jax_one_line_says_what_to_install():
     assert last == (
         f"throughtime.errors.{MissingDependencyError.__name__}: The automatic derivative of 'abs'"
         " needs the package 'jax', which is not installed."
-        " Run: pip install 'throughtime[autodiff]'"
+        " Run: pip install 'throughtime[autodiff]' (in a clone: pip install '.[autodiff]')"
     )
 
 

@@ -212,5 +212,5 @@ def test_without_matplotlib_the_way_out_is_named(monkeypatch):
             pass
         assert str(caught.value) == (
             "Drawing a picture needs the package 'matplotlib', which is not installed."
-            " Run: pip install 'throughtime[cli]'"
+            " Run: pip install 'throughtime[cli]' (in a clone: pip install '.[cli]')"
         )

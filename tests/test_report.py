@@ -355,5 +355,5 @@ def test_without_jinja2_the_way_out_is_named(monkeypatch):
         forecast_page(story())
     assert str(caught.value) == (
         "Writing the report needs the package 'jinja2', which is not installed."
-        " Run: pip install 'throughtime[cli]'"
+        " Run: pip install 'throughtime[cli]' (in a clone: pip install '.[cli]')"
     )

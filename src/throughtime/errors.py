@@ -240,6 +240,11 @@ def _check_finite(name: str, array: np.ndarray, hint: str) -> None:
     )
 
 
+def how_to_install(extra: str) -> str:
+    """The command that brings the packages of ``extra``, from an index or from the sources."""
+    return f"pip install 'throughtime[{extra}]' (in a clone: pip install '.[{extra}]')"
+
+
 def import_extra(module: str, extra: str, purpose: str) -> ModuleType:
     """Import an optional package, or say in one line which extra brings it."""
     try:
@@ -250,5 +255,5 @@ def import_extra(module: str, extra: str, purpose: str) -> ModuleType:
             raise
         raise MissingDependencyError(
             f"{purpose} needs the package {module.partition('.')[0]!r}, which is not installed."
-            f" Run: pip install 'throughtime[{extra}]'"
+            f" Run: {how_to_install(extra)}"
         ) from None

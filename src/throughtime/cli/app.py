@@ -36,12 +36,32 @@ def build() -> Any:
         version: Annotated[
             bool,
             typer.Option(
-                "--version", callback=show_version, is_eager=True, help="Show the version."
+                "--version",
+                callback=show_version,
+                is_eager=True,
+                help="Show the version.",
+                metavar="",
             ),
         ] = False,
     ) -> None:
         """Forecast time series with recurrent networks."""
 
-    for command in (forecast, predict, info):
-        command.register(app)
-    return typer.main.get_command(app)
+    for module in (forecast, predict, info):
+        module.register(app)
+    group = typer.main.get_command(app)
+    for command in (group, *group.commands.values()):
+        _without_type_of_help(command)
+    return group
+
+
+def _without_type_of_help(command: Any) -> None:
+    """Keep "<bool>" from standing beside --help, which takes no value."""
+    make = command.get_help_option
+
+    def help_option(context: Any) -> Any:
+        option = make(context)
+        if option is not None:
+            option.metavar = ""
+        return option
+
+    command.get_help_option = help_option

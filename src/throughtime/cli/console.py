@@ -46,6 +46,15 @@ class Screen:
         """Print one line as it is."""
         self.out.print(text, style=style)
 
+    def sentence(self, text: str, style: str = "") -> None:
+        """Print a sentence below a headline, set in, in as many lines as it needs."""
+        from rich.padding import Padding
+        from rich.text import Text
+
+        self.out.print(
+            Padding(Text(text, style=style), (0, 0, 0, 1), expand=False), soft_wrap=False
+        )
+
     def note(self, text: str) -> None:
         """Print one line to standard error, above the bar if there is one."""
         self.err.print(text, soft_wrap=True)
@@ -58,7 +67,7 @@ class Screen:
 
         grid = Table.grid(padding=(0, 1))
         grid.add_column(width=LABEL_WIDTH, style="cyan", no_wrap=True)
-        grid.add_column(ratio=1)
+        grid.add_column(ratio=1, overflow="fold")
         for number, sentence in enumerate(sentences):
             grid.add_row(label if number == 0 else "", Text(sentence, style=style))
         if grid.row_count:
@@ -72,18 +81,27 @@ class Screen:
         text_columns: int = 1,
         bold: int | None = None,
     ) -> None:
-        """Print a table; the first columns are text, the others numbers."""
+        """Print a table; the first columns are text, the others numbers.
+
+        The last columns are left out where the terminal is too narrow for them.
+        """
         from rich import box
         from rich.padding import Padding
         from rich.table import Table
         from rich.text import Text
 
+        rows = list(rows)
+        shown = _columns_that_fit([header, *rows], self.out.width)
+        hidden = header[shown:]
+        header, rows = header[:shown], [row[:shown] for row in rows]
         table = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="dim")
         for number, name in enumerate(header):
             table.add_column(Text(name), justify="left" if number < text_columns else "right")
         for number, row in enumerate(rows):
             table.add_row(*(Text(cell) for cell in row), style="bold" if number == bold else None)
         self.out.print(Padding(table, (0, 0, 0, 1), expand=False), soft_wrap=False)
+        if hidden:
+            self.sentence(f"The terminal is too narrow for: {', '.join(hidden)}.", "dim")
 
     @contextmanager
     def progress(self) -> Iterator[ProgressBar]:
@@ -135,3 +153,13 @@ class ProgressBar:
         if self._bar is not None:
             self._bar.stop()
             self._bar = None
+
+
+def _columns_that_fit(rows: Sequence[Sequence[str]], width: int) -> int:
+    """How many columns go into ``width``, three blanks apart and set in by two; at least 2."""
+    total = 2
+    for place in range(len(rows[0])):
+        total += max(len(row[place]) for row in rows) + (3 if place else 0)
+        if place >= 2 and total > width:
+            return place
+    return len(rows[0])

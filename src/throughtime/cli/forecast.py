@@ -70,13 +70,31 @@ def register(app: Any) -> None:
             ),
         ] = None,
         target: Annotated[
-            str | None, option("--target", "The column to forecast.", "Data", "COLUMN")
+            str | None,
+            option(
+                "--target",
+                "The column to forecast; not needed if only one holds numbers.",
+                "Data",
+                "COLUMN",
+            ),
         ] = None,
         horizon: Annotated[
-            int | None, option("--horizon", "How many steps ahead.", "Data", "STEPS")
+            int | None,
+            option(
+                "--horizon",
+                "How many steps ahead; required with data of your own.",
+                "Data",
+                "STEPS",
+            ),
         ] = None,
         time: Annotated[
-            str | None, option("--time", "The column of times; found by itself.", "Data", "COLUMN")
+            str | None,
+            option(
+                "--time",
+                "The column of times; by default found by its name or its dates.",
+                "Data",
+                "COLUMN",
+            ),
         ] = None,
         id: Annotated[  # noqa: A002  # the word that long tables use
             str | None,
@@ -90,12 +108,19 @@ def register(app: Any) -> None:
             bool | None,
             option(
                 "--dayfirst/--no-dayfirst",
-                "Whether 01/02/2024 is the first of February; found by itself.",
+                "Whether 01/02/2024 is the first of February; by default what makes rows regular.",
                 "Data",
+                "",
             ),
         ] = None,
         season: Annotated[
-            str, option("--season", "auto, none, or a number of steps.", "Data", "STEPS")
+            str,
+            option(
+                "--season",
+                "auto, none, or a number of steps; several with commas between.",
+                "Data",
+                "STEPS",
+            ),
         ] = "auto",
         holdout: Annotated[
             int | None,
@@ -113,26 +138,39 @@ def register(app: Any) -> None:
         layers: Annotated[int, option("--layers", "Recurrent layers.", "Network", "NUMBER")] = 1,
         window: Annotated[
             int | None,
-            option("--window", "Past steps it reads; chosen by itself.", "Network", "STEPS"),
+            option(
+                "--window",
+                "Past steps it reads; by default chosen from season, horizon and length.",
+                "Network",
+                "STEPS",
+            ),
         ] = None,
         epochs: Annotated[
             int | None,
-            option("--epochs", "Passes over the data, at most; chosen by itself.", "Network", "N"),
+            option("--epochs", "Passes over the data, at most; 40 by default.", "Network", "N"),
         ] = None,
         seed: Annotated[
             int, option("--seed", "The same seed gives the same forecast.", "Network", "NUMBER")
         ] = 0,
         intervals: Annotated[
             str,
-            option("--intervals", "How sure the intervals are to be.", "Output", "SHARES"),
+            option(
+                "--intervals",
+                "The shares of values that intervals are to hold.",
+                "Output",
+                "SHARES",
+            ),
         ] = "0.8,0.95",
         out: Annotated[
             Path | None,
             option(
-                "--out", "The folder for the results; named after the data.", "Output", "FOLDER"
+                "--out",
+                "The folder for the results; by default DATA-forecast. Older ones are replaced.",
+                "Output",
+                "FOLDER",
             ),
         ] = None,
-        quiet: Annotated[bool, option("--quiet", "Print nothing.", "Output")] = False,
+        quiet: Annotated[bool, option("--quiet", "Print nothing.", "Output", "")] = False,
     ) -> None:
         if data is None and horizon is None:
             horizon = DEMO_HORIZON

@@ -7,11 +7,9 @@ if TYPE_CHECKING:
     from throughtime.cli.console import Screen
     from throughtime.report import LayerRow
 
-#: Extra -> the packages that it brings.
+#: Extra that something here uses -> the packages that it brings.
 EXTRAS = {
     "cli": ("typer", "rich", "pandas", "pyarrow", "matplotlib", "jinja2"),
-    "sklearn": ("scikit-learn",),
-    "onnx": ("onnx", "onnxruntime"),
     "autodiff": ("jax",),
 }
 
@@ -136,6 +134,8 @@ def _versions(extra: str, packages: tuple[str, ...]) -> str:
     """The versions of the packages, or how to get those that are missing."""
     from importlib import metadata
 
+    from throughtime.errors import how_to_install
+
     found, missing = [], []
     for package in packages:
         try:
@@ -143,5 +143,5 @@ def _versions(extra: str, packages: tuple[str, ...]) -> str:
         except metadata.PackageNotFoundError:
             missing.append(package)
     if missing:
-        return f"not installed ({', '.join(missing)}); pip install 'throughtime[{extra}]'"
+        return f"not installed ({', '.join(missing)}); {how_to_install(extra)}"
     return ", ".join(found)

@@ -45,15 +45,18 @@ def register(app: Any) -> None:
             typer.Option(
                 "--dayfirst/--no-dayfirst",
                 help="Whether 01/02/2024 is the first of February; as in the training data.",
+                metavar="",
             ),
         ] = None,
         out: Annotated[
             Path | None,
             typer.Option(
-                help="The folder for the results; named after the data.", metavar="FOLDER"
+                help="The folder for the results; by default DATA-prediction. Older files there are"
+                " replaced.",
+                metavar="FOLDER",
             ),
         ] = None,
-        quiet: Annotated[bool, typer.Option("--quiet", help="Print nothing.")] = False,
+        quiet: Annotated[bool, typer.Option("--quiet", help="Print nothing.", metavar="")] = False,
     ) -> None:
         """Forecast on from new data with a trained model.
 

@@ -86,13 +86,13 @@ def tell(screen: Screen, story: ForecastStory) -> None:
         screen.headline(f"Error on the last {held}, held out")
         screen.table(*error_table(backtest), bold=0)
         tone = "green" if words.is_good(backtest) else "yellow"
-        screen.line(f" {words.judgement(backtest)}", style=tone)
+        screen.sentence(words.judgement(backtest), style=tone)
         remark = words.smoothing_remark(backtest)
         if remark:
-            screen.line(f" {remark}", style=tone)
+            screen.sentence(remark, style=tone)
         for nominal, share in sorted(backtest["forecast"].coverage.items()):
-            screen.line(
-                f" The {words.percent(nominal)} interval held {words.percent(share)} of the values."
+            screen.sentence(
+                f"The {words.percent(nominal)} interval held {words.percent(share)} of the values."
             )
     screen.facts("warning", filter(None, [story.warning]), style="yellow")
     show_forecast(screen, story)
@@ -102,9 +102,9 @@ def show_forecast(screen: Screen, story: ForecastStory) -> None:
     """Print where the forecast goes, with its first rows."""
     screen.line()
     screen.headline(story.title)
-    screen.line(f" {outlook(story)}")
+    screen.sentence(outlook(story))
     if len(story.views) > 1:
-        screen.line(f" The first rows, of {story.views[0].name}; forecast.csv holds all series.")
+        screen.sentence(f"The first rows, of {story.views[0].name}; forecast.csv holds all series.")
     screen.table(*forecast_table(story))
 
 

@@ -1,0 +1,33 @@
+"""What the tests of the command line share: a small table, few epochs, what was written."""
+
+import csv
+from pathlib import Path
+
+import numpy as np
+
+TINY = ["--epochs", "2", "--hidden-size", "4", "--window", "14"]
+NAMES = ["forecast.csv", "forecast.png", "model.safetensors", "report.html"]
+
+
+def write_table(path, rows=98, ahead=0, stores=("",)):
+    """Daily sales with a weekly pattern, and a price; ``ahead`` rows have no sales yet."""
+    start = np.datetime64("2024-01-01")
+    rng = np.random.default_rng(0)
+    with Path(path).open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["day", "store", "price", "sales"])
+        for store in stores:
+            for i in range(rows + ahead):
+                price = 10 + i % 5
+                sales = 100 + 9 * (i % 7) - price + rng.normal()
+                writer.writerow([start + i, store, price, f"{sales:.3f}" if i < rows else ""])
+
+
+def read_csv(path):
+    with Path(path).open(newline="") as file:
+        header, *rows = csv.reader(file)
+    return header, rows
+
+
+def names(folder="."):
+    return sorted(path.name for path in Path(folder).iterdir())
