@@ -6,7 +6,7 @@ import pytest
 import throughtime as tt
 from throughtime.layers import GRU, Dense
 from throughtime.optimizers import SGD, Adam
-from throughtime.schedules import Exponential, Plateau
+from throughtime.schedules import Exponential, Plateau, Warmup
 from throughtime.training import Callback, EarlyStopping, train
 
 
@@ -35,6 +35,61 @@ def test_schedules_follow_epochs_and_losses():
     plateau = Plateau(1e-300, patience=1, factor=0.5)
     history = train(tagger(), x, y, epochs=6, optimizer=SGD(plateau), validation=(x, y))
     np.testing.assert_allclose(np.array(history["lr"]) / 1e-300, [1, 1, 1, 0.5, 0.5, 0.25])
+
+
+@pytest.mark.parametrize("warm", [False, True])
+def test_a_plateau_may_watch_a_score(warm):
+    x, _ = series()
+    y = np.arange(len(x)) % 3
+    plateau = Plateau(
+        1e-300, patience=1, factor=0.5, greater_is_better=True, monitor="val_accuracy"
+    )
+    lr = Warmup(plateau, length=1, start=1.0) if warm else plateau
+    options = {"loss": "cce", "metrics": ["accuracy"], "validation": (x, y)}
+    history = train(classifier(), x, y, epochs=6, optimizer=SGD(lr), **options)
+    # The first value is better than none; after that it stays.
+    np.testing.assert_allclose(np.array(history["lr"]) / 1e-300, [1, 1, 1, 0.5, 0.5, 0.25])
+    seen = []
+    plateau.observe = seen.append
+    history = train(classifier(), x, y, epochs=2, optimizer=SGD(lr), **options)
+    assert seen == history["val_accuracy"]
+
+
+PLATEAUS = [
+    (
+        Plateau(0.1, greater_is_better=True),
+        (
+            "greater_is_better must be False for a Plateau that watches 'val_loss', of which small"
+            " values are good; got True. Name the score: monitor='val_accuracy'."
+        ),
+    ),
+    (
+        Warmup(Plateau(0.1, monitor="val_accuracy"), length=2),
+        (
+            "greater_is_better must be True for a Plateau that watches 'val_accuracy', of which"
+            " large values are good; got False."
+        ),
+    ),
+    (
+        Plateau(0.1, monitor="val_f1"),
+        "monitor must be one of 'loss', 'accuracy', 'val_loss', 'val_accuracy'; got 'val_f1'.",
+    ),
+    (
+        Plateau(0.1, monitor=3),
+        "monitor must be one of 'loss', 'accuracy', 'val_loss', 'val_accuracy'; got 3.",
+    ),
+]
+
+
+@pytest.mark.parametrize(("lr", "message"), PLATEAUS)
+def test_a_plateau_that_cannot_watch(lr, message):
+    x, _ = series()
+    y = np.arange(len(x)) % 3
+    with pytest.raises(tt.errors.InvalidArgumentError) as caught:
+        train(
+            classifier(), x, y, loss="cce", metrics=["accuracy"], validation=0.3, optimizer=SGD(lr)
+        )
+    assert str(caught.value) == message
 
 
 def test_early_stopping_restores_the_best_weights():
@@ -154,3 +209,15 @@ def test_an_error_in_a_callback_is_passed_on():
     with pytest.raises(ZeroDivisionError, match="mine"):
         train(tagger(), x, y, epochs=9, callbacks=[Recorder(log=log), fail])
     assert log[-1] == "epoch 1"
+
+
+def test_a_batch_ends_once_however_many_chunks_it_has():
+    x, y = series()
+    ends = []
+
+    class Count(Callback):
+        def on_batch_end(self, run):
+            ends.append(run.optimizer.steps)
+
+    train(tagger(), x, y, epochs=1, batch_size=5, tbptt=(3, 3), callbacks=[Count()])
+    assert ends == [2, 4]

@@ -252,6 +252,9 @@ class Plateau(Schedule):
         Relative improvement that counts.
     greater_is_better : bool
         Whether the observed value is a score (accuracy) and not a loss.
+    monitor : str, optional
+        The column of the history that training lets it observe, for example ``"val_accuracy"``. By
+        default ``"val_loss"`` if there is a validation set, otherwise ``"loss"``.
 
     Notes
     -----
@@ -267,6 +270,7 @@ class Plateau(Schedule):
     cooldown: int = 0
     threshold: float = 1e-4
     greater_is_better: bool = False
+    monitor: str | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -351,7 +355,9 @@ class Warmup(Schedule):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        _check_schedule(self.schedule)
+        if not isinstance(self.schedule, Schedule):
+            hint = "Write Constant(0.001) for a fixed rate."
+            raise InvalidTypeError(sentence("schedule", "a Schedule", self.schedule, hint))
         self.length = check_int("length", self.length, 1)
         self.start = check_float("start", self.start, 0.0, 1.0)
 
@@ -381,12 +387,6 @@ class Warmup(Schedule):
 
 def _check_lr(value: Any) -> float:
     return check_float("lr", value, 0.0, inclusive="neither")
-
-
-def _check_schedule(value: Any) -> None:
-    if not isinstance(value, Schedule):
-        hint = "Write Constant(0.001) for a fixed rate."
-        raise InvalidTypeError(sentence("schedule", "a Schedule", value, hint))
 
 
 def _expect_keys(state: dict[str, Any], expected: frozenset[str] | set[str]) -> None:

@@ -74,7 +74,8 @@ class Callback:
     """Base of callbacks: override what you need.
 
     ``on_train_begin`` runs once, after all checks and after a checkpoint was read;
-    ``on_batch_end`` after every update of the weights; ``on_epoch_end`` when the epoch's row is
+    ``on_batch_end`` after every batch: after the update of the weights, or with ``tbptt`` after the
+    last of its updates, one a chunk; ``on_epoch_end`` when the epoch's row is
     in the history and before its checkpoint is written; ``on_train_end`` once, when the weights
     that stay are in place, whether training was finished, stopped or interrupted, but not if it
     ends in an error. Callbacks run in the order in which they were given; an error in one ends
@@ -88,7 +89,7 @@ class Callback:
         """Training is about to begin."""
 
     def on_batch_end(self, run: Run) -> None:
-        """The weights were updated."""
+        """A batch is done; its updates of the weights were made."""
 
     def on_epoch_end(self, run: Run) -> None:
         """An epoch is in the history."""

@@ -6,7 +6,8 @@ import os
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from throughtime.errors import InvalidArgumentError, check_bool
+from throughtime.errors import InvalidArgumentError, check_bool, describe
+from throughtime.schedules import Plateau, Warmup
 from throughtime.training.callbacks import Best, Callback, EarlyStopping, Run, check_callbacks
 from throughtime.training.checkpoints import (
     Checkpoint,
@@ -169,7 +170,8 @@ def train(
     scored = options.loss, options.metrics
     everything = check_samples(net, *scored, x, y, lengths, mask, sample_weight)
     data, held_out = split_validation(net, *scored, everything, validation, options.seed)
-    best = _best(options, called, held_out is not None)
+    columns = _columns(options, held_out is not None)
+    best = _best(columns, called)
     loop = Loop(
         net,
         options,
@@ -178,6 +180,7 @@ def train(
         held_out,
         called,
         best,
+        _watched(columns, options),
         saved,
         {} if saved is None else _fingerprint(net, options, data, held_out, best),
     )
@@ -186,21 +189,57 @@ def train(
     return loop.run(start_progress(verbose, options.epochs, loop.state.epoch + 1))
 
 
-def _best(options: Options, callbacks: list[Callback], validated: bool) -> Best:
+def _columns(options: Options, validated: bool) -> dict[str, bool]:
+    """The columns of the history that judge an epoch, and whether large values are good."""
+    names = {"loss": False} | {metric.name: metric.greater_is_better for metric in options.metrics}
+    if not validated:
+        return names
+    return names | {f"val_{name}": large for name, large in names.items()}
+
+
+def _default(columns: dict[str, bool]) -> str:
+    return "val_loss" if "val_loss" in columns else "loss"
+
+
+def _check_monitor(monitor: Any, columns: dict[str, bool]) -> str:
+    """The column to watch."""
+    if monitor is None:
+        return _default(columns)
+    if not isinstance(monitor, str) or monitor not in columns:
+        hint = ""
+        if str(monitor).startswith("val_") and "val_loss" not in columns:
+            hint = " Pass validation=0.2 or a validation set."
+        known = ", ".join(map(repr, columns))
+        raise InvalidArgumentError(
+            f"monitor must be one of {known}; got {describe(monitor)}.{hint}"
+        )
+    return monitor
+
+
+def _best(columns: dict[str, bool], callbacks: list[Callback]) -> Best:
     """The keeper of the best weights, its monitor checked."""
     rule = next((c for c in callbacks if isinstance(c, EarlyStopping)), None)
-    names = {"loss": False} | {metric.name: metric.greater_is_better for metric in options.metrics}
-    columns = dict(names)
-    if validated:
-        columns |= {f"val_{name}": large for name, large in names.items()}
-    if rule is not None and rule.monitor is not None and rule.monitor not in columns:
-        hint = ""
-        if rule.monitor.startswith("val_") and not validated:
-            hint = " Pass validation=0.2 or a validation set."
+    if rule is not None:
+        _check_monitor(rule.monitor, columns)
+    return Best(rule, _default(columns), columns.__getitem__)
+
+
+def _watched(columns: dict[str, bool], options: Options) -> str:
+    """The column that a Plateau watches, its direction checked."""
+    plateau = options.optimizer.lr
+    while isinstance(plateau, Warmup):
+        plateau = plateau.schedule
+    if not isinstance(plateau, Plateau):
+        return _default(columns)
+    watched = _check_monitor(plateau.monitor, columns)
+    if plateau.greater_is_better is not columns[watched]:
+        size = "large" if columns[watched] else "small"
+        hint = " Name the score: monitor='val_accuracy'." if plateau.monitor is None else ""
         raise InvalidArgumentError(
-            f"monitor must be one of {', '.join(map(repr, columns))}; got {rule.monitor!r}.{hint}"
+            f"greater_is_better must be {columns[watched]} for a Plateau that watches {watched!r},"
+            f" of which {size} values are good; got {plateau.greater_is_better}.{hint}"
         )
-    return Best(rule, "val_loss" if validated else "loss", columns.__getitem__)
+    return watched
 
 
 def _fingerprint(

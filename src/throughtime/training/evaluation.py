@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from throughtime import losses, objective
+from throughtime import objective
 from throughtime.data.batches import minibatches
 from throughtime.errors import check_int
 from throughtime.losses.base import Loss
 from throughtime.objective import Evaluation
 from throughtime.training.metrics import Metric
-from throughtime.training.options import check_metrics, check_network
+from throughtime.training.options import check_loss, check_metrics, check_network
 from throughtime.training.samples import Samples, check_samples
 from throughtime.training.scores import Scores
 
@@ -60,7 +60,7 @@ def evaluate(
     ['loss', 'mae']
     """
     net = check_network(net)
-    function, chosen = losses.get(loss), check_metrics(metrics)
+    function, chosen = check_loss(loss, net), check_metrics(metrics)
     size = None if batch_size is None else check_int("batch_size", batch_size, 1)
     samples = check_samples(net, function, chosen, x, y, lengths, mask, sample_weight)
     return score(net, samples, function, chosen, size).row()

@@ -55,6 +55,8 @@ class Loop:
     ----------
     everything, data, validation : Samples
         All that was given, and the two parts of it; ``validation`` may be None.
+    watched : str
+        The column of the history that a plateau of the learning rate is looked for in.
     fingerprint : dict
         What a checkpoint is compared by.
     """
@@ -66,6 +68,7 @@ class Loop:
     validation: Samples | None
     callbacks: list[Callback]
     best: Best
+    watched: str
     checkpoint: Checkpoint | None
     fingerprint: dict[str, object]
 
@@ -130,7 +133,7 @@ class Loop:
             state.history.outputs.append(self._predict(self.everything))
         row["seconds"] = time.perf_counter() - began
         state.history.append(row)
-        state.optimizer.observe(row.get("val_loss", row["loss"]))
+        state.optimizer.observe(row[self.watched])
         self.best.update(state)
         progress.epoch(state.epoch, state.history.last())
         for callback in self.callbacks:

@@ -73,7 +73,7 @@ def check_options(
             f" {clip_norm!r} and {clip_value!r}. clip_norm keeps the direction of the gradient."
         )
     return Options(
-        loss=_check_loss(loss, net),
+        loss=check_loss(loss, net),
         optimizer=OPTIMIZERS.get(optimizer),
         epochs=check_int("epochs", epochs, 1),
         batch_size=None if batch_size is None else check_int("batch_size", batch_size, 1),
@@ -104,7 +104,7 @@ def check_network(net: Any) -> Network:
     return net
 
 
-def _check_loss(spec: Any, net: Network) -> Loss:
+def check_loss(spec: Any, net: Network) -> Loss:
     """Return the loss, unless the last activation gives outputs that it is not defined for."""
     loss = losses.get(spec)
     i = len(net.layers) - 1
