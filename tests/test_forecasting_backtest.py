@@ -155,6 +155,30 @@ def test_folds_of_many_series_of_different_length() -> None:
     assert [(f.series, f.origin) for f in report.folds] == [("a", 46), ("b", 36)]
 
 
+def test_series_too_short_for_the_hold_out_are_not_scored_and_named() -> None:
+    rng = np.random.default_rng(0)
+    y = {name: rng.normal(size=50) for name in "ab"}
+    short = {"new": np.array([1.0, 2.0]), "late": np.array([*[np.nan] * 9, 1.0, 2.0, 3.0])}
+    model = Forecaster(4, **QUICK)
+    report = model.backtest({**y, **short})
+    assert [f.series for f in report.folds] == ["a", "b"]
+    assert report["forecast"] == Forecaster(4, **QUICK).backtest(y)["forecast"]
+    assert report.verdict[-1] == (
+        "Not scored: new, late, without a number before the hold-out of 4 steps."
+    )
+    message = "y['new'] must hold at least one number to be forecast from; got none."
+    with pytest.raises(DataError, match=f"^{re.escape(message)}$"):
+        model.predict()
+    tails = {name: values[-4:] for name, values in y.items()}
+    answer = model.update(tails | short).predict()
+    assert [f.origin for f in answer.values()] == [50, 50, 2, 12]
+    many = {f"s{i}": np.zeros(3) for i in range(7)}
+    assert Forecaster(4, **QUICK).backtest(y | many).verdict[-1] == (
+        "Not scored: s0, s1, s2, s3, s4 and 2 more, without a number before the hold-out of 4"
+        " steps."
+    )
+
+
 def test_hold_outs_that_leave_nothing() -> None:
     y = np.arange(20.0)
     message = "holdout must leave something to learn from; got 20 of the 20 values of y."

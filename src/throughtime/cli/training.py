@@ -214,7 +214,8 @@ class Training:
         starts = {fold.series: fold.origin for fold in reversed(report.folds)}
         values, covariates = [], []
         for part in self.parts:
-            rows = slice(starts[part.name if self.many else None], part.until_now)
+            # A series that is too short for the hold-out has not been read at all.
+            rows = slice(starts.get(part.name if self.many else None, 0), part.until_now)
             values.append((part.name, part.values[rows]))
             covariates.append((part.name, part.covariates[rows]))
         extra = group(covariates, self.many) if self.parts[0].covariates.shape[1] else None

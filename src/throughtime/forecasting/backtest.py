@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 
 #: Methods that a forecast is compared with but is not said to beat or not.
 _INSIDE = ("forecast", "smoothing alone")
+#: Series that a sentence names, at most.
+_NAMED = 5
 
 
 def run(
@@ -26,28 +29,47 @@ def run(
     held = forecaster.horizon if holdout is None else check_int("holdout", holdout, 1)
     horizon = min(forecaster.horizon, held)
     count = -(-held // horizon) if folds is None else check_int("folds", folds, 1)
-    shortest = min(group.series, key=len)
-    if len(shortest) <= held:
-        raise DataError(
-            f"holdout must leave something to learn from; got {held} of the {len(shortest)} values"
-            f" of {shortest.said}."
-        )
-    for series in group.series:
-        if np.isnan(series.y[: len(series) - held]).all():
-            raise DataError(
-                f"{series.said} must hold a number before the hold-out of {held} steps; got only"
-                " missing values."
-            )
-    forecaster.learn(group.map(lambda s: s.until(len(s) - held)), "backtest: ")
+    tested = [s for s in group.series if not np.isnan(s.y[: max(0, len(s) - held)]).all()]
+    if not tested:
+        raise DataError(_too_long(held, group))
+    forecaster.learn(Group(group.kind, tuple(s.until(len(s) - held) for s in tested)), "backtest: ")
+    # The others have no history yet, but ``update`` may bring them one.
+    history = group.map(lambda s: s.until(len(s) - held if s in tested else 0))
+    forecaster.fitted.group = history
     season = forecaster.naive_season_
     found = [
         _fold(forecaster, series, len(series) - held, int(shift), horizon, season)
         for shift in np.unique(np.linspace(0, held - horizon, count).astype(int))
-        for series in group.series
+        for series in tested
     ]
     if all(np.isnan(fold.actual).all() for fold in found):
         raise DataError("the hold-out must hold at least one number; got only missing values.")
-    return summarise(found, season, horizon)
+    report = summarise(found, season, horizon)
+    left = [s.name for s in group.series if s not in tested]
+    if not left:
+        return report
+    return dataclasses.replace(report, verdict=(*report.verdict, _left_out(left, held)))
+
+
+def _too_long(held: int, group: Group) -> str:
+    """What to say where no series has a number before the hold-out."""
+    longest = max(group.series, key=len)
+    if len(longest) > held:
+        return (
+            f"{longest.said} must hold a number before the hold-out of {held} steps; got only"
+            " missing values."
+        )
+    return (
+        f"holdout must leave something to learn from; got {held} of the {len(longest)} values"
+        f" of {longest.said}."
+    )
+
+
+def _left_out(names: Sequence[Any], held: int) -> str:
+    """Say which series are not scored."""
+    shown = ", ".join(map(str, names[:_NAMED]))
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    return f"Not scored: {shown}{more}, without a number before the hold-out of {held} steps."
 
 
 def _fold(

@@ -218,7 +218,8 @@ class Forecaster:
         y, X :
             As in ``fit``.
         holdout : int, optional
-            Steps at the end of every series; H by default.
+            Steps at the end of every series; H by default. A series without a number before them
+            is not scored, and the verdict says so.
         folds : int, optional
             Origins, evenly spaced; by default as many as cover the hold-out.
         """

@@ -154,12 +154,14 @@ def forecast(
     steps : ndarray of int
         Steps ahead, from 1 to H.
     """
-    known = start(series)
-    few = _numbers(known) < _FEWEST
-    if few and series.name is None:
+    count = _numbers(series)
+    least, few = _FEWEST if series.name is None else 1, count < _FEWEST
+    if count < least:
+        held = "one number" if least == 1 else f"{least} numbers"
         raise DataError(
-            f"y must hold at least {_FEWEST} numbers to be forecast from; got {_numbers(known)}."
+            f"{series.said} must hold at least {held} to be forecast from; got {count or 'none'}."
         )
+    known = start(series)
     smoothing, notes = _smoothing(plan, fitted, known)
     history = history_of(fitted, known, smoothing, future)
     here = np.array([len(known)])
@@ -212,10 +214,11 @@ def _smoothing(plan: Plan, fitted: Fitted, known: Observed) -> tuple[Smoothing, 
 def _borrowed(plan: Plan, fitted: Fitted, known: Observed) -> float:
     """A one-step error for a series too short to have one: as large beside its level as others'."""
     shares = []
-    for other in map(start, fitted.group.series[:_LENDERS]):
+    lenders = [s for s in fitted.group.series if _numbers(s) >= _FEWEST]
+    for other in lenders[:_LENDERS]:
         level = float(np.nanmean(np.abs(other.y)))
-        if _numbers(other) >= _FEWEST and level > 0.0:
-            history = history_of(fitted, other, Smoothing())
+        if level > 0.0:
+            history = history_of(fitted, start(other), Smoothing())
             shares.append(one_step(anchor_errors(history, plan.horizon)) / level)
     return float(np.median(shares) if shares else 0.0) * float(np.nanmean(np.abs(known.y)))
 

@@ -176,7 +176,8 @@ class BacktestReport:
         Naive method to whether the forecast is better: one series by MAE and by RMSE, several,
         whose units may differ, by MASE.
     verdict : tuple of str
-        One plain sentence for each naive method, saying also when it is not beaten.
+        One plain sentence for each naive method, saying also when it is not beaten, and one on
+        series that are too short to be scored, if there are any.
     folds : tuple of Fold
         Every single forecast, to plot.
     season : int
