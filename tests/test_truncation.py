@@ -5,6 +5,7 @@ import pytest
 from network_cases import CELLS, Case
 from test_gradients import error_along
 
+import throughtime as tt
 from throughtime import losses
 from throughtime.errors import InvalidArgumentError
 from throughtime.layers import GRU, LSTM, RNN, Dense, Dropout, LastStep, MeanPool, RepeatVector
@@ -233,6 +234,41 @@ def test_nothing_real_in_a_chunk_costs_nothing():
     for value, gradient, weight in run(net, x, y, real, (3, 3)):
         assert (value, weight) == (0.0, 0.0)
         assert not gradient.any()
+
+
+@pytest.mark.parametrize("tbptt", [(2, 2), (2, 5), (3, 3), (99, 99)])
+def test_a_sum_and_its_penalty_are_shared_by_the_chunks(tbptt):
+    layers = [RNN(3, return_sequences=True, l2=0.1), Dense(2)]
+    net = tt.Network(layers, n_features=2, dtype="float64")
+    rng = np.random.default_rng(4)
+    x, y = rng.normal(size=(3, 7, 2)), rng.normal(size=(3, 7, 2))
+    real = np.arange(7) < np.array([[7], [4], [2]])
+    options = {"mask": real, "l1": 0.2, "sample_weight": rng.uniform(0.5, 2.0, size=(3, 7))}
+    loss = tt.losses.MSE(reduction="sum")
+    whole = evaluate(net, x, y, loss, **options)
+    chunks = list(truncated(net, x, y, loss, tbptt, **options))
+    assert sum(chunk.data_loss for chunk in chunks) == pytest.approx(whole.data_loss, rel=1e-12)
+    assert sum(chunk.penalty for chunk in chunks) == pytest.approx(whole.penalty, rel=1e-12)
+    for chunk in chunks:
+        part = chunk.weight / whole.weight
+        assert chunk.penalty == pytest.approx(part * whole.penalty, rel=1e-12)
+    for chunk in truncated(net, x, y, MSE, tbptt, **options):  # a mean: an objective of its own
+        assert chunk.penalty == pytest.approx(whole.penalty, rel=1e-12)
+
+
+@pytest.mark.parametrize("reduction", ["mean", "sum"])
+def test_the_penalty_of_an_epoch_does_not_depend_on_the_chunks(reduction):
+    rng = np.random.default_rng(4)
+    x, y = rng.normal(size=(4, 6, 2)), rng.normal(size=(4, 6, 2))
+    found = []
+    for tbptt in (None, (2, 2)):
+        net = tt.Network([RNN(3, return_sequences=True), Dense(2)], n_features=2)
+        history = tt.train(
+            net, x, y, epochs=1, batch_size=2, loss=tt.losses.MSE(reduction=reduction), l2=0.1,
+            tbptt=tbptt, optimizer=tt.optimizers.SGD(1e-30),
+        )  # fmt: skip
+        found.append(history["penalty"][0])
+    assert found[0] == pytest.approx(found[1], rel=1e-6)
 
 
 def test_evaluate_is_evaluate_and_backward_without_gradients():

@@ -3,7 +3,9 @@ r"""What is minimised: loss plus penalties. Training and the gradient check shar
     value = loss(net(x), y) + sum over weight matrices of (l2/2 sum W^2 + l1 sum |W|)
 
 A penalty counts once for a batch, on weights and not on biases; a layer's own l1 and l2 are added
-to those of the call. A loss that is fused with the output activation (softmax with cross-entropy)
+to those of the call. In truncated backpropagation every chunk has an update, and so a value, of its
+own: a chunk's mean loss has the whole penalty beside it; a sum, which the chunks share, the chunk's
+share of it. A loss that is fused with the output activation (softmax with cross-entropy)
 is computed from the pre-activation, so that nothing overflows between the two.
 """
 
@@ -115,6 +117,7 @@ def evaluate_and_backward(
     training: bool = False,
     rng: np.random.Generator | None = None,
     offset: int = 0,
+    share: float = 1.0,
 ) -> Evaluation:
     """Compute the objective and ADD its gradient to ``net.grads``.
 
@@ -136,11 +139,13 @@ def evaluate_and_backward(
         Whether dropout acts, drawn from ``rng``.
     offset : int
         How many steps of the sequences came before ``x``; see :class:`Call`.
+    share : float
+        Factor on all penalties: which part of a batch this is.
     """
     call = Call(training=training, rng=rng, offset=offset)
     result, dy = _forward(net, x, y, loss, mask, initial_state, sample_weight, call)
     result.dx = net.backward(result.tape, dy)
-    return _penalised(net, result, l1, l2, backward=True)
+    return _penalised(net, result, l1, l2, backward=True, share=share)
 
 
 def _forward(
@@ -207,15 +212,21 @@ def drop_empty(weights: np.ndarray | None, mask: np.ndarray | None) -> np.ndarra
 
 
 def _penalised(
-    net: Network, result: Evaluation, l1: float, l2: float, *, backward: bool
+    net: Network,
+    result: Evaluation,
+    l1: float,
+    l2: float,
+    *,
+    backward: bool,
+    share: float = 1.0,
 ) -> Evaluation:
     """Add the penalties to the value, and with ``backward`` their gradient to ``net.grads``."""
     for name, W in net.params.items():
         if not name.rpartition(".")[2].startswith("W"):
             continue
         layer = net.layers[int(name.partition(".")[0])]
-        own_l1 = l1 + (getattr(layer, "l1", None) or 0.0)
-        own_l2 = l2 + (getattr(layer, "l2", None) or 0.0)
+        own_l1 = share * (l1 + (getattr(layer, "l1", None) or 0.0))
+        own_l2 = share * (l2 + (getattr(layer, "l2", None) or 0.0))
         if own_l2:
             result.penalty += own_l2 / 2 * float(np.square(W, dtype=np.float64).sum())
             if backward:
@@ -325,9 +336,13 @@ def _chunk(
         if weights is not None:
             own *= weights[:, None] if weights.ndim == 1 else weights[:, start:end]
         own[:, : first - start] = 0.0
+    function, real, share = losses.get(loss), _cut(mask, start, end), 1.0
+    if function.reduction == "sum":
+        whole = function.batch_weight((*x.shape[:2], 1), mask, weights)
+        share = function.batch_weight((len(x), end - start, 1), real, own) / (whole or 1.0)
     result = evaluate_and_backward(
-        net, x[:, start:end], y[:, start:end], loss, mask=_cut(mask, start, end),
-        initial_state=carried, sample_weight=own, rng=_stream(seed), offset=start, **options,
+        net, x[:, start:end], y[:, start:end], function, mask=real, initial_state=carried,
+        sample_weight=own, rng=_stream(seed), offset=start, share=share, **options,
     )  # fmt: skip
     result.y = result.y[:, first - start :]
     return result

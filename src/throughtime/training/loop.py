@@ -157,17 +157,20 @@ class Loop:
             # The loss of the whole batch, also where it is cut into chunks of time.
             mine = Scores(self.net, part, options.loss, ())
             start = 0
+            own: list[float] = []
             for evaluation in self._evaluations(part):
                 lr = state.optimizer.current_lr
                 # A chunk of padding alone must not move the weights, not even by momentum.
                 if evaluation.weight > 0:
                     norms.append(self._update(evaluation, part))
-                    penalties.append(evaluation.penalty)
+                    own.append(evaluation.penalty)
                 for scored in (scores, mine):
                     scored.add(rows, evaluation.data_loss, evaluation.weight, evaluation.y, start)
                 start += evaluation.y.shape[1] if evaluation.y.ndim == 3 else 0
             if mine.weight > 0:
                 state.loss = mine.loss
+                # The chunks of a batch share the penalty as they share the loss.
+                penalties.append(math.fsum(own) / (1 if mine.summed else len(own)))
             for callback in self.callbacks:
                 callback.on_batch_end(state)
             progress.batch(state.epoch, state.batch, state.batches, state.loss)
