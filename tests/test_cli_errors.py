@@ -23,9 +23,6 @@ def folder(tmp_path, monkeypatch):
     Path("text.csv").write_text("\n".join([header, *text]))
     Path("empty_target.csv").write_text("\n".join([header, *(f"{day},,1,north" for day in days)]))
     Path("short.csv").write_text("\n".join([header, *rows[:3]]))
-    uneven = [f"{day},{i % 7},1,{store}" for store in "ab" for i, day in enumerate(days)]
-    uneven += [f"{day},1,1,c" for day in days[:2]]
-    Path("uneven.csv").write_text("\n".join([header, *uneven]))
     Path("empty.csv").write_text("")
     Path("header.csv").write_text(header)
     Path("binary.csv").write_bytes(bytes(range(256)) * 20)
@@ -223,13 +220,6 @@ BEFORE_READING = {
             " values for --horizon 7; got 4. Hold fewer steps out."
         ),
     ),
-    "a series of few values": (
-        ["forecast", "uneven.csv", "--target", "sales", "--id", "store", "--horizon", "7"],
-        (
-            "every series must hold at least 4 numbers to be forecast; series 'c' holds 2. Leave"
-            " out the rows with 'c' in column 'store'."
-        ),
-    ),
     "nothing to predict": (["predict"], "Missing argument"),
 }
 #: Typer words these, and may word them anew.
@@ -239,7 +229,6 @@ AFTER_READING = {
     "season that is too long",
     "hold-out that leaves nothing",
     "hold-out that leaves too little",
-    "a series of few values",
 }
 
 

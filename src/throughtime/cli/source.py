@@ -53,6 +53,14 @@ class History:
         return cls(series.name, *known, series.covariates, ahead, series)
 
     @property
+    def dated(self) -> Series:
+        """The values with their times, as the forecaster takes them."""
+        bare = np.empty((len(self.values), 0))
+        return dataclasses.replace(
+            self.series, values=self.values, times=self.times, covariates=bare
+        )
+
+    @property
     def until_now(self) -> int:
         """Rows that were read up to the last value."""
         return len(self.series) - self.rows_ahead

@@ -5,8 +5,6 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from throughtime.cli.source import covariates_ahead, covariates_until_now, empty_ahead, group
 from throughtime.cli.wording import in_options, in_words
 from throughtime.errors import DataError, InvalidArgumentError
@@ -20,10 +18,6 @@ if TYPE_CHECKING:
     from throughtime.cli.source import History
     from throughtime.data.files import Table
     from throughtime.forecasting import BacktestReport, Progress
-
-
-#: Numbers that the forecaster asks of a series before it forecasts it.
-FEWEST = 4
 
 
 class Training:
@@ -63,7 +57,6 @@ class Training:
         self.tested_itself = False
         self.warning = ""
         self._bar: Any = None
-        self._check_lengths(table.id)
         self._check_season()
         self._choose_covariates(len(table.covariates))
 
@@ -98,19 +91,6 @@ class Training:
                 )
             self._note_seasons(model)
             return model, backtest
-
-    def _check_lengths(self, column: str | None) -> None:
-        """Find series that cannot be forecast before any of them is learned from."""
-        counts = {part.name: int(np.isfinite(part.values).sum()) for part in self.parts}
-        few = {name: count for name, count in counts.items() if count < FEWEST}
-        if not few or column is None:
-            return
-        name, count = next(iter(few.items()))
-        also = f" ({len(few)} series hold too few)" if len(few) > 1 else ""
-        raise DataError(
-            f"every series must hold at least {FEWEST} numbers to be forecast; series {name!r}"
-            f" holds {count}{also}. Leave out the rows with {name!r} in column {column!r}."
-        )
 
     def _check_season(self) -> None:
         """Refuse a season of which the data cannot hold two."""
@@ -174,7 +154,7 @@ class Training:
         )
 
     def _values(self) -> Any:
-        return group([(part.name, part.values) for part in self.parts], self.many)
+        return group([(part.name, part.dated) for part in self.parts], self.many)
 
     def _backtest(self) -> tuple[Forecaster | None, BacktestReport | None]:
         if self.options.holdout == 0:

@@ -14,11 +14,13 @@
     Forecaster.load("model.safetensors").update(newer_values).predict()
 
 Several series share one network: ``fit({"north": y1, "south": y2})``, and ``predict()`` answers
-with a dict. NaN are missing values.
+with a dict. NaN are missing values. A pandas object with an index of dates, and a
+:class:`throughtime.data.Series`, keep their times: ``forecast.times`` are those of the steps ahead.
 
 ============= ==================================================================
 seasonality   which cycles a series may have
 smoothing     exponential smoothing: the anchor
+calendars     when the steps of a series are
 inputs        what the network reads, and what it has to answer
 learning      training of the networks
 calibration   how far to trust them, and how wide intervals must be

@@ -123,8 +123,10 @@ def _candidates(plan: Plan, group: Group) -> tuple[float, ...]:
     """Periods that smoothing may choose from, 1 standing for none."""
     if plan.season is not None:
         return plan.season or (1.0,)
-    if plan.frequency is not None:
-        return (1.0, *cycles(plan.frequency))
+    frequency = plan.frequency or group.frequency
+    known = () if frequency is None else cycles(frequency)
+    if known:
+        return (1.0, *known)
     # Every series has one vote; a sample of them settles it.
     voters = group.series[:: max(1, len(group.series) // 50)]
     votes = [found for s in voters if (found := detect(start(s).y)) is not None]

@@ -194,7 +194,9 @@ def forecast(
         )
     notes = data_notes(Group("one", (series,))) + notes
     anchor = back(block.anchor[0][steps - 1])
-    return Forecast(steps, mean, intervals, anchor, len(series), series.name, tuple(notes))
+    origin, calendar = len(series), series.calendar
+    times = None if calendar is None else calendar.at(origin + steps - 1)
+    return Forecast(steps, mean, intervals, anchor, origin, series.name, tuple(notes), times)
 
 
 def _smoothing(plan: Plan, fitted: Fitted, known: Observed) -> tuple[Smoothing, list[str]]:

@@ -56,6 +56,8 @@ class Forecast:
         The name of the series where several were fitted.
     notes : tuple of str
         Plain sentences on what the reader should know (a constant history, filled gaps ...).
+    times : ndarray of shape (H,), or None
+        When the steps are, as datetime64 or numbers; None where the history came without times.
     """
 
     steps: np.ndarray
@@ -65,6 +67,7 @@ class Forecast:
     origin: int
     series: str | int | None = None
     notes: tuple[str, ...] = ()
+    times: np.ndarray | None = None
 
     def __repr__(self) -> str:
         name = "" if self.series is None else f" of {self.series!r}"

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from throughtime.data.series import Series
 from throughtime.errors import (
     DataError,
     InvalidArgumentError,
@@ -16,6 +17,7 @@ from throughtime.errors import (
     describe,
     sentence,
 )
+from throughtime.forecasting.calendars import Calendar, check_follows, on_calendar, times_of
 
 T = TypeVar("T")
 
@@ -32,18 +34,21 @@ class Observed:
         NaN where missing.
     covariates : ndarray of float64 of shape (T, F)
         NaN where missing.
+    calendar : Calendar or None
+        When its steps are, where that was said.
     """
 
     name: Any
     y: np.ndarray
     covariates: np.ndarray
+    calendar: Calendar | None = None
 
     def __len__(self) -> int:
         return len(self.y)
 
     def until(self, end: int) -> Observed:
         """The first ``end`` steps."""
-        return Observed(self.name, self.y[:end], self.covariates[:end])
+        return Observed(self.name, self.y[:end], self.covariates[:end], self.calendar)
 
     @property
     def said(self) -> str:
@@ -71,6 +76,12 @@ class Group:
             return answers
         return dict(zip(self.names, answers, strict=True))
 
+    @property
+    def frequency(self) -> str | None:
+        """The step that all series share, as pandas says it; None where that is not known."""
+        steps = {None if s.calendar is None else s.calendar.step.alias for s in self.series}
+        return steps.pop() if len(steps) == 1 else None
+
     def map(self, function: Callable[[Observed], Observed]) -> Group:
         """The group with another version of every series."""
         return Group(self.kind, tuple(function(s) for s in self.series))
@@ -85,14 +96,20 @@ class Group:
         )
         series = []
         for old, part, extra in added:
-            values = read_covariates(old.said, part, np.size(part), 1)
+            part, times, _ = times_of(part)
+            values = read_covariates(old.said, part, np.size(part), 1)[:, 0]
             width = old.covariates.shape[1]
             rows = read_covariates("X" + old.said[1:], extra, len(values), width)
+            calendar = old.calendar
+            if times is not None and len(times) and calendar is not None:
+                check_follows(old.said, calendar, len(old), times)
+                values, rows, _ = on_calendar(old.said, values, rows, times, calendar.step)
             series.append(
                 Observed(
                     old.name,
-                    np.concatenate([old.y, values[:, 0]]),
+                    np.concatenate([old.y, values]),
                     np.concatenate([old.covariates, rows]),
+                    calendar,
                 )
             )
         return Group(self.kind, tuple(series))
@@ -104,9 +121,10 @@ def read_group(y: Any, X: Any = None, n_covariates: int | None = None) -> Group:
     Parameters
     ----------
     y : array of shape (T,), or list or mapping of such arrays
-        NaN where missing.
+        NaN where missing. What has an index of dates is put in their order, with NaN at dates
+        that are left out.
     X : array of shape (T, F) or (T,), or list or mapping of such arrays, optional
-        Covariates, in the container form of ``y``.
+        Covariates, in the container form and in the order of ``y``.
     n_covariates : int, optional
         F that is expected, where it is known.
 
@@ -120,6 +138,7 @@ def read_group(y: Any, X: Any = None, n_covariates: int | None = None) -> Group:
     series = []
     for name, one, extra in zip(names, values, extras, strict=True):
         said = "y" if name is None else f"y[{name!r}]"
+        one, times, step = times_of(one)
         column = _numbers(said, one)
         if column.ndim == 2 and column.shape[1] == 1:
             column = column[:, 0]
@@ -132,9 +151,10 @@ def read_group(y: Any, X: Any = None, n_covariates: int | None = None) -> Group:
             got = "nothing" if len(column) == 0 else "only missing values"
             raise DataError(f"{said} must hold at least one number; got {got}.")
         where = "X" if name is None else f"X[{name!r}]"
-        series.append(
-            Observed(name, column, read_covariates(where, extra, len(column), n_covariates))
-        )
+        rows, calendar = read_covariates(where, extra, len(column), n_covariates), None
+        if times is not None:
+            column, rows, calendar = on_calendar(said, column, rows, times, step)
+        series.append(Observed(name, column, rows, calendar))
     widths = {s.covariates.shape[1] for s in series}
     if len(widths) > 1:
         raise ShapeError(
@@ -219,9 +239,13 @@ def _unpack(name: str, value: Any) -> tuple[str, list[Any], list[Any]]:
         if not value:
             raise DataError(f"{name} must hold at least one series; got an empty mapping.")
         return "dict", list(value), list(value.values())
-    if isinstance(value, (list, tuple)) and len(value) and np.ndim(value[0]) >= 1:
+    if isinstance(value, (list, tuple)) and len(value) and _is_series(value[0]):
         return "list", list(range(len(value))), list(value)
     return "one", [None], [value]
+
+
+def _is_series(value: Any) -> bool:
+    return isinstance(value, Series) or np.ndim(value) >= 1
 
 
 def _numbers(name: str, value: Any) -> np.ndarray:

@@ -15,6 +15,7 @@ import numpy as np
 
 from throughtime.container import read_container, write_container
 from throughtime.errors import InvalidTypeError, ModelFileError, describe
+from throughtime.forecasting.calendars import Calendar
 from throughtime.forecasting.calibration import LEVELS, Calibration
 from throughtime.forecasting.model import Fitted
 from throughtime.forecasting.series import Group, Observed
@@ -75,6 +76,7 @@ def save(forecaster: Forecaster, path: str | os.PathLike[str]) -> None:
         "networks": [net.to_config() for net in fitted.networks],
         "container": fitted.group.kind,
         "names": [_name(name) for name in fitted.group.names],
+        "calendars": [s.calendar and s.calendar.to_config() for s in fitted.group.series],
         "smoothing": [dataclasses.asdict(fitted.smoothing[n]) for n in fitted.group.names],
         "candidates": list(fitted.candidates),
         "window": fitted.window,
@@ -110,7 +112,9 @@ def _fitted(forecaster: Forecaster, arrays: dict[str, np.ndarray], meta: dict[st
     width = len(arrays["covariates.centre"])
     for i, name in enumerate(names):
         y = _with_gaps(arrays, f"series.{i}.y", 1)
-        series.append(Observed(name, y, _with_gaps(arrays, f"series.{i}.X", 2)))
+        config = meta["calendars"][i] if "calendars" in meta else None
+        calendar = None if config is None else Calendar.from_config(config)
+        series.append(Observed(name, y, _with_gaps(arrays, f"series.{i}.X", 2), calendar))
         _expect(
             series[-1].covariates.shape == (len(y), width), "it holds covariates of another shape"
         )

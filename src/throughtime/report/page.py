@@ -83,7 +83,8 @@ def _snippet(story: ForecastStory) -> str:
         for c in sorted(story.views[0].forecast.intervals)[:1]
         for end in ("lower", "upper")
     ]
-    lines.append(", ".join(["forecast.mean", *bounds]))
+    times = [] if story.views[0].forecast.times is None else ["forecast.times"]
+    lines.append(", ".join([*times, "forecast.mean", *bounds]))
     return "\n".join(lines)
 
 

@@ -1,0 +1,111 @@
+"""When the steps of a series are: read from the index of a pandas object, or from a data Series.
+
+pandas is not imported: what has an ``index`` of dates is read through it, whatever made it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from throughtime.data.frequency import Frequency
+from throughtime.data.series import Series, format_times
+from throughtime.errors import DataError
+
+
+@dataclass(frozen=True)
+class Calendar:
+    """The times of the steps of one series.
+
+    Attributes
+    ----------
+    time : numpy.datetime64 or number
+        When the step ``position`` is.
+    position : int
+    step : Frequency
+    """
+
+    time: Any
+    position: int
+    step: Frequency
+
+    def at(self, positions: np.ndarray) -> np.ndarray:
+        """The times of the steps at ``positions``, counted from 0."""
+        return self.step.at(self.time, np.asarray(positions) - self.position)
+
+    def to_config(self) -> dict[str, Any]:
+        """JSON-ready."""
+        time = str(self.time) if isinstance(self.time, np.datetime64) else self.time
+        step = {"unit": self.step.unit, "count": self.step.count, "day": self.step.day}
+        return {"time": time, "position": self.position, "step": step}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Calendar:
+        """What :meth:`to_config` gave."""
+        time = config["time"]
+        when = np.datetime64(time, "us") if isinstance(time, str) else time
+        return cls(when, int(config["position"]), Frequency(**config["step"]))
+
+
+def times_of(value: Any) -> tuple[Any, np.ndarray | None, Frequency | None]:
+    """The values in ``value``, their times where it has some, and the step where that is known."""
+    if isinstance(value, Series):
+        return value.values, value.times, value.frequency
+    index: Any = getattr(value, "index", None)
+    if hasattr(index, "to_timestamp"):  # periods, such as months
+        index = index.to_timestamp()
+    if getattr(index, "tz", None) is not None:
+        index = index.tz_convert("UTC").tz_localize(None)
+    if getattr(getattr(index, "dtype", None), "kind", "") != "M":
+        return value, None, None
+    return value, np.asarray(index), None
+
+
+def on_calendar(
+    said: str,
+    y: np.ndarray,
+    covariates: np.ndarray,
+    times: np.ndarray,
+    step: Frequency | None = None,
+) -> tuple[np.ndarray, np.ndarray, Calendar | None]:
+    """Values (T,) and covariates (T, F) in the order of ``times``, with NaN at times left out.
+
+    Where the times have no regular step, there is no calendar, and rows count as equal steps.
+
+    Raises
+    ------
+    DataError
+        A time repeats or is missing.
+    """
+    series = Series.from_arrays(
+        y, times, covariates, time_name=f"the index of {said}", frequency=step
+    )
+    if series.frequency is None:
+        return series.values, series.covariates, None
+    last = series.times[-1]
+    when = last if isinstance(last, np.datetime64) else last.item()
+    return (
+        series.values,
+        series.covariates,
+        Calendar(when, len(series) - 1, series.frequency),
+    )
+
+
+def check_follows(said: str, calendar: Calendar, length: int, times: np.ndarray) -> None:
+    """Refuse new values that do not begin one step after a history of ``length`` steps.
+
+    Raises
+    ------
+    DataError
+        It names both times.
+    """
+    due, first = calendar.at(np.array([length - 1, length])), np.sort(times)[0]
+    if first > due[0] and calendar.step.positions(np.array([due[0], first]))[1] == 1:
+        return
+    wanted, got = (format_times(np.array([time]))[0] for time in (due[1], first))
+    raise DataError(
+        f"{said} must begin one step after the history, at {wanted}; got {got}."
+        " Write NaN where values are missing, and leave out those that the model knows."
+    )
