@@ -8,11 +8,13 @@ of windows that do not overlap, t = mean(g) / (std(g) / sqrt(n)); the weight is 
 and 1: a gain of two standard errors is believed whole, none at all is not believed.
 
 *Intervals.* Errors of the anchor from all origins in the history give the growth of the error with
-the step h, u(h) = a h^b, and the distribution of the errors divided by u(h), whose quantiles are
-taken (split conformal prediction, Vovk et al. 2005, with errors pooled over h because those of one
-path hang together). They are multiplied by how much smaller the errors of the corrected forecast
-are on the validation block. With n independent paths b counts n and the guess 0.6 counts 5, and so
-does the gain beside none; the intervals are wider by 1 + 2 / n for the n paths of one series.
+the step h, u(h) = a h^b, and the distribution of the errors divided by u(h), pooled over h because
+those of one path hang together. The empirical quantiles of these are taken: an idea of conformal
+prediction (Vovk et al. 2005) without its guarantee, for errors of one series are not exchangeable,
+and smoothing was chosen on the same history. They are multiplied by how much smaller the errors of
+the corrected forecast are on the validation block. With n independent paths b counts n and the
+guess 0.6 counts 5, and so does the gain beside none; the intervals are wider by 1 + 2 / n for the n
+paths of one series.
 """
 
 from __future__ import annotations

@@ -30,6 +30,8 @@ _LONGEST = 400.0
 _PEAK = 0.3
 #: What must be left of it after two and three periods.
 _LASTING = 0.8
+#: Multiples of a period that say where exactly it is, at most.
+_MULTIPLES = 5
 
 
 def cycles(frequency: str) -> tuple[float, ...]:
@@ -78,9 +80,9 @@ def detect(y: np.ndarray) -> float | None:
 
     It must be a peak of the autocorrelation that stands out twice: from the valley before it, once
     a straight line is taken out of the series, and from chance, in the series of differences. And
-    it must last: after two and three periods the differences have to be as alike as after one.
-    Cycles that lose step, like those of sunspots, are none; a network follows them better. At least
-    three periods must have been seen.
+    it must last: after two and three periods the series, or its differences, have to be as alike as
+    after one. Cycles that lose step, like those of sunspots, are none; a network follows them
+    better. At least three periods must have been seen.
     """
     seen = ~np.isnan(y)
     if seen.sum() < 12:
@@ -100,8 +102,19 @@ def detect(y: np.ndarray) -> float | None:
             best, height = lag, float(flat[lag] + here) + 0.2
     if best == 0:
         return None
-    later = min(_near(moved, 2 * best), _near(moved, 3 * best))
-    return float(best) if later >= _LASTING * _near(moved, best) else None
+    lasting = any(
+        min(_near(values, 2 * best), _near(values, 3 * best)) >= _LASTING * _near(values, best)
+        for values in (moved, flat)
+    )
+    return float(_sharpened(flat, best)) if lasting else None
+
+
+def _sharpened(values: np.ndarray, lag: int) -> int:
+    """The lag near ``lag``, by a tenth at most, whose multiples are best; noise moves one peak."""
+    room = lag // 10
+    near = range(lag - room, lag + room + 1)
+    count = max(1, min(_MULTIPLES, len(values) // 2 // (lag + room)))
+    return max(near, key=lambda p: float(values[p * np.arange(1, count + 1)].sum()))
 
 
 def _near(values: np.ndarray, lag: int) -> float:
