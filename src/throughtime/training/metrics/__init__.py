@@ -10,7 +10,8 @@ Class metrics count, for each class k, with the weight of each step,
     FN_k  is k, predicted another     TN_k  neither                              (1)
 
 With one output (K = 1, the probability of "yes") the value is that of class 1. With K > 1 outputs
-the largest one is the prediction, and the values of the classes become one number by ``average``.
+the largest one is the prediction, and the values of the classes become one number by ``average``;
+with ``multilabel=True`` each output above the threshold is one, and so do the values of the labels.
 Every ratio 0/0 counts as 0.0: a network that never says "yes" has a precision of zero.
 """
 

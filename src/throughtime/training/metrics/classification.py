@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
-from throughtime.errors import check_choice, check_float
+from throughtime.errors import DataError, check_bool, check_choice, check_float
 from throughtime.losses.checks import refuse, shaped_target
 from throughtime.losses.classification import BinaryCrossentropy, CategoricalCrossentropy
 from throughtime.training.metrics.base import METRICS, Metric, ratio
@@ -47,38 +47,75 @@ def count(predicted: np.ndarray, actual: np.ndarray, weight: np.ndarray, n_class
     return Counts(tp, left(said - tp), left(is_so - tp), left(total - is_so - said + tp))
 
 
+def count_labels(predicted: np.ndarray, actual: np.ndarray, weight: np.ndarray) -> Counts:
+    """Count right and wrong predictions of each label.
+
+    Parameters
+    ----------
+    predicted, actual : ndarray of bool of shape (M, C)
+    weight : ndarray of shape (M,)
+        How much each step counts.
+    """
+    pairs = [
+        (predicted, actual), (predicted, ~actual), (~predicted, actual), (~predicted, ~actual)
+    ]  # fmt: skip
+    return Counts(*(weight @ (said & is_so) for said, is_so in pairs))
+
+
 @dataclass(frozen=True)
 class ClassMetric(Metric):
     """Base of the metrics that compare predicted classes with true ones.
 
     The target holds class numbers, or rows of probabilities (one-hot for certainty) whose largest
-    is the true class; with one output, 0 or 1.
+    is the true class; with one output, or with ``multilabel``, 0 or 1 for each output.
 
     Parameters
     ----------
     threshold : float
-        With one output, a probability above this predicts class 1.
+        With one output, or with ``multilabel``, a probability above this predicts "yes".
+    multilabel : bool
+        Every output is a yes/no of its own, as with several sigmoids and binary cross-entropy; any
+        number of them may be true.
     """
 
     greater_is_better: ClassVar[bool] = True
     threshold: float = 0.5
+    multilabel: bool = field(default=False, kw_only=True)
 
     def __post_init__(self) -> None:
         check_float("threshold", self.threshold, 0.0, 1.0)
+        check_bool("multilabel", self.multilabel)
 
     def check_target(
         self, target: Any, y_shape: tuple[int, ...], mask: np.ndarray | None = None
     ) -> np.ndarray:
-        """Return the class numbers, int64 of shape ``y_shape[:-1]``; see the base class."""
-        if y_shape[-1] > 1:
+        """Return class numbers, int64 of shape ``y_shape[:-1]``, or labels, bool of ``y_shape``."""
+        if y_shape[-1] > 1 and not self.multilabel:
+            self._refuse_labels(target, y_shape, mask)
             array = CategoricalCrossentropy().check_target(target, y_shape, mask)
             return array.argmax(axis=-1) if array.ndim == len(y_shape) else array
         array = shaped_target(target, y_shape)
         hint = "Class metrics need classes; for numbers use 'mae' or 'r2'."
         refuse((array != 0.0) & (array != 1.0), mask, array, "0 or 1", hint)
-        return (array[..., 0] == 1.0).astype(np.int64)
+        labels = array == 1.0
+        return labels if self.multilabel else labels[..., 0].astype(np.int64)
+
+    def _refuse_labels(self, target: Any, y_shape: tuple[int, ...], mask: Any) -> None:
+        """Say it where rows of yes and no, several or none of them true, are no single class."""
+        array = np.asarray(target)
+        if array.shape != tuple(y_shape) or array.dtype.kind not in "biuf":
+            return
+        rows = array[slice(None) if mask is None else mask]
+        if ((rows == 0) | (rows == 1)).all() and (rows.sum(axis=-1) != 1).any():
+            raise DataError(
+                f"metric {self.name!r} needs one class a step; got rows of y with several ones or"
+                f" none. For independent yes/no outputs write {type(self).__name__}"
+                "(multilabel=True)."
+            )
 
     def score(self, y: np.ndarray, target: np.ndarray, weight: np.ndarray) -> float:
+        if self.multilabel:
+            return self.from_labels(count_labels(y > self.threshold, target, weight))
         binary = y.shape[1] == 1
         predicted = (y[:, 0] > self.threshold).astype(np.int64) if binary else y.argmax(axis=1)
         return self.from_counts(count(predicted, target, weight, max(y.shape[1], 2)), binary)
@@ -87,14 +124,21 @@ class ClassMetric(Metric):
         """Return the value for the counts of all classes."""
         raise NotImplementedError
 
+    def from_labels(self, counts: Counts) -> float:
+        """Return the value for the counts of all labels, each of which is a yes/no of its own."""
+        raise NotImplementedError
+
 
 @METRICS.register("accuracy")
 @dataclass(frozen=True)
 class Accuracy(ClassMetric):
-    """Part of the steps whose class is predicted right, from 0 to 1."""
+    """Part of the steps whose class is predicted right, from 0 to 1; of labels, part of all."""
 
     def from_counts(self, counts: Counts, binary: bool) -> float:
         return float(counts.tp.sum() / (counts.tp + counts.fn).sum())
+
+    def from_labels(self, counts: Counts) -> float:
+        return float((counts.tp + counts.tn).sum() / sum(part.sum() for part in counts))
 
 
 @METRICS.register("balanced_accuracy")
@@ -102,12 +146,18 @@ class Accuracy(ClassMetric):
 class BalancedAccuracy(ClassMetric):
     """Mean recall of the classes that occur in the target, from 0 to 1; class sizes cancel.
 
-    With one output both classes are meant. Guessing gives 1 / number of classes.
+    With one output both classes are meant, and so with each label, over which the mean is taken.
+    Guessing gives 1 / number of classes.
     """
 
     def from_counts(self, counts: Counts, binary: bool) -> float:
         size = counts.tp + counts.fn
         return float(np.mean(ratio(counts.tp, size)[size > 0.0]))
+
+    def from_labels(self, counts: Counts) -> float:
+        yes, no = counts.tp + counts.fn, counts.tn + counts.fp
+        recalls = ratio(counts.tp, yes) + ratio(counts.tn, no)
+        return float(np.mean(recalls / ((yes > 0.0) + 1.0 * (no > 0.0))))
 
 
 @dataclass(frozen=True)
@@ -117,11 +167,13 @@ class AveragedMetric(ClassMetric):
     Parameters
     ----------
     threshold : float
-        With one output, a probability above this predicts class 1.
+        With one output, or with ``multilabel``, a probability above this predicts "yes".
+    multilabel : bool
+        Every output is a yes/no of its own.
     average : {"macro", "micro", "weighted"}
-        With several outputs, how the values of the classes that occur, in target or prediction,
-        become one. ``"macro"``: their mean. ``"weighted"``: their mean, weighted by how often
-        each is true. ``"micro"``: the ratio of the summed counts.
+        With several outputs, how the values of the classes that occur, in target or prediction, or
+        of all labels, become one. ``"macro"``: their mean. ``"weighted"``: their mean, weighted by
+        how often each is true. ``"micro"``: the ratio of the summed counts.
     """
 
     average: str = "macro"
@@ -143,12 +195,14 @@ class AveragedMetric(ClassMetric):
         if binary:
             return float(ratio(*self.parts(counts))[1])
         seen = counts.tp + counts.fp + counts.fn > 0.0
-        counts = Counts(*(of_class[seen] for of_class in counts))
+        return self.from_labels(Counts(*(of_class[seen] for of_class in counts)))
+
+    def from_labels(self, counts: Counts) -> float:
         if self.average == "micro":
             counts = Counts(*(of_class.sum(keepdims=True) for of_class in counts))
         values = ratio(*self.parts(counts))
         size = counts.tp + counts.fn if self.average == "weighted" else np.ones_like(values)
-        return float(np.sum(values * size) / np.sum(size))
+        return float(ratio(np.sum(values * size), np.sum(size)))
 
 
 @METRICS.register("precision")
