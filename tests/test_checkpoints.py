@@ -147,6 +147,20 @@ def test_more_epochs_go_on_from_a_finished_run(tmp_path):
     assert other.params.flat.tobytes() == whole.params.flat.tobytes()
 
 
+def test_fewer_epochs_than_were_run_are_refused(tmp_path):
+    path = tmp_path / "run.ckpt"
+    run(network(), Adam(0.01), path=path, epochs=4)
+    net = network()
+    before = net.params.flat.copy()
+    with pytest.raises(tt.errors.InvalidArgumentError) as caught:
+        run(net, Adam(0.01), path=path, epochs=3, resume=True)
+    assert str(caught.value) == (
+        f"epochs must be at least 4, which the run in {path} has finished already; got 3."
+        " Leave out resume=True to start anew."
+    )
+    np.testing.assert_array_equal(net.params.flat, before)
+
+
 def test_a_run_that_ended_is_only_read(tmp_path):
     path = tmp_path / "run.ckpt"
     net, again = network(), network()

@@ -268,7 +268,7 @@ DATA = [
         {"validation": 1.5},
         (
             "validation must be a number in (0, 1); got 1.5."
-            " Give a fraction of the data, or a tuple (x, y)."
+            " Give a fraction of the data, a tuple (x, y) or a dict with 'x' and 'y'."
         ),
     ),
     (
@@ -276,7 +276,7 @@ DATA = [
         {"validation": True},
         (
             "validation must be a number in (0, 1); got True."
-            " Give a fraction of the data, or a tuple (x, y)."
+            " Give a fraction of the data, a tuple (x, y) or a dict with 'x' and 'y'."
         ),
     ),
     (
@@ -287,7 +287,23 @@ DATA = [
     (
         (X, Y),
         {"validation": (X,)},
-        "validation must be a fraction or a tuple (x, y) or (x, y, lengths); got 1 entries.",
+        (
+            "validation must be a fraction, a tuple (x, y) or (x, y, lengths), or a dict; got 1"
+            " entries. A dict takes a mask and weights too."
+        ),
+    ),
+    (
+        (X, Y),
+        {"validation": {"x": X}},
+        "validation must hold 'x' and 'y'; got 'x'.",
+    ),
+    (
+        (X, Y),
+        {"validation": {"x": X, "y": Y, "weight": None}},
+        (
+            "a key of validation must be one of 'x', 'y', 'lengths', 'mask', 'sample_weight';"
+            " got 'weight'. Did you mean 'sample_weight'?"
+        ),
     ),
     (
         (X, Y),

@@ -80,3 +80,18 @@ def test_a_target_that_is_a_single_number(y, got):
     with pytest.raises(tt.errors.ShapeError) as caught:
         train(one_output(), X, y)
     assert str(caught.value) == f"y must hold one target for each of the 10 sequences; got {got}."
+
+
+def test_a_validation_set_with_a_mask_and_weights():
+    y = RNG.normal(size=(10, 6, 1))
+    mask = RNG.random((10, 6)) < 0.7
+    weight = RNG.uniform(0.5, 2.0, size=(10, 6))
+    held_out = {"x": X, "y": y, "mask": mask, "sample_weight": weight}
+    net = tt.Network([GRU(4, return_sequences=True), Dense(1)], n_features=2)
+    history = train(net, X, y, epochs=1, metrics=["mae"], validation=held_out)
+    scores = tt.evaluate(net, X, y, mask=mask, sample_weight=weight, metrics=["mae"])
+    assert history["val_loss"] == [pytest.approx(scores["loss"], rel=1e-6)]
+    assert history["val_mae"] == [pytest.approx(scores["mae"], rel=1e-6)]
+    by_name = train(net, X, y, epochs=1, validation={"x": X, "y": y}, optimizer=SGD(1e-30))
+    plain = train(net, X, y, epochs=1, validation=(X, y), optimizer=SGD(1e-30))
+    assert by_name["val_loss"] == plain["val_loss"]

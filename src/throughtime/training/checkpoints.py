@@ -43,7 +43,8 @@ class Checkpoint:
     path : str or path-like
         The file; it is replaced in one step, so it is whole at any time.
     every : int
-        Save after every so many epochs; the last epoch is always saved.
+        Save after every so many epochs; the last epoch is always saved. Every save writes all that
+        was kept so far: with ``keep_outputs`` it grows by one set of outputs an epoch.
     """
 
     path: str | os.PathLike[str]
@@ -166,6 +167,8 @@ def load_checkpoint(
     ------
     ModelFileError
         If the file is damaged, or belongs to a run on other data or with other options.
+    InvalidArgumentError
+        If it has finished more epochs than the run is to have.
     """
     if not Path(checkpoint.path).exists():
         return False
@@ -175,6 +178,11 @@ def load_checkpoint(
         _compare(where, meta["fingerprint"], fingerprint)
         history = History.from_state(_part(arrays, "history."), meta["history"])
         _check_form(history, meta, arrays, run.net.params.flat)
+        if meta["epoch"] > run.epochs:
+            raise InvalidArgumentError(
+                f"epochs must be at least {meta['epoch']}, which the run in {where} has finished"
+                f" already; got {run.epochs}. Leave out resume=True to start anew."
+            )
         if len(meta["callbacks"]) != len(callbacks):
             raise ModelFileError(
                 f"{where} belongs to a run with {len(meta['callbacks'])} callbacks, not"
@@ -184,7 +192,7 @@ def load_checkpoint(
         best.rule.load_state_dict(meta["best"])
         for callback, state in zip(callbacks, meta["callbacks"], strict=True):
             callback.load_state_dict(state)
-    except ModelFileError:
+    except (ModelFileError, InvalidArgumentError):
         raise
     except (LookupError, TypeError, AttributeError, ValueError) as error:
         # Only a file made by hand gets here: what train writes is covered by its checksum.

@@ -75,7 +75,8 @@ def train(
     optimizer : str or Optimizer
         It is reset first: moments and counters start from zero.
     epochs : int
-        Passes over the data; in a resumed run, counted from the start of the first one.
+        Passes over the data; in a resumed run, counted from the start of the first one, and not
+        fewer than it has finished.
     batch_size : int or None
         Sequences of an update; the last batch takes what is left. None takes all at once.
     lengths : array of int of shape (N,), optional
@@ -84,10 +85,11 @@ def train(
         True at real steps; holes are allowed.
     sample_weight : array-like, optional
         How much each sequence (N,), or each step (N, T), counts; >= 0.
-    validation : float or tuple, optional
+    validation : float, tuple or dict, optional
         A fraction in (0, 1) of the sequences, drawn at random from ``seed`` and not trained on, or
-        a set of its own, ``(x, y)`` or ``(x, y, lengths)``. It is scored after every epoch, without
-        dropout.
+        a set of its own: ``(x, y)``, ``(x, y, lengths)``, or a dict ``{"x": x, "y": y}`` with
+        ``"lengths"``, ``"mask"`` and ``"sample_weight"`` as far as there are any. It is scored
+        after every epoch, without dropout.
     clip_norm : float, optional
         Scale a gradient down to this global norm if it is larger.
     clip_value : float, optional
@@ -106,7 +108,8 @@ def train(
     bucket : bool
         Put sequences of like length into one batch.
     keep_outputs : bool
-        Keep the outputs for all of ``x`` after every epoch in ``history.outputs``.
+        Keep the outputs for all of ``x`` after every epoch in ``history.outputs``. A checkpoint
+        holds them all, so it grows, and takes longer to write, from epoch to epoch.
     checkpoint : str, path-like or Checkpoint, optional
         Save the run in this file, after every epoch if it is a path.
     resume : bool

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +16,7 @@ from throughtime.errors import (
     ShapeError,
     ThroughtimeError,
     check_array,
+    check_choice,
     check_float,
     describe,
 )
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 
 #: First word of the seed of the random validation subset.
 SPLIT = 1
+#: What a validation set can hold; a tuple holds the first two or three.
+FIELDS = ("x", "y", "lengths", "mask", "sample_weight")
 
 
 @dataclass(frozen=True)
@@ -161,25 +164,21 @@ def split_validation(
     ----------
     train : Samples
         All data.
-    validation : float or tuple or None
+    validation : float, tuple, mapping or None
         A fraction in (0, 1), of which a random subset is drawn; or ``(x, y)`` or
-        ``(x, y, lengths)``.
+        ``(x, y, lengths)``; or the arguments of :func:`check_samples` by name.
     seed : int
         Of the random subset.
     """
     if validation is None:
         return train, None
-    if isinstance(validation, (tuple, list)):
-        if len(validation) not in (2, 3):
-            raise InvalidTypeError(
-                "validation must be a fraction or a tuple (x, y) or (x, y, lengths);"
-                f" got {len(validation)} entries."
-            )
+    if isinstance(validation, (tuple, list, Mapping)):
+        data = _by_name(validation)
         try:
-            return train, check_samples(net, loss, metrics, *validation)
+            return train, check_samples(net, loss, metrics, **data)
         except ThroughtimeError as error:
             raise type(error)(f"validation: {error}") from None
-    hint = "Give a fraction of the data, or a tuple (x, y)."
+    hint = "Give a fraction of the data, a tuple (x, y) or a dict with 'x' and 'y'."
     fraction = check_float("validation", validation, 0.0, 1.0, inclusive="neither", hint=hint)
     count = max(1, round(fraction * len(train)))
     if count >= len(train):
@@ -197,6 +196,25 @@ def split_validation(
                 " random subset in which every step is masked or has weight zero."
             )
     return parts
+
+
+def _by_name(validation: Sequence[Any] | Mapping[str, Any]) -> dict[str, Any]:
+    """The data of a validation set as arguments of :func:`check_samples`."""
+    if not isinstance(validation, Mapping):
+        if len(validation) not in (2, 3):
+            raise InvalidTypeError(
+                "validation must be a fraction, a tuple (x, y) or (x, y, lengths), or a dict;"
+                f" got {len(validation)} entries. A dict takes a mask and weights too."
+            )
+        return dict(zip(FIELDS, validation, strict=False))
+    for key in validation:
+        check_choice("a key of validation", key, FIELDS)
+    for key in ("x", "y"):
+        if key not in validation:
+            raise InvalidArgumentError(
+                f"validation must hold 'x' and 'y'; got {', '.join(map(repr, validation))}."
+            )
+    return dict(validation)
 
 
 def _follows_input(net: Network, shape: tuple[int, ...]) -> bool:
