@@ -127,6 +127,21 @@ def test_without_a_holdout_there_is_no_table_of_errors(folder, capsys):
     )
 
 
+def test_smoothing_alone_is_a_choice(folder, capsys):
+    write_table("data.csv")
+    arguments = ["forecast", "data.csv", "--target", "sales", "--horizon", "7", "--network"]
+    assert main([*arguments, "never"]) == 0
+    out = " ".join(capsys.readouterr().out.split())
+    assert "The network is left out, as was asked: the forecast is exponential smoothing" in out
+    forecast = Forecaster.load("data-forecast/model.safetensors").predict()
+    np.testing.assert_array_equal(forecast.mean, forecast.anchor)
+    assert forecast.times[0] == np.datetime64("2024-04-08")
+    assert main([*arguments, "often"]) == 2
+    assert capsys.readouterr().err == (
+        "throughtime: --network must be one of 'auto', 'never'; got 'often'.\n"
+    )
+
+
 def test_several_series_and_covariates_of_the_future(folder, capsys):
     write_table("data.csv", rows=70, ahead=7, stores=("north", "south"))
     arguments = ["forecast", "data.csv", "--target", "sales", "--horizon", "7", "--id", "store"]
@@ -258,6 +273,8 @@ def test_info_describes_the_installation(capsys):
     assert out.startswith(f"throughtime {throughtime.__version__}\n")
     for text in ("Python", np.__version__, "reference", "threads", "typer"):
         assert text in out
+    # Extras that nothing uses yet are not spoken of.
+    assert "onnx" not in out
 
 
 def test_info_describes_a_forecaster(finished, capsys):

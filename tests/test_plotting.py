@@ -214,3 +214,23 @@ def test_without_matplotlib_the_way_out_is_named(monkeypatch):
             "Drawing a picture needs the package 'matplotlib', which is not installed."
             " Run: pip install 'throughtime[cli]' (in a clone: pip install '.[cli]')"
         )
+
+
+def test_the_label_of_a_short_hold_out_stands_before_its_band():
+    for held, size, side in (
+        (H, (9.6, 4.2), "left"),
+        (2, (9.6, 4.2), "right"),
+        (H, NARROW, "left"),
+    ):
+        whole = view(holdout=False)
+        known = forecast_from(T - held)
+        short = Forecast(
+            known.steps[:held], known.mean[:held], {}, known.anchor[:held], known.origin
+        )
+        fold = Fold(None, T - held, whole.values[T - held :], short, {}, 1.0)
+        shown = ForecastView(
+            "sales", whole.time, whole.values, whole.future, whole.forecast, (fold,)
+        )
+        with forecast_figure([shown], size=size) as figure:
+            (label,) = [text for text in figure.axes[0].texts if text.get_text() == "hold-out"]
+            assert label.get_horizontalalignment() == side

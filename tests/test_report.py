@@ -270,6 +270,7 @@ def test_smoothing_that_does_better_alone_is_named():
         " the network, was better still."
     ) in text
     assert "+20 % error against smoothing alone" in text
+    assert f"{remark} throughtime forecast --network never forecasts with it." in text
     assert 'class="verdict warn"' in page
     assert 'class="verdict good"' in forecast_page(story())
 

@@ -27,6 +27,7 @@ class Options:
     cell: str
     hidden_size: int
     layers: int
+    network: str
     window: int | None
     epochs: int | None
     intervals: tuple[float, ...]
@@ -136,6 +137,15 @@ def register(app: Any) -> None:
             int, option("--hidden-size", "Hidden units of a layer.", "Network", "UNITS")
         ] = 32,
         layers: Annotated[int, option("--layers", "Recurrent layers.", "Network", "NUMBER")] = 1,
+        network: Annotated[
+            str,
+            option(
+                "--network",
+                "auto, or never: exponential smoothing alone, without the network.",
+                "Network",
+                "WHEN",
+            ),
+        ] = "auto",
         window: Annotated[
             int | None,
             option(
@@ -196,6 +206,7 @@ def register(app: Any) -> None:
                 check_choice("--cell", cell, CELLS),
                 check_int("--hidden-size", hidden_size, 1),
                 check_int("--layers", layers, 1),
+                check_choice("--network", network, ("auto", "never")),
                 None if window is None else check_int("--window", window, 1),
                 None if epochs is None else check_int("--epochs", epochs, 1),
                 parse_coverages(intervals),

@@ -66,7 +66,7 @@ def build_story(
         views=tuple(views),
         backtest=backtest,
         findings=tuple(map(in_options, table.describe())),
-        notes=(*notes, *(in_words(note, table.target) for note in model.notes_)),
+        notes=(*notes, *_all_notes(model, views, table.target)),
         layers=layer_rows(model.networks_[0]),
         settings=settings_of(model),
         curves=curves or {},
@@ -74,6 +74,14 @@ def build_story(
         warning=warning,
         tested_itself=tested_itself,
     )
+
+
+def _all_notes(model: Forecaster, views: Sequence[ForecastView], target: str) -> list[str]:
+    """The notes of the model, and those of the forecasts, of which many may say the same."""
+    said = [note for view in views for note in view.forecast.notes if note not in model.notes_]
+    most = 5
+    more = [f"... and {len(said) - most} notes more."] if len(said) > most else []
+    return [in_options(in_words(note, target)) for note in [*model.notes_, *said[:most], *more]]
 
 
 def tell(screen: Screen, story: ForecastStory) -> None:
@@ -87,7 +95,7 @@ def tell(screen: Screen, story: ForecastStory) -> None:
         screen.table(*error_table(backtest), bold=0)
         tone = "green" if words.is_good(backtest) else "yellow"
         screen.sentence(words.judgement(backtest), style=tone)
-        remark = words.smoothing_remark(backtest)
+        remark = words.smoothing_remark(backtest, "--network never forecasts with it.")
         if remark:
             screen.sentence(remark, style=tone)
         for nominal, share in sorted(backtest["forecast"].coverage.items()):

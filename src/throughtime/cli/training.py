@@ -142,6 +142,7 @@ class Training:
             cell=options.cell,
             hidden_size=options.hidden_size,
             num_layers=options.layers,
+            network=options.network,
             window=options.window,
             season=options.season,
             frequency=self.frequency,

@@ -71,7 +71,7 @@ def fit(plan: Plan, group: Group, stage: str = "") -> Fitted:
         data_notes(group),
     )
     lesson, past = _lesson(plan, fitted, enough)
-    why = _nothing_to_learn(lesson)
+    why = _nothing_to_learn(plan, lesson)
     if why is not None:
         fitted.notes.append(why)
         fitted.networks.append(build(plan.recipe, lesson.train.x.shape[2], plan.seed))
@@ -91,8 +91,10 @@ def fit(plan: Plan, group: Group, stage: str = "") -> Fitted:
     return fitted
 
 
-def _nothing_to_learn(lesson: Lesson) -> str | None:
-    """A sentence where training would be in vain."""
+def _nothing_to_learn(plan: Plan, lesson: Lesson) -> str | None:
+    """A sentence where training would be in vain, or is not wanted."""
+    if plan.network == "never":
+        return "The network is left out, as was asked: the forecast is exponential smoothing alone."
     if not lesson.allowed.any():
         return "Too few values are left to learn from, so the forecast is exponential smoothing."
     if np.abs(lesson.train.target * lesson.allowed).max() < _NOTHING:

@@ -68,6 +68,8 @@ class Forecaster:
         improvement on the validation block after which training ends.
     members : int
         Networks, from different seeds, whose mean correction is taken.
+    network : {"auto", "never"}
+        "never" leaves the correction out: the forecast is exponential smoothing alone.
     future_covariates : bool
         Whether covariates are known ahead of time (calendar, plans, prices). If so ``predict``
         needs ``X_future``; if not, only their past is read.
@@ -129,6 +131,7 @@ class Forecaster:
         lr: float = 0.01,
         patience: int = 10,
         members: int = 2,
+        network: str = "auto",
         future_covariates: bool = True,
         coverages: Sequence[float] = (0.8, 0.95),
         nonnegative: bool | str = "auto",
@@ -152,6 +155,7 @@ class Forecaster:
         self.lr = check_float("lr", lr, 0.0, inclusive="neither")
         self.patience = check_int("patience", patience, 1)
         self.members = check_int("members", members, 1)
+        self.network = check_choice("network", network, ("auto", "never"))
         self.future_covariates = check_bool("future_covariates", future_covariates)
         self.coverages = tuple(check_coverage("coverages", c) for c in coverages)
         if nonnegative != "auto":

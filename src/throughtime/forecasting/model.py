@@ -43,6 +43,7 @@ class Plan:
     frequency: str | None
     transform: str
     members: int
+    network: str
     future_covariates: bool
     nonnegative: bool | str
     seed: int

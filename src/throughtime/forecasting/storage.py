@@ -42,6 +42,7 @@ SETTINGS = (
     "lr",
     "patience",
     "members",
+    "network",
     "future_covariates",
     "coverages",
     "nonnegative",

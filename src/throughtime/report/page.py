@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from throughtime.forecasting import BacktestReport
 
 MAX_ROWS = 400
+WAY_OUT = "throughtime forecast --network never forecasts with it."
 LOSS_WIDE = (WIDE[0], 3.1)
 LOSS_NARROW = (NARROW[0], 3.2)
 
@@ -128,7 +129,7 @@ def _scores(backtest: BacktestReport | None) -> list[dict[str, Any]]:
 def _remarks(backtest: BacktestReport | None) -> list[str]:
     if backtest is None:
         return []
-    return [*backtest.verdict, *filter(None, [words.smoothing_remark(backtest)])]
+    return [*backtest.verdict, *filter(None, [words.smoothing_remark(backtest, WAY_OUT)])]
 
 
 def _coverage(backtest: BacktestReport | None) -> list[dict[str, Any]]:
@@ -163,7 +164,8 @@ def _tiles(story: ForecastStory) -> list[dict[str, str]]:
             for item in _coverage(story.backtest)[:1]
         )
     length = int(sum(np.isfinite(view.values).sum() for view in story.views))
-    tiles.append({"value": f"{length:,}", "label": "values learned from"})
+    label = "values in the history" if story.tested_itself else "values learned from"
+    tiles.append({"value": f"{length:,}", "label": label})
     return tiles
 
 

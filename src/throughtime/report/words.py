@@ -188,15 +188,18 @@ def is_good(backtest: BacktestReport) -> bool:
     return perfect or (beats_all(backtest) and not smoothing_is_better(backtest))
 
 
-def smoothing_remark(backtest: BacktestReport) -> str:
-    """A sentence where exponential smoothing alone did better than with the network, else ""."""
+def smoothing_remark(backtest: BacktestReport, way_out: str = "") -> str:
+    """Where exponential smoothing alone did better than with the network, a sentence, else "".
+
+    ``way_out`` is a second sentence on what to do.
+    """
     if not smoothing_is_better(backtest):
         return ""
     return (
         "Here exponential smoothing alone, without the network, did better:"
         f" {error_name(backtest)} {number(error(backtest, ALONE), 3)} against"
-        f" {number(error(backtest, 'forecast'), 3)}."
-    )
+        f" {number(error(backtest, 'forecast'), 3)}. {way_out}"
+    ).rstrip()
 
 
 def unbeaten(backtest: BacktestReport) -> list[str]:
