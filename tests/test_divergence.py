@@ -172,8 +172,8 @@ def test_a_gradient_whose_square_overflows(optimizer, moment):
     message = diverges(net, impulse(), y, optimizer=optimizer, loss="half_mse", batch_size=4)
     assert message == (
         f"training diverged in epoch 1, batch 1 of 1: the optimizer's {moment} for 1.b, of layer 1"
-        f" (Dense), overflowed with a gradient of norm 1.03e+20; {BACK}. Try a lower learning rate (it"
-        " is 0.001), or clip_norm=1.0, or a network of dtype='float64'."
+        f" (Dense), overflowed with a gradient of norm 1.03e+20; {BACK}. Try a lower learning rate"
+        " (it is 0.001), or clip_norm=1.0, or a network of dtype='float64'."
     )
     np.testing.assert_array_equal(net.params.flat, before)
     train(net, impulse(), y, optimizer=optimizer, loss="half_mse", epochs=1, clip_norm=1.0)
