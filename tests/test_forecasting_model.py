@@ -3,11 +3,15 @@
 from typing import Any
 
 import numpy as np
+import pytest
 
-from throughtime.forecasting import Forecaster
-from throughtime.forecasting.inputs import History
+from throughtime.forecasting import Forecaster, learning
+from throughtime.forecasting.inputs import History, cut
+from throughtime.forecasting.learning import Keeper
 from throughtime.forecasting.model import anchor_errors, first_origin
 from throughtime.forecasting.smoothing import Smoothing
+from throughtime.layers import Dense
+from throughtime.network import Network
 
 QUICK: dict[str, Any] = {"epochs": 3, "members": 1, "hidden_size": 8}
 RNG = np.random.default_rng
@@ -98,3 +102,21 @@ def test_a_series_of_few_numbers_is_repeated_beside_others() -> None:
         )
         assert note in answer[name].notes
         assert note in model.notes_
+
+
+def test_each_half_of_the_validation_block_is_judged_at_the_best_epoch_of_the_other(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    history = History.from_values(RNG(0).normal(size=40), Smoothing(alpha=0.2))
+    block = cut(history, np.arange(20, 24), 6, 2)
+    later = np.array([False, False, True, True])
+    # Epoch 1 is right for the earlier half, epoch 2 for the later one, epoch 3 for none.
+    guesses = [np.zeros((4, 2)), np.where(later[:, None], 5.0, block.target)]
+    guesses += [np.where(later[:, None], block.target, -5.0), np.full((4, 2), 9.0)]
+    net = Network([Dense(1)], n_features=block.x.shape[2])
+    keeper = Keeper(block, later, 10, lambda *_: None)
+    for epoch, guess in enumerate(guesses):
+        monkeypatch.setattr(learning, "correction", lambda *_, guess=guess: guess)
+        keeper._consider(net, epoch)
+    np.testing.assert_array_equal(keeper.judged[later], 5.0)
+    np.testing.assert_array_equal(keeper.judged[~later], -5.0)

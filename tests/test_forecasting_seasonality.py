@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from throughtime.errors import InvalidArgumentError
+from throughtime.forecasting import Forecaster
 from throughtime.forecasting.seasonality import autocorrelation, check_season, cycles, detect
 
 
@@ -95,3 +96,19 @@ def test_autocorrelation_of_a_cycle_is_one_at_its_period() -> None:
     found = autocorrelation(np.tile([1.0, 0.0, -1.0, 0.0], 30))
     np.testing.assert_allclose(found[[0, 4, 8, 40]], 1.0, atol=0.02)
     np.testing.assert_allclose(found[[2, 6]], -1.0, atol=0.03)
+
+
+def test_a_smooth_cycle_is_found_under_noise_that_hides_its_steps() -> None:
+    t = np.arange(1000)
+    for period in (24, 60):
+        wave = 3.0 * np.sin(2 * np.pi * t / period)
+        noisy = [wave + np.random.default_rng(seed).normal(0, 0.6, 1000) for seed in range(8)]
+        assert [detect(y) for y in noisy] == [period] * 8
+
+
+def test_a_frequency_without_cycles_leaves_it_to_the_data() -> None:
+    t = np.arange(200)
+    y = 10.0 + 3.0 * np.sin(2 * np.pi * t / 9) + np.random.default_rng(0).normal(0, 0.3, 200)
+    for frequency in ("min", "YE"):
+        model = Forecaster(9, frequency=frequency, epochs=1, members=1, hidden_size=4).fit(y)
+        assert model.season_ == 9.0

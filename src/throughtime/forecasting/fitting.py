@@ -16,7 +16,6 @@ from throughtime.forecasting.learning import (
     Taught,
     announce,
     build,
-    correction,
     reteach,
     teach,
 )
@@ -75,11 +74,11 @@ def fit(plan: Plan, group: Group, stage: str = "") -> Fitted:
     if why is not None:
         fitted.notes.append(why)
         fitted.networks.append(build(plan.recipe, lesson.train.x.shape[2], plan.seed))
-        _calibrate(plan, fitted, lesson.validation, past)
+        _calibrate(plan, fitted, lesson.validation, past, [])
         return fitted
     taught = _learn(plan, lesson, stage)
     fitted.networks[:] = [t.network for t in taught]
-    _calibrate(plan, fitted, lesson.validation, past)
+    _calibrate(plan, fitted, lesson.validation, past, taught)
     interrupted = any(t.interrupted for t in taught)
     if lesson.train.x[..., 0].size < _BUDGET and fitted.calibration.weight > 0 and not interrupted:
         taught = _learn_all(plan, lesson, taught, stage)
@@ -190,7 +189,7 @@ def _lesson(plan: Plan, fitted: Fitted, enough: Sequence[Observed]) -> tuple[Les
     """Windows to learn from and to be judged by."""
     span = fitted.window + plan.horizon
     share = max(_FEWEST, _BUDGET // span) // len(enough)
-    train, allowed, check, units, errors, firsts = [], [], [], [], [], []
+    train, allowed, check, later, units, errors, firsts = [], [], [], [], [], [], []
     for series in enough:
         known = start(series)
         history = history_of(fitted, known, fitted.smoothing[series.name])
@@ -205,12 +204,15 @@ def _lesson(plan: Plan, fitted: Fitted, enough: Sequence[Observed]) -> tuple[Les
         train.append(mine)
         allowed.append(mine.known & (mine.origin[:, None] + np.arange(plan.horizon) < cutoff))
         check.append(block.take(slice(len(taught), None)))
+        later.append(2 * np.arange(len(judged)) >= len(judged))
         past = anchor_errors(history, plan.horizon)
         unit = one_step(past) or 1.0
         errors.append(past / unit)
         firsts.append(begin)
         units.append(np.full(len(judged), unit))
-    lesson = Lesson(Block.join(train), np.concatenate(allowed), Block.join(check))
+    lesson = Lesson(
+        Block.join(train), np.concatenate(allowed), Block.join(check), np.concatenate(later)
+    )
     lengths = [_length(s) for s in enough]
     return lesson, _Past(np.concatenate(errors), np.concatenate(units), lengths, firsts)
 
@@ -246,12 +248,14 @@ def _seed(plan: Plan, member: int) -> int:
     return plan.seed * plan.members + member
 
 
-def _calibrate(plan: Plan, fitted: Fitted, check: Block, past: _Past) -> None:
+def _calibrate(
+    plan: Plan, fitted: Fitted, check: Block, past: _Past, taught: Sequence[Taught]
+) -> None:
     """Find the weight of the correction and the width of the intervals."""
     horizon = plan.horizon
     factor = (check.scale / past.unit)[:, None]
     truth = np.where(check.known, check.target.astype(np.float64), np.nan)
-    moved = correction(fitted.networks, check)
+    moved = np.mean([np.zeros(truth.shape)] if not taught else [t.judged for t in taught], axis=0)
     judged = sum(max(1.0, (n - _split(horizon, n)) / horizon) for n in past.length)
     anchor = Errors(truth * factor, judged)
     weight = calibration.weigh(anchor, Errors((truth - moved) * factor, judged))

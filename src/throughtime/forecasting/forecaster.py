@@ -41,7 +41,8 @@ class Forecaster:
     gives an anchor. The network learns the correction to the anchor from the deviations inside the
     window, an idea of Smyl (2020). A validation block at the end of the history says when to stop
     and how much of the correction to trust: on a random walk next to nothing, and the forecast is
-    then near persistence. Intervals are split-conformal. Whatever is chosen, scaled or calibrated,
+    then near persistence. Intervals are quantiles of errors at origins inside the history; nothing
+    guarantees their coverage, and a backtest measures it. Whatever is chosen, scaled or calibrated,
     only the data handed to ``fit`` are looked at.
 
     Parameters
@@ -55,8 +56,8 @@ class Forecaster:
     window : int, optional
         How many past steps the network reads; without it, chosen from season, horizon and length.
     season : "auto", None, float or sequence of float
-        The period in steps; it need not be whole. "auto" tries what ``frequency`` suggests, or
-        without that what the data show, and keeps it where it forecasts better than none.
+        The period in steps; it need not be whole. "auto" tries what ``frequency`` suggests, or if
+        that is nothing what the data show, and keeps it where it forecasts better than none.
     frequency : str, optional
         How far steps are apart, as pandas says it: "h", "15min", "D", "B", "W", "MS", "QE", "YE".
     transform : {"auto", "none", "log"}

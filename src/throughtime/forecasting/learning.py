@@ -6,6 +6,7 @@ epochs on all data. The validation block judges the first networks, the second o
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -41,11 +42,14 @@ class Lesson:
     train, validation : Block
     allowed : ndarray of bool of shape (N, H)
         Which targets of ``train`` may be learned from: those before the validation block.
+    later : ndarray of bool of shape (M,)
+        Which windows of ``validation`` are of its later half.
     """
 
     train: Block
     allowed: np.ndarray
     validation: Block
+    later: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -88,12 +92,16 @@ class Taught:
     network : Network
     epochs : int
         After how many epochs it had the weights that it has.
+    judged : ndarray of shape (M, H)
+        Corrections on the validation block to judge it by: those of each half are of the epoch that
+        was best on the other half, as the best epoch of all looks better there than it is.
     interrupted : bool
         Whether Ctrl-C, or a callback that says so, ended the training.
     """
 
     network: Network
     epochs: int
+    judged: np.ndarray
     interrupted: bool = False
 
 
@@ -102,7 +110,7 @@ def teach(
 ) -> Taught:
     """Train one network; it ends with the weights of its best epoch on the validation block."""
     net = build(recipe, lesson.train.x.shape[2], seed)
-    keeper = Keeper(lesson.validation, recipe.patience, notify)
+    keeper = Keeper(lesson.validation, lesson.later, recipe.patience, notify)
     try:
         history = _train(
             net, lesson.train, lesson.allowed, recipe, recipe.epochs, [keeper, *callbacks], seed
@@ -110,8 +118,8 @@ def teach(
     except DivergedError:
         # Finite weights of an earlier epoch are at hand, and the validation block judges them.
         keeper.put_back(net)
-        return Taught(net, keeper.epoch)
-    return Taught(net, keeper.epoch, history.stopped == "interrupted")
+        return Taught(net, keeper.epoch, keeper.judged)
+    return Taught(net, keeper.epoch, keeper.judged, history.stopped == "interrupted")
 
 
 def reteach(
@@ -136,8 +144,8 @@ def reteach(
     except DivergedError:
         return taught
     if history.stopped == "interrupted":
-        return Taught(taught.network, taught.epochs, interrupted=True)
-    return Taught(net, taught.epochs)
+        return dataclasses.replace(taught, interrupted=True)
+    return dataclasses.replace(taught, network=net)
 
 
 def _train(
@@ -178,14 +186,17 @@ class Keeper(Callback):
     The untrained network, whose correction is zero, is the first to beat.
     """
 
-    def __init__(self, block: Block, patience: int, notify: Notify) -> None:
+    def __init__(self, block: Block, later: np.ndarray, patience: int, notify: Notify) -> None:
         self.block = block
+        self.halves = (~later, later)
         self.patience = patience
         self.notify = notify
         self.loss = losses.get(LOSS)
         self.best = np.inf
         self.epoch = 0
         self.weights: np.ndarray | None = None
+        self.best_of_halves = [np.inf, np.inf]
+        self.judged = np.zeros(block.target.shape)
 
     def on_train_begin(self, run: Run) -> None:
         """Score the zero correction."""
@@ -208,13 +219,23 @@ class Keeper(Callback):
             net.params.flat[...] = self.weights
 
     def _consider(self, net: Network, epoch: int) -> float:
-        guess = correction([net], self.block)[..., None]
-        weight = self.block.known * importance(guess.shape[1])
-        value, _ = self.loss(guess, self.block.target[..., None], weights=weight)
+        guess = correction([net], self.block)
+        value = self._error(guess, slice(None))
         # A tie, as on a constant series, is no progress.
         if value < self.best * (1.0 - 1e-4):
             self.best, self.epoch, self.weights = value, epoch, net.params.flat.copy()
-        return float(value)
+        for i, half in enumerate(self.halves):
+            part = self._error(guess, half)
+            if part < self.best_of_halves[i] * (1.0 - 1e-4):
+                self.best_of_halves[i] = part
+                self.judged[self.halves[1 - i]] = guess[self.halves[1 - i]]
+        return value
+
+    def _error(self, guess: np.ndarray, rows: Any) -> float:
+        """The loss of the corrections ``guess (M, H)`` on some windows of the block."""
+        weight = self.block.known[rows] * importance(guess.shape[1])
+        target = self.block.target[rows]
+        return float(self.loss(guess[rows][..., None], target[..., None], weights=weight)[0])
 
 
 def announce(progress: Callable[[Progress], None] | None, stage: str, total: int) -> Notify:
