@@ -20,7 +20,8 @@ def write_table(path, rows=98, ahead=0, stores=("",)):
             for i in range(rows + ahead):
                 price = 10 + i % 5
                 sales = 100 + 9 * (i % 7) - price + rng.normal()
-                writer.writerow([start + i, store, price, f"{sales:.3f}" if i < rows else ""])
+                day = start + np.timedelta64(i, "D")
+                writer.writerow([day, store, price, f"{sales:.3f}" if i < rows else ""])
 
 
 def read_csv(path):
