@@ -1,5 +1,7 @@
 """Exponential smoothing against sums done by hand, and the choice between settings."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -36,6 +38,34 @@ def test_local_trend_by_hand() -> None:
     np.testing.assert_allclose(states.slope[:, 0], [0.25, 0.71875])
     forecast = extend([setting], states, np.array([1, 2, 3]))[1, :, 0]
     np.testing.assert_allclose(forecast, 2.8125 + 0.71875 * np.array([0.5, 0.75, 0.875]))
+
+
+def test_return_to_the_mean_by_hand() -> None:
+    setting = Smoothing(alpha=0.5, trend="return", phi=0.8)
+    y = np.array([1.0, 2.0, np.nan, 6.0])
+    states = smooth(y, [setting], np.arange(1, 5))
+    # t=1: l = 1 + .5 (2 - 1), m = 1.5; t=2: l = m + .8 (l - m) = 1.5; t=3: l = 1.5 + .5 (6 - 1.5)
+    np.testing.assert_allclose(states.level[:, 0], [1.0, 1.5, 1.5, 3.75])
+    # From l = 3.75 back to the mean of what was seen, 3.
+    expected = 3.0 + 0.75 * 0.8 ** np.arange(1, 6)
+    np.testing.assert_allclose(ahead(y, setting, 5), expected)
+    logged = dataclasses.replace(setting, log=True)
+    np.testing.assert_allclose(ahead(np.exp(y), logged, 5), np.exp(expected))
+    np.testing.assert_allclose(ahead(np.exp(-y), logged, 5), np.exp(-expected))
+
+
+def test_choice_of_what_returns_to_its_mean() -> None:
+    better = []
+    for seed in range(8):
+        y = RNG(seed).normal(size=240)
+        for t in range(1, 240):
+            y[t] += 0.8 * y[t - 1]
+        setting = choose(y[:228], 12, [1.0], [False])
+        error = np.abs(ahead(y[:228], setting, 12) - y[228:]).mean()
+        better.append((setting.trend == "return", error < np.abs(y[227] - y[228:]).mean()))
+    # A slow level, the other answer to such series, forgets where it is.
+    assert sum(found for found, _ in better) >= 6
+    assert sum(beats for _, beats in better) >= 5
 
 
 def test_drift_continues_a_line_exactly() -> None:

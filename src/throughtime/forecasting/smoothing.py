@@ -5,14 +5,16 @@ One pass over a series z (its logarithm, if that was chosen) with phase p(t) of 
     e_t      = z_t - (l_{t-1} + phi b_{t-1} + s_{p(t)})                  (1)
     l_t      = l_{t-1} + phi b_{t-1} + alpha e_t                         (2)
     b_t      = 0, or (l_t - l_i) / (t - i), or
-               phi b_{t-1} + alpha beta e_t                              (3)
+               phi b_{t-1} + alpha beta e_t, or
+               (m_t - l_t) (1 - phi) / phi                               (3)
     s_{p(t)} = s_{p(t)} + gamma e_t                                      (4)
     z_{t+h}  = l_t + (phi + ... + phi^h) b_t + s_{p(t+h)}                (5)
 
-for trend "none", "drift" (since the first level l_i) and "local". A missing z_t has e_t = 0. With
-logarithms a rising trend is continued as a straight line in the units of the data, with
-log(1 + (phi + ... + phi^h) b_t) for the second term of (5), because exponential growth drawn into
-the future overshoots.
+for trend "none", "drift" (since the first level l_i), "local" and "return", with m_t the mean of
+z - s until t: (5) is then m_t + phi^h (l_t - m_t) + s, an autoregression around the mean. A missing
+z_t has e_t = 0. With logarithms a rising trend is continued as a straight line in the units of the
+data, with log(1 + (phi + ... + phi^h) b_t) for the second term of (5), because exponential growth
+drawn into the future overshoots; a return to the mean is bounded and stays as it is.
 
 The period may be any number >= 2 (a year has 52.18 weeks); the phase is then the part of the cycle,
 in round(period) classes. Holt (1957), Winters (1960), Gardner and McKenzie (1985).
@@ -36,6 +38,7 @@ _TRENDS = (
     ("none", 0.0, 1.0),
     ("drift", 0.0, 1.0),
     *(("local", beta, phi) for beta in (0.03, 0.1, 0.3) for phi in (0.9, 0.98, 1.0)),
+    *(("return", 0.0, phi) for phi in (0.7, 0.85, 0.95)),
 )
 #: Origins at which settings are compared, and patterns kept for it (times the number of settings).
 _MAX_ORIGINS = 150
@@ -66,15 +69,18 @@ class Smoothing:
     @property
     def parts(self) -> float:
         """How much more it has than persistence."""
-        trend = {"none": 0.0, "drift": 1.0, "local": 2.0}[self.trend]
+        trend = {"none": 0.0, "drift": 1.0, "return": 2.0, "local": 2.0}[self.trend]
         return trend + (self.phases > 1) + 0.5 * (self.alpha < 1.0) + 0.5 * self.log
 
     def describe(self) -> str:
         """Say in a few words what it is."""
         words = [
-            {"none": "a level", "drift": "a level with drift", "local": "a level with a trend"}[
-                self.trend
-            ]
+            {
+                "none": "a level",
+                "drift": "a level with drift",
+                "return": "a level that returns to its mean",
+                "local": "a level with a trend",
+            }[self.trend]
         ]
         if self.phases > 1:
             words.append(f"a season of {self.period:g} steps")
@@ -147,10 +153,12 @@ def smooth(z: np.ndarray, settings: Sequence[Smoothing], origins: np.ndarray) ->
     }
     alpha, phi, gamma = column["alpha"], column["phi"], column["gamma"]
     drift = column["trend"] == "drift"
+    back = np.where(column["trend"] == "return", (1.0 - phi) / phi, 0.0)
     step = np.where(column["trend"] == "local", alpha * column["beta"], 0.0)
     begin, start, slope_start, pattern = _first_states(z, first.period)
     level = np.full(len(settings), start)
-    slope = np.where(column["trend"] == "none", 0.0, slope_start)
+    slope = np.where((column["trend"] == "none") | (back > 0), 0.0, slope_start)
+    mean, seen = np.zeros(len(settings)), 0
     season = np.tile(pattern, (len(settings), 1))
     kept = States(
         origins,
@@ -166,12 +174,15 @@ def smooth(z: np.ndarray, settings: Sequence[Smoothing], origins: np.ndarray) ->
             slope = phi * slope
         if not np.isnan(z[t]):
             p = phases[t]
+            seen += 1
+            mean = mean + (z[t] - season[:, p] - mean) / seen
             error = z[t] - level - season[:, p]  # (1)
             level = level + alpha * error  # (2)
             slope = slope + step * error  # (3), local
             season[:, p] += gamma * error  # (4)
             if t > begin:
                 slope = np.where(drift, (level - start) / (t - begin), slope)  # (3), drift
+            slope = np.where(back > 0, back * (mean - level), slope)  # (3), return
         i = where.get(t + 1)
         if i is not None:
             kept.level[i], kept.slope[i], kept.season[i] = level, slope, season
@@ -219,7 +230,7 @@ def extend(settings: Sequence[Smoothing], states: States, steps: np.ndarray) -> 
     below = np.where(phi < 1.0, phi, 0.0)
     damped = below * (1.0 - below ** np.maximum(h, 0.0)) / (1.0 - below)
     rise = np.where((h > 0) & (phi < 1.0), damped, h) * states.slope[:, None, :]
-    straight = np.array([s.log for s in settings]) & (h > 0) & (rise > 0)
+    straight = np.array([s.log and s.trend != "return" for s in settings]) & (h > 0) & (rise > 0)
     rise = np.where(straight, np.log1p(np.maximum(rise, 0.0)), rise)
     place = phase(states.origins[:, None] - 1 + steps, settings[0].period)
     pattern = np.take_along_axis(states.season, place[:, None, :], axis=2)
