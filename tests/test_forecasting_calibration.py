@@ -92,6 +92,19 @@ def test_few_paths_widen_and_a_better_forecast_narrows() -> None:
     np.testing.assert_allclose(unsure.spread, 0.5**0.5 * many.spread, rtol=1e-4)
 
 
+def test_a_gain_that_is_no_luck_is_hardly_drawn_towards_none() -> None:
+    past = errors(1.0)
+    anchor, final = Errors(past, 7.0), Errors(0.05 * past, 7.0)
+    plain = spread(Errors(past, 1e6), anchor, anchor, 0.0)
+    found = spread(Errors(past, 1e6), anchor, final, 1.0)
+    # Seven paths beside the usual five would make it 0.05^(7/12) = 0.17.
+    factor = 0.05 ** (1.0 - 2.0 / (7.0 * np.log(0.05) ** 2))
+    np.testing.assert_allclose(found.spread, factor * plain.spread)
+    assert factor < 0.06
+    worse = spread(Errors(past, 1e6), anchor, Errors(2.0 * past, 7.0), 0.5)
+    np.testing.assert_array_equal(worse.spread, plain.spread)
+
+
 def test_no_errors_give_no_width() -> None:
     nothing = Errors(np.zeros((5, 3)), 2.0)
     found = spread(nothing, nothing, nothing, 0.0)

@@ -13,8 +13,8 @@ those of one path hang together. The empirical quantiles of these are taken: an 
 prediction (Vovk et al. 2005) without its guarantee, for errors of one series are not exchangeable,
 and smoothing was chosen on the same history. They are multiplied by how much smaller the errors of
 the corrected forecast are on the validation block. With n independent paths b counts n and the
-guess 0.6 counts 5, and so does the gain beside none; the intervals are wider by 1 + 2 / n for the n
-paths of one series.
+guess 0.6 counts 5, and so does the gain beside none if it is no larger than chance may make it; the
+intervals are wider by 1 + 2 / n for the n paths of one series.
 """
 
 from __future__ import annotations
@@ -38,6 +38,8 @@ _SMALL_SAMPLE = 2.0
 #: of a random walk grow with b = 0.5.
 _GROWTH, _BELIEF = 0.6, 5.0
 _STEEPEST = 1.5
+#: How many times its error, squared, a gain must be to be believed by half; the smallest factor.
+_DOUBT, _SMALLEST = 2.0, 0.01
 
 
 @dataclass(frozen=True)
@@ -130,10 +132,17 @@ def spread(history: Errors, anchor: Errors, final: Errors, weight: float) -> Cal
 
 
 def _improvement(anchor: Errors, final: Errors) -> float:
-    """Factor from the errors of the anchor to those of the forecast, drawn towards 1."""
+    """Factor from the errors of the anchor to those of the forecast, drawn towards 1.
+
+    A gain that is large beside its own error, 1 / sqrt(n) or so in logarithms, is no matter of luck
+    and hardly drawn at all (James and Stein 1961); it is where the network is the model.
+    """
     before, after = (float(np.nanmean(np.abs(e.values))) for e in (anchor, final))
-    ratio = min(max(after / before, 0.2), 1.0) if before > 0.0 else 1.0
-    return float(ratio ** (anchor.paths / (anchor.paths + _BELIEF)))
+    if not 0.0 < after < before:
+        return 1.0 if after > 0.0 or before == 0.0 else _SMALLEST
+    gain = max(np.log(after / before), np.log(_SMALLEST))
+    usual = anchor.paths / (anchor.paths + _BELIEF)
+    return float(np.exp(gain * max(usual, 1.0 - _DOUBT / (anchor.paths * gain**2))))
 
 
 def _mean_abs(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -69,7 +69,7 @@ class Smoothing:
     @property
     def parts(self) -> float:
         """How much more it has than persistence."""
-        trend = {"none": 0.0, "drift": 1.0, "return": 2.0, "local": 2.0}[self.trend]
+        trend = {"none": 0.0, "drift": 1.0, "return": 2.5, "local": 2.0}[self.trend]
         return trend + (self.phases > 1) + 0.5 * (self.alpha < 1.0) + 0.5 * self.log
 
     def describe(self) -> str:
