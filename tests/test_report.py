@@ -1,4 +1,5 @@
 import dataclasses
+import math
 import re
 from html.parser import HTMLParser
 
@@ -330,10 +331,22 @@ def test_number(value, text):
     assert words.number(value) == text
 
 
+def test_very_small_numbers_are_no_rows_of_zeros():
+    assert words.column([1.2e-9, 3.45e-8, 0.0, math.nan]) == [
+        "1.200e-09",
+        "3.450e-08",
+        "0.000e+00",
+        "-",
+    ]
+    decimals = words.decimals_for(np.array([1e-9, 2e-9]), 1e-10)
+    assert words.fixed(1.5e-9, decimals) == "1.500e-09"
+    assert words.fixed(1.5, 2) == "1.50"
+
+
 def test_decimals_of_a_column_without_spread():
     assert words.decimals_for(np.zeros(3), 0.0) == 3
     assert words.decimals_for(np.full(3, 1234.0), 0.0) == 0
-    assert words.decimals_for(np.full(3, 1e-12), 0.0) == 9
+    assert words.decimals_for(np.full(3, 1e-12), 0.0) == 15
     assert words.decimals_for(np.full(3, 200.0), 1e-9) == 4
 
 

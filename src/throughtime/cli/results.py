@@ -140,10 +140,10 @@ def forecast_table(story: ForecastStory) -> tuple[list[str], list[list[str]]]:
     decimals = decimals_of(view)
     rows = []
     for i, stamp in enumerate(format_times(view.future)[:stop]):
-        row = [stamp, f"{forecast.mean[i]:,.{decimals}f}"]
+        row = [stamp, words.fixed(forecast.mean[i], decimals)]
         for coverage in coverages:
             low, high = forecast.intervals[coverage]
-            row.append(f"{low[i]:,.{decimals}f} to {high[i]:,.{decimals}f}")
+            row.append(f"{words.fixed(low[i], decimals)} to {words.fixed(high[i], decimals)}")
         rows.append(row)
     if stop < len(forecast.mean):
         rows.append(["...", *([""] * (len(header) - 1))])

@@ -192,7 +192,7 @@ def _table(story: ForecastStory) -> dict[str, Any]:
             columns.extend(forecast.intervals[coverage])
         for stamp, *values in zip(format_times(view.future), *columns, strict=True):
             if len(rows) < MAX_ROWS:
-                cells = [f"{value:,.{decimals}f}" for value in values]
+                cells = [words.fixed(value, decimals) for value in values]
                 rows.append([*([view.name] if many else []), stamp, *cells])
     header = [*(["series"] if many else []), "time", "mean"]
     for coverage in coverages:

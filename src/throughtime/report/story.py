@@ -121,15 +121,13 @@ def outlook(story: ForecastStory) -> str:
     dated = view.time.dtype.kind == "M"
     before, ahead = ("on", "for") if dated else ("at step", "for step")
     sentence = (
-        f"{story.target} was {last:,.{decimals}f} {before} {start}; the forecast {ahead} {end} is"
-        f" {forecast.mean[-1]:,.{decimals}f}"
+        f"{story.target} was {words.fixed(last, decimals)} {before} {start}; the forecast {ahead}"
+        f" {end} is {words.fixed(forecast.mean[-1], decimals)}"
     )
     if forecast.intervals:
         widest = max(forecast.intervals)
-        low, high = (bound[-1] for bound in forecast.intervals[widest])
-        sentence += (
-            f" ({words.percent(widest)} interval {low:,.{decimals}f} to {high:,.{decimals}f})"
-        )
+        low, high = (words.fixed(bound[-1], decimals) for bound in forecast.intervals[widest])
+        sentence += f" ({words.percent(widest)} interval {low} to {high})"
     return f"{sentence}."
 
 

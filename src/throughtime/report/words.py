@@ -48,6 +48,10 @@ EXPLAINED = {
 }
 
 
+#: With more decimals than this a number is mostly zeros.
+_MOST_DECIMALS = 9
+
+
 def number(value: float, digits: int = 4) -> str:
     """``value`` with ``digits`` significant digits, thousands separated, no useless zeros."""
     if not math.isfinite(value):
@@ -72,7 +76,16 @@ def decimals_for(values: np.ndarray, spread: float) -> int:
     if not math.isfinite(spread) or spread <= 0:
         spread = largest / 100
     most = max(0, 6 - math.floor(math.log10(largest)))
-    return min(9, most, max(0, 1 - math.floor(math.log10(spread))))
+    return min(most, max(0, 1 - math.floor(math.log10(spread))))
+
+
+def fixed(value: float, decimals: int) -> str:
+    """``value`` with so many decimals, or with a power of ten where that would be mostly zeros.
+
+    >>> fixed(1234.5678, 2), fixed(1.2345e-9, 12)
+    ('1,234.57', '1.234e-09')
+    """
+    return f"{value:,.{decimals}f}" if decimals <= _MOST_DECIMALS else f"{value:.3e}"
 
 
 def column(values: Sequence[float], digits: int = 3) -> list[str]:
@@ -83,8 +96,8 @@ def column(values: Sequence[float], digits: int = 3) -> list[str]:
     """
     sizes = [abs(value) for value in values if math.isfinite(value) and value != 0]
     smallest = math.floor(math.log10(min(sizes))) if sizes else 0
-    decimals = min(9, max(0, digits - 1 - smallest))
-    return [f"{value:,.{decimals}f}" if math.isfinite(value) else "-" for value in values]
+    decimals = max(0, digits - 1 - smallest)
+    return [fixed(value, decimals) if math.isfinite(value) else "-" for value in values]
 
 
 def percent(share: float) -> str:
