@@ -83,7 +83,7 @@ def fixed(value: float, decimals: int) -> str:
     """``value`` with so many decimals, or with a power of ten where that would be mostly zeros.
 
     >>> fixed(1234.5678, 2), fixed(1.2345e-9, 12)
-    ('1,234.57', '1.234e-09')
+    ('1,234.57', '1.235e-09')
     """
     return f"{value:,.{decimals}f}" if decimals <= _MOST_DECIMALS else f"{value:.3e}"
 
