@@ -1,0 +1,117 @@
+// Vectors of one instruction set, from the compiler's vector types.
+//
+// Every kernel source is compiled once for each level (x86-64-v2, v3, v4, or NEON), with TT_LEVEL
+// naming the namespace: nothing compiled for a newer level can be linked into an older one's code.
+// For the same reason kernels use no inline function of the standard library.
+//
+// Contraction is off (-ffp-contract=off): a product and a sum are one rounding where fma() is
+// written and two elsewhere, so a value has the same bits in whatever loop it is computed.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#if defined(__AVX__)
+#include <immintrin.h>
+#elif defined(__SSE2__)
+#include <emmintrin.h>
+#elif defined(__ARM_NEON)
+#include <arm_neon.h>
+#endif
+
+#ifndef TT_LEVEL
+#error "TT_LEVEL names the namespace of this instruction set: v2, v3, v4 or neon"
+#endif
+
+#define TT_INLINE inline __attribute__((always_inline))
+
+namespace throughtime::TT_LEVEL {
+
+#if defined(__AVX512F__)
+inline constexpr int vector_bytes = 64;
+#elif defined(__AVX__)
+inline constexpr int vector_bytes = 32;
+#else
+inline constexpr int vector_bytes = 16;
+#endif
+
+#if defined(__AVX512F__) || defined(__ARM_NEON)
+inline constexpr int registers = 32;
+#else
+inline constexpr int registers = 16;
+#endif
+
+// The integer of a float's size, which comparisons return and bit patterns live in.
+template <class S> struct Scalar;
+template <> struct Scalar<float> {
+    using Int = std::int32_t;
+    typedef float Vec __attribute__((vector_size(vector_bytes)));
+    typedef std::int32_t IVec __attribute__((vector_size(vector_bytes)));
+};
+template <> struct Scalar<double> {
+    using Int = std::int64_t;
+    typedef double Vec __attribute__((vector_size(vector_bytes)));
+    typedef std::int64_t IVec __attribute__((vector_size(vector_bytes)));
+};
+
+template <class S> using Vec = typename Scalar<S>::Vec;
+template <class S> using IVec = typename Scalar<S>::IVec;
+template <class S> using Int = typename Scalar<S>::Int;
+template <class S> inline constexpr int lanes = vector_bytes / static_cast<int>(sizeof(S));
+
+template <class S> TT_INLINE Vec<S> splat(S value) { return value - Vec<S>{}; }
+
+// memcpy is how a vector is read from an address of any alignment without breaking aliasing rules.
+template <class S> TT_INLINE Vec<S> load(const S* p) {
+    Vec<S> v;
+    __builtin_memcpy(&v, p, sizeof v);
+    return v;
+}
+template <class S> TT_INLINE void store(S* p, Vec<S> v) { __builtin_memcpy(p, &v, sizeof v); }
+
+// The first n lanes; the others are 0. Nothing behind them is touched.
+template <class S> TT_INLINE Vec<S> load(const S* p, int n) {
+    if (n >= lanes<S>) return load(p);
+    Vec<S> v{};
+    for (int i = 0; i < n; ++i) v[i] = p[i];
+    return v;
+}
+template <class S> TT_INLINE void store(S* p, Vec<S> v, int n) {
+    if (n >= lanes<S>) return store(p, v);
+    for (int i = 0; i < n; ++i) p[i] = v[i];
+}
+
+// a * b + c, rounded once where the instruction set has it. Level v2 has not and rounds twice,
+// everywhere alike.
+TT_INLINE Vec<float> fma(Vec<float> a, Vec<float> b, Vec<float> c) {
+#if defined(__AVX512F__)
+    return (Vec<float>)_mm512_fmadd_ps((__m512)a, (__m512)b, (__m512)c);
+#elif defined(__FMA__)
+    return (Vec<float>)_mm256_fmadd_ps((__m256)a, (__m256)b, (__m256)c);
+#elif defined(__ARM_NEON)
+    return (Vec<float>)vfmaq_f32((float32x4_t)c, (float32x4_t)a, (float32x4_t)b);
+#else
+    return a * b + c;
+#endif
+}
+TT_INLINE Vec<double> fma(Vec<double> a, Vec<double> b, Vec<double> c) {
+#if defined(__AVX512F__)
+    return (Vec<double>)_mm512_fmadd_pd((__m512d)a, (__m512d)b, (__m512d)c);
+#elif defined(__FMA__)
+    return (Vec<double>)_mm256_fmadd_pd((__m256d)a, (__m256d)b, (__m256d)c);
+#elif defined(__ARM_NEON)
+    return (Vec<double>)vfmaq_f64((float64x2_t)c, (float64x2_t)a, (float64x2_t)b);
+#else
+    return a * b + c;
+#endif
+}
+
+// a where the condition holds (all bits set), else b. NaN passes through either.
+template <class S> TT_INLINE Vec<S> select(IVec<S> condition, Vec<S> a, Vec<S> b) {
+    return condition ? a : b;
+}
+// std::min and std::max would be inline functions of the library.
+TT_INLINE std::ptrdiff_t smaller(std::ptrdiff_t a, std::ptrdiff_t b) { return a < b ? a : b; }
+TT_INLINE std::ptrdiff_t larger(std::ptrdiff_t a, std::ptrdiff_t b) { return a > b ? a : b; }
+
+}  // namespace throughtime::TT_LEVEL
