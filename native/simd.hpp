@@ -69,16 +69,32 @@ template <class S> TT_INLINE Vec<S> load(const S* p) {
 }
 template <class S> TT_INLINE void store(S* p, Vec<S> v) { __builtin_memcpy(p, &v, sizeof v); }
 
-// The first n lanes; the others are 0. Nothing behind them is touched.
+// The first n lanes, n <= lanes; the others are 0. Nothing behind them is touched.
 template <class S> TT_INLINE Vec<S> load(const S* p, int n) {
     if (n >= lanes<S>) return load(p);
+#if defined(__AVX512F__)
+    const unsigned first = (1U << n) - 1U;
+    if constexpr (sizeof(S) == 4)
+        return (Vec<S>)_mm512_maskz_loadu_ps(static_cast<__mmask16>(first), p);
+    else
+        return (Vec<S>)_mm512_maskz_loadu_pd(static_cast<__mmask8>(first), p);
+#else
     Vec<S> v{};
     for (int i = 0; i < n; ++i) v[i] = p[i];
     return v;
+#endif
 }
 template <class S> TT_INLINE void store(S* p, Vec<S> v, int n) {
     if (n >= lanes<S>) return store(p, v);
+#if defined(__AVX512F__)
+    const unsigned first = (1U << n) - 1U;
+    if constexpr (sizeof(S) == 4)
+        _mm512_mask_storeu_ps(p, static_cast<__mmask16>(first), (__m512)v);
+    else
+        _mm512_mask_storeu_pd(p, static_cast<__mmask8>(first), (__m512d)v);
+#else
     for (int i = 0; i < n; ++i) p[i] = v[i];
+#endif
 }
 
 // a * b + c, rounded once where the instruction set has it. Level v2 has not and rounds twice,
