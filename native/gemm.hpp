@@ -1,0 +1,186 @@
+// Matrix products, in the three forms that recurrent networks need, and the packing they read.
+//
+// Every element of a result is ONE chain of fused multiply-adds in ascending order of the summed
+// index. How many rows a tile holds, where the sum is interrupted to be stored and continued, and
+// which thread computes it changes nothing: the bits of a row do not depend on its company.
+//
+// Outputs come in blocks of up to four vectors side by side. Weights are packed block by block,
+// [block][k][vectors of the block][lane], and read in a straight line.
+#pragma once
+
+#include "simd.hpp"
+
+namespace throughtime::TT_LEVEL {
+
+using Size = std::ptrdiff_t;
+
+inline constexpr int block_vectors = 4;
+// Rows of a tile: accumulators (rows x 4), the weights (4) and a broadcast must fit the registers.
+inline constexpr int tile_rows = registers == 32 ? 6 : 2;
+
+template <class S, int R> struct Tile {
+    Vec<S> at[R][block_vectors];
+};
+
+// at[r][I] += sum_k a[r][k] w[k][i] for the i-th number I of the list.
+template <int... I, int R, class S>
+TT_INLINE void accumulate(Tile<S, R>& acc, const S* const (&a)[R], const S* w, Size depth) {
+    constexpr int width = sizeof...(I);
+    for (Size k = 0; k < depth; ++k, w += width * lanes<S>) {
+        Vec<S> row[block_vectors];
+        {
+            int i = 0;
+            ((row[I] = load(w + i++ * lanes<S>)), ...);
+        }
+#pragma GCC unroll 8
+        for (int r = 0; r < R; ++r) {
+            const Vec<S> s = splat(a[r][k]);
+            ((acc.at[r][I] = fma(s, row[I], acc.at[r][I])), ...);
+        }
+    }
+}
+
+// at[r][i] += sum_k a[k][r] b[k][I] for the i-th number I of the list: a column panel of tile_rows
+// numbers a step, times blocks of four vectors of which some are taken.
+template <int... I, int R, class S>
+TT_INLINE void accumulate_outer(Tile<S, R>& acc, const S* a, const S* b, Size depth) {
+    for (Size k = 0; k < depth; ++k, a += tile_rows, b += block_vectors * lanes<S>) {
+        Vec<S> row[block_vectors];
+        ((row[I] = load(b + I * lanes<S>)), ...);
+#pragma GCC unroll 8
+        for (int r = 0; r < R; ++r) {
+            const Vec<S> s = splat(a[r]);
+            ((acc.at[r][I] = fma(s, row[I], acc.at[r][I])), ...);
+        }
+    }
+}
+
+// Call f with a compile-time number of rows, 1 ... tile_rows.
+template <int R> struct Rows {
+    static constexpr int count = R;
+};
+template <class F> TT_INLINE void with_rows(Size rows, F&& f) {
+    switch (rows) {
+        case 1: return f(Rows<1>{});
+        case 2: return f(Rows<2>{});
+#if defined(__AVX512F__) || defined(__ARM_NEON)
+        case 3: return f(Rows<3>{});
+        case 4: return f(Rows<4>{});
+        case 5: return f(Rows<5>{});
+        case 6: return f(Rows<6>{});
+#endif
+        default: __builtin_unreachable();
+    }
+}
+
+// Cut rows first ... end into tiles of nearly equal height and call f(row, Rows<R>) for each.
+template <class F> TT_INLINE void for_tiles(Size first, Size end, F&& f) {
+    Size tiles = (end - first + tile_rows - 1) / tile_rows;
+    for (; tiles > 0; --tiles) {
+        const Size rows = (end - first + tiles - 1) / tiles;
+        with_rows(rows, [&](auto r) { f(first, r); });
+        first += rows;
+    }
+}
+
+struct Range {
+    Size begin, end;
+};
+// The share of one thread of `count` things.
+TT_INLINE Range share(Size count, int thread, int threads) {
+    return {count * thread / threads, count * (thread + 1) / threads};
+}
+
+// Which outputs a block's vectors hold. `wide`: vector v of block i are the units from (4 i + v)
+// lanes on (one gate). Otherwise a block is the same lanes of several gates: vector v of block i
+// are the units from i lanes on, of gate v.
+template <class S> struct Blocks {
+    Size units;
+    bool wide;
+
+    Size count() const {
+        const Size span = wide ? block_vectors * lanes<S> : lanes<S>;
+        return (units + span - 1) / span;
+    }
+    Size unit(Size block, int v) const {
+        return (wide ? block * block_vectors + v : block) * lanes<S>;
+    }
+    // Valid lanes of a vector; not positive where the last wide block is narrower.
+    int valid(Size block, int v) const {
+        return static_cast<int>(smaller(lanes<S>, units - unit(block, v)));
+    }
+    // Vectors of a block, of `gates` gates.
+    int vectors(Size block, int gates) const {
+        if (!wide) return gates;
+        const Size left = (units - block * block_vectors * lanes<S> + lanes<S> - 1) / lanes<S>;
+        return static_cast<int>(smaller(block_vectors, left));
+    }
+};
+
+// Pack weights (depth, columns) with row stride `stride`, block by block; gate[v] is where the
+// columns of vector v's gate begin. Lanes behind the last unit are zero.
+template <class S>
+void pack(S* to, const S* from, Size stride, Size depth, Blocks<S> blocks, const Size* gate,
+          int gates, Range part) {
+    for (Size i = part.begin; i < part.end; ++i) {
+        const int width = blocks.vectors(i, gates);
+        S* out = to + i * depth * (blocks.wide ? block_vectors : gates) * lanes<S>;
+        for (Size k = 0; k < depth; ++k) {
+            for (int v = 0; v < width; ++v, out += lanes<S>) {
+                const S* in = from + k * stride + (blocks.wide ? 0 : gate[v]) + blocks.unit(i, v);
+                store(out, load(in, blocks.valid(i, v)));
+            }
+        }
+    }
+}
+
+// Where the columns stand that a transposed product sums over: the valid lanes of chosen vectors
+// of each block, in this order.
+template <class S> struct Columns {
+    Blocks<S> blocks;
+    Size gate[block_vectors];
+    int chosen[block_vectors];
+    int count;
+
+    // f(block, vector, first column, valid lanes) in the order of the sum.
+    template <class F> TT_INLINE void each(F&& f) const {
+        for (Size i = 0; i < blocks.count(); ++i) {
+            const int width = blocks.wide ? blocks.vectors(i, count) : count;
+            for (int c = 0; c < width; ++c) {
+                const int v = blocks.wide ? c : chosen[c];
+                const Size column = blocks.unit(i, v) + (blocks.wide ? 0 : gate[c]);
+                f(i, v, column, blocks.valid(i, v));
+            }
+        }
+    }
+    Size depth() const {
+        Size sum = 0;
+        each([&](Size, int, Size, int n) { sum += n; });
+        return sum;
+    }
+};
+
+// Pack the transpose of weights (outputs, columns): [block of outputs][column in the order of the
+// sum][lane], the outputs being wide blocks.
+template <class S>
+void pack_transposed(S* to, const S* from, Size stride, Size outputs, const Columns<S>& columns,
+                     Range part) {
+    const Blocks<S> out{outputs, true};
+    const Size depth = columns.depth();
+    for (Size i = part.begin; i < part.end; ++i) {
+        const int width = out.vectors(i, 1) * lanes<S>;
+        const Size first = out.unit(i, 0);
+        const Size rows = smaller(width, outputs - first);
+        S* block = to + i * depth * block_vectors * lanes<S>;
+        columns.each([&](Size, int, Size column, int n) {
+            const S* in = from + first * stride + column;
+            for (Size u = 0; u < rows; ++u, in += stride)
+                for (int j = 0; j < n; ++j) block[j * width + u] = in[j];
+            for (Size u = rows; u < width; ++u)
+                for (int j = 0; j < n; ++j) block[j * width + u] = S(0);
+            block += static_cast<Size>(n) * width;
+        });
+    }
+}
+
+}  // namespace throughtime::TT_LEVEL
