@@ -2,11 +2,14 @@
 
 import json
 import math
+import sys
+from dataclasses import dataclass
 
 import numpy as np
 import pytest
 from network_cases import FUNCTIONS, swish, swish_derivative
 
+import throughtime as tt
 from throughtime.activations import (
     ACTIVATIONS,
     ELU,
@@ -18,7 +21,12 @@ from throughtime.activations import (
     Tanh,
     get,
 )
-from throughtime.errors import InvalidArgumentError, InvalidTypeError, ModelFileError
+from throughtime.errors import (
+    InvalidArgumentError,
+    InvalidTypeError,
+    MissingDependencyError,
+    ModelFileError,
+)
 
 every_function = pytest.mark.parametrize("f", FUNCTIONS.values(), ids=FUNCTIONS)
 every_dtype = pytest.mark.parametrize("dtype", ["float32", "float64"])
@@ -170,6 +178,41 @@ def test_custom_of_another_shape_is_refused():
     )
     with pytest.raises(InvalidTypeError, match=r"got \(\) for \(3,\)\.$"):
         Custom(np.sum, derivative=double)(z)
+
+
+def test_without_jax_a_function_alone_is_refused(monkeypatch):
+    monkeypatch.setitem(sys.modules, "jax", None)
+    with pytest.raises(MissingDependencyError) as caught:
+        tt.Network([tt.layers.RNN(2, activation=np.tanh)], 1).predict(np.zeros((1, 2, 1)))
+    assert str(caught.value) == (
+        "The automatic derivative of 'tanh' needs the package 'jax', which is not installed."
+        " Run: pip install 'throughtime[autodiff]' (in a clone: pip install '.[autodiff]'). Or"
+        " write the derivative yourself, which needs nothing: activations.Custom(f, derivative=...)"
+    )
+
+
+def test_a_registered_one_is_saved_and_loaded(monkeypatch, tmp_path):
+    monkeypatch.setattr(ACTIVATIONS, "_classes", dict(ACTIVATIONS._classes))
+    monkeypatch.setattr(ACTIVATIONS, "_names", dict(ACTIVATIONS._names))
+
+    @ACTIVATIONS.register("swish")
+    @dataclass(frozen=True)
+    class Swish(Activation):
+        needs_input = True
+
+        def __call__(self, z):
+            return swish(z)
+
+        def backward(self, dy, y, z=None):
+            return dy * swish_derivative(z)
+
+    x = np.random.default_rng(0).normal(size=(2, 3, 1))
+    net = tt.Network([tt.layers.RNN(2, activation="swish")], 1, dtype="float64")
+    assert tt.check_gradients(net, x, np.zeros((2, 2)), loss="mse").ok
+    net.save(tmp_path / "model.safetensors")
+    again = tt.load(tmp_path / "model.safetensors")
+    assert again.layers == net.layers
+    np.testing.assert_array_equal(again.predict(x), net.predict(x))
 
 
 # -- names and options ------------------------------------------------------------------------

@@ -65,8 +65,8 @@ def test_steps_between_are_missing_and_said_aloud():
     np.testing.assert_array_equal(one.part.values, [0, 1, 2, 3, 4, np.nan, np.nan, 7, 8])
     (warning,) = warnings_of([one])
     assert warning == (
-        "2 steps are missing after 2024-02-03, the end of the history in the model. A straight line"
-        " fills the gap, and the intervals do not allow for it."
+        "2 steps are missing after 2024-02-03, the end of the history in the model. The gap is"
+        " passed over, and the intervals do not allow for it."
     )
     single = joined(history([6], WEEKS[6:]))
     assert warnings_of([single])[0].startswith("1 step is missing after 2024-02-03, ")
@@ -132,8 +132,8 @@ def test_several_series_are_put_together_one_by_one():
     assert notes_of(both, 2) == [f"2 of 3 series: {CONTINUED}", f"1 of 3 series: {WHOLE}"]
     (warning,) = warnings_of(both)
     assert warning == (
-        "In 2 of 3 series up to 2 steps are missing after the end of the history in the model. A"
-        " straight line fills the gap, and the intervals do not allow for it."
+        "In 2 of 3 series up to 2 steps are missing after the end of the history in the model. The"
+        " gap is passed over, and the intervals do not allow for it."
     )
 
 

@@ -164,7 +164,8 @@ def test_without_jax_one_line_says_what_to_install():
     assert last == (
         f"throughtime.errors.{MissingDependencyError.__name__}: The automatic derivative of 'abs'"
         " needs the package 'jax', which is not installed."
-        " Run: pip install 'throughtime[autodiff]' (in a clone: pip install '.[autodiff]')"
+        " Run: pip install 'throughtime[autodiff]' (in a clone: pip install '.[autodiff]'). Or"
+        " write the derivative yourself, which needs nothing: losses.Custom(f, gradient=...)"
     )
 
 

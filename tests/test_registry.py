@@ -108,7 +108,8 @@ def test_config_of_an_unregistered_object():
 
     message = (
         "shape Mine() is your own object and cannot be written to a file;"
-        " only registered ones can: circle, point."
+        " only registered ones can: circle, point. Make yours a dataclass, a subclass of Shape,"
+        " under the registry's decorator register('a name')."
     )
     with refuses(InvalidTypeError, message):
         filled()[0].to_config(Mine())

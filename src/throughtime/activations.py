@@ -220,6 +220,9 @@ class Softmax(Activation):
 class Custom(Activation):
     """A user's own activation.
 
+    A network that holds one cannot be saved, for a file holds no code. What is to be saved is a
+    registered class of one's own; see :func:`get`.
+
     Parameters
     ----------
     function : callable
@@ -274,6 +277,23 @@ def get(spec: Any) -> Activation:
     ----------
     spec : str, Activation or callable
         A name of the registry, an object, or a function to be differentiated automatically.
+
+    Notes
+    -----
+    A network with an activation of one's own can be saved if the activation is a registered class.
+    :func:`throughtime.load` finds it again where the same lines have run before::
+
+        @ACTIVATIONS.register("swish")
+        @dataclass(frozen=True)
+        class Swish(Activation):
+            needs_input = True
+
+            def __call__(self, z):
+                return z / (1 + np.exp(-z))
+
+            def backward(self, dy, y, z=None):
+                s = 1 / (1 + np.exp(-z))
+                return dy * (s + y * (1 - s))
 
     Raises
     ------

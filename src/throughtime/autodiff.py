@@ -19,9 +19,15 @@ from throughtime.errors import DataError, InvalidTypeError, import_extra
 ArrayFunction = Callable[..., Any]
 
 
-def _jax(function: ArrayFunction) -> ModuleType:
-    name = name_of(function)
-    return import_extra("jax", "autodiff", f"The automatic derivative of {name}")
+#: What needs no JAX, for the message where there is none.
+OWN_ACTIVATION = "activations.Custom(f, derivative=...)"
+OWN_LOSS = "losses.Custom(f, gradient=...)"
+
+
+def _jax(function: ArrayFunction, instead: str = "") -> ModuleType:
+    purpose = f"The automatic derivative of {name_of(function)}"
+    hint = f"Or write the derivative yourself, which needs nothing: {instead}" if instead else ""
+    return import_extra("jax", "autodiff", purpose, hint)
 
 
 def name_of(function: ArrayFunction) -> str:
@@ -46,7 +52,7 @@ def _compiled(function: ArrayFunction, batched: tuple[bool, ...]) -> ArrayFuncti
 
 def evaluate(function: ArrayFunction, x: np.ndarray) -> np.ndarray:
     """Apply ``function`` to every row of ``x (..., H)``; return an array of the same shape."""
-    jax = _jax(function)
+    jax = _jax(function, OWN_ACTIVATION)
     rows = np.ascontiguousarray(x).reshape(-1, x.shape[-1])
     with jax.enable_x64(True):
         value = _call(function, lambda: _mapped(function)(rows))
@@ -73,7 +79,7 @@ def vjp(function: ArrayFunction, x: np.ndarray, dy: np.ndarray) -> np.ndarray:
         If the derivative is not finite where the function is: the formula overflows on the way,
         as ``1 / (1 + exp(-x))`` does at x = -100 in float32.
     """
-    jax = _jax(function)
+    jax = _jax(function, OWN_ACTIVATION)
     rows = np.ascontiguousarray(x).reshape(-1, x.shape[-1])
     with jax.enable_x64(True):
         value, (dx,) = _call(
@@ -118,7 +124,7 @@ def value_and_gradient(
     DataError
         If the gradient is not finite where the value is.
     """
-    jax = _jax(function)
+    jax = _jax(function, OWN_LOSS)
     n_rows = len(y)
     # JAX compiles once for each number of rows, and masks make that number differ from batch to
     # batch: rows are repeated up to the next power of two.

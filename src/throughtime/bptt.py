@@ -182,7 +182,8 @@ def bptt(
         if dy_time is not None:
             dy_t = dy_time[t]
             if not tape.whole[t]:
-                dy_t = np.where(mask[t, :, None], dy_t, 0)  # type: ignore[index]
+                real = mask[t, :, None]  # type: ignore[index]  # whole is all True without a mask
+                dy_t = np.where(real, dy_t, 0)
             dstate = (dstate[0] + dy_t, *dstate[1:])  # (B3')
         da_t, d_previous = cell.step_backward(  # (B2')
             p,
@@ -193,7 +194,7 @@ def bptt(
             tape.drop,
         )
         if not tape.whole[t]:
-            real = mask[t, :, None]  # type: ignore[index]
+            real = mask[t, :, None]  # type: ignore[index]  # as above
             da_t = np.where(real, da_t, 0)
             d_previous = tuple(
                 np.where(real, new, old) for new, old in zip(d_previous, dstate, strict=True)

@@ -245,8 +245,8 @@ def how_to_install(extra: str) -> str:
     return f"pip install 'throughtime[{extra}]' (in a clone: pip install '.[{extra}]')"
 
 
-def import_extra(module: str, extra: str, purpose: str) -> ModuleType:
-    """Import an optional package, or say in one line which extra brings it."""
+def import_extra(module: str, extra: str, purpose: str, hint: str = "") -> ModuleType:
+    """Import an optional package, or say in one line which extra brings it, or what else helps."""
     try:
         return importlib.import_module(module)
     except ModuleNotFoundError as error:
@@ -255,5 +255,5 @@ def import_extra(module: str, extra: str, purpose: str) -> ModuleType:
             raise
         raise MissingDependencyError(
             f"{purpose} needs the package {module.partition('.')[0]!r}, which is not installed."
-            f" Run: {how_to_install(extra)}"
+            f" Run: {how_to_install(extra)}{'. ' + hint if hint else ''}"
         ) from None

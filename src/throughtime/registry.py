@@ -4,6 +4,13 @@ A registered class is a dataclass whose fields are its options. That makes it pr
 and, through :meth:`Registry.to_config`, a small JSON object in a model file. Every generic test
 (gradient, dtype, serialization) runs over the registries, so adding a class adds its tests.
 
+A class of one's own enters the same way, and then may stand in a model file. The program that reads
+the file registers it first, under the same name, for a file holds names and no code::
+
+    @tt.activations.ACTIVATIONS.register("square")
+    @dataclass(frozen=True)
+    class Square(tt.activations.Activation): ...
+
 A field declared with ``metadata={"registry": OTHER}`` may hold an object of the registry ``OTHER``
 (a schedule inside an optimiser); its description is nested in that of its owner.
 """
@@ -84,7 +91,8 @@ class Registry(Generic[Base]):
         if type(obj) not in self._names:
             raise InvalidTypeError(
                 f"{self.kind} {describe(obj)} is your own object and cannot be written to a file;"
-                f" only registered ones can: {', '.join(self)}."
+                f" only registered ones can: {', '.join(self)}. Make yours a dataclass, a subclass"
+                f" of {self.base.__name__}, under the registry's decorator register('a name')."
             )
         fields = dataclasses.fields(obj)  # type: ignore[arg-type]  # every entry is a dataclass
         config: dict[str, Any] = {"name": self.name_of(obj)}

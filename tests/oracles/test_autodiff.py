@@ -244,7 +244,8 @@ def test_without_jax(monkeypatch, place):
     monkeypatch.setitem(sys.modules, "jax", None)
     message = (
         "The automatic derivative of 'swish' needs the package 'jax', which is not installed."
-        " Run: pip install 'throughtime[autodiff]' (in a clone: pip install '.[autodiff]')"
+        " Run: pip install 'throughtime[autodiff]' (in a clone: pip install '.[autodiff]'). Or"
+        " write the derivative yourself, which needs nothing: activations.Custom(f, derivative=...)"
     )
     with refuses(MissingDependencyError, message):
         net.forward(X)
@@ -255,7 +256,8 @@ def test_without_jax_a_loss(monkeypatch):
     monkeypatch.setitem(sys.modules, "jax", None)
     message = (
         "The automatic derivative of 'asymmetric' needs the package 'jax', which is not installed."
-        " Run: pip install 'throughtime[autodiff]' (in a clone: pip install '.[autodiff]')"
+        " Run: pip install 'throughtime[autodiff]' (in a clone: pip install '.[autodiff]'). Or"
+        " write the derivative yourself, which needs nothing: losses.Custom(f, gradient=...)"
     )
     with refuses(MissingDependencyError, message):
         loss(np.ones((2, 1)), np.zeros((2, 1)))

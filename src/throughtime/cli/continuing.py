@@ -156,4 +156,4 @@ def warnings_of(joined: Sequence[Joined]) -> list[str]:
     else:
         some = f"{len(broken)} of {len(joined)} series"
         said = f"In {some} up to {count} are missing after the end of the history in the model"
-    return [f"{said}. A straight line fills the gap, and the intervals do not allow for it."]
+    return [f"{said}. The gap is passed over, and the intervals do not allow for it."]
