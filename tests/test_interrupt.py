@@ -70,6 +70,34 @@ def test_before_the_first_epoch_is_over():
     assert (net.params.flat != before).any()
 
 
+@pytest.mark.parametrize("verbose", [None, True])
+def test_a_line_says_which_weights_are_there(verbose, capsys):
+    net, x, y = example()
+    history = train(
+        net, x, y, epochs=9, batch_size=4, callbacks=[Press((4, 2))], verbose=verbose,
+        validation=(x, -y), optimizer=tt.optimizers.Adam(0.05),
+    )  # fmt: skip
+    assert capsys.readouterr().err == (
+        f"throughtime: Ctrl-C ended training; the weights of epoch {history.best_epoch}, the best"
+        " so far, are back.\n"
+    )
+    train(net, x, y, epochs=9, batch_size=4, callbacks=[Press((1, 1))], verbose=verbose)
+    assert capsys.readouterr().err == (
+        "throughtime: Ctrl-C ended training; the weights are those after its last batch.\n"
+    )
+    train(net, x, y, epochs=9, batch_size=4, verbose=verbose)
+    assert capsys.readouterr().err == ""
+
+
+def test_silence_is_kept(capsys, monkeypatch):
+    net, x, y = example()
+    train(net, x, y, epochs=9, callbacks=[Press((1, 1))], verbose=False)
+    assert capsys.readouterr() == ("", "")
+    monkeypatch.setattr(sys, "stderr", None)
+    history = train(net, x, y, epochs=9, callbacks=[Press((1, 1))], verbose=True)
+    assert history.stopped == "interrupted"
+
+
 def test_between_two_epochs():
     net, x, y = example()
     press = Press((2, "end"))
@@ -177,7 +205,9 @@ def test_a_real_signal():
         process.send_signal(signal.SIGINT)
         assert process.stdout.readline() == "as before\n"
         assert process.wait(30) == 0
-        assert process.stderr.read() == ""
+        (line,) = process.stderr.read().splitlines()
+        assert line.startswith("throughtime: Ctrl-C ended training; the weights of epoch ")
+        assert line.endswith(", the best so far, are back.")
     finally:
         process.kill()
         process.communicate()

@@ -59,8 +59,8 @@ def train(
     """Train a network in place.
 
     Everything is checked before any work. The first Ctrl-C ends training after the current batch
-    and puts the weights of the best finished epoch back (``history.stopped == "interrupted"``); the
-    second raises :class:`KeyboardInterrupt`.
+    and puts the weights of the best finished epoch back (``history.stopped == "interrupted"``),
+    which a line on standard error says; the second raises :class:`KeyboardInterrupt`.
 
     Parameters
     ----------

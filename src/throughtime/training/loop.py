@@ -117,7 +117,16 @@ class Loop:
                 note = state.history.stopped
         finally:
             progress.close(note)
+        if interrupted:
+            progress.interrupted(self._outcome())
         return state.history
+
+    def _outcome(self) -> str:
+        """Which weights an interrupted run leaves."""
+        best = self.state.history.best_epoch
+        if best is None:
+            return "the weights are those after its last batch"
+        return f"the weights of epoch {best}, the best so far, are back"
 
     def _epoch(self, progress: Progress) -> None:
         """One epoch; if it is stopped half-way, it leaves no row in the history."""

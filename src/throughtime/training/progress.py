@@ -26,6 +26,9 @@ class Progress(Protocol):
     def close(self, note: str) -> None:
         """Training ended, for the reason ``note``, or with an error."""
 
+    def interrupted(self, outcome: str) -> None:
+        """Ctrl-C ended training, and ``outcome`` says which weights the network has now."""
+
 
 def start_progress(verbose: bool | None, epochs: int, first: int = 1) -> Progress:
     """The audience for ``verbose``.
@@ -34,7 +37,7 @@ def start_progress(verbose: bool | None, epochs: int, first: int = 1) -> Progres
     ----------
     verbose : bool or None
         True prints a table, one line an epoch, to standard output. None draws a moving line on
-        standard error if that is a terminal. False is silent.
+        standard error if that is a terminal. False is silent; otherwise Ctrl-C has an answer there.
     epochs : int
         The number of the last epoch.
     first : int
@@ -42,11 +45,13 @@ def start_progress(verbose: bool | None, epochs: int, first: int = 1) -> Progres
     """
     if verbose:
         return Table(sys.stdout)
-    if verbose is None and sys.stderr is not None and sys.stderr.isatty():
-        if importlib.util.find_spec("rich") is not None:
-            return RichBar(epochs, first)
-        return Line(sys.stderr, epochs, first)
-    return Silent()
+    if verbose is not None or sys.stderr is None:
+        return Silent()
+    if not sys.stderr.isatty():
+        return Answer()
+    if importlib.util.find_spec("rich") is not None:
+        return RichBar(epochs, first)
+    return Line(sys.stderr, epochs, first)
 
 
 class Silent:
@@ -61,8 +66,21 @@ class Silent:
     def close(self, note: str) -> None:
         """Say nothing."""
 
+    def interrupted(self, outcome: str) -> None:
+        """Say nothing."""
 
-class Table(Silent):
+
+class Answer(Silent):
+    """Nothing but an answer to Ctrl-C, after which the program goes on without a word."""
+
+    def interrupted(self, outcome: str) -> None:
+        """Print it to standard error."""
+        if sys.stderr is not None:
+            sys.stderr.write(f"throughtime: Ctrl-C ended training; {outcome}.\n")
+            sys.stderr.flush()
+
+
+class Table(Answer):
     """One line an epoch, with every column of the history."""
 
     def __init__(self, stream: TextIO) -> None:
@@ -83,7 +101,7 @@ class Table(Silent):
         self.stream.flush()
 
 
-class Line(Silent):
+class Line(Answer):
     """One line that is drawn over and over, for a terminal without rich."""
 
     def __init__(self, stream: TextIO, epochs: int, first: int = 1) -> None:
@@ -125,7 +143,7 @@ class Line(Silent):
         self.shown = len(text)
 
 
-class RichBar(Silent):
+class RichBar(Answer):
     """A bar drawn by rich."""
 
     def __init__(self, epochs: int, first: int = 1) -> None:
