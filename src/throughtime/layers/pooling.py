@@ -1,4 +1,8 @@
-"""Between sequences and vectors: last step, mean and maximum over time, and the repeated vector."""
+"""Between sequences and vectors: last step, mean and maximum over time, and the repeated vector.
+
+A pool of a whole sequence and the pool of a stream do the same operations in the same order, one
+step after another, so that their results agree to the last bit, also the sign of a zero.
+"""
 
 from __future__ import annotations
 
@@ -64,15 +68,17 @@ class MeanPool(Pool):
     def forward(
         self, p: Any, x: np.ndarray, mask: np.ndarray | None, state: Any, call: Call
     ) -> Result:
-        weight = np.ones(x.shape[:2], dtype=x.dtype) if mask is None else mask.astype(x.dtype)
-        weight /= np.maximum(weight.sum(axis=1, keepdims=True), 1)
-        return Result((x * weight[..., None]).sum(axis=1), None, weight)
+        total, count = self.stream_after(x, mask, None)
+        count = np.maximum(count, 1)
+        return Result(total / count, None, (x.shape[1], count, mask))
 
     def backward(
         self, grad: Any, cache: Any, dy: np.ndarray | None, d_final: Any = None
     ) -> tuple[np.ndarray | None, Any]:
+        steps, count, mask = cache
         assert dy is not None
-        return cache[..., None] * dy[:, None], None
+        dx = np.repeat((dy / count)[:, None], steps, axis=1)
+        return (dx if mask is None else np.where(mask[..., None], dx, 0)), None
 
     def stream_start(self, p: Any, rows: int, dtype: np.dtype) -> State:
         # The sum has the features' size, known at the first step; until then it broadcasts.
@@ -83,8 +89,13 @@ class MeanPool(Pool):
         return total / count, (total, count)
 
     def stream_after(self, x: np.ndarray, mask: np.ndarray | None, final_state: Any) -> State:
-        real = np.ones(x.shape[:2], dtype=bool) if mask is None else mask
-        return x.sum(axis=1), real.sum(axis=1, keepdims=True).astype(x.dtype)
+        # NumPy's sum takes another order where time happens to be the axis with the smallest
+        # stride. Masked steps are zero, and zero added to what began as zero changes no bit.
+        total = np.zeros((x.shape[0], x.shape[2]), dtype=x.dtype)
+        for t in range(x.shape[1]):
+            total += x[:, t]
+        steps = np.full(len(x), x.shape[1]) if mask is None else mask.sum(axis=1)
+        return total, steps[:, None].astype(x.dtype)
 
 
 @LAYERS.register("MaxPool")
@@ -95,8 +106,7 @@ class MaxPool(Pool):
     def forward(
         self, p: Any, x: np.ndarray, mask: np.ndarray | None, state: Any, call: Call
     ) -> Result:
-        real = x if mask is None else np.where(mask[..., None], x, -np.inf)
-        best = real.argmax(axis=1)[:, None]
+        best = _real(x, mask).argmax(axis=1)[:, None]
         # Read from x, where masked steps are zero: a row without a real step gives zero.
         return Result(np.take_along_axis(x, best, axis=1)[:, 0], None, (x.shape, best, mask))
 
@@ -113,12 +123,20 @@ class MaxPool(Pool):
         return (np.full((rows, 1), -np.inf, dtype=dtype),)
 
     def stream_step(self, p: Any, x: np.ndarray, state: State) -> tuple[np.ndarray, State]:
-        best = np.maximum(state[0], x)
+        (old,) = state
+        # As argmax decides: the earliest of equal ones (0 and -0), and NaN before all.
+        best = np.where((old >= x) | np.isnan(old), old, x)
         return best, (best,)
 
     def stream_after(self, x: np.ndarray, mask: np.ndarray | None, final_state: Any) -> State:
-        real = x if mask is None else np.where(mask[..., None], x, -np.inf)
-        return (real.max(axis=1),)
+        real = _real(x, mask)
+        best = real.argmax(axis=1)[:, None]
+        return (np.take_along_axis(real, best, axis=1)[:, 0],)
+
+
+def _real(x: np.ndarray, mask: np.ndarray | None) -> np.ndarray:
+    """``x`` with masked steps below all real ones."""
+    return x if mask is None else np.where(mask[..., None], x, -np.inf)
 
 
 @LAYERS.register("RepeatVector")
