@@ -1,0 +1,85 @@
+// The driver of backpropagation through time; the parts are in backward.hpp.
+#pragma once
+
+#include "backward.hpp"
+
+namespace throughtime::TT_LEVEL {
+
+// The columns that a product with the transposed weights sums over, gate by gate.
+template <class Cell, class S> Columns<S> columns_of(Size H, const int* chosen, int count) {
+    Columns<S> columns{{H, Cell::wide}, {0, H, 2 * H, 3 * H}, {}, count};
+    for (int c = 0; c < count; ++c) columns.chosen[c] = chosen[c];
+    return columns;
+}
+
+template <class Cell, class S> void bptt(const Bptt<S>& b) {
+    const Unroll<S>& u = b.forward;
+    const Sizes<S>& z = u.sizes;
+    const Blocks<S> blocks{z.H, Cell::wide};
+    const Size Hs = padded<S>(z.H), G = Cell::gates * z.H;
+    Backward<S> f{b, u, z, Hs, {}, 0, nullptr, nullptr, nullptr, nullptr, nullptr, nullptr,
+                  nullptr, nullptr, nullptr, nullptr, 0};
+    Arena kept, own;
+    const bool timed = u.weights.b_time != nullptr;
+    f.tape.plan(kept, z, u.mask != nullptr, timed, blocks.count() * Cell::saved * lanes<S>);
+    kept.place(static_cast<char*>(u.tape));
+
+    const Columns<S> x_columns = columns_of<Cell, S>(z.H, Cell::x_chosen, Cell::gates);
+    const Columns<S> h_columns = columns_of<Cell, S>(z.H, Cell::h_chosen, Cell::gates);
+    const Size steps = larger(1, smaller(z.T, chunk_rows / larger(z.N, 1)));
+    f.K = steps * z.N;
+    f.x_count = z.F + (b.db != nullptr) + (b.db_time != nullptr);
+    const auto panels = [&](Size count) {
+        return (count + tile_rows - 1) / tile_rows * tile_rows * f.K;
+    };
+    const auto transposed = [&](Size outputs) {
+        return Blocks<S>{outputs, true}.count() * block_vectors * lanes<S> * G;
+    };
+    own.add(f.da, blocks.count() * f.K * block_vectors * lanes<S>);
+    own.add(f.x_panels, panels(f.x_count));
+    own.add(f.h_panels, panels(z.H));
+    if (Cell::has_q(z)) own.add(f.q_panels, panels(z.H));
+    own.add(f.W_h_T, transposed(z.H));
+    if (b.dx != nullptr) own.add(f.W_x_T, transposed(z.F));
+    own.add(f.dh, z.N * Hs);
+    if (Cell::has_c) own.add(f.dc, z.N * Hs);
+    if (u.drop != nullptr) own.add(f.drop, z.N * Hs);
+    own.add(f.x_rows, f.x_count);
+    own.settle();
+    for (Size m = 0; m < z.F; ++m) f.x_rows[m] = b.dW_x + m * G;
+    if (b.db != nullptr) f.x_rows[z.F] = b.db;
+    if (b.db_time != nullptr) f.x_rows[f.x_count - 1] = b.db_time;
+
+    const Sharing<S> sharing(z, 2 * Cell::gates, Cell::whole_rows(z));
+    Barrier barrier(sharing.threads);
+    auto work = [&](int thread) {
+        const Team team = sharing.team(thread, barrier);
+        const auto mine = [&](Size count) { return share(count, thread, team.threads); };
+        Cell::pack_back(f, h_columns, mine(Blocks<S>{z.H, true}.count()));
+        if (b.dx != nullptr)
+            pack_transposed(f.W_x_T, u.weights.W_x, G, z.F, x_columns,
+                            mine(Blocks<S>{z.F, true}.count()));
+        pad_rows(f.dh, b.dh_T, z.H, mine(z.N));
+        if (f.dc != nullptr) pad_rows(f.dc, b.dc_T, z.H, mine(z.N));
+        if (f.drop != nullptr) pad_rows(f.drop, u.drop, z.H, mine(z.N));
+        team.wait();
+        for (Size end = z.T; end > 0; end -= smaller(end, steps)) {
+            const Size begin = larger(0, end - steps);
+            for (Size s = end - 1; s >= begin; --s)
+                Cell::back(BackStep<S>{f, s, f.time(s), (end - 1 - s) * z.N}, h_columns, team);
+            const Size depth = (end - begin) * z.N;
+            fill_panels(f, end - 1, mine(depth));
+            team.wait();
+            Cell::outer(f, depth, thread, team.threads);
+            if (b.dx != nullptr) input_gradient(f, x_columns, end - 1, mine(depth));
+            team.wait();
+        }
+        unpad_rows(b.dh_0, f.dh, z.H, mine(z.N));
+        if (f.dc != nullptr) unpad_rows(b.dc_0, f.dc, z.H, mine(z.N));
+    };
+    parallel(sharing.threads, [](void* w, int thread, int) {
+        (*static_cast<decltype(work)*>(w))(thread);
+    }, &work);
+}
+
+}  // namespace throughtime::TT_LEVEL

@@ -1,0 +1,159 @@
+// How the memory of a time loop is laid out, and how its work is shared among threads.
+//
+// Two ways to share. By rows: each thread takes its rows of the batch through all steps and never
+// waits for another. By units, where there are too few rows: each thread computes some hidden units
+// of all rows and waits once a step, because every unit needs all others of the step before.
+#pragma once
+
+#include "gemm.hpp"
+#include "loops.hpp"
+#include "memory.hpp"
+#include "parallel.hpp"
+
+namespace throughtime::TT_LEVEL {
+
+template <class S> TT_INLINE Size padded(Size units) {
+    return (units + lanes<S> - 1) / lanes<S> * lanes<S>;
+}
+
+// A block of memory cut into arrays: first add() all of them, then ask for their places.
+class Arena {
+   public:
+    Arena() = default;
+    Arena(const Arena&) = delete;
+    Arena& operator=(const Arena&) = delete;
+    ~Arena() {
+        if (owned) give(base);
+    }
+    template <class T> void add(T*& place, Size count) {
+        slots[used++] = {reinterpret_cast<void**>(&place), size};
+        size += (count * static_cast<Size>(sizeof(T)) + 63) / 64 * 64;
+    }
+    void settle() {
+        owned = true;
+        place(static_cast<char*>(take(static_cast<std::size_t>(size))));
+    }
+    void place(char* at) {
+        base = at;
+        for (int i = 0; i < used; ++i) *slots[i].place = base + slots[i].offset;
+    }
+    Size size = 0;
+
+   private:
+    struct Slot {
+        void** place;
+        Size offset;
+    };
+    Slot slots[24];
+    int used = 0;
+    char* base = nullptr;
+    bool owned = false;
+};
+
+// What a pass keeps. States stand in the order of the caller's time, values in that of the loop.
+template <class S> struct Tape {
+    S *h_0, *c_0;             // (N, Hs): the initial state, padded
+    S* states;                // (N, T, H): h_t carried over masked steps; null without a mask (y)
+    S* saved;                 // (T, N, blocks, vectors, lanes): what the cell keeps
+    std::uint8_t* begun;      // (T, N): e_t of the time bias
+
+    void plan(Arena& arena, const Sizes<S>& z, bool masked, bool timed, Size saved_numbers) {
+        h_0 = c_0 = states = saved = nullptr;
+        begun = nullptr;
+        const Size rows = z.N * padded<S>(z.H);
+        arena.add(h_0, rows);
+        if (z.cell == Cell::lstm) arena.add(c_0, rows);
+        if (masked) arena.add(states, z.N * z.T * z.H);
+        if (timed) arena.add(begun, z.T * z.N);
+        arena.add(saved, z.T * z.N * saved_numbers);
+    }
+};
+
+// Which rows and which units are a thread's own.
+struct Team {
+    int thread, threads;
+    Range rows;
+    Range spans;   // of block_vectors * lanes units
+    bool by_units;
+    Barrier* barrier;
+
+    void wait() const {
+        if (threads > 1) barrier->wait();
+    }
+    // Between parts of a step whose units depend on each other.
+    void wait_for_units() const {
+        if (by_units) wait();
+    }
+    // Blocks in this thread's spans.
+    template <class S> Range own(const Blocks<S>& blocks) const {
+        const Size per_span = blocks.wide ? 1 : block_vectors;
+        const Size count = blocks.count();
+        return {smaller(count, spans.begin * per_span), smaller(count, spans.end * per_span)};
+    }
+};
+
+// Multiply-adds below which a second thread costs more than it brings: about 5 microseconds.
+inline constexpr double worth_a_thread = 2.5e5;
+// And those of one step below which waiting at every step does: about half a microsecond.
+inline constexpr double worth_a_barrier = 5e4;
+
+template <class S> struct Sharing {
+    int threads;
+    bool by_units;
+    Size N, spans;
+
+    Sharing(const Sizes<S>& z, int gates, bool rows_only) {
+        const Size span = block_vectors * lanes<S>;
+        N = z.N;
+        spans = (z.H + span - 1) / span;
+        const double step = static_cast<double>(z.N) * static_cast<double>(z.F + z.H) *
+                            static_cast<double>(z.H) * gates;
+        const double whole = step * static_cast<double>(z.T);
+        threads = static_cast<int>(smaller(z.threads, 1 + static_cast<Size>(whole / worth_a_thread)));
+        by_units = false;
+        if (threads <= 1) {
+            threads = 1;
+        } else if (N < 3 * threads && N % threads != 0) {
+            by_units = !rows_only && spans > 1 && step > worth_a_barrier;
+            threads = static_cast<int>(smaller(threads, by_units ? spans : larger(N, 1)));
+        }
+    }
+    Team team(int thread, Barrier& barrier) const {
+        const Range all{0, N}, whole{0, spans};
+        return {thread, threads, by_units ? all : share(N, thread, threads),
+                by_units ? share(spans, thread, threads) : whole, by_units, &barrier};
+    }
+};
+
+// e_t: whether a real step, or a given state, precedes loop step s of a row.
+template <class S> void fill_begun(std::uint8_t* begun, const Unroll<S>& u, Range rows) {
+    const Sizes<S>& z = u.sizes;
+    for (Size n = rows.begin; n < rows.end; ++n) {
+        std::uint8_t now = u.started != nullptr && u.started[n] != 0;
+        for (Size s = 0; s < z.T; ++s) {
+            const Size t = z.reverse ? z.T - 1 - s : s;
+            begun[s * z.N + n] = now;
+            now |= u.mask == nullptr || u.mask[n * u.mask_row + t * u.mask_step] != 0;
+        }
+    }
+}
+
+// Copy (rows, H) to rows padded with zeros, or back.
+template <class S> void pad_rows(S* to, const S* from, Size H, Range rows) {
+    const Size Hs = padded<S>(H);
+    for (Size n = rows.begin; n < rows.end; ++n)
+        for (Size i = 0; i < Hs; i += lanes<S>)
+            store(to + n * Hs + i, from == nullptr
+                                       ? Vec<S>{}
+                                       : load(from + n * H + i,
+                                              static_cast<int>(smaller(lanes<S>, H - i))));
+}
+template <class S> void unpad_rows(S* to, const S* from, Size H, Range rows) {
+    const Size Hs = padded<S>(H);
+    for (Size n = rows.begin; n < rows.end; ++n)
+        for (Size i = 0; i < H; i += lanes<S>)
+            store(to + n * H + i, load(from + n * Hs + i),
+                  static_cast<int>(smaller(lanes<S>, H - i)));
+}
+
+}  // namespace throughtime::TT_LEVEL

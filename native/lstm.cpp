@@ -1,0 +1,118 @@
+// LSTM on tiles; cells/lstm.py holds the same equations and their numbers.
+#include "equations.hpp"
+#include "bptt.hpp"
+#include "forward.hpp"
+
+namespace throughtime::TT_LEVEL {
+namespace {
+
+struct Lstm {
+    static constexpr bool wide = false, recurrent_bias = false, has_c = true;
+    static constexpr int gates = 4, x_vectors = 4, h_vectors = 4;
+    static constexpr int saved = 5;  // i f g o c_t
+    static constexpr int x_chosen[] = {0, 1, 2, 3}, h_chosen[] = {0, 1, 2, 3};
+
+    template <class S> static bool whole_rows(const Sizes<S>&) { return false; }
+    template <class S> static bool has_q(const Sizes<S>&) { return false; }
+    template <class S> static void finish_rows(const Step<S>&, Range) {}
+
+    template <int V, int R, class S>
+    TT_INLINE static void project(Tile<S, R>& acc, const S* const (&x)[R], const S* w, Size F) {
+        accumulate<0, 1, 2, 3>(acc, x, w, F);
+    }
+    template <int V, int R, class S>
+    TT_INLINE static void recur(Tile<S, R>& acc, const S* const (&h)[R], const S* w, Size H) {
+        accumulate<0, 1, 2, 3>(acc, h, w, H);  // (L1)
+    }
+
+    template <int V, int R, class S>
+    TT_INLINE static void finish(const Step<S>& step, const Tile<S, R>& acc, Size row, Size block) {
+        const Forward<S>& f = step.f;
+        const Sizes<S>& z = f.z;
+        const Blocks<S> blocks{z.H, wide};
+        const Size unit = block * lanes<S>;
+        for (int r = 0; r < R; ++r) {
+            const Size n = row + r;
+            const Vec<S> i = gate(z, acc.at[r][0]), forget = gate(z, acc.at[r][1]);  // (L2)
+            const Vec<S> g = body(z, acc.at[r][2]), o = gate(z, acc.at[r][3]);
+            S* kept = f.c + n * f.Hs + unit;
+            Vec<S> c = fma(forget, load(kept), i * g);  // (L3)
+            const Vec<S> h = o * body(z, c);            // (L4)
+            if (!f.real(n, step.t)) c = load(kept);
+            store(kept, c);
+            step.put(n, unit, blocks.valid(block, 0), h);
+            if (f.keep) {
+                S* to = step.saved(n, block, blocks.count(), saved);
+                store(to, i);
+                store(to + lanes<S>, forget);
+                store(to + 2 * lanes<S>, g);
+                store(to + 3 * lanes<S>, o);
+                store(to + 4 * lanes<S>, c);
+            }
+        }
+    }
+
+    template <class S>
+    static void pack_back(Backward<S>& f, const Columns<S>& columns, Range part) {
+        pack_transposed(f.W_h_T, f.u.weights.W_h, gates * f.z.H, f.z.H, columns, part);
+    }
+
+    template <class S>
+    static void back(const BackStep<S>& step, const Columns<S>& columns, const Team& team) {
+        const Backward<S>& f = step.f;
+        const Blocks<S> blocks{f.z.H, wide};
+        const Range own = team.own(blocks);
+        for (Size n = team.rows.begin; n < team.rows.end; ++n) {
+            const bool real = f.real(n, step.t);
+            for (Size i = own.begin; i < own.end; ++i) derive(step, n, i, blocks, real);
+        }
+        team.wait_for_units();
+        recur_back_step(step, columns, f.W_h_T, team, f.u.mask != nullptr);  // (L1')
+    }
+
+    template <class S>
+    TT_INLINE static void derive(const BackStep<S>& step, Size n, Size block,
+                                 const Blocks<S>& blocks, bool real) {
+        const Backward<S>& f = step.f;
+        S* da = step.da(n, block);
+        if (!real) {  // da = 0, and both gradients pass through
+            for (int v = 0; v < gates; ++v) store(da + v * lanes<S>, Vec<S>{});
+            return;
+        }
+        const Size unit = block * lanes<S>;
+        const S* kept = step.saved(n, block, blocks.count(), saved);
+        const Vec<S> i = load(kept), forget = load(kept + lanes<S>);
+        const Vec<S> g = load(kept + 2 * lanes<S>), o = load(kept + 3 * lanes<S>);
+        const Vec<S> phi = body(f.z, load(kept + 4 * lanes<S>));
+        const Vec<S> dh = step.dh(n, unit, blocks.valid(block, 0));
+        S* at = f.dc + n * f.Hs + unit;
+        const Vec<S> dc = fma(dh * o, body_slope(f.z, phi), load(at));  // (L4')
+        const Vec<S> c_before = step.c_before(n, block, blocks.count(), saved);
+        store(da, dc * g * gate_slope(f.z, i));                                    // (L3'), (L2')
+        store(da + lanes<S>, dc * c_before * gate_slope(f.z, forget));
+        store(da + 2 * lanes<S>, dc * i * body_slope(f.z, g));
+        store(da + 3 * lanes<S>, dh * phi * gate_slope(f.z, o));
+        store(at, dc * forget);
+        if (f.u.mask != nullptr) store(f.dh + n * f.Hs + unit, Vec<S>{});
+    }
+
+    template <class S>
+    static void outer(const Backward<S>& f, Size depth, int thread, int threads) {
+        const Size H = f.z.H, G = gates * H;
+        const Size gate[] = {0, H, 2 * H, 3 * H};
+        const Blocks<S> blocks{H, wide};
+        const Factor<S> x{f.x_panels, f.x_count, f.x_rows, nullptr, 0};
+        const Factor<S> h{f.h_panels, H, nullptr, f.b.dW_h, G};
+        outer_product<0, 1, 2, 3>(f, x, blocks, gate, depth, thread, threads);
+        outer_product<0, 1, 2, 3>(f, h, blocks, gate, depth, thread, threads);
+    }
+};
+
+}  // namespace
+
+void unroll_lstm(const Unroll<float>& u) { unroll<Lstm>(u); }
+void unroll_lstm(const Unroll<double>& u) { unroll<Lstm>(u); }
+void bptt_lstm(const Bptt<float>& b) { bptt<Lstm>(b); }
+void bptt_lstm(const Bptt<double>& b) { bptt<Lstm>(b); }
+
+}  // namespace throughtime::TT_LEVEL
