@@ -57,6 +57,8 @@ bench: $(ORACLES_VENV)/.bench ## time training steps and predictions beside PyTo
 clean: ## remove what the other targets made
 	rm -rf $(VENV) $(ORACLES_VENV) build dist demo-output .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find src tests -name __pycache__ -type d -prune -exec rm -rf {} +
+	find .editable -mindepth 1 ! -name CMakeLists.txt ! -name .gitignore -delete
+	rm -f src/throughtime/_native.*.so
 
 $(VENV)/bin/python:
 	$(call make_venv,$(VENV))
@@ -64,11 +66,13 @@ $(VENV)/bin/python:
 $(ORACLES_VENV)/bin/python:
 	$(call make_venv,$(ORACLES_VENV))
 
-# One stamp an extra: it is older than pyproject.toml whenever what must be installed may have changed.
-$(VENV)/.%: pyproject.toml | $(VENV)/bin/python
+# One stamp an extra: it is older than these files whenever what must be installed may have changed.
+BUILT_FROM := pyproject.toml CMakeLists.txt .editable/CMakeLists.txt $(wildcard native/*)
+
+$(VENV)/.%: $(BUILT_FROM) | $(VENV)/bin/python
 	$(VENV)/bin/python $(PIP) '.[$*]'
 	@touch $@
 
-$(ORACLES_VENV)/.%: pyproject.toml | $(ORACLES_VENV)/bin/python
+$(ORACLES_VENV)/.%: $(BUILT_FROM) | $(ORACLES_VENV)/bin/python
 	$(ORACLES_VENV)/bin/python $(PIP) '.[$*]'
 	@touch $@

@@ -24,11 +24,11 @@ MAX_LINES = 400
 
 # Each part may import what stands before it.
 ORDER = [
-    "shapes", "errors", "registry", "params", "container", "autodiff", "activations",
+    "shapes", "errors", "runtime", "registry", "params", "container", "autodiff", "activations",
     "initializers", "data", "losses", "cells", "bptt", "engines", "layers", "topology", "stream",
-    "summary", "network", "objective", "schedules", "optimizers", "training", "gradcheck",
-    "serialization", "interop", "forecasting", "inspect", "estimators", "adapters", "plotting",
-    "report", "cli", "__main__",
+    "summary", "network", "objective", "truncation", "schedules", "optimizers", "training",
+    "gradcheck", "serialization", "interop", "forecasting", "inspect", "estimators", "adapters",
+    "plotting", "report", "cli", "__main__",
 ]  # fmt: skip
 RANK = {name: rank for rank, name in enumerate(ORDER)} | {"__version__": -1}
 

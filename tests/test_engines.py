@@ -9,8 +9,8 @@ import pytest
 from network_cases import CASES, leaves
 
 import throughtime as tt
-from throughtime import bptt
-from throughtime.engines import ENGINES, current_engine, engine
+from throughtime import bptt, runtime
+from throughtime.engines import LOOPS, engine
 from throughtime.errors import InvalidArgumentError
 
 BUSY = [case for case in CASES if case.name.split(":")[0] in ("rnn", "gru", "lstm")]
@@ -30,34 +30,36 @@ def second(monkeypatch):
         return y, state, tape
 
     module = type("module", (), {"unroll": staticmethod(unroll), "bptt": staticmethod(bptt.bptt)})
-    monkeypatch.setitem(ENGINES, "second", module)
+    monkeypatch.setitem(LOOPS, "second", module)
+    names = (*runtime.available(), "second")
+    monkeypatch.setattr(runtime, "available", lambda: names)
     return module
 
 
 def test_the_reference_is_there_and_chosen():
-    assert ENGINES["reference"] is bptt
-    assert current_engine() in ENGINES
+    assert LOOPS["reference"] is bptt
+    assert runtime.current() in runtime.available()
     assert tt.engine is engine
 
 
 def test_an_engine_for_a_block_and_for_good(second):
-    before = current_engine()
+    before = runtime.current()
     with engine("second"):
-        assert current_engine() == "second"
+        assert runtime.current() == "second"
         with engine("reference"):
-            assert current_engine() == "reference"
-        assert current_engine() == "second"
-    assert current_engine() == before
+            assert runtime.current() == "reference"
+        assert runtime.current() == "second"
+    assert runtime.current() == before
     engine("second")
-    assert current_engine() == "second"
+    assert runtime.current() == "second"
     engine(before)
 
 
 def test_an_error_inside_a_block_restores_the_engine(second):
-    before = current_engine()
+    before = runtime.current()
     with pytest.raises(ZeroDivisionError), engine("second"):
         raise ZeroDivisionError
-    assert current_engine() == before
+    assert runtime.current() == before
 
 
 def test_a_tape_goes_back_to_the_engine_that_wrote_it(second, monkeypatch):
@@ -71,17 +73,17 @@ def test_a_tape_goes_back_to_the_engine_that_wrote_it(second, monkeypatch):
 
 
 def test_unknown_engines_are_refused():
-    before = current_engine()
+    before = runtime.current()
     with pytest.raises(InvalidArgumentError) as caught:
         engine("natve")
-    names = ", ".join(map(repr, ENGINES))
+    names = ", ".join(map(repr, runtime.available()))
     assert str(caught.value).startswith(f"engine must be one of {names}; got 'natve'.")
-    assert current_engine() == before
+    assert runtime.current() == before
 
 
 @pytest.mark.parametrize("name", ["reference", "none"])
 def test_the_environment_chooses(name):
-    code = "import throughtime.engines as e; print(e.current_engine())"
+    code = "from throughtime import runtime; print(runtime.current())"
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=False,
         env=os.environ | {"THROUGHTIME_ENGINE": name},
@@ -89,10 +91,11 @@ def test_the_environment_chooses(name):
     if name == "reference":
         assert done.stdout.strip() == "reference"
     else:
-        assert "THROUGHTIME_ENGINE must be one of 'reference'" in done.stderr.splitlines()[-1]
+        names = ", ".join(map(repr, runtime.available()))
+        assert f"THROUGHTIME_ENGINE must be one of {names}" in done.stderr.splitlines()[-1]
 
 
-@pytest.mark.parametrize("name", ENGINES)
+@pytest.mark.parametrize("name", LOOPS)
 @pytest.mark.parametrize("case", BUSY, ids=str)
 def test_every_engine_computes_what_the_reference_does(case, name):
     results = []

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from throughtime.engines import engine as engine
     from throughtime.gradcheck import check_gradients as check_gradients
     from throughtime.network import Network as Network
+    from throughtime.runtime import get_num_threads as get_num_threads
+    from throughtime.runtime import set_num_threads as set_num_threads
     from throughtime.serialization import load as load
     from throughtime.training import Callback as Callback
     from throughtime.training import Checkpoint as Checkpoint
@@ -53,6 +55,7 @@ _HOME = {
     "errors": "errors",
     "evaluate": "training",
     "forecasting": "forecasting",
+    "get_num_threads": "runtime",
     "initializers": "initializers",
     "layers": "layers",
     "load": "serialization",
@@ -60,6 +63,7 @@ _HOME = {
     "metrics": "training.metrics",
     "optimizers": "optimizers",
     "schedules": "schedules",
+    "set_num_threads": "runtime",
     "train": "training",
     "training": "training",
 }

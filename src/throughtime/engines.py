@@ -1,4 +1,4 @@
-"""Chooses who runs the time loops: every engine has the functions of :mod:`throughtime.bptt`.
+"""Who runs the time loops: every engine has the functions of :mod:`throughtime.bptt`.
 
 The reference engine is that module itself, readable NumPy, and defines what is right. Layers call
 :func:`unroll` and :func:`bptt` here and do not know which engine answers.
@@ -6,27 +6,29 @@ The reference engine is that module itself, readable NumPy, and defines what is 
 
 from __future__ import annotations
 
-import os
 from types import ModuleType, TracebackType
 from typing import Any, Self
 
 import numpy as np
 
 from throughtime import bptt as reference
+from throughtime import runtime
 from throughtime.cells.base import Cell, State
-from throughtime.errors import check_choice
 
-#: Engines by name. An engine is a module with ``unroll`` and ``bptt``.
-ENGINES: dict[str, ModuleType] = {"reference": reference}
+#: Engine -> the module with its ``unroll`` and ``bptt``; one without loops has the reference's.
+LOOPS: dict[str, ModuleType] = {"reference": reference}
 
 
 class engine:  # noqa: N801  # a verb to its users: with tt.engine("reference"): ...
     """Choose the engine, for good or for the length of a ``with`` block.
 
+    Without a choice it is the one that the variable ``THROUGHTIME_ENGINE`` names, else the native
+    engine if it is installed.
+
     Parameters
     ----------
     name : str
-        ``"reference"``: the readable NumPy loops.
+        ``"native"``: compiled kernels. ``"reference"``: the readable NumPy loops.
 
     Raises
     ------
@@ -35,16 +37,16 @@ class engine:  # noqa: N801  # a verb to its users: with tt.engine("reference"):
 
     Examples
     --------
-    >>> with engine("reference"):
-    ...     current_engine()
-    'reference'
+    >>> import throughtime as tt
+    >>> net = tt.Network([tt.layers.GRU(4)], n_features=2, seed=0)
+    >>> with tt.engine("reference"):
+    ...     net.predict(np.zeros((1, 5, 2))).shape
+    (1, 4)
     """
 
     def __init__(self, name: str) -> None:
-        global _current
-        check_choice("engine", name, ENGINES)
-        self._previous = _current
-        _current = name
+        self._previous = runtime.current()
+        runtime.use(name)
 
     def __enter__(self) -> Self:
         return self
@@ -55,32 +57,26 @@ class engine:  # noqa: N801  # a verb to its users: with tt.engine("reference"):
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        global _current
-        _current = self._previous
-
-
-def current_engine() -> str:
-    """Name of the engine in use."""
-    return _current
+        runtime.use(self._previous)
 
 
 def unroll(
     cell: Cell, p: Any, x: np.ndarray, state: State, **options: Any
 ) -> tuple[np.ndarray, State, Any]:
-    """Run a cell over time on the current engine; see :func:`throughtime.bptt.unroll`."""
-    y, final, tape = ENGINES[_current].unroll(cell, p, x, state, **options)
+    """Run a cell over time on the engine in use; see :func:`throughtime.bptt.unroll`."""
+    loops = LOOPS.get(runtime.current(), reference)
+    y, final, tape = loops.unroll(cell, p, x, state, **options)
     return y, final, tape
 
 
 def bptt(
-    tape: Any, grad: Any, dy: np.ndarray | None, d_final: State | None = None
-) -> tuple[np.ndarray, State]:
+    tape: Any,
+    grad: Any,
+    dy: np.ndarray | None,
+    d_final: State | None = None,
+    inputs: bool = True,
+) -> tuple[np.ndarray | None, State]:
     """Backpropagate through time; see :func:`throughtime.bptt.bptt`."""
     # A tape goes back to the engine that wrote it, whichever is chosen by now.
-    dx, d_initial = ENGINES[tape.engine].bptt(tape, grad, dy, d_final)
+    dx, d_initial = LOOPS[tape.engine].bptt(tape, grad, dy, d_final, inputs)
     return dx, d_initial
-
-
-_current = check_choice(
-    "THROUGHTIME_ENGINE", os.environ.get("THROUGHTIME_ENGINE", "reference"), ENGINES
-)

@@ -43,14 +43,11 @@ def describe_installation(screen: "Screen") -> None:
     import numpy as np
 
     from throughtime import __version__
-    from throughtime.engines import ENGINES, current_engine
 
     screen.headline(f"throughtime {__version__}")
     screen.facts("Python", [f"{platform.python_version()} on {platform.platform(terse=True)}"])
     screen.facts("NumPy", [np.__version__])
-    others = sorted(set(ENGINES) - {current_engine()})
-    also = f"; also there: {', '.join(others)}" if others else ", the only one installed"
-    screen.facts("engine", [f"{current_engine()}{also}"])
+    screen.facts("engine", _engines())
     screen.facts("threads", [_threads(os.cpu_count() or 1, os.environ)])
     for number, (extra, packages) in enumerate(EXTRAS.items()):
         screen.facts("extras" if number == 0 else "", [f"{extra}: {_versions(extra, packages)}"])
@@ -122,6 +119,22 @@ def _print_layers(screen: "Screen", rows: "tuple[LayerRow, ...]") -> None:
         text_columns=2,
         bold=len(cells),
     )
+
+
+def _engines() -> list[str]:
+    """The engine in use, and what the other one is or why there is none."""
+    from throughtime import runtime
+
+    module = runtime.extension()
+    if module is None:
+        return ["reference", f"no native engine: {runtime.problem()}"]
+    threads = runtime.get_num_threads()
+    cores = f"{threads} thread{'s' if threads > 1 else ''}"
+    openmp = "with OpenMP" if module.openmp() else "without OpenMP"
+    native = f"native: instruction set {module.level()}, {cores}, {openmp}"
+    if runtime.current() == "native":
+        return [native, "also there: reference"]
+    return ["reference", f"also there: {native}"]
 
 
 def _threads(cores: int, environment: Any) -> str:

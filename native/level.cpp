@@ -1,0 +1,19 @@
+// The table of one level. Each area defines its part where it is implemented.
+#include "api.hpp"
+#include "simd.hpp"
+
+#define TT_QUOTE(name) #name
+#define TT_NAME_OF(level) TT_QUOTE(level)
+
+namespace throughtime::TT_LEVEL {
+
+namespace {
+constexpr Api table{
+    TT_NAME_OF(TT_LEVEL),
+    vector_bytes,
+};
+}
+
+const Api* table_of_level() { return &table; }
+
+}  // namespace throughtime::TT_LEVEL
