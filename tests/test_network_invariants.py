@@ -10,7 +10,7 @@ from network_cases import CASES, keeps_steps, leaves, noise
 from throughtime.errors import InvalidArgumentError
 from throughtime.layers import LastStep, Recurrent
 from throughtime.layers.base import Call
-from throughtime.objective import check_chunks
+from throughtime.truncation import check_chunks
 
 PLAIN = [case for case in CASES if not case.training]
 SEQUENCES = [case for case in PLAIN if case.network().topology.input_form.kind != "vector"]

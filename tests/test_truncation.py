@@ -10,8 +10,9 @@ from throughtime import losses
 from throughtime.errors import InvalidArgumentError
 from throughtime.layers import GRU, LSTM, RNN, Dense, Dropout, LastStep, MeanPool, RepeatVector
 from throughtime.network import Network
-from throughtime.objective import check_chunks, evaluate, evaluate_and_backward, truncated
+from throughtime.objective import evaluate, evaluate_and_backward
 from throughtime.params import Params
+from throughtime.truncation import check_chunks, truncated
 
 MSE = losses.get("mse")
 T = 7

@@ -149,8 +149,12 @@ def unroll(
 
 
 def bptt(
-    tape: LoopTape, grad: Any, dy: np.ndarray | None, d_final: State | None = None
-) -> tuple[np.ndarray, State]:
+    tape: LoopTape,
+    grad: Any,
+    dy: np.ndarray | None,
+    d_final: State | None = None,
+    inputs: bool = True,
+) -> tuple[np.ndarray | None, State]:
     """Backpropagate through time; add the gradients of the parameters to ``grad``.
 
     Parameters
@@ -163,10 +167,12 @@ def bptt(
         dL/dy; ignored where masked. None means zero.
     d_final : tuple of ndarray of shape (N, H), optional
         dL/d(final state).
+    inputs : bool
+        Whether dL/dx is wanted.
 
     Returns
     -------
-    dx : ndarray of shape (N, T, F)
+    dx : ndarray of shape (N, T, F), or None
         dL/dx, zero where masked.
     d_initial : tuple of ndarray of shape (N, H)
         dL/d(initial state).
@@ -212,6 +218,8 @@ def bptt(
     if hasattr(grad, "b_time"):
         assert tape.started is not None
         grad.b_time += rows[tape.started.ravel()].sum(axis=0)
+    if not inputs:
+        return None, dstate
     dx = (rows @ p.W_x.T).reshape(steps, batch, -1)  # (B1')
     return dx[order].swapaxes(0, 1), dstate
 

@@ -215,7 +215,9 @@ class Network:
         tape.output_mask = mask
         return x, tape
 
-    def backward(self, tape: Tape, dy: Any, d_final_state: Any = None) -> np.ndarray | None:
+    def backward(
+        self, tape: Tape, dy: Any, d_final_state: Any = None, *, input_gradient: bool = True
+    ) -> np.ndarray | None:
         """Backpropagate: ADD dL/dparams to ``net.grads`` and return dL/dx.
 
         Parameters
@@ -226,11 +228,13 @@ class Network:
             dL/dy; ignored at masked steps.
         d_final_state : list or dict, optional
             dL/d(final state), in the form of ``tape.final_state``; None means zero.
+        input_gradient : bool
+            Whether dL/dx is wanted; training the parameters needs none, and is quicker without.
 
         Returns
         -------
         dx : ndarray of the shape of x, or None
-            Zero at masked steps; None where x are tokens.
+            Zero at masked steps; None where x are tokens, and without ``input_gradient``.
         """
         if not tape.taped:
             raise InvalidArgumentError(
@@ -248,12 +252,12 @@ class Network:
             if self.topology.hands_state[i]:
                 d_states[i], handed = add_states(d_states[i], handed), None
             dx, d_initial = self.layers[i].backward(
-                self.grad_groups[i], tape.caches[i], dx, d_states[i]
+                self.grad_groups[i], tape.caches[i], dx, d_states[i], i > 0 or input_gradient
             )
             tape.d_initial_state[i] = d_initial
             if isinstance(self.layers[i], Recurrent):
                 handed = None if tape.given[i] else d_initial
-        return dx
+        return dx if input_gradient else None
 
     def predict(
         self,

@@ -72,6 +72,10 @@ class Topology:
         Which layers hand their final state to the next recurrent one.
     returns_state : int or None
         The layer whose final state ``predict`` returns.
+    draws : bool
+        Whether a layer draws random numbers in training.
+    penalised : bool
+        Whether a layer has a penalty of its own.
     """
 
     def __init__(self, layers: Sequence[Layer], n_features: int | None) -> None:
@@ -80,6 +84,10 @@ class Topology:
         self.forms = _chain(self.layers, self.input_form)
         self.hands_state = [False] * len(self.layers)
         self.returns_state: int | None = None
+        self.draws = any(layer.draws for layer in self.layers)
+        self.penalised = any(
+            getattr(layer, name, None) for layer in self.layers for name in ("l1", "l2")
+        )
         self._hand_over()
 
     def _hand_over(self) -> None:

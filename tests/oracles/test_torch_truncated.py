@@ -8,7 +8,7 @@ import torch
 from oracles.torch_modules import CLOSE, copy_parameters, make_module, parameters, recurrent_layers
 
 import throughtime as tt
-from throughtime import objective
+from throughtime import truncation
 
 STEPS = 7
 LENGTHS = np.array([4, 7, 1, 3, 6])
@@ -111,7 +111,7 @@ def test_chunks_with_updates_between(cell, tbptt, masking):
     clean = x if mask is None else np.where(mask[..., None], x, 0.0)
     mask_torch = None if mask is None else torch.from_numpy(mask)
     expected = chunks(model, torch.from_numpy(x), torch.from_numpy(y), mask_torch, *tbptt)
-    found = objective.truncated(net, clean, y, "mse", tbptt, mask=mask)
+    found = truncation.truncated(net, clean, y, "mse", tbptt, mask=mask)
     count = 0
     for value, evaluation in zip(expected, found, strict=True):
         np.testing.assert_allclose(evaluation.value, value, **CLOSE)
@@ -151,7 +151,7 @@ def test_one_output_a_sequence_goes_back_k2_real_steps(cell, k2, masking):
     loss = squared_error(torch.cat(outputs), torch.from_numpy(y), None)
     loss.backward()
     clean = x if mask is None else np.where(mask[..., None], x, 0.0)
-    (evaluation,) = objective.truncated(net, clean, y, "mse", (1, k2), mask=mask)
+    (evaluation,) = truncation.truncated(net, clean, y, "mse", (1, k2), mask=mask)
     np.testing.assert_allclose(evaluation.value, loss.item(), **CLOSE)
     for name, gradient in model.our_parameters(gradients=True).items():
         np.testing.assert_allclose(net.grads[name], gradient, err_msg=name, **CLOSE)

@@ -53,7 +53,7 @@ class Call:
     training : bool
         Whether dropout acts.
     rng : Generator or None
-        Where its random numbers come from; never None while training.
+        Where its random numbers come from; never None where a layer draws in training.
     keep : bool
         Keep what the backward pass needs.
     logits : bool
@@ -171,9 +171,17 @@ class Layer:
         raise NotImplementedError
 
     def backward(
-        self, grad: Any, cache: Any, dy: np.ndarray | None, d_final: Any = None
+        self,
+        grad: Any,
+        cache: Any,
+        dy: np.ndarray | None,
+        d_final: Any = None,
+        inputs: bool = True,
     ) -> tuple[np.ndarray | None, Any]:
-        """Add to ``grad``; return dL/dx and dL/d(initial state) (None where there is none)."""
+        """Add to ``grad``; return dL/dx and dL/d(initial state) (None where there is none).
+
+        Without ``inputs`` nobody reads dL/dx, and None may stand for it.
+        """
         raise NotImplementedError
 
     def stream_start(self, p: Any, rows: int, dtype: np.dtype) -> State:

@@ -74,7 +74,12 @@ class Dense(Layer):
         return Result(y, mask, (p, f, x, y, z if f.needs_input else None, mask))
 
     def backward(
-        self, grad: Any, cache: Any, dy: np.ndarray | None, d_final: Any = None
+        self,
+        grad: Any,
+        cache: Any,
+        dy: np.ndarray | None,
+        d_final: Any = None,
+        inputs: bool = True,
     ) -> tuple[np.ndarray | None, Any]:
         p, f, x, y, z, mask = cache
         assert dy is not None
@@ -85,7 +90,7 @@ class Dense(Layer):
         grad.W += x.reshape(-1, x.shape[-1]).T @ rows
         if self.use_bias:
             grad.b += rows.sum(axis=0)
-        return dz @ p.W.T, None
+        return (dz @ p.W.T if inputs else None), None
 
 
 @LAYERS.register("Dropout")
@@ -127,7 +132,12 @@ class Dropout(Layer):
         return Result(x if drop is None else x * drop, mask, drop)
 
     def backward(
-        self, grad: Any, cache: Any, dy: np.ndarray | None, d_final: Any = None
+        self,
+        grad: Any,
+        cache: Any,
+        dy: np.ndarray | None,
+        d_final: Any = None,
+        inputs: bool = True,
     ) -> tuple[np.ndarray | None, Any]:
         return (dy if cache is None or dy is None else dy * cache), None
 
@@ -184,7 +194,12 @@ class Embedding(Layer):
         return Result(y, mask, (x, mask))
 
     def backward(
-        self, grad: Any, cache: Any, dy: np.ndarray | None, d_final: Any = None
+        self,
+        grad: Any,
+        cache: Any,
+        dy: np.ndarray | None,
+        d_final: Any = None,
+        inputs: bool = True,
     ) -> tuple[np.ndarray | None, Any]:
         tokens, mask = cache
         assert dy is not None

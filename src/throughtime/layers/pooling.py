@@ -48,7 +48,12 @@ class LastStep(Pool):
         return Result(x[rows, last], None, (x.shape, rows, last))
 
     def backward(
-        self, grad: Any, cache: Any, dy: np.ndarray | None, d_final: Any = None
+        self,
+        grad: Any,
+        cache: Any,
+        dy: np.ndarray | None,
+        d_final: Any = None,
+        inputs: bool = True,
     ) -> tuple[np.ndarray | None, Any]:
         shape, rows, last = cache
         assert dy is not None
@@ -73,7 +78,12 @@ class MeanPool(Pool):
         return Result(total / count, None, (x.shape[1], count, mask))
 
     def backward(
-        self, grad: Any, cache: Any, dy: np.ndarray | None, d_final: Any = None
+        self,
+        grad: Any,
+        cache: Any,
+        dy: np.ndarray | None,
+        d_final: Any = None,
+        inputs: bool = True,
     ) -> tuple[np.ndarray | None, Any]:
         steps, count, mask = cache
         assert dy is not None
@@ -111,7 +121,12 @@ class MaxPool(Pool):
         return Result(np.take_along_axis(x, best, axis=1)[:, 0], None, (x.shape, best, mask))
 
     def backward(
-        self, grad: Any, cache: Any, dy: np.ndarray | None, d_final: Any = None
+        self,
+        grad: Any,
+        cache: Any,
+        dy: np.ndarray | None,
+        d_final: Any = None,
+        inputs: bool = True,
     ) -> tuple[np.ndarray | None, Any]:
         shape, best, mask = cache
         assert dy is not None
@@ -169,7 +184,12 @@ class RepeatVector(Layer):
         return Result(np.repeat(x[:, None], self.steps, axis=1), None)
 
     def backward(
-        self, grad: Any, cache: Any, dy: np.ndarray | None, d_final: Any = None
+        self,
+        grad: Any,
+        cache: Any,
+        dy: np.ndarray | None,
+        d_final: Any = None,
+        inputs: bool = True,
     ) -> tuple[np.ndarray | None, Any]:
         assert dy is not None
         return dy.sum(axis=1), None

@@ -269,39 +269,41 @@ class Recurrent(Layer):
         return y, final, (tape, drop_x, given)
 
     def backward(
-        self, grad: Any, cache: Any, dy: np.ndarray | None, d_final: Any = None
-    ) -> tuple[np.ndarray, Any]:
+        self,
+        grad: Any,
+        cache: Any,
+        dy: np.ndarray | None,
+        d_final: Any = None,
+        inputs: bool = True,
+    ) -> tuple[np.ndarray | None, Any]:
         dx, d_initials = None, []
         for d, (group, _) in enumerate(self.directions):
             own = getattr(grad, group) if group else grad
             half = slice(d * self.units, (d + 1) * self.units)
             d_end = d_final[d] if self.bidirectional and d_final is not None else d_final
-            d_part, d_initial = self._run_back(
-                own, cache[d], None if dy is None else dy[..., half], d_end
-            )
-            dx = d_part if dx is None else dx + d_part
+            d_out = None if dy is None else dy[..., half]
+            d_part, d_initial = self._run_back(own, cache[d], d_out, d_end, inputs)
+            dx = d_part if dx is None or d_part is None else dx + d_part
             d_initials.append(d_initial)
-        assert dx is not None
         return dx, tuple(d_initials) if self.bidirectional else d_initials[0]
 
     def _run_back(
-        self, grad: Any, cache: Any, dy: np.ndarray | None, d_final: State | None
-    ) -> tuple[np.ndarray, State]:
+        self, grad: Any, cache: Any, dy: np.ndarray | None, d_final: State | None, inputs: bool
+    ) -> tuple[np.ndarray | None, State]:
         tape, drop_x, given = cache
         n_states = len(self.cell.states)
-        if d_final is not None:
-            d_final = d_final[:n_states]
+        d_final = None if d_final is None else d_final[:n_states]
         if not self.return_sequences and dy is not None:
             # The output is the final h, so its gradient joins that of the final state.
             rest = d_final or tuple(np.zeros_like(dy) for _ in range(n_states))
             d_final, dy = (rest[0] + dy, *rest[1:]), None
-        dx, d_initial = engines.bptt(tape, grad, dy, d_final)
+        dx, d_initial = engines.bptt(tape, grad, dy, d_final, inputs)
         if self.learn_initial_state and not given:
             for name, d in zip(self.cell.states, d_initial, strict=True):
                 getattr(grad, f"{name}_0")[...] += d.sum(axis=0)
         if self.time_bias:
-            d_initial = (*d_initial, np.zeros((dx.shape[0], 1), dtype=dx.dtype))
-        return (dx if drop_x is None else dx * drop_x), d_initial
+            d_initial = (*d_initial, np.zeros_like(d_initial[0][:, :1]))
+        return (dx if dx is None or drop_x is None else dx * drop_x), d_initial
 
     # -- streams ------------------------------------------------------------------------------
 

@@ -52,7 +52,7 @@ def forward_origin(net: Network, evaluation: Evaluation) -> Origin:
 
     ``net`` must still have the weights with which it ran.
     """
-    for i, y in enumerate(evaluation.tape.outputs):
+    for i, y in enumerate(evaluation.outputs):
         bad = ~np.isfinite(y)
         if bad.any():
             where = Origin(f"the output of {_named(net, i)} became {_kind(y)}", i)
@@ -70,7 +70,7 @@ def backward_origin(net: Network, evaluation: Evaluation) -> Origin:
     ``net.grads`` must still hold its gradients. They are spoilt by the search.
     """
     tape = evaluation.tape
-    if not all(np.isfinite(y).all() for y in tape.outputs):
+    if not all(np.isfinite(y).all() for y in evaluation.outputs):
         return forward_origin(net, evaluation)  # a tanh, say, has hidden an infinity from the loss
     for i in reversed(range(len(net.layers))):
         dy, times = tape.d_outputs[i], _times(net, i, evaluation)

@@ -83,5 +83,5 @@ def score(
         )
         if on_batch is not None:
             on_batch(evaluation, part)
-        scores.add(rows, evaluation.data_loss, evaluation.weight, evaluation.y, 0)
+        scores.add(rows, evaluation)
     return scores

@@ -17,7 +17,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from throughtime import objective
+from throughtime import objective, truncation
 from throughtime.data.batches import count_batches, minibatches
 from throughtime.errors import DivergedError
 from throughtime.layers.base import Call
@@ -82,9 +82,7 @@ class Loop:
         self.multiplier = self.net.lr_multipliers()
         self.frozen = None if self.multiplier is None else self.multiplier == 0
         self.decay_mask = self.net.weight_mask()
-        self.penalised = bool(options.l1 or options.l2) or any(
-            getattr(layer, name, None) for layer in self.net.layers for name in ("l1", "l2")
-        )
+        self.penalised = bool(options.l1 or options.l2) or self.net.topology.penalised
         # The last weights that gave a finite loss and a finite gradient.
         self.good = self.net.params.flat.copy()
         self.interruption = Interruption()
@@ -165,7 +163,6 @@ class Loop:
             part = self.data.batch(rows)
             # The loss of the whole batch, also where it is cut into chunks of time.
             mine = Scores(self.net, part, options.loss, ())
-            start = 0
             own: list[float] = []
             for evaluation in self._evaluations(part):
                 lr = state.optimizer.current_lr
@@ -174,8 +171,7 @@ class Loop:
                     norms.append(self._update(evaluation, part))
                     own.append(evaluation.penalty)
                 for scored in (scores, mine):
-                    scored.add(rows, evaluation.data_loss, evaluation.weight, evaluation.y, start)
-                start += evaluation.y.shape[1] if evaluation.y.ndim == 3 else 0
+                    scored.add(rows, evaluation)
             if mine.weight > 0:
                 state.loss = mine.loss
                 # The chunks of a batch share the penalty as they share the loss.
@@ -220,14 +216,14 @@ class Loop:
             "l1": options.l1,
             "l2": options.l2,
             "training": True,
-            "rng": self._dropout(),
+            "rng": self._dropout() if self.net.topology.draws else None,
         }
         if options.tbptt is None:
             yield objective.evaluate_and_backward(
-                self.net, part.x, part.y, options.loss, **arguments
+                self.net, part.x, part.y, options.loss, input_gradient=False, **arguments
             )
         else:
-            for evaluation in objective.truncated(
+            for evaluation in truncation.truncated(
                 self.net, part.x, part.y, options.loss, options.tbptt, **arguments
             ):
                 yield evaluation

@@ -21,11 +21,11 @@ from throughtime.errors import (
 from throughtime.layers import Dense, Recurrent
 from throughtime.losses.base import Loss
 from throughtime.network import Network
-from throughtime.objective import check_chunks
 from throughtime.optimizers import OPTIMIZERS
 from throughtime.optimizers.base import Optimizer
 from throughtime.training import metrics as metrics_module
 from throughtime.training.metrics import Metric
+from throughtime.truncation import check_chunks
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from throughtime.losses.base import Loss
+from throughtime.objective import Evaluation
 from throughtime.training.metrics import Metric
 from throughtime.training.samples import Samples
 
@@ -35,23 +36,21 @@ class Scores:
         if metrics:
             self.outputs = np.zeros(net.output_shape(samples.x.shape), net.dtype)
 
-    def add(self, rows: np.ndarray, value: float, weight: float, y: np.ndarray, start: int) -> None:
-        """Take note of a batch, or of a part of it.
+    def add(self, rows: np.ndarray, evaluation: Evaluation) -> None:
+        """Take note of a batch, or of a part of its time steps.
 
         Parameters
         ----------
         rows : ndarray of int
             Which sequences it holds.
-        value, weight : float
-            Its loss, and the weight of that in the mean.
-        y : ndarray of shape (N, K) or (N, T, K)
-            Its outputs.
-        start : int
-            The time step at which ``y`` begins.
+        evaluation : Evaluation
+            Its loss, the weight of that in the mean, and its outputs.
         """
+        value, weight = evaluation.data_loss, evaluation.weight
         self.total += value if self.summed else value * weight
         self.weight += weight
         if self.outputs is not None:
+            y, start = evaluation.y, evaluation.begin
             if y.ndim == 3:
                 self.outputs[rows, start : start + y.shape[1]] = y
             else:
