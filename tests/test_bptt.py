@@ -79,3 +79,34 @@ def test_the_loops_without_layers(cell, reverse):
     only_final, _ = bptt(tape, grad, None, v)  # no output is used
     with_zeros, _ = bptt(tape, grad, np.zeros_like(u), v)
     np.testing.assert_array_equal(only_final, with_zeros)
+
+
+@pytest.mark.parametrize("cell", [cells.Elman(), cells.GRU(), cells.GRU(reset_after=False),
+                                  cells.LSTM()], ids=repr)  # fmt: skip
+@pytest.mark.parametrize("shape", [(0, 3, 2), (3, 0, 2), (3, 4, 0), (0, 0, 0)], ids=str)
+def test_no_rows_no_steps_and_no_features(cell, shape):
+    """What is empty adds nothing, and the state goes through."""
+    rng = np.random.default_rng(0)
+    (N, T, F), H = shape, 2
+    width = len(cell.gates) * H
+    p = SimpleNamespace(W_x=rng.normal(size=(F, width)), W_h=rng.normal(size=(H, width)))
+    grad = SimpleNamespace(W_x=np.zeros_like(p.W_x), W_h=np.zeros_like(p.W_h))
+    state = tuple(rng.normal(size=(N, H)) for _ in cell.states)
+    y, final, tape = unroll(
+        cell, p, rng.normal(size=shape), state, mask=np.ones((N, T), dtype=bool)
+    )
+    assert y.shape == (N, T, H)
+    u, v = rng.normal(size=y.shape), tuple(rng.normal(size=s.shape) for s in final)
+    dx, d_state = bptt(tape, grad, u, v)
+    assert dx.shape == shape
+    if 0 in (N, T):
+        assert not grad.W_h.any()
+        for got, want in zip([*final, *d_state], [*state, *v], strict=True):
+            np.testing.assert_array_equal(got, want)
+    else:  # the recurrent part is all there is
+        wide = rng.normal(size=(N, T, 1))
+        p.W_x, other = np.zeros((1, width)), SimpleNamespace(W_x=0.0, W_h=np.zeros_like(p.W_h))
+        y2, _, tape2 = unroll(cell, p, wide, state)
+        bptt(tape2, other, u, v)
+        np.testing.assert_array_equal(y, y2)
+        np.testing.assert_array_equal(grad.W_h, other.W_h)

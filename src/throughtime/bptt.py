@@ -208,11 +208,11 @@ def bptt(
         da[t] = da_t
         dstate = d_previous
 
-    rows = da.reshape(steps * batch, -1)
-    h_used = dropped(tape.states[0][:-1], tape.drop).reshape(steps * batch, -1)
-    flat_saved = tuple(s.reshape(steps * batch, -1) for s in tape.saved)
-    cell.recurrent_gradients(grad, h_used, rows, flat_saved)
-    grad.W_x += tape.x.reshape(steps * batch, -1).T @ rows  # (B1'')
+    rows = _rows(da)
+    if steps:  # else no step has saved anything
+        h_used = _rows(dropped(tape.states[0][:-1], tape.drop))
+        cell.recurrent_gradients(grad, h_used, rows, tuple(_rows(s) for s in tape.saved))
+    grad.W_x += _rows(tape.x).T @ rows  # (B1'')
     if hasattr(grad, "b"):
         grad.b += rows.sum(axis=0)
     if hasattr(grad, "b_time"):
@@ -220,8 +220,13 @@ def bptt(
         grad.b_time += rows[tape.started.ravel()].sum(axis=0)
     if not inputs:
         return None, dstate
-    dx = (rows @ p.W_x.T).reshape(steps, batch, -1)  # (B1')
+    dx = (rows @ p.W_x.T).reshape(tape.x.shape)  # (B1')
     return dx[order].swapaxes(0, 1), dstate
+
+
+def _rows(a: np.ndarray) -> np.ndarray:
+    """``a (T, N, ...)`` as rows (T*N, ...): all steps of all samples."""
+    return a.reshape(a.shape[0] * a.shape[1], *a.shape[2:])
 
 
 def _started(

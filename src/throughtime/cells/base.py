@@ -76,13 +76,18 @@ def gates(activation: Activation, u: np.ndarray, count: int) -> np.ndarray:
 
     Each gate is a row of its own: a softmax sums to 1 over one gate's units, not over all gates'.
     """
-    return activation(u.reshape(len(u), count, -1)).reshape(u.shape)
+    return activation(u.reshape(_by_gate(u, count))).reshape(u.shape)
 
 
 def gates_backward(
     activation: Activation, dy: np.ndarray, y: np.ndarray, u: np.ndarray | None, count: int
 ) -> np.ndarray:
     """The derivative of :func:`gates`; ``u`` is None where the activation does not need it."""
-    form = (len(y), count, -1)
+    form = _by_gate(y, count)
     u = None if u is None else u.reshape(form)
     return activation.backward(dy.reshape(form), y.reshape(form), u).reshape(y.shape)
+
+
+def _by_gate(u: np.ndarray, count: int) -> tuple[int, int, int]:
+    """The shape (N, count, H) of ``u (N, count*H)``."""
+    return len(u), count, u.shape[1] // count
