@@ -48,11 +48,10 @@ lint: $(VENV)/.lint ## ruff and mypy
 oracles: $(ORACLES_VENV)/.oracles ## compare with PyTorch, Keras, ONNX Runtime and JAX (a large download)
 	$(ORACLES_VENV)/bin/python -m pytest -n $(WORKERS) tests/oracles
 
-# One thread each unless OMP_NUM_THREADS says otherwise.
-bench: export OMP_NUM_THREADS ?= 1
-bench: export OPENBLAS_NUM_THREADS ?= $(OMP_NUM_THREADS)
-bench: $(ORACLES_VENV)/.bench ## time training steps and predictions beside PyTorch (a large download)
-	$(ORACLES_VENV)/bin/python benchmarks/steps.py
+# OMP_NUM_THREADS is how many threads each library may use, by default as many as there are cores.
+# make bench BENCH="--quick --rows train-lstm" is shorter; benchmarks/README.md has more.
+bench: $(ORACLES_VENV)/.bench ## measure beside PyTorch, JAX and ONNX Runtime (a large download, an hour)
+	$(ORACLES_VENV)/bin/python -m benchmarks $(BENCH)
 
 clean: ## remove what the other targets made
 	rm -rf $(VENV) $(ORACLES_VENV) build dist demo-output .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,0 +1,32 @@
+"""The machine's own limit: single-precision multiply-adds a second, in a loop that does nothing else."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+
+SOURCE = Path(__file__).with_name("peak.cpp")
+#: Bytes of a vector. One that the processor lacks is put together from smaller ones.
+WIDTHS = (16, 32, 64)
+
+
+def peaks(threads: list[int], seconds: float = 0.5) -> dict[int, float] | None:
+    """FLOP/s for each number of threads, a multiply-add being two; None without a compiler."""
+    compiler = os.environ.get("CXX") or shutil.which("g++") or shutil.which("clang++")
+    if compiler is None:
+        return None
+    found = dict.fromkeys(threads, 0.0)
+    with tempfile.TemporaryDirectory() as folder:
+        for width in WIDTHS:
+            program = str(Path(folder) / f"peak{width}")
+            options = ["-std=c++20", "-O2", "-march=native", "-ffp-contract=fast", "-pthread"]
+            command = [compiler, *options, f"-DWIDTH={width}", str(SOURCE), "-o", program]
+            subprocess.run(command, check=True)
+            for n in threads:
+                run = [program, str(n), str(seconds)]
+                gflops = float(subprocess.run(run, check=True, capture_output=True).stdout)
+                found[n] = max(found[n], gflops * 1e9)
+    return found
