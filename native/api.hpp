@@ -4,11 +4,15 @@
 // a constant of that struct in the namespace of each level, and one line here and in level.cpp.
 #pragma once
 
+#include "loops.hpp"
+
 namespace throughtime {
 
 struct Api {
     const char* level;
     int vector_bytes;
+    const Loops<float>* loops_f32;  // time loops and dense products
+    const Loops<double>* loops_f64;
 };
 
 // The table in use: the best level that this machine has, or that use_level() chose.

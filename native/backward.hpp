@@ -10,13 +10,9 @@
 #pragma once
 
 #include "layout.hpp"
+#include "products.hpp"
 
 namespace throughtime::TT_LEVEL {
-
-// Rows of da that a chunk holds, about; and those of one pass of the outer product, whose panels
-// are to stay in the cache.
-inline constexpr Size chunk_rows = 512;
-inline constexpr Size panel_rows = 256;
 
 template <class S> struct Backward {
     const Bptt<S>& b;
@@ -24,14 +20,14 @@ template <class S> struct Backward {
     const Sizes<S>& z;
     Size Hs;
     Tape<S> tape;
-    Size K;                   // rows of a chunk's buffers
-    S *da;                    // [block][row of the chunk][4][lanes]
-    S *x_panels, *h_panels, *q_panels;  // [panel][row of the chunk][tile_rows]
-    S *W_h_T, *W_x_T;
-    S *dh, *dc;               // (N, Hs)
-    S *drop;                  // (N, Hs), or null
-    S** x_rows;               // where dW_x, db, db_time begin: the rows of their outer product
-    Size x_count;
+    Chunk<S> chunk{};
+    // Left factors [panel][row of the chunk][tile_rows]: [x 1 e], h_{t-1}, and the cell's own.
+    S *x_panels = nullptr, *h_panels = nullptr, *q_panels = nullptr;
+    S *W_h_T = nullptr, *W_x_T = nullptr;
+    S *dh = nullptr, *dc = nullptr, *du = nullptr;  // (N, Hs)
+    S* drop = nullptr;        // (N, Hs)
+    S** x_rows = nullptr;     // where dW_x, db, db_time begin: the rows of their outer product
+    Size x_count = 0;
 
     Size time(Size s) const { return z.reverse ? z.T - 1 - s : s; }
     bool real(Size n, Size t) const {
@@ -59,7 +55,7 @@ template <class S> struct BackStep {
         return back + load(f.b.dy + n * f.b.dy_row + t * f.b.dy_step + unit, valid);
     }
     TT_INLINE S* da(Size n, Size block) const {
-        return f.da + (block * f.K + k + n) * block_vectors * lanes<S>;
+        return f.chunk.at(block, k + n);
     }
     TT_INLINE const S* saved(Size n, Size block, Size blocks, int vectors) const {
         return f.tape.saved + ((s * f.z.N + n) * blocks + block) * vectors * lanes<S>;
@@ -71,29 +67,27 @@ template <class S> struct BackStep {
     }
 };
 
-// dh_{t-1} = carried + drop * (da W^T), for R rows and one wide block of V vectors of units.
+// What becomes of a product p with the transposed weights: to = (p + plus) * times + carried, each
+// (N, Hs), null meaning that it is absent.
+template <class S> struct Sink {
+    S* to;
+    const S *plus, *times, *carried;
+};
+
+// The product of da with W^T for R rows and one wide block of V vectors of units.
 template <int V, int R, class S>
 TT_INLINE void recur_back(const BackStep<S>& step, const Columns<S>& columns, const S* weights,
-                          Size row, Size block, bool carried) {
-    const Backward<S>& f = step.f;
+                          Size row, Size block, const Sink<S>& sink) {
     Tile<S, R> acc{};
-    const S* w = weights;
-    columns.each([&](Size i, int v, Size, int n) {
-        const S* a[R];
-        for (int r = 0; r < R; ++r) a[r] = step.da(row + r, i) + v * lanes<S>;
-        if constexpr (V == 1) accumulate<0>(acc, a, w, n);
-        if constexpr (V == 2) accumulate<0, 1>(acc, a, w, n);
-        if constexpr (V == 3) accumulate<0, 1, 2>(acc, a, w, n);
-        if constexpr (V == 4) accumulate<0, 1, 2, 3>(acc, a, w, n);
-        w += n * V * lanes<S>;
-    });
+    accumulate_back<V>(acc, step.f.chunk, columns, weights, step.k + row);
     for (int r = 0; r < R; ++r) {
         for (int v = 0; v < V; ++v) {
-            const Size at = (row + r) * f.Hs + (block * block_vectors + v) * lanes<S>;
+            const Size at = (row + r) * step.f.Hs + (block * block_vectors + v) * lanes<S>;
             Vec<S> d = acc.at[r][v];
-            if (f.drop != nullptr) d = d * load(f.drop + at);
-            if (carried) d = d + load(f.dh + at);
-            store(f.dh + at, d);
+            if (sink.plus != nullptr) d = d + load(sink.plus + at);
+            if (sink.times != nullptr) d = d * load(sink.times + at);
+            if (sink.carried != nullptr) d = d + load(sink.carried + at);
+            store(sink.to + at, d);
         }
     }
 }
@@ -101,154 +95,37 @@ TT_INLINE void recur_back(const BackStep<S>& step, const Columns<S>& columns, co
 // The product with W_h^T of one step, for a thread's rows and units.
 template <class S>
 void recur_back_step(const BackStep<S>& step, const Columns<S>& columns, const S* packed,
-                     const Team& team, bool carried) {
+                     const Team& team, const Sink<S>& sink) {
     const Blocks<S> out{step.f.z.H, true};
     const Size depth = columns.depth();
     for (Size i = team.spans.begin; i < team.spans.end; ++i) {
         const S* w = packed + i * depth * block_vectors * lanes<S>;
         for_tiles(team.rows.begin, team.rows.end, [&](Size row, auto rows) {
             constexpr int R = decltype(rows)::count;
-            switch (out.vectors(i, 1)) {
-                case 1: return recur_back<1, R>(step, columns, w, row, i, carried);
-                case 2: return recur_back<2, R>(step, columns, w, row, i, carried);
-                case 3: return recur_back<3, R>(step, columns, w, row, i, carried);
-                default: return recur_back<4, R>(step, columns, w, row, i, carried);
-            }
-        });
-    }
-}
-
-// dL/dx = da W_x^T for rows of the chunk.
-template <class S>
-void input_gradient(const Backward<S>& f, const Columns<S>& columns, Size last, Range rows) {
-    const Sizes<S>& z = f.z;
-    const Blocks<S> out{z.F, true};
-    const Size depth = columns.depth();
-    for (Size i = 0; i < out.count(); ++i) {
-        for_tiles(rows.begin, rows.end, [&](Size k, auto height) {
-            constexpr int R = decltype(height)::count;
-            Tile<S, R> acc{};
-            const int width = out.vectors(i, 1);
-            const S* w = f.W_x_T + i * depth * block_vectors * lanes<S>;
-            columns.each([&](Size block, int v, Size, int n) {
-                const S* a[R];
-                for (int r = 0; r < R; ++r)
-                    a[r] = f.da + ((block * f.K + k + r) * block_vectors + v) * lanes<S>;
-                switch (width) {
-                    case 1: accumulate<0>(acc, a, w, n); break;
-                    case 2: accumulate<0, 1>(acc, a, w, n); break;
-                    case 3: accumulate<0, 1, 2>(acc, a, w, n); break;
-                    default: accumulate<0, 1, 2, 3>(acc, a, w, n);
-                }
-                w += static_cast<Size>(n) * width * lanes<S>;
+            with_vectors(out.vectors(i, 1), [&](auto width) {
+                recur_back<decltype(width)::count, R>(step, columns, w, row, i, sink);
             });
-            for (int r = 0; r < R; ++r) {
-                const Size s = last - (k + r) / z.N, n = (k + r) % z.N;
-                S* to = f.b.dx + (n * z.T + f.time(s)) * z.F;
-                for (int v = 0; v < width; ++v)
-                    store(to + out.unit(i, v), acc.at[r][v], out.valid(i, v));
-            }
         });
-    }
-}
-
-// One row of a left factor, cut into panels of tile_rows numbers.
-template <class S> struct PanelWriter {
-    S* at;
-    Size stride;              // from panel to panel
-    int lane = 0;
-
-    TT_INLINE void put(S value) {
-        at[lane] = value;
-        if (++lane == tile_rows) {
-            lane = 0;
-            at += stride;
-        }
-    }
-    void put(const S* from, Size count) {
-        Size i = 0;
-        while (lane != 0 && i < count) put(from[i++]);
-        for (; i + tile_rows <= count; i += tile_rows, at += stride)
-            __builtin_memcpy(at, from + i, tile_rows * sizeof(S));
-        while (i < count) put(from[i++]);
-    }
-};
-
-// A left factor of the weights' gradients, and where the rows of the result stand.
-template <class S> struct Factor {
-    const S* panels;
-    Size count;               // rows of the result
-    S* const* rows;           // each of them, or
-    S* first;                 // the first of them, `stride` apart
-    Size stride;
-
-    S* row(Size m) const { return rows != nullptr ? rows[m] : first + m * stride; }
-};
-
-// result[m][I] += sum over rows k of the chunk of left[k][m] da[k][I], for tiles begin ... end of
-// the result, counted block by block.
-template <int... I, int R, class S>
-TT_INLINE void outer_tile(const Backward<S>& f, const Factor<S>& factor, const Blocks<S>& blocks,
-                          const Size* gate, Size panel, Size block, Range k, Rows<R>) {
-    Tile<S, R> acc;
-    const Size m = panel * tile_rows;
-    for (int r = 0; r < R; ++r) {
-        S* to = factor.row(m + r);
-        ((acc.at[r][I] = load(to + gate[I] + blocks.unit(block, I), blocks.valid(block, I))), ...);
-    }
-    accumulate_outer<I...>(acc, factor.panels + (panel * f.K + k.begin) * tile_rows,
-                           f.da + (block * f.K + k.begin) * block_vectors * lanes<S>,
-                           k.end - k.begin);
-    for (int r = 0; r < R; ++r) {
-        S* to = factor.row(m + r);
-        (store(to + gate[I] + blocks.unit(block, I), acc.at[r][I], blocks.valid(block, I)), ...);
-    }
-}
-
-template <int... I, class S>
-void outer_product(const Backward<S>& f, const Factor<S>& factor, const Blocks<S>& blocks,
-                   const Size* gate, Size depth, int thread, int threads) {
-    const Size panels = (factor.count + tile_rows - 1) / tile_rows;
-    const Range tiles = share(panels * blocks.count(), thread, threads);
-    for (Size k = 0; k < depth; k += panel_rows) {
-        const Range part{k, smaller(depth, k + panel_rows)};
-        for (Size tile = tiles.begin; tile < tiles.end; ++tile) {
-            const Size block = tile / panels, panel = tile % panels;
-            with_rows(smaller(tile_rows, factor.count - panel * tile_rows), [&](auto rows) {
-                if (!blocks.wide)
-                    return outer_tile<I...>(f, factor, blocks, gate, panel, block, part, rows);
-                switch (blocks.vectors(block, 1)) {
-                    case 1: return outer_tile<0>(f, factor, blocks, gate, panel, block, part, rows);
-                    case 2:
-                        return outer_tile<0, 1>(f, factor, blocks, gate, panel, block, part, rows);
-                    case 3:
-                        return outer_tile<0, 1, 2>(f, factor, blocks, gate, panel, block, part,
-                                                   rows);
-                    default:
-                        return outer_tile<0, 1, 2, 3>(f, factor, blocks, gate, panel, block, part,
-                                                      rows);
-                }
-            });
-        }
     }
 }
 
 // The left factors of a chunk's rows: [x 1 e] and h_{t-1} with its dropout.
-template <class S> void fill_panels(const Backward<S>& f, Size last, Range rows) {
+template <class Cell, class S> void fill_panels(const Backward<S>& f, Size last, Range rows) {
     const Sizes<S>& z = f.z;
     for (Size k = rows.begin; k < rows.end; ++k) {
         const Size s = last - k / z.N, n = k % z.N;
-        PanelWriter<S> x{f.x_panels + k * tile_rows, f.K * tile_rows};
+        PanelWriter<S> x{f.x_panels + k * tile_rows, f.chunk.K * tile_rows};
         x.put(f.u.x + n * f.u.x_row + f.time(s) * f.u.x_step, z.F);
         if (f.b.db != nullptr) x.put(S(1));
         if (f.b.db_time != nullptr) x.put(static_cast<S>(f.tape.begun[s * z.N + n]));
-        PanelWriter<S> h{f.h_panels + k * tile_rows, f.K * tile_rows};
+        PanelWriter<S> h{f.h_panels + k * tile_rows, f.chunk.K * tile_rows};
         const S* before = f.h_before(n, s);
         if (f.drop == nullptr) {
             h.put(before, z.H);
         } else {
             for (Size i = 0; i < z.H; ++i) h.put(before[i] * f.drop[n * f.Hs + i]);
         }
+        Cell::fill_q(f, PanelWriter<S>{f.q_panels + k * tile_rows, f.chunk.K * tile_rows}, s, n);
     }
 }
 

@@ -11,6 +11,10 @@
 namespace nb = nanobind;
 using namespace nb::literals;
 
+namespace throughtime {
+void bind_loops(nb::module_& m);
+}
+
 NB_MODULE(_native, m) {
     m.doc() = "The native engine of throughtime.";
 
@@ -38,6 +42,8 @@ NB_MODULE(_native, m) {
           "Choose how many threads a call uses; 0 leaves it to OpenMP.");
     m.def("trim_memory", &throughtime::trim, nb::call_guard<nb::gil_scoped_release>(),
           "Give idle memory back to the system; return how many bytes that were.");
+
+    throughtime::bind_loops(m);
 
     throughtime::levels();  // throws, and so cannot be imported, where no level can run
 }

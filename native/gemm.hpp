@@ -73,6 +73,19 @@ template <class F> TT_INLINE void with_rows(Size rows, F&& f) {
     }
 }
 
+// Call f with a compile-time number of vectors, 1 ... block_vectors.
+template <int V> struct Vectors {
+    static constexpr int count = V;
+};
+template <class F> TT_INLINE void with_vectors(int vectors, F&& f) {
+    switch (vectors) {
+        case 1: return f(Vectors<1>{});
+        case 2: return f(Vectors<2>{});
+        case 3: return f(Vectors<3>{});
+        default: return f(Vectors<4>{});
+    }
+}
+
 // Cut rows first ... end into tiles of nearly equal height and call f(row, Rows<R>) for each.
 template <class F> TT_INLINE void for_tiles(Size first, Size end, F&& f) {
     Size tiles = (end - first + tile_rows - 1) / tile_rows;

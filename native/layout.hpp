@@ -69,6 +69,14 @@ template <class S> struct Tape {
     }
 };
 
+template <class Cell, class S> std::size_t tape_bytes(const Sizes<S>& z, bool masked, bool timed) {
+    Arena arena;
+    Tape<S> tape;
+    const Size numbers = Blocks<S>{z.H, Cell::wide}.count() * Cell::saved * lanes<S>;
+    tape.plan(arena, z, masked, timed, numbers);
+    return static_cast<std::size_t>(arena.size);
+}
+
 // Which rows and which units are a thread's own.
 struct Team {
     int thread, threads;
@@ -78,7 +86,7 @@ struct Team {
     Barrier* barrier;
 
     void wait() const {
-        if (threads > 1) barrier->wait();
+        barrier->wait(threads);
     }
     // Between parts of a step whose units depend on each other.
     void wait_for_units() const {
@@ -118,10 +126,11 @@ template <class S> struct Sharing {
             threads = static_cast<int>(smaller(threads, by_units ? spans : larger(N, 1)));
         }
     }
-    Team team(int thread, Barrier& barrier) const {
+    // Thread `thread` of the n that there really are.
+    Team team(int thread, int n, Barrier& barrier) const {
         const Range all{0, N}, whole{0, spans};
-        return {thread, threads, by_units ? all : share(N, thread, threads),
-                by_units ? share(spans, thread, threads) : whole, by_units, &barrier};
+        return {thread, n, by_units ? all : share(N, thread, n),
+                by_units ? share(spans, thread, n) : whole, by_units, &barrier};
     }
 };
 

@@ -7,10 +7,15 @@
 
 namespace throughtime::TT_LEVEL {
 
+extern const Loops<float> loops_f32;
+extern const Loops<double> loops_f64;
+
 namespace {
 constexpr Api table{
     TT_NAME_OF(TT_LEVEL),
     vector_bytes,
+    &loops_f32,
+    &loops_f64,
 };
 }
 

@@ -55,10 +55,27 @@ template <class S> struct Bptt {
     S *dh_0, *dc_0;                       // (N, H)
 };
 
-template <class S> struct LoopApi {
-    std::size_t (*tape_bytes)(const Sizes<S>&, bool masked);
+// A dense layer's product, y = b + x W; everything contiguous.
+template <class S> struct Affine {
+    std::ptrdiff_t M, F, K;               // rows, inputs, outputs
+    const S *x, *W, *b;                   // (M, F), (F, K), (K) or null
+    S* y;                                 // (M, K)
+    int threads;
+};
+
+template <class S> struct AffineBack {
+    Affine<S> forward;                    // y is not read
+    const S* dz;                          // (M, K)
+    S *dW, *db;                           // added to; db null where there is no b
+    S* dx;                                // (M, F), or null: not wanted
+};
+
+template <class S> struct Loops {
+    std::size_t (*tape_bytes)(const Sizes<S>&, bool masked, bool timed);
     void (*unroll)(const Unroll<S>&);
     void (*bptt)(const Bptt<S>&);
+    void (*affine)(const Affine<S>&);
+    void (*affine_back)(const AffineBack<S>&);
 };
 
 }  // namespace throughtime

@@ -8,13 +8,15 @@ namespace {
 
 struct Lstm {
     static constexpr bool wide = false, recurrent_bias = false, has_c = true;
+    static constexpr bool two_products = false;
     static constexpr int gates = 4, x_vectors = 4, h_vectors = 4;
     static constexpr int saved = 5;  // i f g o c_t
     static constexpr int x_chosen[] = {0, 1, 2, 3}, h_chosen[] = {0, 1, 2, 3};
 
     template <class S> static bool whole_rows(const Sizes<S>&) { return false; }
-    template <class S> static bool has_q(const Sizes<S>&) { return false; }
-    template <class S> static void finish_rows(const Step<S>&, Range) {}
+    template <class S> static Size q_count(const Bptt<S>&) { return 0; }
+    template <class S> static void fill_q(const Backward<S>&, PanelWriter<S>, Size, Size) {}
+    template <class S> static void after_tiles(const Step<S>&, const Team&) {}
 
     template <int V, int R, class S>
     TT_INLINE static void project(Tile<S, R>& acc, const S* const (&x)[R], const S* w, Size F) {
@@ -67,7 +69,8 @@ struct Lstm {
             for (Size i = own.begin; i < own.end; ++i) derive(step, n, i, blocks, real);
         }
         team.wait_for_units();
-        recur_back_step(step, columns, f.W_h_T, team, f.u.mask != nullptr);  // (L1')
+        const Sink<S> to{f.dh, nullptr, f.drop, f.u.mask != nullptr ? f.dh : nullptr};
+        recur_back_step(step, columns, f.W_h_T, team, to);  // (L1')
     }
 
     template <class S>
@@ -103,13 +106,19 @@ struct Lstm {
         const Blocks<S> blocks{H, wide};
         const Factor<S> x{f.x_panels, f.x_count, f.x_rows, nullptr, 0};
         const Factor<S> h{f.h_panels, H, nullptr, f.b.dW_h, G};
-        outer_product<0, 1, 2, 3>(f, x, blocks, gate, depth, thread, threads);
-        outer_product<0, 1, 2, 3>(f, h, blocks, gate, depth, thread, threads);
+        outer_product<0, 1, 2, 3>(f.chunk, x, blocks, gate, depth, thread, threads);
+        outer_product<0, 1, 2, 3>(f.chunk, h, blocks, gate, depth, thread, threads);
     }
 };
 
 }  // namespace
 
+std::size_t tape_bytes_lstm(const Sizes<float>& z, bool masked, bool timed) {
+    return tape_bytes<Lstm>(z, masked, timed);
+}
+std::size_t tape_bytes_lstm(const Sizes<double>& z, bool masked, bool timed) {
+    return tape_bytes<Lstm>(z, masked, timed);
+}
 void unroll_lstm(const Unroll<float>& u) { unroll<Lstm>(u); }
 void unroll_lstm(const Unroll<double>& u) { unroll<Lstm>(u); }
 void bptt_lstm(const Bptt<float>& b) { bptt<Lstm>(b); }

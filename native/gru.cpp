@@ -1,0 +1,294 @@
+// GRU on tiles, in both forms; cells/gru.py holds the same equations and their numbers.
+#include "bptt.hpp"
+#include "equations.hpp"
+#include "forward.hpp"
+
+namespace throughtime::TT_LEVEL {
+namespace {
+
+// What both forms share. Of a block's four vectors da holds r, z, n and, reset after, q.
+struct Gru {
+    static constexpr bool wide = false, has_c = false;
+    static constexpr int gates = 3, x_vectors = 3;
+    static constexpr int x_chosen[] = {0, 1, 2};
+
+    template <class S> static bool whole_rows(const Sizes<S>&) { return false; }
+
+    template <int V, int R, class S>
+    TT_INLINE static void project(Tile<S, R>& acc, const S* const (&x)[R], const S* w, Size F) {
+        accumulate<0, 1, 2>(acc, x, w, F);
+    }
+
+    // (G4'), (G3'): da_n and da_z; what h_{t-1} gets straight from h_t is left in dh. False where
+    // the step is masked: da = 0, and the gradient passes through.
+    template <class S>
+    TT_INLINE static bool derive_n_z(const BackStep<S>& step, Size n, Size block, int valid,
+                                     const S* kept) {
+        const Backward<S>& f = step.f;
+        S* da = step.da(n, block);
+        if (!f.real(n, step.t)) {
+            for (int v = 0; v < block_vectors; ++v) store(da + v * lanes<S>, Vec<S>{});
+            return false;
+        }
+        const Size unit = block * lanes<S>;
+        const Vec<S> zt = load(kept + lanes<S>), nt = load(kept + 2 * lanes<S>);
+        const Vec<S> dh = step.dh(n, unit, valid);
+        const Vec<S> before = load(f.h_before(n, step.s) + unit, valid);
+        store(f.dh + n * f.Hs + unit, dh * zt);
+        store(da + lanes<S>, dh * (before - nt) * gate_slope(f.z, zt));
+        store(da + 2 * lanes<S>, dh * (S(1) - zt) * body_slope(f.z, nt));
+        return true;
+    }
+
+    template <int... I, class S>
+    static void outer_x_h(const Backward<S>& f, Size depth, int thread, int threads) {
+        const Size H = f.z.H, G = gates * H;
+        const Size gate[] = {0, H, 2 * H, 2 * H};
+        const Blocks<S> blocks{H, wide};
+        const Factor<S> x{f.x_panels, f.x_count, f.x_rows, nullptr, 0};
+        const Factor<S> h{f.h_panels, H, nullptr, f.b.dW_h, G};
+        outer_product<0, 1, 2>(f.chunk, x, blocks, gate, depth, thread, threads);
+        outer_product<I...>(f.chunk, h, blocks, gate, depth, thread, threads);
+    }
+};
+
+struct ResetAfter : Gru {
+    static constexpr bool recurrent_bias = true, two_products = false;
+    static constexpr int h_vectors = 3;
+    static constexpr int saved = 4;  // r z n q
+    static constexpr int h_chosen[] = {0, 1, 3};
+
+    template <class S> static void after_tiles(const Step<S>&, const Team&) {}
+    // A row of ones, whose product with dq is db_hn.
+    template <class S> static Size q_count(const Bptt<S>& b) { return b.db_hn != nullptr; }
+    template <class S>
+    static void fill_q(const Backward<S>& f, PanelWriter<S> to, Size, Size) {
+        if (f.b.db_hn != nullptr) to.put(S(1));
+    }
+
+    template <int V, int R, class S>
+    TT_INLINE static void recur(Tile<S, R>& acc, const S* const (&h)[R], const S* w, Size H) {
+        accumulate<0, 1, 3>(acc, h, w, H);
+    }
+
+    template <int V, int R, class S>
+    TT_INLINE static void finish(const Step<S>& step, const Tile<S, R>& acc, Size row, Size block) {
+        const Forward<S>& f = step.f;
+        const Blocks<S> blocks{f.z.H, wide};
+        const Size unit = block * lanes<S>;
+        for (int r = 0; r < R; ++r) {
+            const Size n = row + r;
+            const Vec<S> rt = gate(f.z, acc.at[r][0]);               // (G1)
+            const Vec<S> zt = gate(f.z, acc.at[r][1]);               // (G2)
+            const Vec<S> q = acc.at[r][3];
+            const Vec<S> nt = body(f.z, fma(rt, q, acc.at[r][2]));   // (G3)
+            const Vec<S> before = load(f.h[step.s & 1] + n * f.Hs + unit);
+            step.put(n, unit, blocks.valid(block, 0), fma(zt, before - nt, nt));  // (G4)
+            if (f.keep) {
+                S* to = step.saved(n, block, blocks.count(), saved);
+                store(to, rt);
+                store(to + lanes<S>, zt);
+                store(to + 2 * lanes<S>, nt);
+                store(to + 3 * lanes<S>, q);
+            }
+        }
+    }
+
+    template <class S>
+    static void pack_back(Backward<S>& f, const Columns<S>& columns, Range part) {
+        pack_transposed(f.W_h_T, f.u.weights.W_h, gates * f.z.H, f.z.H, columns, part);
+    }
+
+    template <class S>
+    static void back(const BackStep<S>& step, const Columns<S>& columns, const Team& team) {
+        const Backward<S>& f = step.f;
+        const Blocks<S> blocks{f.z.H, wide};
+        const Range own = team.own(blocks);
+        for (Size n = team.rows.begin; n < team.rows.end; ++n) {
+            for (Size i = own.begin; i < own.end; ++i) {
+                const S* kept = step.saved(n, i, blocks.count(), saved);
+                if (!derive_n_z(step, n, i, blocks.valid(i, 0), kept)) continue;
+                S* da = step.da(n, i);
+                const Vec<S> rt = load(kept), q = load(kept + 3 * lanes<S>);
+                const Vec<S> da_n = load(da + 2 * lanes<S>);
+                store(da, da_n * q * gate_slope(f.z, rt));
+                store(da + 3 * lanes<S>, da_n * rt);
+            }
+        }
+        team.wait_for_units();
+        recur_back_step(step, columns, f.W_h_T, team, Sink<S>{f.dh, nullptr, f.drop, f.dh});
+    }
+
+    template <class S>
+    static void outer(const Backward<S>& f, Size depth, int thread, int threads) {
+        outer_x_h<0, 1, 3>(f, depth, thread, threads);
+        if (f.b.db_hn == nullptr) return;
+        const Size gate[block_vectors] = {};
+        const Factor<S> one{f.q_panels, 1, nullptr, f.b.db_hn, 0};
+        outer_product<3>(f.chunk, one, Blocks<S>{f.z.H, wide}, gate, depth, thread, threads);
+    }
+};
+
+// The reset gate comes before the product with W_hn: every unit's n needs every unit's r.
+struct ResetBefore : Gru {
+    static constexpr bool recurrent_bias = false, two_products = true;
+    static constexpr int h_vectors = 2;
+    static constexpr int saved = 3;  // r z n
+    static constexpr int h_chosen[] = {0, 1};
+
+    template <class S> static Size q_count(const Bptt<S>& b) { return b.forward.sizes.H; }
+    // q = r * h_{t-1}, the left factor of dW_hn.
+    template <class S>
+    static void fill_q(const Backward<S>& f, PanelWriter<S> to, Size s, Size n) {
+        const Blocks<S> blocks{f.z.H, wide};
+        const BackStep<S> step{f, s, f.time(s), 0};
+        const S* before = f.h_before(n, s);
+        for (Size i = 0; i < f.z.H; ++i) {
+            const S r = step.saved(n, i / lanes<S>, blocks.count(), saved)[i % lanes<S>];
+            const S h = f.drop == nullptr ? before[i] : before[i] * f.drop[n * f.Hs + i];
+            to.put(r * h);
+        }
+    }
+
+    template <int V, int R, class S>
+    TT_INLINE static void recur(Tile<S, R>& acc, const S* const (&h)[R], const S* w, Size H) {
+        accumulate<0, 1>(acc, h, w, H);
+    }
+
+    template <int V, int R, class S>
+    TT_INLINE static void finish(const Step<S>& step, const Tile<S, R>& acc, Size row, Size block) {
+        const Forward<S>& f = step.f;
+        const Size unit = block * lanes<S>, count = Blocks<S>{f.z.H, wide}.count();
+        for (int r = 0; r < R; ++r) {
+            const Size at = (row + r) * f.Hs + unit;
+            const Vec<S> rt = gate(f.z, acc.at[r][0]);  // (G1)
+            S* to = step.saved(row + r, block, count, saved);
+            store(to, rt);
+            store(to + lanes<S>, gate(f.z, acc.at[r][1]));  // (G2)
+            store(to + 2 * lanes<S>, acc.at[r][2]);
+            store(f.q + at, rt * load(f.used[step.s & 1] + at));
+        }
+    }
+
+    // (G3b): the second product, in wide blocks of n alone.
+    template <class S> static void after_tiles(const Step<S>& step, const Team& team) {
+        team.wait_for_units();
+        const Blocks<S> out{step.f.z.H, true};
+        for (Size i = team.spans.begin; i < team.spans.end; ++i) {
+            for_tiles(team.rows.begin, team.rows.end, [&](Size row, auto rows) {
+                constexpr int R = decltype(rows)::count;
+                with_vectors(out.vectors(i, 1), [&](auto width) {
+                    candidate<decltype(width)::count, R>(step, row, i);
+                });
+            });
+        }
+    }
+
+    template <int V, int R, class S>
+    TT_INLINE static void candidate(const Step<S>& step, Size row, Size block) {
+        const Forward<S>& f = step.f;
+        const Blocks<S> out{f.z.H, true};
+        const Size first = block * block_vectors, count = Blocks<S>{f.z.H, wide}.count();
+        Tile<S, R> acc;
+        const S* q[R];
+        for (int r = 0; r < R; ++r) {
+            q[r] = f.q + (row + r) * f.Hs;
+            for (int v = 0; v < V; ++v)
+                acc.at[r][v] = load(step.saved(row + r, first + v, count, saved) + 2 * lanes<S>);
+        }
+        const S* w = f.W_n + block * f.z.H * block_vectors * lanes<S>;
+        if constexpr (V == 1) accumulate<0>(acc, q, w, f.z.H);
+        if constexpr (V == 2) accumulate<0, 1>(acc, q, w, f.z.H);
+        if constexpr (V == 3) accumulate<0, 1, 2>(acc, q, w, f.z.H);
+        if constexpr (V == 4) accumulate<0, 1, 2, 3>(acc, q, w, f.z.H);
+        for (int r = 0; r < R; ++r) {
+            for (int v = 0; v < V; ++v) {
+                const Size n = row + r, unit = out.unit(block, v);
+                S* kept = step.saved(n, first + v, count, saved);
+                const Vec<S> nt = body(f.z, acc.at[r][v]);
+                const Vec<S> before = load(f.h[step.s & 1] + n * f.Hs + unit);
+                store(kept + 2 * lanes<S>, nt);
+                const Vec<S> h = fma(load(kept + lanes<S>), before - nt, nt);  // (G4)
+                step.put(n, unit, out.valid(block, v), h);
+            }
+        }
+    }
+
+    template <class S> static Columns<S> n_columns(Size H) {
+        return {{H, wide}, {2 * H, 0, 0, 0}, {2, 0, 0, 0}, 1};
+    }
+    // W_rz^T, and behind it W_n^T.
+    template <class S> static S* W_n_T(const Backward<S>& f) {
+        return f.W_h_T + Blocks<S>{f.z.H, true}.count() * block_vectors * lanes<S> * 2 * f.z.H;
+    }
+    template <class S>
+    static void pack_back(Backward<S>& f, const Columns<S>& columns, Range part) {
+        const Size G = gates * f.z.H;
+        pack_transposed(f.W_h_T, f.u.weights.W_h, G, f.z.H, columns, part);
+        pack_transposed(W_n_T(f), f.u.weights.W_h, G, f.z.H, n_columns<S>(f.z.H), part);
+    }
+
+    template <class S>
+    static void back(const BackStep<S>& step, const Columns<S>& columns, const Team& team) {
+        const Backward<S>& f = step.f;
+        const Blocks<S> blocks{f.z.H, wide};
+        const Range own = team.own(blocks);
+        const auto each = [&](auto&& body) {
+            for (Size n = team.rows.begin; n < team.rows.end; ++n)
+                for (Size i = own.begin; i < own.end; ++i)
+                    body(n, i, step.saved(n, i, blocks.count(), saved));
+        };
+        each([&](Size n, Size i, const S* kept) {
+            derive_n_z(step, n, i, blocks.valid(i, 0), kept);
+        });
+        team.wait_for_units();
+        const Sink<S> du{f.du, nullptr, nullptr, nullptr};
+        recur_back_step(step, n_columns<S>(f.z.H), W_n_T(f), team, du);
+        each([&](Size n, Size i, const S* kept) {
+            const Size unit = i * lanes<S>, at = n * f.Hs + unit;
+            const int valid = blocks.valid(i, 0);
+            Vec<S> h = load(f.h_before(n, step.s) + unit, valid);
+            if (f.drop != nullptr) h = h * load(f.drop + at);
+            const Vec<S> rt = load(kept), du_t = load(f.du + at);
+            const Vec<S> dr = du_t * h * gate_slope(f.z, rt);
+            store(step.da(n, i), f.real(n, step.t) ? dr : Vec<S>{});
+            store(f.du + at, du_t * rt);
+        });
+        team.wait_for_units();
+        recur_back_step(step, columns, f.W_h_T, team, Sink<S>{f.dh, f.du, f.drop, f.dh});
+    }
+
+    template <class S>
+    static void outer(const Backward<S>& f, Size depth, int thread, int threads) {
+        outer_x_h<0, 1>(f, depth, thread, threads);
+        const Size gate[] = {0, 0, 2 * f.z.H, 0};
+        const Factor<S> q{f.q_panels, f.z.H, nullptr, f.b.dW_h, gates * f.z.H};
+        outer_product<2>(f.chunk, q, Blocks<S>{f.z.H, wide}, gate, depth, thread, threads);
+    }
+};
+
+template <class S> std::size_t tape_either(const Sizes<S>& z, bool masked, bool timed) {
+    return z.reset_after ? tape_bytes<ResetAfter>(z, masked, timed)
+                         : tape_bytes<ResetBefore>(z, masked, timed);
+}
+template <class S> void unroll_either(const Unroll<S>& u) {
+    return u.sizes.reset_after ? unroll<ResetAfter>(u) : unroll<ResetBefore>(u);
+}
+template <class S> void bptt_either(const Bptt<S>& b) {
+    return b.forward.sizes.reset_after ? bptt<ResetAfter>(b) : bptt<ResetBefore>(b);
+}
+
+}  // namespace
+
+std::size_t tape_bytes_gru(const Sizes<float>& z, bool masked, bool timed) {
+    return tape_either(z, masked, timed);
+}
+std::size_t tape_bytes_gru(const Sizes<double>& z, bool masked, bool timed) {
+    return tape_either(z, masked, timed);
+}
+void unroll_gru(const Unroll<float>& u) { unroll_either(u); }
+void unroll_gru(const Unroll<double>& u) { unroll_either(u); }
+void bptt_gru(const Bptt<float>& b) { bptt_either(b); }
+void bptt_gru(const Bptt<double>& b) { bptt_either(b); }
+
+}  // namespace throughtime::TT_LEVEL
