@@ -1,5 +1,6 @@
 #include "parallel.hpp"
 
+#include <algorithm>
 #include <atomic>
 #include <thread>
 
@@ -62,14 +63,17 @@ void parallel(int n, Body body, void* context) {
 
 namespace {
 
+// How many threads wait for this one's calls. GCC's runtime ends those that a smaller parallel region
+// leaves out, and to start a thread takes longer than many a call; so they take part and do nothing.
+thread_local int team = 0;
+
 // After fork() only one thread goes on in the new process, and GCC's runtime would wait for the
 // others for ever.
-thread_local bool has_team = false;
 std::atomic<bool> forked{false};
 
 #if !defined(_WIN32)
 const int registered = pthread_atfork(nullptr, nullptr, [] {
-    if (has_team) forked.store(true, std::memory_order_relaxed);
+    if (team > 1) forked.store(true, std::memory_order_relaxed);
 });
 #endif
 
@@ -86,9 +90,12 @@ int threads() {
 void parallel(int n, Body body, void* context) {
     if (n <= 1 || omp_in_parallel() || forked.load(std::memory_order_relaxed))
         return body(context, 0, 1);
-    has_team = true;
-#pragma omp parallel num_threads(n)
-    body(context, omp_get_thread_num(), omp_get_num_threads());
+    team = std::max(n, std::min(team, threads()));
+#pragma omp parallel num_threads(team)
+    {
+        const int thread = omp_get_thread_num(), together = std::min(n, omp_get_num_threads());
+        if (thread < together) body(context, thread, together);
+    }
 }
 
 #else

@@ -49,7 +49,9 @@ class Barrier {
     }
 
    private:
-    static constexpr int patience = 4000;
+    // Short: on a core that nobody else wants, to yield costs little; where there are more threads
+    // than cores, every turn spent here is one that the awaited thread does not have.
+    static constexpr int patience = 64;
 
     static inline __attribute__((always_inline)) void pause() {
 #if defined(__x86_64__) || defined(_M_X64)
