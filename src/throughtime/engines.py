@@ -12,11 +12,11 @@ from typing import Any, Self
 import numpy as np
 
 from throughtime import bptt as reference
-from throughtime import runtime
+from throughtime import native_loops, runtime
 from throughtime.cells.base import Cell, State
 
-#: Engine -> the module with its ``unroll`` and ``bptt``; one without loops has the reference's.
-LOOPS: dict[str, ModuleType] = {"reference": reference}
+#: Engine -> the module with its ``unroll`` and ``bptt``.
+LOOPS: dict[str, ModuleType] = {"native": native_loops, "reference": reference}
 
 
 class engine:  # noqa: N801  # a verb to its users: with tt.engine("reference"): ...
@@ -64,8 +64,7 @@ def unroll(
     cell: Cell, p: Any, x: np.ndarray, state: State, **options: Any
 ) -> tuple[np.ndarray, State, Any]:
     """Run a cell over time on the engine in use; see :func:`throughtime.bptt.unroll`."""
-    loops = LOOPS.get(runtime.current(), reference)
-    y, final, tape = loops.unroll(cell, p, x, state, **options)
+    y, final, tape = LOOPS[runtime.current()].unroll(cell, p, x, state, **options)
     return y, final, tape
 
 

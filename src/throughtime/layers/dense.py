@@ -12,6 +12,7 @@ from throughtime.activations import ACTIVATIONS, Identity
 from throughtime.errors import check_bool, check_float, check_int
 from throughtime.initializers import INITIALIZERS
 from throughtime.layers.base import LAYERS, Call, Form, Layer, Result, chosen, keep_mask
+from throughtime.products import affine, affine_backward
 
 
 @LAYERS.register("Dense")
@@ -64,9 +65,7 @@ class Dense(Layer):
     def forward(
         self, p: Any, x: np.ndarray, mask: np.ndarray | None, state: Any, call: Call
     ) -> Result:
-        z = x @ p.W
-        if self.use_bias:
-            z += p.b
+        z = affine(x, p.W, p.b if self.use_bias else None)
         f = Identity() if call.logits else self.activation
         y = f(z)
         if mask is not None:
@@ -86,11 +85,8 @@ class Dense(Layer):
         if mask is not None:
             dy = np.where(mask[..., None], dy, 0)
         dz = f.backward(dy, y, z)
-        rows = dz.reshape(-1, self.units)
-        grad.W += x.reshape(-1, x.shape[-1]).T @ rows
-        if self.use_bias:
-            grad.b += rows.sum(axis=0)
-        return (dz @ p.W.T if inputs else None), None
+        db = grad.b if self.use_bias else None
+        return affine_backward(x, p.W, dz, grad.W, db, inputs), None
 
 
 @LAYERS.register("Dropout")
