@@ -1,0 +1,83 @@
+// Activations of whole arrays.
+#include "activations.hpp"
+
+namespace throughtime::TT_LEVEL {
+namespace {
+
+// y = f(x), number by number. The tail takes the same instructions, so that a number has the same
+// result wherever it stands.
+template <class S, class F>
+TT_INLINE void map(const S* x, S* y, std::ptrdiff_t n, const F& f) {
+    std::ptrdiff_t i = 0;
+    for (; i + lanes<S> <= n; i += lanes<S>) store(y + i, f(load(x + i)));
+    if (const int rest = static_cast<int>(n - i); rest > 0) store(y + i, f(load(x + i, rest)), rest);
+}
+
+// dz = dy f'(z).
+template <class S, class F>
+TT_INLINE void map_back(const S* dy, const S* y, S* dz, std::ptrdiff_t n, const F& slope) {
+    std::ptrdiff_t i = 0;
+    for (; i + lanes<S> <= n; i += lanes<S>) store(dz + i, load(dy + i) * slope(load(y + i)));
+    if (const int rest = static_cast<int>(n - i); rest > 0)
+        store(dz + i, load(dy + i, rest) * slope(load(y + i, rest)), rest);
+}
+
+template <class S>
+void clear_masked(const Pointwise<S>& call, std::ptrdiff_t begin, std::ptrdiff_t end) {
+    if (call.mask == nullptr) return;
+    for (std::ptrdiff_t row = begin; row < end; ++row)
+        if (!call.mask[row])
+            __builtin_memset(call.out + row * call.width, 0,
+                             sizeof(S) * static_cast<std::size_t>(call.width));
+}
+
+template <class S>
+void forward(const Pointwise<S>& call, std::ptrdiff_t begin, std::ptrdiff_t end) {
+    const std::ptrdiff_t first = begin * call.width, n = (end - begin) * call.width;
+    const S parameter = call.parameter;
+    if (call.kind == Activation::softmax)
+        for (std::ptrdiff_t i = 0; i < n; i += call.width)
+            softmax_row(call.out + first + i, call.z + first + i, call.width, parameter);
+    else
+        with_activation(call.kind, [&]<Activation kind>() {
+            map(call.z + first, call.out + first, n,
+                [=](Vec<S> z) { return activate<kind>(parameter, z); });
+        });
+    clear_masked(call, begin, end);
+}
+
+template <class S>
+void backward(const Pointwise<S>& call, std::ptrdiff_t begin, std::ptrdiff_t end) {
+    const std::ptrdiff_t first = begin * call.width, n = (end - begin) * call.width;
+    const S parameter = call.parameter;
+    if (call.kind == Activation::softmax)
+        for (std::ptrdiff_t i = 0; i < n; i += call.width)
+            softmax_row_backward(call.out + first + i, call.dy + first + i, call.y + first + i,
+                                 call.width, parameter);
+    else
+        with_activation(call.kind, [&]<Activation kind>() {
+            map_back(call.dy + first, call.y + first, call.out + first, n,
+                     [=](Vec<S> y) { return derivative<kind>(parameter, y); });
+        });
+    clear_masked(call, begin, end);
+}
+
+template <class S> void math(Math function, const S* x, S* y, std::ptrdiff_t n) {
+    switch (function) {
+        case Math::exp: return map(x, y, n, [](Vec<S> v) { return exp(v); });
+        case Math::expm1: return map(x, y, n, [](Vec<S> v) { return expm1(v); });
+        case Math::log1p: return map(x, y, n, [](Vec<S> v) { return log1p(v); });
+        case Math::tanh: return map(x, y, n, [](Vec<S> v) { return tanh(v); });
+        case Math::sigmoid: return map(x, y, n, [](Vec<S> v) { return sigmoid(v); });
+        case Math::softplus: return map(x, y, n, [](Vec<S> v) { return softplus(v); });
+    }
+}
+
+}  // namespace
+
+extern const Pointwises<float> pointwise_f32;
+extern const Pointwises<double> pointwise_f64;
+const Pointwises<float> pointwise_f32{forward, backward, math};
+const Pointwises<double> pointwise_f64{forward, backward, math};
+
+}  // namespace throughtime::TT_LEVEL
