@@ -47,7 +47,7 @@ def describe_installation(screen: "Screen") -> None:
     screen.headline(f"throughtime {__version__}")
     screen.facts("Python", [f"{platform.python_version()} on {platform.platform(terse=True)}"])
     screen.facts("NumPy", [np.__version__])
-    screen.facts("engine", _engines())
+    screen.facts("engine", describe_engines())
     screen.facts("threads", [_threads(os.cpu_count() or 1, os.environ)])
     for number, (extra, packages) in enumerate(EXTRAS.items()):
         screen.facts("extras" if number == 0 else "", [f"{extra}: {_versions(extra, packages)}"])
@@ -121,7 +121,7 @@ def _print_layers(screen: "Screen", rows: "tuple[LayerRow, ...]") -> None:
     )
 
 
-def _engines() -> list[str]:
+def describe_engines() -> list[str]:
     """The engine in use, and what the other one is or why there is none."""
     from throughtime import runtime
 
