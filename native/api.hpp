@@ -5,6 +5,7 @@
 #pragma once
 
 #include "loops.hpp"
+#include "vectors.hpp"
 
 namespace throughtime {
 
@@ -13,6 +14,12 @@ struct Api {
     int vector_bytes;
     const Loops<float>* loops_f32;  // time loops and dense products
     const Loops<double>* loops_f64;
+    const Vectors<float>* vectors_f32;  // norms, clipping, penalties
+    const Vectors<double>* vectors_f64;
+    const Optimizers<float>* optimizers_f32;
+    const Optimizers<double>* optimizers_f64;
+    const Losses<float>* losses_f32;
+    const Losses<double>* losses_f64;
 };
 
 // The table in use: the best level that this machine has, or that use_level() chose.

@@ -13,6 +13,8 @@ using namespace nb::literals;
 
 namespace throughtime {
 void bind_loops(nb::module_& m);
+void bind_losses(nb::module_& m);
+void bind_vectors(nb::module_& m);
 }
 
 NB_MODULE(_native, m) {
@@ -44,6 +46,8 @@ NB_MODULE(_native, m) {
           "Give idle memory back to the system; return how many bytes that were.");
 
     throughtime::bind_loops(m);
+    throughtime::bind_losses(m);
+    throughtime::bind_vectors(m);
 
     throughtime::levels();  // throws, and so cannot be imported, where no level can run
 }

@@ -9,6 +9,12 @@ namespace throughtime::TT_LEVEL {
 
 extern const Loops<float> loops_f32;
 extern const Loops<double> loops_f64;
+extern const Vectors<float> vectors_f32;
+extern const Vectors<double> vectors_f64;
+extern const Optimizers<float> optimizers_f32;
+extern const Optimizers<double> optimizers_f64;
+extern const Losses<float> losses_f32;
+extern const Losses<double> losses_f64;
 
 namespace {
 constexpr Api table{
@@ -16,6 +22,12 @@ constexpr Api table{
     vector_bytes,
     &loops_f32,
     &loops_f64,
+    &vectors_f32,
+    &vectors_f64,
+    &optimizers_f32,
+    &optimizers_f64,
+    &losses_f32,
+    &losses_f64,
 };
 }
 

@@ -1,0 +1,172 @@
+// Losses: value and gradient of a part of the rows in one pass, computed in double.
+#include "vectors.hpp"
+
+#include "math.hpp"
+#include "widen.hpp"
+
+namespace throughtime::TT_LEVEL {
+namespace {
+
+// The term of each element and its derivative, both times the scale.
+struct Pair {
+    Wide term, slope;
+};
+
+struct Squared {
+    TT_INLINE Pair operator()(Wide y, Wide target, Wide scale, Wide) const {
+        const Wide d = y - target;
+        return {scale * (d * d), scale * (splat(2.0) * d)};
+    }
+};
+struct HalfSquared {
+    TT_INLINE Pair operator()(Wide y, Wide target, Wide scale, Wide) const {
+        const Wide d = y - target;
+        return {scale * (splat(0.5) * d * d), scale * d};
+    }
+};
+struct Absolute {
+    TT_INLINE Pair operator()(Wide y, Wide target, Wide scale, Wide) const {
+        const Wide d = y - target, zero{}, one = splat(1.0);
+        const Wide sign = d > zero ? one : (d < zero ? -one : d);  // of NaN it is NaN
+        return {scale * abs<double>(d), scale * sign};
+    }
+};
+struct Huber {
+    TT_INLINE Pair operator()(Wide y, Wide target, Wide scale, Wide delta) const {
+        const Wide d = y - target, size = abs<double>(d);
+        const Wide inner = size > delta ? delta : size;
+        const Wide slope = d > delta ? delta : (d < -delta ? -delta : d);
+        return {scale * (inner * (size - splat(0.5) * inner)), scale * slope};
+    }
+};
+
+// Sums go round four accumulators: one alone would wait for itself.
+template <class S, class T, class Rule>
+double elementwise(const S* y, const void* targets, S* dy, std::ptrdiff_t rows,
+                   std::ptrdiff_t cols, double scale, double parameter, double*) {
+    const T* const target = static_cast<const T*>(targets);
+    const std::ptrdiff_t n = rows * cols;
+    const Wide c = splat(scale), p = splat(parameter);
+    const auto at = [&](std::ptrdiff_t i, int m) {
+        const Pair pair = Rule()(widen(y + i, m), widen(target + i, m), c, p);
+        narrow(dy + i, pair.slope, m);
+        return pair.term;  // of two zeros, behind the end, it is zero
+    };
+    Wide sums[4]{};
+    std::ptrdiff_t i = 0;
+    for (; i + 4 * wide <= n; i += 4 * wide)
+        for (int part = 0; part < 4; ++part) sums[part] += at(i + part * wide, wide);
+    for (int part = 0; i < n; i += wide, ++part)
+        sums[part] += at(i, static_cast<int>(smaller(n - i, wide)));
+    return total((sums[0] + sums[1]) + (sums[2] + sums[3]));
+}
+
+// The lanes' own numbers, from `first` on.
+TT_INLINE IVec<double> count(std::ptrdiff_t first) {
+    IVec<double> v;
+    for (int i = 0; i < wide; ++i) v[i] = i;
+    return v + (IVec<double>{} + first);
+}
+
+// What is left of a row is -inf, which adds nothing to a softmax.
+template <class S> TT_INLINE Wide logits(const S* z, int m) {
+    const Wide v = widen(z, m);
+    return m == wide ? v : (count(0) < (IVec<double>{} + m) ? v : splat(-__builtin_inf()));
+}
+
+// A softmax p = e / (1 + s): with the largest logit taken away its own exponential is exactly 1,
+// and the sum s of the others gives log(sum) = log1p(s) and 1 - p = s / (1 + s) at the largest.
+// Neither vanishes when the largest class is nearly certain.
+struct Softmax {
+    double largest, s;
+    std::ptrdiff_t peak;  // where the largest logit is, the first of equal ones
+
+    template <class S> Softmax(const S* z, std::ptrdiff_t n, double* e) {
+        Wide most = splat(-__builtin_inf());
+        by(0, n, wide, [&](std::ptrdiff_t i, int m) {
+            const Wide v = logits(z + i, m);
+            most = v > most ? v : most;
+        });
+        largest = most[0];
+        for (int i = 1; i < wide; ++i) largest = most[i] > largest ? most[i] : largest;
+        peak = 0;
+        while (peak < n - 1 && static_cast<double>(z[peak]) != largest) ++peak;
+        const Wide top = splat(largest);
+        const IVec<double> there = IVec<double>{} + peak;
+        Wide sum{};
+        by(0, n, wide, [&](std::ptrdiff_t i, int m) {
+            Wide v = exp(logits(z + i, m) - top);
+            v = count(i) == there ? Wide{} : v;
+            sum += v;
+            store(e + i, v, m);
+        });
+        s = total(sum);
+    }
+};
+
+template <class S, class T>
+double softmax(const S* y, const void* targets, S* dy, std::ptrdiff_t rows, std::ptrdiff_t cols,
+               double scale, double, double* e) {
+    const T* target = static_cast<const T*>(targets);
+    double sum = 0.0;
+    for (std::ptrdiff_t row = 0; row < rows; ++row, y += cols, target += cols, dy += cols) {
+        const Softmax soft(y, cols, e);
+        const double log_sum = __builtin_log1p(soft.s), unit = 1.0 / (1.0 + soft.s);
+        const IVec<double> peak = IVec<double>{} + soft.peak;
+        Wide targets_sum{}, terms{};
+        by(0, cols, wide, [&](std::ptrdiff_t i, int m) {
+            const Wide t = widen(target + i, m);
+            const Wide log_p = (widen(y + i, m) - splat(soft.largest)) - splat(log_sum);
+            targets_sum += t;
+            // A class ruled out by a logit of -inf counts only if its target is not 0.
+            terms += t == Wide{} ? Wide{} : t * log_p;
+        });
+        sum -= scale * total(terms);
+        const Wide all = splat(total(targets_sum));
+        by(0, cols, wide, [&](std::ptrdiff_t i, int m) {
+            const Wide t = widen(target + i, m);
+            const IVec<double> at_peak = count(i) == peak;
+            const Wide p = at_peak ? splat(unit) : load(e + i, m) * splat(unit);
+            const Wide not_p = at_peak ? splat(soft.s * unit) : splat(1.0) - p;
+            // p sum(t) - t, written so that nothing cancels where the answer is nearly right
+            narrow(dy + i, splat(scale) * (p * (all - t) - t * not_p), m);
+        });
+    }
+    return sum;
+}
+
+template <class S>
+double softmax_class(const S* y, const void* targets, S* dy, std::ptrdiff_t rows,
+                     std::ptrdiff_t cols, double scale, double, double* e) {
+    const std::int64_t* const target = static_cast<const std::int64_t*>(targets);
+    double sum = 0.0;
+    for (std::ptrdiff_t row = 0; row < rows; ++row, y += cols, dy += cols) {
+        const std::int64_t k = target[row];
+        const Softmax soft(y, cols, e);
+        const double unit = 1.0 / (1.0 + soft.s);
+        const double not_p = k == soft.peak ? soft.s * unit : 1.0 - e[k] * unit;
+        sum += scale * (__builtin_log1p(soft.s) - (static_cast<double>(y[k]) - soft.largest));
+        const Wide factor = splat(scale * unit);
+        by(0, cols, wide,
+           [&](std::ptrdiff_t i, int m) { narrow(dy + i, load(e + i, m) * factor, m); });
+        dy[soft.peak] = static_cast<S>(scale * unit);
+        dy[k] = static_cast<S>(scale * (0.0 - not_p));
+    }
+    return sum;
+}
+
+}  // namespace
+
+#define TT_BOTH(rule) {elementwise<S, float, rule>, elementwise<S, double, rule>}
+template <class S>
+inline constexpr Losses<S> losses{{TT_BOTH(Squared),
+                                   TT_BOTH(HalfSquared),
+                                   TT_BOTH(Absolute),
+                                   TT_BOTH(Huber),
+                                   {softmax<S, float>, softmax<S, double>},
+                                   {softmax_class<S>, softmax_class<S>}}};
+
+extern const Losses<float> losses_f32 = losses<float>;
+extern const Losses<double> losses_f64 = losses<double>;
+
+}  // namespace throughtime::TT_LEVEL

@@ -1,0 +1,176 @@
+// Steps of the optimisers: each number is read once, and the same operations in the same order as
+// in optimizers/__init__.py, whose equations are cited, give it the same bits.
+#include "vectors.hpp"
+
+#include "widen.hpp"
+
+namespace throughtime::TT_LEVEL {
+namespace {
+
+// Where a rule finds its moments: `size` numbers from `first` on.
+template <class S> struct Place {
+    const Step<S>& step;
+    std::ptrdiff_t first;
+    int size;
+
+    TT_INLINE Vec<S> moment(int which) const { return load(step.moments[which] + first, size); }
+    TT_INLINE Vec<S> keep(int which, Vec<S> v) const {
+        store(step.moments[which] + first, v, size);
+        return v;
+    }
+    // m <- rate m + (1 - rate) target
+    TT_INLINE Vec<S> follow(int which, Vec<S> rate, Vec<S> rest, Vec<S> target) const {
+        return keep(which, moment(which) * rate + target * rest);
+    }
+    // Momentum on a finished direction: u <- momentum u + d
+    TT_INLINE Vec<S> accelerate(int which, Vec<S> momentum, Vec<S> direction) const {
+        if (step.moments[which] == nullptr) return direction;
+        return keep(which, moment(which) * momentum + direction);
+    }
+};
+
+template <class S> TT_INLINE Vec<S> spread(double value) { return splat(static_cast<S>(value)); }
+
+// The lowest lanes must not be lost to a call of the library, as __builtin_sqrt may be.
+TT_INLINE Vec<float> sqrt(Vec<float> v) {
+#if defined(__AVX512F__)
+    return (Vec<float>)_mm512_maskz_sqrt_ps(static_cast<__mmask16>(-1), (__m512)v);
+#elif defined(__AVX__)
+    return (Vec<float>)_mm256_sqrt_ps((__m256)v);
+#elif defined(__SSE2__)
+    return (Vec<float>)_mm_sqrt_ps((__m128)v);
+#elif defined(__ARM_NEON)
+    return (Vec<float>)vsqrtq_f32((float32x4_t)v);
+#else
+    for (int i = 0; i < lanes<float>; ++i) v[i] = __builtin_sqrtf(v[i]);
+    return v;
+#endif
+}
+TT_INLINE Vec<double> sqrt(Vec<double> v) {
+#if defined(__AVX512F__)
+    return (Vec<double>)_mm512_maskz_sqrt_pd(static_cast<__mmask8>(-1), (__m512d)v);
+#elif defined(__AVX__)
+    return (Vec<double>)_mm256_sqrt_pd((__m256d)v);
+#elif defined(__SSE2__)
+    return (Vec<double>)_mm_sqrt_pd((__m128d)v);
+#elif defined(__ARM_NEON)
+    return (Vec<double>)vsqrtq_f64((float64x2_t)v);
+#else
+    for (int i = 0; i < lanes<double>; ++i) v[i] = __builtin_sqrt(v[i]);
+    return v;
+#endif
+}
+
+// The larger one; NaN where one of them is.
+template <class S> TT_INLINE Vec<S> maximum(Vec<S> a, Vec<S> b) {
+    return (a >= b) | (a != a) ? a : b;
+}
+
+template <class S> struct Sgd {  // (2)
+    Vec<S> momentum, rest;
+    explicit Sgd(const Step<S>& s) : momentum(spread<S>(s.first)), rest(spread<S>(s.second)) {}
+
+    TT_INLINE Vec<S> operator()(const Place<S>& at, Vec<S> g) const {
+        if (at.step.moments[0] == nullptr) return g;
+        const Vec<S> velocity =
+            at.step.begins ? at.keep(0, g) : at.follow(0, momentum, rest, g);
+        return at.step.nesterov ? velocity * momentum + g : velocity;
+    }
+};
+
+template <class S> struct Adagrad {  // (3)
+    Vec<S> momentum, epsilon;
+    explicit Adagrad(const Step<S>& s)
+        : momentum(spread<S>(s.first)), epsilon(spread<S>(s.epsilon)) {}
+
+    TT_INLINE Vec<S> operator()(const Place<S>& at, Vec<S> g) const {
+        const Vec<S> total = at.keep(0, at.moment(0) + g * g);
+        return at.accelerate(2, momentum, g / (sqrt(total) + epsilon));
+    }
+};
+
+template <class S> struct RmsProp {  // (4)
+    Vec<S> rho, rest, momentum, epsilon;
+    explicit RmsProp(const Step<S>& s)
+        : rho(spread<S>(s.first)), rest(spread<S>(1.0 - s.first)), momentum(spread<S>(s.second)),
+          epsilon(spread<S>(s.epsilon)) {}
+
+    TT_INLINE Vec<S> operator()(const Place<S>& at, Vec<S> g) const {
+        Vec<S> scale = at.follow(0, rho, rest, g * g);
+        if (at.step.moments[1] != nullptr) {  // centered
+            const Vec<S> mean = at.follow(1, rho, rest, g);
+            scale = maximum<S>(scale - mean * mean, Vec<S>{});
+        }
+        return at.accelerate(2, momentum, g / (sqrt(scale) + epsilon));
+    }
+};
+
+template <class S> struct Adam {  // (5)
+    Vec<S> beta1, rest1, beta2, rest2, root, epsilon;
+    explicit Adam(const Step<S>& s)
+        : beta1(spread<S>(s.first)), rest1(spread<S>(1.0 - s.first)), beta2(spread<S>(s.second)),
+          rest2(spread<S>(1.0 - s.second)), root(spread<S>(s.root)),
+          epsilon(spread<S>(s.epsilon)) {}
+
+    TT_INLINE Vec<S> operator()(const Place<S>& at, Vec<S> g) const {
+        const Vec<S> mean = at.follow(0, beta1, rest1, g);
+        Vec<S> square = at.follow(1, beta2, rest2, g * g);
+        if (at.step.moments[2] != nullptr)
+            square = at.keep(2, maximum<S>(at.moment(2), square));
+        return mean / (sqrt(square) * root + epsilon);
+    }
+};
+
+template <class S> struct Bytes;
+template <> struct Bytes<float> {
+    typedef std::uint8_t Vec __attribute__((vector_size(lanes<float>)));
+};
+template <> struct Bytes<double> {
+    typedef std::uint8_t Vec __attribute__((vector_size(lanes<double>)));
+};
+
+// 0 or 1 for each of the bytes.
+template <class S> TT_INLINE Vec<S> flags(const std::uint8_t* bytes, int n) {
+    typename Bytes<S>::Vec v{};
+    if (n >= lanes<S>)
+        __builtin_memcpy(&v, bytes, sizeof v);
+    else
+        for (int i = 0; i < n; ++i) v[i] = bytes[i];
+    return __builtin_convertvector(v, Vec<S>);
+}
+
+template <class S, template <class> class Rule>
+bool step(const Step<S>& s, std::ptrdiff_t begin, std::ptrdiff_t end) {
+    const Rule<S> rule(s);
+    const Vec<S> lr = spread<S>(s.lr), decay = spread<S>(s.decay);
+    IVec<S> bad{};
+    by(begin, end, lanes<S>, [&](std::ptrdiff_t i, int n) {
+        Vec<S> theta = load(s.params + i, n);
+        if (s.previous != nullptr) store(s.previous + i, theta, n);
+        Vec<S> factor{};
+        if (s.multiplier != nullptr) factor = load(s.multiplier + i, n);
+        if (s.decays) {  // (6)
+            Vec<S> loss = theta * decay;
+            if (s.multiplier != nullptr) loss *= factor;
+            if (s.decay_mask != nullptr) loss *= flags<S>(s.decay_mask + i, n);
+            theta -= loss;
+        }
+        Vec<S> change = rule(Place<S>{s, i, n}, load(s.grads + i, n)) * lr;  // (1)
+        if (s.multiplier != nullptr) change *= factor;
+        theta -= change;
+        store(s.params + i, theta, n);
+        bad |= (theta - theta) != Vec<S>{};
+    });
+    return !any<S>(bad);
+}
+
+}  // namespace
+
+template <class S>
+inline constexpr Optimizers<S> optimizers{step<S, Sgd>, step<S, Adagrad>, step<S, RmsProp>,
+                                          step<S, Adam>};
+
+extern const Optimizers<float> optimizers_f32 = optimizers<float>;
+extern const Optimizers<double> optimizers_f64 = optimizers<double>;
+
+}  // namespace throughtime::TT_LEVEL

@@ -1,0 +1,58 @@
+// How work on a long vector is shared among threads: by whole blocks, so that the results do not
+// depend on how many there are. For code that is compiled once.
+#pragma once
+
+#include <cstddef>
+
+#include "memory.hpp"
+#include "parallel.hpp"
+
+namespace throughtime {
+
+// Numbers from which on a second thread gains more than it costs to wake.
+inline constexpr std::ptrdiff_t worth_sharing = 200'000;
+
+// Calls work(first, last) for ranges that together are the blocks 0 .. blocks - 1 of a vector of n
+// numbers.
+template <class F> void share(std::ptrdiff_t n, std::ptrdiff_t blocks, const F& work) {
+    const std::ptrdiff_t most = n < worth_sharing ? 1 : threads();
+    const int team = static_cast<int>(blocks < most ? blocks : most);
+    if (team <= 1) return work(std::ptrdiff_t{0}, blocks);
+    struct Context {
+        const F& work;
+        std::ptrdiff_t blocks;
+    } context{work, blocks};
+    const Body body = [](void* c, int thread, int n_threads) {
+        const Context& own = *static_cast<const Context*>(c);
+        own.work(own.blocks * thread / n_threads, own.blocks * (thread + 1) / n_threads);
+    };
+    parallel(team, body, &context);
+}
+
+// One number for each block, added up in the order of the blocks.
+class Partial {
+   public:
+    explicit Partial(std::ptrdiff_t blocks) : n(blocks) {
+        if (n <= few) return;
+        memory = Buffer(sizeof(double) * static_cast<std::size_t>(n));
+        numbers = static_cast<double*>(memory.data());
+    }
+    Partial(const Partial&) = delete;
+    Partial& operator=(const Partial&) = delete;
+
+    double& operator[](std::ptrdiff_t block) { return numbers[block]; }
+    double sum() const {
+        double total = 0.0;
+        for (std::ptrdiff_t i = 0; i < n; ++i) total += numbers[i];
+        return total;
+    }
+
+   private:
+    static constexpr std::ptrdiff_t few = 64;
+    std::ptrdiff_t n;
+    double own[few];
+    Buffer memory;
+    double* numbers = own;
+};
+
+}  // namespace throughtime
