@@ -78,18 +78,15 @@ struct ResetAfter : Gru {
         const Size unit = block * lanes<S>;
         for (int r = 0; r < R; ++r) {
             const Size n = row + r;
-            const Vec<S> rt = gate(f.z, acc.at[r][0]);               // (G1)
-            const Vec<S> zt = gate(f.z, acc.at[r][1]);               // (G2)
-            const Vec<S> q = acc.at[r][3];
-            const Vec<S> nt = body(f.z, fma(rt, q, acc.at[r][2]));   // (G3)
             const Vec<S> before = load(f.h[step.s & 1] + n * f.Hs + unit);
-            step.put(n, unit, blocks.valid(block, 0), fma(zt, before - nt, nt));  // (G4)
+            const GruValues<S> v = gru_equations(f.z, acc.at[r], before);
+            step.put(n, unit, blocks.valid(block, 0), v.h);
             if (f.keep) {
                 S* to = step.saved(n, block, blocks.count(), saved);
-                store(to, rt);
-                store(to + lanes<S>, zt);
-                store(to + 2 * lanes<S>, nt);
-                store(to + 3 * lanes<S>, q);
+                store(to, v.r);
+                store(to + lanes<S>, v.z);
+                store(to + 2 * lanes<S>, v.n);
+                store(to + 3 * lanes<S>, acc.at[r][3]);
             }
         }
     }

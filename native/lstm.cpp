@@ -30,26 +30,22 @@ struct Lstm {
     template <int V, int R, class S>
     TT_INLINE static void finish(const Step<S>& step, const Tile<S, R>& acc, Size row, Size block) {
         const Forward<S>& f = step.f;
-        const Sizes<S>& z = f.z;
-        const Blocks<S> blocks{z.H, wide};
+        const Blocks<S> blocks{f.z.H, wide};
         const Size unit = block * lanes<S>;
         for (int r = 0; r < R; ++r) {
             const Size n = row + r;
-            const Vec<S> i = gate(z, acc.at[r][0]), forget = gate(z, acc.at[r][1]);  // (L2)
-            const Vec<S> g = body(z, acc.at[r][2]), o = gate(z, acc.at[r][3]);
             S* kept = f.c + n * f.Hs + unit;
-            Vec<S> c = fma(forget, load(kept), i * g);  // (L3)
-            const Vec<S> h = o * body(z, c);            // (L4)
-            if (!f.real(n, step.t)) c = load(kept);
-            store(kept, c);
-            step.put(n, unit, blocks.valid(block, 0), h);
+            LstmValues<S> v = lstm_equations(f.z, acc.at[r], load(kept));
+            if (!f.real(n, step.t)) v.c = load(kept);
+            store(kept, v.c);
+            step.put(n, unit, blocks.valid(block, 0), v.h);
             if (f.keep) {
                 S* to = step.saved(n, block, blocks.count(), saved);
-                store(to, i);
-                store(to + lanes<S>, forget);
-                store(to + 2 * lanes<S>, g);
-                store(to + 3 * lanes<S>, o);
-                store(to + 4 * lanes<S>, c);
+                store(to, v.i);
+                store(to + lanes<S>, v.f);
+                store(to + 2 * lanes<S>, v.g);
+                store(to + 3 * lanes<S>, v.o);
+                store(to + 4 * lanes<S>, v.c);
             }
         }
     }
