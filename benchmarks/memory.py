@@ -9,19 +9,20 @@ optimiser's moments, which the first step makes, counts from there.
 from __future__ import annotations
 
 import gc
-import json
 import os
 import subprocess
 import sys
 from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 from benchmarks.server import THREAD_VARIABLES, bind
 from benchmarks.tasks import GATES, Task
 
 SHAPES = [(64, 100, 32, 128), (128, 100, 64, 256)]
 STEPS = 3
+PEERS = ["ours", "pytorch"]
 _STATUS, _CLEAR = Path("/proc/self/status"), Path("/proc/self/clear_refs")
 
 
@@ -48,25 +49,33 @@ def growth(peer: str, task: Task, variant: str) -> int:
     return _status("VmHWM") - before
 
 
-def measure(peers: list[str], threads: int, rounds: int) -> list[dict[str, object]] | None:
+def _in_own_process(peer: str, cell: str, shape: tuple[int, ...], threads: int) -> int:
+    words = [peer, cell, *map(str, shape), str(threads)]
+    run = subprocess.run(
+        [sys.executable, "-m", "benchmarks.memory", *words],
+        check=True,
+        capture_output=True,
+        env=os.environ | dict.fromkeys(THREAD_VARIABLES, str(threads)),
+    )
+    return int(run.stdout)
+
+
+def measure(threads: int, rounds: int) -> list[dict[str, Any]] | None:
     """The smallest of so many measurements for each row; None where there is no /proc."""
     if not _CLEAR.exists():
         return None
-    environment = os.environ | dict.fromkeys(THREAD_VARIABLES, str(threads))
-    rows = []
-    for cell in GATES:
-        for shape in SHAPES:
-            row: dict[str, object] = {"cell": cell, "shape": shape, "bytes": {}}
-            for peer in peers:
-                words = [peer, cell, *map(str, shape), str(threads)]
-                command = [sys.executable, "-m", "benchmarks.memory", *words]
-                found = [
-                    int(subprocess.run(command, check=True, capture_output=True, env=environment).stdout)
-                    for _ in range(rounds)
-                ]
-                row["bytes"][peer] = min(found)  # type: ignore[index]
-            rows.append(row)
-    return rows
+    return [
+        {
+            "cell": cell,
+            "shape": shape,
+            "bytes": {
+                peer: min(_in_own_process(peer, cell, shape, threads) for _ in range(rounds))
+                for peer in PEERS
+            },
+        }
+        for cell in GATES
+        for shape in SHAPES
+    ]
 
 
 if __name__ == "__main__":
@@ -75,4 +84,4 @@ if __name__ == "__main__":
     _module = import_module(f"benchmarks.peers.{_peer}")
     _task = Task("train", _cell, *map(int, _sizes))
     # Memory does not depend on the form much; the first is the plain one.
-    print(json.dumps(growth(_peer, _task, _module.VARIANTS["train"][0])))
+    print(growth(_peer, _task, _module.VARIANTS["train"][0]))

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.server import PEERS, Server
+from benchmarks.server import PEERS, Fleet, Server
 from benchmarks.tasks import LEARNING_RATE, Arrays, Task
 
 
@@ -64,28 +64,44 @@ def _repeats(server: Server, effort: Effort) -> int:
     return max(1, round(effort.seconds / once))
 
 
-def _tune(
-    server: Server, task: Task, effort: Effort, wanted: Arrays | None
-) -> tuple[str, int, Arrays]:
-    """Prepare the server's fastest form of the task; also return its repeats and answers."""
+@dataclass(frozen=True)
+class Form:
+    """The way in which a library does a task fastest.
+
+    Attributes
+    ----------
+    server : Server
+        It has prepared the task; it may have fewer threads than are allowed.
+    variant : str
+    repeats : int
+        How often the task is done in one turn.
+    """
+
+    server: Server
+    variant: str
+    repeats: int
+
+
+def find_form(task: Task, servers: list[Server], effort: Effort, wanted: Arrays | None) -> Form:
+    """Try every form in which one library can do the task."""
     found = []
-    variants = server.variants[task.job]
-    for variant in variants:
+    forms = [(server, variant) for server in servers for variant in server.variants[task.job]]
+    for k, (server, variant) in enumerate(forms):
         answers = server.ask("prepare", task, variant)
         if wanted is not None:
             check_agreement(task, f"{PEERS[server.peer]} ({variant})", answers, wanted)
         repeats = _repeats(server, effort)
-        if len(variants) == 1:
-            return variant, repeats, answers
-        best = min(server.ask("measure", repeats) for _ in range(effort.trials))
-        found.append((best, variant, repeats))
-    _, variant, repeats = min(found)
-    answers = server.ask("prepare", task, variant)
-    return variant, repeats, answers
+        trials = effort.trials if len(forms) > 1 else 0
+        best = min((server.ask("measure", repeats) for _ in range(trials)), default=0.0)
+        found.append((best, k, Form(server, variant, repeats)))
+    form = min(found)[2]
+    if form is not found[-1][2]:
+        form.server.ask("prepare", task, form.variant)
+    return form
 
 
-def measure(task: Task, servers: list[Server], effort: Effort) -> dict[str, Any]:
-    """Measure one task; ``servers`` starts with our own.
+def measure(task: Task, fleet: Fleet, effort: Effort) -> dict[str, Any]:
+    """Measure one task.
 
     Returns
     -------
@@ -93,29 +109,40 @@ def measure(task: Task, servers: list[Server], effort: Effort) -> dict[str, Any]
         For each library that can do the task: the median of its seconds, the form it took, and the
         median over the rounds of its time through ours.
     """
-    taking = [server for server in servers if task.job in server.variants]
-    repeats, variants, wanted = {}, {}, None
-    for server in taking:
-        name = server.peer
-        variants[name], repeats[name], answers = _tune(server, task, effort, wanted)
-        wanted = answers if wanted is None else wanted
-    times: dict[str, list[float]] = {server.peer: [] for server in taking}
+    (own,) = fleet["ours"]
+    wanted = own.ask("prepare", task, "default")
+    forms = {
+        peer: find_form(task, servers, effort, wanted if peer != "ours" else None)
+        for peer, servers in fleet.items()
+        if task.job in servers[0].variants
+    }
+    times: dict[str, list[float]] = {peer: [] for peer in forms}
+    order = list(forms)
     for k in range(effort.rounds):
-        first = k % len(taking)
-        for server in taking[first:] + taking[:first]:
-            times[server.peer].append(server.ask("measure", repeats[server.peer]))
-    ours = times["ours"]
-    others = [name for name in times if name != "ours"]
+        first = k % len(order)
+        for peer in order[first:] + order[:first]:
+            form = forms[peer]
+            times[peer].append(form.server.ask("measure", form.repeats))
+    for servers in fleet.values():
+        for server in servers:
+            server.ask("release")
     return {
         "job": task.job,
         "cell": task.cell,
         "shape": task.shape,
         "flops": task.flops,
-        "repeats": repeats,
-        "variants": variants,
-        "seconds": {name: statistics.median(column) for name, column in times.items()},
+        "seconds": {peer: statistics.median(column) for peer, column in times.items()},
         "ratios": {
-            name: statistics.median(b / a for a, b in zip(ours, times[name], strict=True))
-            for name in others
+            peer: statistics.median(b / a for a, b in zip(times["ours"], column, strict=True))
+            for peer, column in times.items()
+            if peer != "ours"
+        },
+        "forms": {
+            peer: {
+                "variant": form.variant,
+                "threads": form.server.threads,
+                "repeats": form.repeats,
+            }
+            for peer, form in forms.items()
         },
     }

@@ -1,4 +1,4 @@
-"""The machine's own limit: single-precision multiply-adds a second, in a loop that does nothing else."""
+"""The machine's own limit: single-precision multiply-adds a second, in a loop of nothing else."""
 
 from __future__ import annotations
 

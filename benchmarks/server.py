@@ -12,6 +12,8 @@ import multiprocessing
 import os
 import signal
 import time
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 from importlib import import_module
 from multiprocessing.connection import Connection
 from typing import Any, Self
@@ -56,11 +58,14 @@ class _Session:
         return self.module.versions(), self.module.VARIANTS
 
     def prepare(self, task: Task, variant: str) -> Arrays:
-        self.case = None
-        gc.collect()
+        self.release()
         self.case = self.module.JOBS[task.job](task, variant)
         answers: Arrays = self.case.answers()
         return answers
+
+    def release(self) -> None:
+        self.case = None
+        gc.collect()
 
     def measure(self, repeats: int) -> float:
         return seconds(self.case, repeats)
@@ -68,8 +73,8 @@ class _Session:
 
 def _serve(pipe: Connection, peer: str, threads: int) -> None:
     session = _Session(peer, threads)
-    while (request := pipe.recv()) is not None:
-        action, *arguments = request
+    while True:
+        action, *arguments = pipe.recv()
         try:
             pipe.send((getattr(session, action)(*arguments), None))
         except Exception as error:
@@ -104,11 +109,16 @@ class Server:
         Raises
         ------
         RuntimeError
-            With the message of the server's error.
+            With the message of the server's error, or that it died.
         """
         self._signal(stop=False)
         self._pipe.send((action, *arguments))
-        answer, error = self._pipe.recv()
+        try:
+            answer, error = self._pipe.recv()
+        except EOFError:
+            self._process.join()
+            code = self._process.exitcode
+            raise RuntimeError(f"{PEERS[self.peer]}'s process ended with {code}.") from None
         self._signal(stop=True)
         if error is not None:
             raise RuntimeError(f"{PEERS[self.peer]}: {error}")
@@ -124,7 +134,28 @@ class Server:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._signal(stop=False)
-        self._pipe.send(None)
-        self._process.join(10)
-        self._process.terminate()
+        if self._process.is_alive():
+            self._signal(stop=False)
+            self._process.terminate()
+        self._process.join()
+
+
+Fleet = dict[str, list[Server]]
+
+
+@contextmanager
+def fleet(threads: int, peers: Iterable[str] = tuple(PEERS)) -> Iterator[Fleet]:
+    """Start the servers of each library.
+
+    The others have one for a single thread besides that for all threads, because on small tasks
+    they are often faster so; ours is told the number and decides for itself.
+    """
+    with ExitStack() as stack:
+        servers = {
+            peer: [
+                stack.enter_context(Server(peer, n))
+                for n in ([threads] if peer == "ours" else sorted({threads, 1}, reverse=True))
+            ]
+            for peer in peers
+        }
+        yield servers

@@ -1,4 +1,4 @@
-"""What is measured: one cell, one shape, one job; and the numbers that every library starts from."""
+"""What is measured: one job, one cell, one shape; and the numbers that all libraries start from."""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ import numpy as np
 
 import throughtime as tt
 from benchmarks.tasks import LEARNING_RATE, Arrays, Task
-from throughtime import objective
+from throughtime import objective, runtime
 
 VARIANTS = {"train": ["default"], "predict": ["default"], "stream": ["default"]}
 
@@ -21,7 +21,7 @@ def versions() -> dict[str, str]:
     """Releases in use."""
     return {
         "throughtime": tt.__version__,
-        "engine": tt.engines.current_engine(),
+        "engine": runtime.current(),
         "numpy": np.__version__,
     }
 
@@ -50,9 +50,7 @@ class Train:
     def _step(self) -> float:
         net = self.net
         net.grads.flat[...] = 0
-        result = objective.evaluate_and_backward(
-            net, self.x, self.target, self.loss, training=True
-        )
+        result = objective.evaluate_and_backward(net, self.x, self.target, self.loss, training=True)
         self.adam.step(net.params.flat, net.grads.flat)
         return result.value
 

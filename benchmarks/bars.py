@@ -1,0 +1,92 @@
+"""What the numbers must reach."""
+
+from __future__ import annotations
+
+import statistics
+from typing import Any
+
+from benchmarks.memory import SHAPES as LARGE
+
+#: How many times faster than the fastest of the others in every row, and than ONNX Runtime.
+TRAIN, PREDICT, STREAM = 1.3, 1.0, 3.0
+#: The geometric mean over all rows of training.
+MEANS = {"pytorch": 10.0, "jax_jit": 3.0}
+#: Part of the machine's peak, where and for whom.
+PEAK, PEAK_CELLS = 0.7, ("rnn", "lstm")
+IMPORT_OF_NUMPY, WHEEL_BYTES = 1.3, 5_000_000
+
+Results = dict[str, Any]
+Bar = dict[str, Any]
+
+
+def _bar(name: str, wanted: str, got: str, passed: bool) -> Bar:
+    return {"name": name, "wanted": wanted, "got": got, "passed": bool(passed)}
+
+
+def worst(row: dict[str, Any]) -> float:
+    """How many times slower the fastest of the others is, or ONNX Runtime at a stream's step."""
+    ratios = row["ratios"]
+    return ratios["onnx_runtime"] if row["job"] == "stream" else min(ratios.values())
+
+
+def wanted(row: dict[str, Any]) -> float:
+    """The bar of a row."""
+    return {"train": TRAIN, "predict": PREDICT, "stream": STREAM}[row["job"]]
+
+
+def passes(row: dict[str, Any]) -> bool:
+    """Whether a row reaches its bar; a prediction must be faster, not as fast."""
+    return worst(row) > PREDICT if row["job"] == "predict" else worst(row) >= wanted(row)
+
+
+def mean_ratio(rows: list[dict[str, Any]], job: str, peer: str) -> float | None:
+    """Geometric mean over the rows of a job of the other's time through ours."""
+    found = [row["ratios"][peer] for row in rows if row["job"] == job and peer in row["ratios"]]
+    return statistics.geometric_mean(found) if found else None
+
+
+def fraction(row: dict[str, Any], results: Results) -> float | None:
+    """Which part of the peak the matrix products of a row reach."""
+    peak = (results.get("peak") or {}).get(str(results["machine"]["threads"]))
+    return row["flops"] / row["seconds"]["ours"] / peak if peak else None
+
+
+def judge(results: Results) -> list[Bar]:
+    """Every bar that these results can be held against."""
+    rows, found = results.get("rows", []), []
+    for job, text in (
+        ("train", f"training, fastest other: {TRAIN:g} times slower or more"),
+        ("predict", "prediction, fastest other: slower"),
+        ("stream", f"stream.step, ONNX Runtime: {STREAM:g} times slower or more"),
+    ):
+        own = [row for row in rows if row["job"] == job]
+        if own:
+            good = sum(map(passes, own))
+            least = f"{good} rows; least {min(map(worst, own)):.2f}"
+            found.append(_bar(text, f"{len(own)} rows", least, good == len(own)))
+    for peer, least_mean in MEANS.items():
+        mean = mean_ratio(rows, "train", peer)
+        if mean is not None:
+            name = f"training, geometric mean over the rows: {peer}"
+            found.append(_bar(name, f"{least_mean:g} times", f"{mean:.2f}", mean >= least_mean))
+    for row in rows:
+        part = fraction(row, results)
+        counts = row["job"] == "train" and row["cell"] in PEAK_CELLS
+        if part is not None and counts and tuple(row["shape"]) in LARGE:
+            name = f"part of the peak, {row['cell']} {tuple(row['shape'])}"
+            found.append(_bar(name, f"{PEAK:.0%}", f"{part:.0%}", part >= PEAK))
+    for row in results.get("memory") or []:
+        ours, theirs = row["bytes"]["ours"], row["bytes"]["pytorch"]
+        name = f"peak memory of training, {row['cell']} {tuple(row['shape'])}"
+        limit, got = f"PyTorch's {theirs / 1e6:.1f} MB", f"{ours / 1e6:.1f} MB"
+        found.append(_bar(name, limit, got, ours <= theirs))
+    if "import_seconds" in results:
+        seconds = results["import_seconds"]
+        ratio = seconds["throughtime"] / seconds["numpy"]
+        limit = f"{IMPORT_OF_NUMPY:g} times numpy's"
+        found.append(_bar("import", limit, f"{ratio:.2f}", ratio <= IMPORT_OF_NUMPY))
+    if results.get("wheel_bytes"):
+        size = results["wheel_bytes"]
+        limit, got = f"under {WHEEL_BYTES / 1e6:g} MB", f"{size / 1e6:.2f} MB"
+        found.append(_bar("wheel", limit, got, size < WHEEL_BYTES))
+    return found

@@ -1,0 +1,138 @@
+"""The results as Markdown."""
+
+from __future__ import annotations
+
+from benchmarks.bars import Results, fraction, judge, mean_ratio, passes, worst
+from benchmarks.server import PEERS
+
+TITLES = {"train": "A training step", "predict": "Prediction", "stream": "One step of a stream"}
+UNITS = {"train": ("ms", 1e3), "predict": ("ms", 1e3), "stream": ("µs", 1e6)}
+
+
+def table(header: list[str], rows: list[list[str]], text_columns: int = 1) -> list[str]:
+    """Lines of a table whose first columns are text and the others numbers."""
+    marks = ["---"] * text_columns + ["---:"] * (len(header) - text_columns)
+    lines = [header, marks, *rows]
+    return ["", *(f"| {' | '.join(line)} |" for line in lines), ""]
+
+
+def number(value: float) -> str:
+    """Three digits, without a power of ten."""
+    if value >= 100:
+        return f"{value:.0f}"
+    return f"{value:.2f}" if value < 1 else f"{value:.3g}"
+
+
+def _rows(results: Results, job: str) -> list[str]:
+    rows = [row for row in results.get("rows", []) if row["job"] == job]
+    if not rows:
+        return []
+    unit, factor = UNITS[job]
+    peers = [peer for peer in PEERS if peer in rows[0]["seconds"]]
+    others = peers[1:]
+    header = ["cell", "N, T, F, H", *(f"{PEERS[peer]}, {unit}" for peer in peers)]
+    header += [f"{PEERS[peer]} / ours" for peer in others]
+    header += ["fastest / ours", "bar"]
+    if job == "train":
+        header.append("of peak")
+    lines = []
+    for row in rows:
+        line = [row["cell"], ", ".join(map(str, row["shape"]))]
+        line += [number(row["seconds"][peer] * factor) for peer in peers]
+        line += [f"{row['ratios'][peer]:.2f}" for peer in others]
+        line += [f"{min(row['ratios'].values()):.2f}", "yes" if passes(row) else "**no**"]
+        if job == "train":
+            part = fraction(row, results)
+            line.append("" if part is None else f"{part:.0%}")
+        lines.append(line)
+    means = [mean_ratio(rows, job, peer) or 0.0 for peer in others]
+    least = min(map(worst, rows))
+    lines.append(
+        ["geometric mean", "", *[""] * len(peers), *(f"{mean:.2f}" for mean in means)]
+        + [f"least {least:.2f}", ""]
+        + ([""] if job == "train" else [])
+    )
+    return [f"## {TITLES[job]}", *table(header, lines, 2)]
+
+
+def _bars(results: Results) -> list[str]:
+    lines = [
+        [bar["name"], bar["wanted"], bar["got"], "yes" if bar["passed"] else "**no**"]
+        for bar in judge(results)
+    ]
+    return ["## Bars", *table(["bar", "wanted", "got", "reached"], lines, 4)] if lines else []
+
+
+def _memory(results: Results) -> list[str]:
+    rows = results.get("memory")
+    if not rows:
+        return []
+    peers = list(rows[0]["bytes"])
+    lines = [
+        [row["cell"], ", ".join(map(str, row["shape"]))]
+        + [f"{row['bytes'][peer] / 1e6:.1f}" for peer in peers]
+        for row in rows
+    ]
+    header = ["cell", "N, T, F, H", *(f"{PEERS[peer]}, MB" for peer in peers)]
+    return ["## Peak memory of a training step", *table(header, lines, 2)]
+
+
+def _footprint(results: Results) -> list[str]:
+    if "import_seconds" not in results:
+        return []
+    sizes = results["installed_bytes"]
+    lines = []
+    for name, seconds in results["import_seconds"].items():
+        line = [name, f"{seconds * 1e3:.0f}"]
+        line += [f"{sizes[name][key] / 1e6:.1f}" for key in ("own", "with_requirements")]
+        lines.append(line)
+    header = ["package", "import, ms", "installed, MB", "with what it needs, MB"]
+    wheel = results.get("wheel_bytes")
+    text = [f"Our wheel: {wheel / 1e6:.2f} MB."] if wheel else []
+    return ["## Import time and installed size", *table(header, lines), *text, ""]
+
+
+def _growth(results: Results) -> list[str]:
+    lines = []
+    for key, points in (results.get("growth") or {}).items():
+        peers = list(points[0]["seconds"])
+        header = [key, *(f"{PEERS[peer]}, ms" for peer in peers), "ours, GFLOP/s"]
+        rows = [
+            [
+                str(point[key]),
+                *(number(point["seconds"][peer] * 1e3) for peer in peers),
+                f"{point['flops'] / point['seconds']['ours'] / 1e9:.0f}",
+            ]
+            for point in points
+        ]
+        lines += [f"### {key}", *table(header, rows)]
+    if not lines:
+        return []
+    base = "An LSTM's training step; (N, T, F, H) = (32, 100, 16, 128) where a size is not given."
+    base += " Threads at (64, 100, 32, 128)."
+    return ["## How cost grows", "", base, "", *lines]
+
+
+def _machine(results: Results) -> list[str]:
+    machine = results["machine"]
+    versions = ", ".join(f"{name} {value}" for name, value in results["versions"].items())
+    peak = results.get("peak") or {}
+    limits = "; ".join(f"{gflops / 1e9:.0f} GFLOP/s on {n}" for n, gflops in peak.items())
+    effort = results["effort"]
+    return [
+        f"{machine['date']}, {machine['processor']}, {machine['cores']} cores,",
+        f"{machine['system']}.",
+        f"At most {machine['threads']} threads for each library.",
+        f"{versions}. Medians of {effort['rounds']} rounds, of turns of {effort['seconds']:g} s.",
+        f"Measured peak of multiply-adds in float32: {limits or 'none'}.",
+        "",
+    ]
+
+
+def markdown(results: Results) -> str:
+    """The whole report."""
+    lines = ["# Benchmark results", "", *_machine(results), *_bars(results)]
+    for job in TITLES:
+        lines += _rows(results, job)
+    lines += [*_memory(results), *_footprint(results), *_growth(results)]
+    return "\n".join(lines).rstrip() + "\n"
