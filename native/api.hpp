@@ -5,6 +5,7 @@
 #pragma once
 
 #include "loops.hpp"
+#include "pointwise.hpp"
 #include "vectors.hpp"
 
 namespace throughtime {
@@ -20,6 +21,8 @@ struct Api {
     const Optimizers<double>* optimizers_f64;
     const Losses<float>* losses_f32;
     const Losses<double>* losses_f64;
+    const Pointwises<float>* pointwise_f32;  // activations
+    const Pointwises<double>* pointwise_f64;
 };
 
 // The table in use: the best level that this machine has, or that use_level() chose.

@@ -14,6 +14,7 @@ using namespace nb::literals;
 namespace throughtime {
 void bind_loops(nb::module_& m);
 void bind_losses(nb::module_& m);
+void bind_pointwise(nb::module_& m);
 void bind_vectors(nb::module_& m);
 }
 
@@ -47,6 +48,7 @@ NB_MODULE(_native, m) {
 
     throughtime::bind_loops(m);
     throughtime::bind_losses(m);
+    throughtime::bind_pointwise(m);
     throughtime::bind_vectors(m);
 
     throughtime::levels();  // throws, and so cannot be imported, where no level can run

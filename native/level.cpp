@@ -15,6 +15,8 @@ extern const Optimizers<float> optimizers_f32;
 extern const Optimizers<double> optimizers_f64;
 extern const Losses<float> losses_f32;
 extern const Losses<double> losses_f64;
+extern const Pointwises<float> pointwise_f32;
+extern const Pointwises<double> pointwise_f64;
 
 namespace {
 constexpr Api table{
@@ -28,6 +30,8 @@ constexpr Api table{
     &optimizers_f64,
     &losses_f32,
     &losses_f64,
+    &pointwise_f32,
+    &pointwise_f64,
 };
 }
 
