@@ -8,6 +8,9 @@ An activation maps the last axis of an array to an array of the same shape::
 For an elementwise f, (2) is ``dy * f'(z)``. For softmax it is the whole Jacobian
 ``dy_i/dz_j = y_i (delta_ij - y_j) / temperature``, not its diagonal. Every formula is stable for
 all finite floats: no intermediate overflows before the result does.
+
+The built-in ones stand here in NumPy, and once more in ``native/activations.hpp``: there a number
+has the same result wherever in an array it stands, which NumPy does not promise.
 """
 
 from __future__ import annotations
@@ -18,7 +21,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from throughtime import autodiff
+from throughtime import autodiff, runtime
 from throughtime.errors import InvalidTypeError, check_float
 from throughtime.registry import Registry
 
@@ -62,6 +65,37 @@ class Activation:
         return dy * self.derivative(y)
 
 
+class BuiltIn(Activation):
+    """Base of the built-in activations: the native engine's, and the formulas it is checked by.
+
+    A subclass defines ``value``, and ``derivative`` or ``gradient``.
+    """
+
+    def __call__(self, z: np.ndarray) -> np.ndarray:
+        kernels, kind = runtime.kernels(), native_kind(self)
+        if kernels is not None and kind is not None and type(z) is np.ndarray:
+            y = np.empty(z.shape, z.dtype)
+            if kernels.activate(*kind, _packed(z), y):
+                return y
+        return self.value(z)
+
+    def backward(self, dy: np.ndarray, y: np.ndarray, z: np.ndarray | None = None) -> np.ndarray:
+        kernels, kind = runtime.kernels(), native_kind(self)
+        if kernels is not None and kind is not None and type(dy) is type(y) is np.ndarray:
+            dz = np.empty(y.shape, y.dtype)
+            if kernels.activate_backward(*kind, _packed(dy), _packed(y), dz):
+                return dz
+        return self.gradient(dy, y)
+
+    def value(self, z: np.ndarray) -> np.ndarray:
+        """Return f(z), computed with NumPy."""
+        raise NotImplementedError
+
+    def gradient(self, dy: np.ndarray, y: np.ndarray) -> np.ndarray:
+        """Return dL/dz from dL/dy and y, computed with NumPy."""
+        return dy * self.derivative(y)
+
+
 ACTIVATIONS: Registry[Activation] = Registry("activation", Activation)
 
 
@@ -82,10 +116,10 @@ class Identity(Activation):
 
 @ACTIVATIONS.register("sigmoid", "logistic")
 @dataclass(frozen=True)
-class Sigmoid(Activation):
+class Sigmoid(BuiltIn):
     """f(z) = 1 / (1 + exp(-z)); f' = y (1 - y)."""
 
-    def __call__(self, z: np.ndarray) -> np.ndarray:
+    def value(self, z: np.ndarray) -> np.ndarray:
         # The tail at z << 0 keeps its relative precision (0.5 + 0.5 tanh(z/2) would lose it) down
         # to where exp(-z) is infinite and the answer, below the smallest normal number, is 0.
         with np.errstate(over="ignore"):
@@ -99,10 +133,10 @@ class Sigmoid(Activation):
 
 @ACTIVATIONS.register("tanh")
 @dataclass(frozen=True)
-class Tanh(Activation):
+class Tanh(BuiltIn):
     """f(z) = tanh(z); f' = 1 - y^2."""
 
-    def __call__(self, z: np.ndarray) -> np.ndarray:
+    def value(self, z: np.ndarray) -> np.ndarray:
         return np.tanh(z)
 
     def derivative(self, y: np.ndarray) -> np.ndarray:
@@ -111,10 +145,10 @@ class Tanh(Activation):
 
 @ACTIVATIONS.register("relu")
 @dataclass(frozen=True)
-class ReLU(Activation):
+class ReLU(BuiltIn):
     """f(z) = max(z, 0); f' = 1 for z > 0, else 0 (also at z = 0)."""
 
-    def __call__(self, z: np.ndarray) -> np.ndarray:
+    def value(self, z: np.ndarray) -> np.ndarray:
         return np.maximum(z, 0)
 
     def derivative(self, y: np.ndarray) -> np.ndarray:
@@ -123,7 +157,7 @@ class ReLU(Activation):
 
 @ACTIVATIONS.register("leaky_relu")
 @dataclass(frozen=True)
-class LeakyReLU(Activation):
+class LeakyReLU(BuiltIn):
     """f(z) = z for z > 0, else slope * z. Maas, Hannun, Ng (2013)."""
 
     slope: float = 0.01
@@ -132,7 +166,7 @@ class LeakyReLU(Activation):
         # Only a positive slope lets the sign of z be read off the output.
         check_float("slope", self.slope, 0.0, inclusive="neither")
 
-    def __call__(self, z: np.ndarray) -> np.ndarray:
+    def value(self, z: np.ndarray) -> np.ndarray:
         return np.where(z > 0, z, z.dtype.type(self.slope) * np.minimum(z, 0))
 
     def derivative(self, y: np.ndarray) -> np.ndarray:
@@ -141,7 +175,7 @@ class LeakyReLU(Activation):
 
 @ACTIVATIONS.register("elu")
 @dataclass(frozen=True)
-class ELU(Activation):
+class ELU(BuiltIn):
     """f(z) = z for z > 0, else alpha (exp(z) - 1). Clevert, Unterthiner, Hochreiter (2016)."""
 
     alpha: float = 1.0
@@ -149,7 +183,7 @@ class ELU(Activation):
     def __post_init__(self) -> None:
         check_float("alpha", self.alpha, 0.0, inclusive="neither")
 
-    def __call__(self, z: np.ndarray) -> np.ndarray:
+    def value(self, z: np.ndarray) -> np.ndarray:
         return np.where(z > 0, z, z.dtype.type(self.alpha) * np.expm1(np.minimum(z, 0)))
 
     def derivative(self, y: np.ndarray) -> np.ndarray:
@@ -158,10 +192,10 @@ class ELU(Activation):
 
 @ACTIVATIONS.register("softplus")
 @dataclass(frozen=True)
-class Softplus(Activation):
+class Softplus(BuiltIn):
     """f(z) = log(1 + exp(z)); f' = 1 - exp(-y)."""
 
-    def __call__(self, z: np.ndarray) -> np.ndarray:
+    def value(self, z: np.ndarray) -> np.ndarray:
         return np.maximum(z, 0) + np.log1p(np.exp(-np.abs(z)))
 
     def derivative(self, y: np.ndarray) -> np.ndarray:
@@ -170,10 +204,10 @@ class Softplus(Activation):
 
 @ACTIVATIONS.register("hard_sigmoid")
 @dataclass(frozen=True)
-class HardSigmoid(Activation):
+class HardSigmoid(BuiltIn):
     """f(z) = clip(z / 6 + 1/2, 0, 1); f' = 1/6 strictly between the ends, else 0."""
 
-    def __call__(self, z: np.ndarray) -> np.ndarray:
+    def value(self, z: np.ndarray) -> np.ndarray:
         return np.clip(z / 6 + z.dtype.type(0.5), 0, 1)
 
     def derivative(self, y: np.ndarray) -> np.ndarray:
@@ -182,10 +216,10 @@ class HardSigmoid(Activation):
 
 @ACTIVATIONS.register("exp")
 @dataclass(frozen=True)
-class Exp(Activation):
+class Exp(BuiltIn):
     """f(z) = exp(z), the output of a Poisson rate; infinite where exp(z) exceeds the dtype."""
 
-    def __call__(self, z: np.ndarray) -> np.ndarray:
+    def value(self, z: np.ndarray) -> np.ndarray:
         with np.errstate(over="ignore"):  # inf is the answer, and training reports it in words
             return np.exp(z)
 
@@ -195,7 +229,7 @@ class Exp(Activation):
 
 @ACTIVATIONS.register("softmax")
 @dataclass(frozen=True)
-class Softmax(Activation):
+class Softmax(BuiltIn):
     """f(z)_i = exp(z_i / temperature) / sum_j exp(z_j / temperature), over the last axis."""
 
     temperature: float = 1.0
@@ -203,7 +237,7 @@ class Softmax(Activation):
     def __post_init__(self) -> None:
         check_float("temperature", self.temperature, 0.0, inclusive="neither")
 
-    def __call__(self, z: np.ndarray) -> np.ndarray:
+    def value(self, z: np.ndarray) -> np.ndarray:
         # The maximum goes first: (z - max) / temperature cannot overflow upwards, and what
         # overflows downwards has the exponential 0.
         with np.errstate(over="ignore"):
@@ -211,9 +245,33 @@ class Softmax(Activation):
         e = np.exp(scaled)
         return e / e.sum(axis=-1, keepdims=True)
 
-    def backward(self, dy: np.ndarray, y: np.ndarray, z: np.ndarray | None = None) -> np.ndarray:
+    def gradient(self, dy: np.ndarray, y: np.ndarray) -> np.ndarray:
         inner = (dy * y).sum(axis=-1, keepdims=True)
         return y * (dy - inner) / y.dtype.type(self.temperature)
+
+
+#: The built-in activations by the numbers that native/pointwise.hpp gives them.
+_NUMBERS = {
+    kind: number
+    for number, kind in enumerate(
+        (Identity, Sigmoid, Tanh, ReLU, LeakyReLU, ELU, Softplus, HardSigmoid, Exp, Softmax)
+    )
+}
+
+
+def native_kind(f: Activation) -> tuple[int, float] | None:
+    """Return the number and the parameter of a built-in activation; None for any other.
+
+    An object of a user's own subclass is another: it may redefine anything.
+    """
+    number = _NUMBERS.get(type(f))
+    return None if number is None else (number, next(iter(vars(f).values()), 0.0))
+
+
+def _packed(array: np.ndarray) -> np.ndarray:
+    """The array itself, if its numbers stand one after the other and are aligned, else a copy."""
+    flags = array.flags
+    return array if flags.c_contiguous and flags.aligned else array.copy()
 
 
 @dataclass(frozen=True)
