@@ -13,22 +13,14 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from throughtime import activations as a
 from throughtime import bptt as reference
 from throughtime import runtime
+from throughtime.activations import Softmax, native_kind
 from throughtime.cells import GRU, LSTM, Elman
 from throughtime.cells.base import Cell, State
 
 # Cells by the numbers that native/loops.hpp gives them.
 _CELLS: dict[type[Cell], int] = {Elman: 0, GRU: 1, LSTM: 2}
-_KINDS = [
-    a.Identity, a.Sigmoid, a.Tanh, a.ReLU, a.LeakyReLU, a.ELU, a.Softplus, a.HardSigmoid, a.Exp,
-    a.Softmax,
-]  # fmt: skip
-def native_kind(f: a.Activation) -> tuple[int, float] | None:
-    if type(f) not in _KINDS:
-        return None
-    return _KINDS.index(type(f)), next(iter(vars(f).values()), 0.0)
 
 
 @dataclass
@@ -63,21 +55,21 @@ def unroll(
     """Run a cell over time; see :func:`throughtime.bptt.unroll`."""
     kernels = runtime.kernels()
     form = _form(cell, kernels)
-    if kernels is None or form is None or len({x.dtype, p.W_x.dtype, state[0].dtype}) > 1:
+    own = vars(p)
+    if kernels is None or form is None or not _alike(x, *state, *own.values()):
         return reference.unroll(
             cell, p, x, state, mask=mask, started=started, drop=drop, reverse=reverse, keep=keep
         )
     x = _rows(x)
-    first = tuple(map(np.ascontiguousarray, state))
+    first = tuple(map(_whole, state))
     units = first[0].shape[1]
     y = np.empty((*x.shape[:2], units), x.dtype)
     final = tuple(map(np.empty_like, first))
     c_0, c_T = (first[1], final[1]) if len(first) > 1 else (None, None)
-    own = vars(p)
     kept = kernels.unroll(
         form, reverse, keep, x, p.W_x, p.W_h, own.get("b"), own.get("b_time"), own.get("b_hn"),
-        first[0], c_0, mask, None if started is None else np.ascontiguousarray(started),
-        None if drop is None else np.ascontiguousarray(drop),
+        first[0], c_0, mask, None if started is None else _whole(started),
+        None if drop is None else _whole(drop),
         y, final[0], c_T,
     )  # fmt: skip
     return y, final, NativeTape(kept, x, first, p) if keep else None
@@ -95,7 +87,7 @@ def bptt(
     assert kernels is not None  # it wrote the tape
     dx = np.empty(tape.x.shape, tape.x.dtype) if inputs else None
     d_first = tuple(map(np.empty_like, tape.state))
-    dh_T, dc_T = (None, None) if d_final is None else _pair(map(np.ascontiguousarray, d_final))
+    dh_T, dc_T = (None, None) if d_final is None else _pair(map(_whole, d_final))
     dh_0, dc_0 = _pair(d_first)
     own = vars(grad)
     kernels.bptt(
@@ -111,23 +103,43 @@ def _pair(state: Any) -> tuple[Any, Any]:
     return h, rest[0] if rest else None
 
 
+def _alike(first: np.ndarray, *others: np.ndarray) -> bool:
+    """Whether all are of one type that the native engine has."""
+    dtype = first.dtype
+    return dtype.char in "fd" and all(array.dtype == dtype for array in others)
+
+
 def _rows(array: np.ndarray) -> np.ndarray:
     """The array itself, if its last axis is contiguous and its numbers are aligned, else a copy."""
     good = array.flags.aligned and (array.shape[-1] < 2 or array.strides[-1] == array.itemsize)
-    return array if good else np.ascontiguousarray(array)
+    return array if good else array.copy()
+
+
+def _whole(array: np.ndarray) -> np.ndarray:
+    """The array itself, if all of it is contiguous and aligned, else a copy."""
+    flags = array.flags
+    return array if flags.c_contiguous and flags.aligned else array.copy()
+
+
+def _form(cell: Cell, kernels: ModuleType | None) -> Any:
+    """The native description of a cell; None if it has none."""
+    if type(cell) not in _CELLS or kernels is None:
+        return None
+    try:
+        return _form_of(cell, kernels)
+    except TypeError:  # an activation without a hash is nobody's but the user's
+        return None
 
 
 @lru_cache(maxsize=256)
-def _form(cell: Cell, kernels: ModuleType | None) -> Any:
-    """The native description of a cell; None if it has none."""
-    number = _CELLS.get(type(cell))
-    if kernels is None or number is None:
-        return None
+def _form_of(cell: Cell, kernels: ModuleType) -> Any:
+    number = _CELLS[type(cell)]
     body = native_kind(cell.activation)
     gates = native_kind(getattr(cell, "recurrent_activation", cell.activation))
     if body is None or gates is None:
         return None
     # Only Elman's cell can wait for all units of a row, which softmax needs.
-    if number > 0 and a.Softmax in (type(cell.activation), type(cell.recurrent_activation)):  # type: ignore[attr-defined]  # gated cells have it
+    softmax = native_kind(Softmax())
+    if number > 0 and softmax is not None and softmax[0] in (body[0], gates[0]):
         return None
     return kernels.Form(number, *body, *gates, getattr(cell, "reset_after", True))
