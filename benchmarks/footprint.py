@@ -29,7 +29,11 @@ def import_seconds(rounds: int) -> dict[str, float]:
         for name in MODULES:
             command = [sys.executable, "-c", _TIMED.format(name)]
             run = subprocess.run(
-                command, check=True, capture_output=True, env=environment, cwd=tempfile.gettempdir()
+                command,
+                check=True,
+                stdout=subprocess.PIPE,
+                env=environment,
+                cwd=tempfile.gettempdir(),
             )
             if k:
                 times[name].append(float(run.stdout))

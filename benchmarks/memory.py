@@ -54,7 +54,7 @@ def _in_own_process(peer: str, cell: str, shape: tuple[int, ...], threads: int) 
     run = subprocess.run(
         [sys.executable, "-m", "benchmarks.memory", *words],
         check=True,
-        capture_output=True,
+        stdout=subprocess.PIPE,
         env=os.environ | dict.fromkeys(THREAD_VARIABLES, str(threads)),
     )
     return int(run.stdout)

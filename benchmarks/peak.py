@@ -27,6 +27,6 @@ def peaks(threads: list[int], seconds: float = 0.5) -> dict[int, float] | None:
             subprocess.run(command, check=True)
             for n in threads:
                 run = [program, str(n), str(seconds)]
-                gflops = float(subprocess.run(run, check=True, capture_output=True).stdout)
+                gflops = float(subprocess.run(run, check=True, stdout=subprocess.PIPE).stdout)
                 found[n] = max(found[n], gflops * 1e9)
     return found

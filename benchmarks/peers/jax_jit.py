@@ -16,9 +16,10 @@ import numpy as np
 
 from benchmarks.tasks import LEARNING_RATE, Arrays, Task, time_first
 
+#: Who makes the gradients of the weights, and how many steps the loop takes at once.
 VARIANTS = {
-    "train": ["unroll-1", "unroll-4", "unroll-16"],
-    "predict": ["unroll-1", "unroll-4", "unroll-16"],
+    "train": ["scan-1", "product-1", "product-4", "product-16"],
+    "predict": ["scan-1", "scan-4", "scan-16"],
 }
 Tree = Any
 
@@ -32,51 +33,97 @@ def versions() -> dict[str, str]:
     return {"jax": jax.__version__}
 
 
-def _rnn(p: Tree, state: Tree, a: jax.Array) -> tuple[Tree, jax.Array]:
-    (h,) = state
-    h = jnp.tanh(a + h @ p["W_h"])
-    return (h,), h
+def _rnn(_p: Tree, _state: Tree, a: jax.Array, q: jax.Array) -> Tree:
+    return (jnp.tanh(a + q),)
 
 
-def _gru(p: Tree, state: Tree, a: jax.Array) -> tuple[Tree, jax.Array]:
+def _gru(p: Tree, state: Tree, a: jax.Array, q: jax.Array) -> Tree:
     (h,) = state
     a_r, a_z, a_n = jnp.split(a, 3, axis=-1)
-    q_r, q_z, q_n = jnp.split(h @ p["W_h"], 3, axis=-1)
+    q_r, q_z, q_n = jnp.split(q, 3, axis=-1)
     r, z = jax.nn.sigmoid(a_r + q_r), jax.nn.sigmoid(a_z + q_z)
     n = jnp.tanh(a_n + r * (q_n + p["b_hn"]))
-    h = n + z * (h - n)
-    return (h,), h
+    return (n + z * (h - n),)
 
 
-def _lstm(p: Tree, state: Tree, a: jax.Array) -> tuple[Tree, jax.Array]:
-    h, c = state
-    i, f, g, o = jnp.split(a + h @ p["W_h"], 4, axis=-1)
+def _lstm(_p: Tree, state: Tree, a: jax.Array, q: jax.Array) -> Tree:
+    _, c = state
+    i, f, g, o = jnp.split(a + q, 4, axis=-1)
     c = jax.nn.sigmoid(f) * c + jax.nn.sigmoid(i) * jnp.tanh(g)
-    h = jax.nn.sigmoid(o) * jnp.tanh(c)
-    return (h, c), h
+    return jax.nn.sigmoid(o) * jnp.tanh(c), c
 
 
+#: The state after a step from that before it, a_t = x_t W_x + b and q_t = h_{t-1} W_h.
 STEPS = {"rnn": _rnn, "gru": _gru, "lstm": _lstm}
 
 
-def _forward(p: Tree, x: jax.Array, cell: str, unroll: int) -> jax.Array:
-    """(T, N, F) to (T, N, H)."""
-    zero = jnp.zeros((x.shape[1], p["W_h"].shape[0]), x.dtype)
-    start_state = (zero, zero) if cell == "lstm" else (zero,)
-    projected = x @ p["W_x"] + p["b"]
-    return jax.lax.scan(partial(STEPS[cell], p), start_state, projected, unroll=unroll)[1]
+def _scan(p: Tree, a: jax.Array, dq: jax.Array | None, cell: str, unroll: int) -> jax.Array:
+    """All h (T, N, H) from all a (T, N, gH); ``dq``, if given, is added to all q."""
+    zero = jnp.zeros((a.shape[1], p["W_h"].shape[0]), a.dtype)
+    begin = (zero, zero) if cell == "lstm" else (zero,)
+
+    def step(state: Tree, given: Tree) -> tuple[Tree, jax.Array]:
+        a_t, dq_t = given
+        q = state[0] @ p["W_h"]
+        state = STEPS[cell](p, state, a_t, q if dq_t is None else q + dq_t)
+        return state, state[0]
+
+    return jax.lax.scan(step, begin, (a, dq), unroll=unroll)[1]
+
+
+def _project(p: Tree, x: jax.Array) -> jax.Array:
+    return x @ p["W_x"] + p["b"]
+
+
+def _plain(
+    p: Tree, x: jax.Array, target: jax.Array, cell: str, unroll: int
+) -> tuple[jax.Array, Tree]:
+    """Loss and gradient as JAX finds them; the gradient of W_h is a sum over the steps."""
+
+    def objective(p: Tree) -> jax.Array:
+        h = _scan(p, _project(p, x), None, cell, unroll)
+        return jnp.mean(jnp.square(h - target))
+
+    return jax.value_and_grad(objective)(p)
+
+
+def _product(
+    p: Tree, x: jax.Array, target: jax.Array, cell: str, unroll: int
+) -> tuple[jax.Array, Tree]:
+    """The same with each gradient of weights as one matrix product over all steps.
+
+    JAX differentiates the scan by a and q alone, and no longer carries dL/dW_h from step to step.
+    """
+
+    def objective(a: jax.Array, dq: jax.Array) -> tuple[jax.Array, jax.Array]:
+        h = _scan(p, a, dq, cell, unroll)
+        return jnp.mean(jnp.square(h - target)), h
+
+    a = _project(p, x)
+    both = jax.value_and_grad(objective, argnums=(0, 1), has_aux=True)
+    (loss, h), (da, dq) = both(a, jnp.zeros_like(a))
+    before = jnp.concatenate([jnp.zeros_like(h[:1]), h[:-1]])
+    da, dq = (d.reshape(-1, d.shape[-1]) for d in (da, dq))
+    grads = {
+        "W_x": x.reshape(-1, x.shape[-1]).T @ da,
+        "W_h": before.reshape(-1, h.shape[-1]).T @ dq,
+        "b": da.sum(axis=0),
+    }
+    if cell == "gru":
+        grads["b_hn"] = dq[:, -h.shape[-1] :].sum(axis=0)
+    return loss, grads
+
+
+GRADIENTS = {"scan": _plain, "product": _product}
 
 
 def _train_step(
-    state: Tree, x: jax.Array, target: jax.Array, cell: str, unroll: int
+    state: Tree, x: jax.Array, target: jax.Array, cell: str, variant: str
 ) -> tuple[Tree, jax.Array]:
     """Gradient and Adam, whose equations are those of Kingma and Ba."""
     p, m, v, count = state
-
-    def objective(p: Tree) -> jax.Array:
-        return jnp.mean(jnp.square(_forward(p, x, cell, unroll) - target))
-
-    loss, grads = jax.value_and_grad(objective)(p)
+    form, unroll = variant.split("-")
+    loss, grads = GRADIENTS[form](p, x, target, cell, int(unroll))
     count = count + 1
     m = jax.tree.map(lambda m, g: 0.9 * m + 0.1 * g, m, grads)
     v = jax.tree.map(lambda v, g: 0.999 * v + 0.001 * g * g, v, grads)
@@ -93,7 +140,7 @@ class Train:
         p = {name: jnp.array(a) for name, a in task.weights.items()}
         self.x, self.target = (jnp.array(time_first(a)) for a in (task.x, task.target))
         self.state = (p, *(jax.tree.map(jnp.zeros_like, p) for _ in "mv"), jnp.float32(0))
-        step = partial(_train_step, cell=task.cell, unroll=int(variant.rpartition("-")[2]))
+        step = partial(_train_step, cell=task.cell, variant=variant)
         self.step = jax.jit(step, donate_argnums=0)
 
     def run(self, repeats: int) -> None:
@@ -115,7 +162,7 @@ class Predict:
         p = {name: jnp.array(a) for name, a in task.weights.items()}
         self.p, self.x = p, jnp.array(time_first(task.x))
         unroll = int(variant.rpartition("-")[2])
-        self.forward = jax.jit(partial(_forward, cell=task.cell, unroll=unroll))
+        self.forward = jax.jit(lambda p, x: _scan(p, _project(p, x), None, task.cell, unroll))
 
     def run(self, repeats: int) -> None:
         """So many passes."""
