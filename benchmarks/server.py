@@ -128,6 +128,8 @@ class Server:
         if _CAN_STOP and stop != self._stopped:
             assert self._process.pid is not None
             os.kill(self._process.pid, signal.SIGSTOP if stop else signal.SIGCONT)
+            if stop:  # all its threads, before anyone else begins
+                os.waitpid(self._process.pid, os.WUNTRACED)
             self._stopped = stop
 
     def __enter__(self) -> Self:
