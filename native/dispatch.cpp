@@ -2,6 +2,7 @@
 // differs in the names of the features, and clang-cl does not link it.
 #include <atomic>
 #include <cstring>
+#include <initializer_list>
 #include <stdexcept>
 
 #include "api.hpp"
