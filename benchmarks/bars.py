@@ -82,8 +82,8 @@ def judge(results: Results) -> list[Bar]:
         found.append(_bar(name, limit, got, ours <= theirs))
     if "import_seconds" in results:
         seconds = results["import_seconds"]
-        ratio = seconds["throughtime"] / seconds["numpy"]
         limit = f"{IMPORT_OF_NUMPY:g} times numpy's"
+        ratio = seconds["throughtime"] / seconds["numpy"]
         found.append(_bar("import", limit, f"{ratio:.2f}", ratio <= IMPORT_OF_NUMPY))
     if results.get("wheel_bytes"):
         size = results["wheel_bytes"]

@@ -84,7 +84,9 @@ def _footprint(results: Results) -> list[str]:
     lines = []
     for name, seconds in results["import_seconds"].items():
         line = [name, f"{seconds * 1e3:.0f}"]
-        line += [f"{sizes[name][key] / 1e6:.1f}" for key in ("own", "with_requirements")]
+        size = sizes.get(name)
+        keys = ("own", "with_requirements")
+        line += [f"{size[key] / 1e6:.1f}" if size else "" for key in keys]
         lines.append(line)
     header = ["package", "import, ms", "installed, MB", "with what it needs, MB"]
     wheel = results.get("wheel_bytes")
@@ -115,7 +117,7 @@ def _growth(results: Results) -> list[str]:
 
 def _machine(results: Results) -> list[str]:
     machine = results["machine"]
-    versions = ", ".join(f"{name} {value}" for name, value in results["versions"].items())
+    versions = [f"{name} {value}" for name, value in results["versions"].items()]
     peak = results.get("peak") or {}
     limits = "; ".join(f"{gflops / 1e9:.0f} GFLOP/s on {n}" for n, gflops in peak.items())
     effort = results["effort"]
@@ -123,7 +125,8 @@ def _machine(results: Results) -> list[str]:
         f"{machine['date']}, {machine['processor']}, {machine['cores']} cores,",
         f"{machine['system']}.",
         f"At most {machine['threads']} threads for each library.",
-        f"{versions}. Medians of {effort['rounds']} rounds, of turns of {effort['seconds']:g} s.",
+        *([f"{', '.join(versions)}."] if versions else []),
+        f"Medians of {effort['rounds']} rounds, of turns of {effort['seconds']:g} s.",
         f"Measured peak of multiply-adds in float32: {limits or 'none'}.",
         "",
     ]
