@@ -10,7 +10,8 @@ template <class S, class F>
 TT_INLINE void map(const S* x, S* y, std::ptrdiff_t n, const F& f) {
     std::ptrdiff_t i = 0;
     for (; i + lanes<S> <= n; i += lanes<S>) store(y + i, f(load(x + i)));
-    if (const int rest = static_cast<int>(n - i); rest > 0) store(y + i, f(load(x + i, rest)), rest);
+    if (const int rest = static_cast<int>(n - i); rest > 0)
+        store(y + i, f(load(x + i, rest)), rest);
 }
 
 // dz = dy f'(z).
@@ -36,8 +37,7 @@ void forward(const Pointwise<S>& call, std::ptrdiff_t begin, std::ptrdiff_t end)
     const std::ptrdiff_t first = begin * call.width, n = (end - begin) * call.width;
     const S parameter = call.parameter;
     if (call.kind == Activation::softmax)
-        for (std::ptrdiff_t i = 0; i < n; i += call.width)
-            softmax_row(call.out + first + i, call.z + first + i, call.width, parameter);
+        softmax_rows(call.out + first, call.z + first, call.width, end - begin, parameter);
     else
         with_activation(call.kind, [&]<Activation kind>() {
             map(call.z + first, call.out + first, n,
@@ -51,9 +51,8 @@ void backward(const Pointwise<S>& call, std::ptrdiff_t begin, std::ptrdiff_t end
     const std::ptrdiff_t first = begin * call.width, n = (end - begin) * call.width;
     const S parameter = call.parameter;
     if (call.kind == Activation::softmax)
-        for (std::ptrdiff_t i = 0; i < n; i += call.width)
-            softmax_row_backward(call.out + first + i, call.dy + first + i, call.y + first + i,
-                                 call.width, parameter);
+        softmax_rows_backward(call.out + first, call.dy + first, call.y + first, call.width,
+                              end - begin, parameter);
     else
         with_activation(call.kind, [&]<Activation kind>() {
             map_back(call.dy + first, call.y + first, call.out + first, n,
