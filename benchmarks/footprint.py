@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parent.parent
 IMPORTS = {
     "numpy": "import numpy",
     "throughtime": "import throughtime",
-    "throughtime with Network and train": "import throughtime as tt; tt.Network; tt.layers; tt.train",
+    "throughtime with Network and train": "import throughtime as tt; tt.Network; tt.train",
     "torch": "import torch",
     "jax": "import jax",
     "keras": "import keras",
