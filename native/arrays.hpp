@@ -11,6 +11,41 @@ namespace throughtime {
 
 namespace nb = nanobind;
 
+// Whether a format of the buffer protocol is 'f' float32, 'd' float64 or 'b' bool.
+inline bool is_kind(const char* format, char kind) {
+    if (*format == '=' || *format == '<' || *format == '@') ++format;
+    return (*format == '?' ? 'b' : *format) == kind && format[1] == '\0';
+}
+
+// The plainest view, for calls that take about as long as it does: what does not fit is refused
+// without words.
+class View {
+   public:
+    explicit View(nb::handle object) {
+        held = PyObject_GetBuffer(object.ptr(), &view, PyBUF_FORMAT | PyBUF_C_CONTIGUOUS) == 0;
+        if (!held) PyErr_Clear();
+    }
+    View(const View&) = delete;
+    View& operator=(const View&) = delete;
+    ~View() {
+        if (held) PyBuffer_Release(&view);
+    }
+
+    // (rows, width), or (width) where there is one row.
+    bool holds(char kind, std::ptrdiff_t rows, std::ptrdiff_t width) const {
+        if (!held || !is_kind(view.format, kind) ||
+            reinterpret_cast<std::uintptr_t>(view.buf) % static_cast<std::size_t>(view.itemsize))
+            return false;
+        if (view.ndim == 1) return rows == 1 && view.shape[0] == width;
+        return view.ndim == 2 && view.shape[0] == rows && view.shape[1] == width;
+    }
+    void* data() const { return view.buf; }
+
+   private:
+    Py_buffer view{};
+    bool held = false;
+};
+
 // A view of an array, or of None, which every function here takes as an absent one.
 class Array {
    public:
@@ -63,12 +98,7 @@ class Array {
     }
 
    private:
-    bool matches(char kind) const {
-        const char* format = view.format;
-        if (*format == '=' || *format == '<' || *format == '@') ++format;
-        const char have = *format == '?' ? 'b' : *format;
-        return have == kind && format[1] == '\0';
-    }
+    bool matches(char kind) const { return is_kind(view.format, kind); }
     static std::string wrong(const char* name, const char* what) {
         return std::string(name) + " is " + what;
     }

@@ -6,6 +6,7 @@
 
 #include "api.hpp"
 #include "arrays.hpp"
+#include "form.hpp"
 #include "memory.hpp"
 #include "parallel.hpp"
 
@@ -17,8 +18,6 @@ namespace {
 
 const Loops<float>& loops(float) { return *api().loops_f32; }
 const Loops<double>& loops(double) { return *api().loops_f64; }
-constexpr char kind_of(float) { return 'f'; }
-constexpr char kind_of(double) { return 'd'; }
 
 // Whether an array holds float64; the kernels exist for it and for float32.
 bool is_double(nb::handle array) {
@@ -29,26 +28,6 @@ bool is_double(nb::handle array) {
     PyBuffer_Release(&view);
     return found;
 }
-
-// The arguments of a call, of which there must be so many.
-template <int n> struct Handles {
-    nb::handle at[n];
-
-    explicit Handles(const nb::args& arguments) {
-        if (arguments.size() != n)
-            throw std::invalid_argument("expected " + std::to_string(n) + " arrays");
-        for (int i = 0; i < n; ++i) at[i] = arguments[static_cast<std::size_t>(i)];
-    }
-    nb::handle operator[](int i) const { return at[i]; }
-};
-
-// What a cell computes, as native_loops.py numbers it.
-struct Form {
-    Cell cell;
-    int activation, gate_activation;
-    double activation_parameter, gate_parameter;
-    bool reset_after;
-};
 
 // The arrays of a forward pass and the memory behind them.
 template <class S> struct Pass {
@@ -86,9 +65,7 @@ template <class S> struct Pass {
         h_T.of("h_T", {N, H});
         c_T.of("c_T", {N, H});
 
-        unroll.sizes = {form.cell, N, T, F, H, form.activation, form.gate_activation,
-                        static_cast<S>(form.activation_parameter),
-                        static_cast<S>(form.gate_parameter), form.reset_after, reverse, threads()};
+        unroll.sizes = sizes_of<S>(form, N, T, F, H, reverse);
         unroll.weights = {W_x.data<S>(), W_h.data<S>(), b.data<S>(), b_time.data<S>(),
                           b_hn.data<S>()};
         unroll.x = x.data<S>();
@@ -224,13 +201,7 @@ template <class S> void affine_back(const Handles<6>& h) {
 
 void bind_loops(nb::module_& m) {
     nb::class_<Form>(m, "Form", "What a cell computes.")
-        .def("__init__",
-             [](Form* form, int cell, int activation, double parameter, int gate_activation,
-                double gate_parameter, bool reset_after) {
-                 if (cell < 0 || cell > 2) throw std::invalid_argument("no such cell");
-                 new (form) Form{static_cast<Cell>(cell), activation, gate_activation, parameter,
-                                 gate_parameter, reset_after};
-             });
+        .def(nb::init<int, int, double, int, double, bool>());
     nb::class_<Kept>(m, "Tape", "What a forward pass kept.");
 
     // Arrays come in a row, None where there is none: x, W_x W_h b b_time b_hn, h_0 c_0, mask,

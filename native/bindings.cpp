@@ -13,6 +13,7 @@ using namespace nb::literals;
 
 namespace throughtime {
 void bind_loops(nb::module_& m);
+void bind_stream(nb::module_& m);
 void bind_losses(nb::module_& m);
 void bind_pointwise(nb::module_& m);
 void bind_vectors(nb::module_& m);
@@ -47,6 +48,7 @@ NB_MODULE(_native, m) {
           "Give idle memory back to the system; return how many bytes that were.");
 
     throughtime::bind_loops(m);
+    throughtime::bind_stream(m);
     throughtime::bind_losses(m);
     throughtime::bind_pointwise(m);
     throughtime::bind_vectors(m);

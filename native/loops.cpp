@@ -20,6 +20,10 @@ void affine(const Affine<float>&);
 void affine(const Affine<double>&);
 void affine_back(const AffineBack<float>&);
 void affine_back(const AffineBack<double>&);
+std::size_t scratch_numbers(const StreamLayer<float>*, std::ptrdiff_t);
+std::size_t scratch_numbers(const StreamLayer<double>*, std::ptrdiff_t);
+void stream(const Stream<float>&);
+void stream(const Stream<double>&);
 
 namespace {
 
@@ -47,9 +51,9 @@ template <class S> void bptt(const Bptt<S>& b) {
 
 }  // namespace
 
-extern const Loops<float> loops_f32{tape_bytes<float>, unroll<float>, bptt<float>, affine,
-                                    affine_back};
-extern const Loops<double> loops_f64{tape_bytes<double>, unroll<double>, bptt<double>, affine,
-                                     affine_back};
+extern const Loops<float> loops_f32{tape_bytes<float>, unroll<float>, bptt<float>,
+                                    affine, affine_back, scratch_numbers, stream};
+extern const Loops<double> loops_f64{tape_bytes<double>, unroll<double>, bptt<double>,
+                                     affine, affine_back, scratch_numbers, stream};
 
 }  // namespace throughtime::TT_LEVEL

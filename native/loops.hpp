@@ -70,12 +70,31 @@ template <class S> struct AffineBack {
     S* dx;                                // (M, F), or null: not wanted
 };
 
+// One layer of a network that is fed step by step; its states are changed in place.
+template <class S> struct StreamLayer {
+    bool dense;                           // else recurrent, a GRU being reset after
+    Sizes<S> sizes;                       // F and H, and of a dense layer the activation
+    Weights<S> weights;                   // of a dense layer W_x and b
+    S *h, *c;                             // (N, H)
+    S* started;                           // (N, 1), with b_time: not 0 where a step came before
+};
+
+template <class S> struct Stream {
+    const StreamLayer<S>* layers;
+    std::ptrdiff_t count, rows;
+    const S* x;                           // (rows, F of the first layer)
+    S* y;                                 // (rows, H of the last layer)
+    S* scratch;                           // of scratch_numbers()
+};
+
 template <class S> struct Loops {
     std::size_t (*tape_bytes)(const Sizes<S>&, bool masked, bool timed);
     void (*unroll)(const Unroll<S>&);
     void (*bptt)(const Bptt<S>&);
     void (*affine)(const Affine<S>&);
     void (*affine_back)(const AffineBack<S>&);
+    std::size_t (*scratch_numbers)(const StreamLayer<S>*, std::ptrdiff_t count);
+    void (*stream)(const Stream<S>&);
 };
 
 }  // namespace throughtime

@@ -54,7 +54,7 @@ def unroll(
 ) -> tuple[np.ndarray, State, Any]:
     """Run a cell over time; see :func:`throughtime.bptt.unroll`."""
     kernels = runtime.kernels()
-    form = _form(cell, kernels)
+    form = native_form(cell, kernels)
     own = vars(p)
     if kernels is None or form is None or not _alike(x, *state, *own.values()):
         return reference.unroll(
@@ -121,7 +121,7 @@ def _whole(array: np.ndarray) -> np.ndarray:
     return array if flags.c_contiguous and flags.aligned else array.copy()
 
 
-def _form(cell: Cell, kernels: ModuleType | None) -> Any:
+def native_form(cell: Cell, kernels: ModuleType | None) -> Any:
     """The native description of a cell; None if it has none."""
     if type(cell) not in _CELLS or kernels is None:
         return None

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from throughtime import runtime
 from throughtime.cells.base import State
 from throughtime.errors import (
     InvalidArgumentError,
@@ -21,6 +23,9 @@ from throughtime.layers.pooling import Pool
 
 if TYPE_CHECKING:
     from throughtime.network import Network
+
+#: Rows up to which one row after the other is faster than a product for all of them.
+_FEW = 8
 
 
 class Stream:
@@ -67,7 +72,22 @@ class Stream:
                 "a decoder starts from the end of its encoder's input, which a stream has not"
                 " seen yet: stream the two as networks of their own."
             )
-        self._state = self._start(self.rows)
+        self._adopt(self._start(self.rows))
+
+    def _adopt(self, state: list[State]) -> None:
+        self._state = state
+        # Made when it is first needed: it changes the arrays of this state in place.
+        self._stepper: Any = None
+
+    def _native_stepper(self, kernels: ModuleType) -> Any:
+        """The whole network as one native object; False where it has none."""
+        net = self.net
+        if self.rows > _FEW or net.topology.input_form.kind == "tokens":
+            return False
+        stepper = kernels.Stepper(self.rows, net.dtype == np.float64)
+        every = zip(net.layers, net.groups, self._state, strict=True)
+        fits = all(layer.stream_native(kernels, stepper, p, own) for layer, p, own in every)
+        return stepper if fits else False
 
     def _start(self, rows: int) -> list[State]:
         net = self.net
@@ -88,12 +108,29 @@ class Stream:
         -------
         y : ndarray of shape (N, K), or (K,)
         """
+        kernels = runtime.kernels()
+        if kernels is not None:
+            if self._stepper is None:
+                self._stepper = self._native_stepper(kernels)
+            if self._stepper:
+                return self._native_step(x)
         y, single = self._prepare(x)
         state = []
         for layer, p, own in zip(self.net.layers, self.net.groups, self._state, strict=True):
             y, new = layer.stream_step(p, y, own)
             state.append(new)
-        self._state = state
+        self._adopt(state)
+        return y[0] if single else y
+
+    def _native_step(self, x: Any) -> np.ndarray:
+        net = self.net
+        if type(x) is np.ndarray:
+            y = np.empty(net.n_outputs if x.ndim == 1 else (self.rows, net.n_outputs), net.dtype)
+            if self._stepper.step(x, y):
+                return y
+        array, single = self._prepare(x)
+        y = np.empty((self.rows, net.n_outputs), net.dtype)
+        self._stepper.step(np.require(array, requirements=["C", "A"]), y)
         return y[0] if single else y
 
     def _prepare(self, x: Any) -> tuple[np.ndarray, bool]:
@@ -153,13 +190,13 @@ class Stream:
                     f" got {[a.shape for a in parts]}."
                 )
             new.append(parts)
-        self._state = new
+        self._adopt(new)
 
     def reset(self, rows: Any = None) -> None:
         """Start anew: all rows, or those that ``rows`` (an index, a list or a mask) selects."""
         fresh = self._start(self.rows)
         if rows is None:
-            self._state = fresh
+            self._adopt(fresh)
             return
         chosen = np.zeros(self.rows, dtype=bool)
         try:
@@ -169,10 +206,12 @@ class Stream:
             raise InvalidArgumentError(
                 f"rows must select rows from 0 to {self.rows - 1}; got {describe(rows)}."
             ) from None
-        self._state = [
-            tuple(np.where(chosen[:, None], new, old) for new, old in zip(a, b, strict=True))
-            for a, b in zip(fresh, self._state, strict=True)
-        ]
+        self._adopt(
+            [
+                tuple(np.where(chosen[:, None], new, old) for new, old in zip(a, b, strict=True))
+                for a, b in zip(fresh, self._state, strict=True)
+            ]
+        )
 
     def warm_up(self, x: Any, lengths: Any = None, *, mask: Any = None) -> np.ndarray:
         """Start anew and take all steps of ``x (N, T, F)`` at once; return the last output (N, K).
@@ -187,11 +226,12 @@ class Stream:
             )
         y, tape = net.run(array, real, [None] * len(net.layers), Call(keep=False))
         inputs, masks = [array, *tape.outputs[:-1]], real
-        self._state = []
+        state = []
         for i, layer in enumerate(net.layers):
-            self._state.append(layer.stream_after(inputs[i], masks, tape.final_state[i]))
+            state.append(layer.stream_after(inputs[i], masks, tape.final_state[i]))
             if tape.outputs[i].ndim == 2:
                 masks = None
+        self._adopt(state)
         if y.ndim == 2:
             return y
         last = np.full(self.rows, y.shape[1] - 1)
@@ -202,7 +242,7 @@ class Stream:
     def copy(self) -> Stream:
         """Another stream of the same network at the same moment."""
         other = Stream(self.net, self.rows)
-        other._state = self.state
+        other._adopt(self.state)
         return other
 
 

@@ -3,7 +3,8 @@
 from throughtime.layers.base import LAYERS, Layer
 from throughtime.layers.dense import Dense, Dropout, Embedding
 from throughtime.layers.pooling import LastStep, MaxPool, MeanPool, RepeatVector
-from throughtime.layers.recurrent import GRU, LSTM, RECURRENT, RNN, Recurrent
+from throughtime.layers.recurrent import Recurrent
+from throughtime.layers.rnn import GRU, LSTM, RECURRENT, RNN
 
 __all__ = [
     "GRU",

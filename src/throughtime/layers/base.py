@@ -10,6 +10,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from types import ModuleType
 from typing import Any, ClassVar
 
 import numpy as np
@@ -187,6 +188,13 @@ class Layer:
     def stream_start(self, p: Any, rows: int, dtype: np.dtype) -> State:
         """State of a stream before its first step: arrays whose first axis is the row."""
         return ()
+
+    def stream_native(self, kernels: ModuleType, stepper: Any, p: Any, state: State) -> bool:
+        """Add the layer to a native ``Stepper``, if it can be one; return whether it can.
+
+        ``stepper`` changes the arrays of ``state`` in place at every step.
+        """
+        return False
 
     def stream_step(self, p: Any, x: np.ndarray, state: State) -> tuple[np.ndarray, State]:
         """One step ``x (N, F)`` of a stream; return the output ``(N, K)`` and the new state."""

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass
+from types import ModuleType
 from typing import Any, ClassVar
 
 import numpy as np
 
-from throughtime.activations import ACTIVATIONS, Identity
+from throughtime.activations import ACTIVATIONS, Identity, native_kind
+from throughtime.cells.base import State
 from throughtime.errors import check_bool, check_float, check_int
 from throughtime.initializers import INITIALIZERS
 from throughtime.layers.base import LAYERS, Call, Form, Layer, Result, chosen, keep_mask
@@ -87,6 +89,15 @@ class Dense(Layer):
         dz = f.backward(dy, y, z)
         db = grad.b if self.use_bias else None
         return affine_backward(x, p.W, dz, grad.W, db, inputs), None
+
+    def stream_native(self, kernels: ModuleType, stepper: Any, p: Any, state: State) -> bool:
+        kind = native_kind(self.activation)
+        if kind is None:
+            return False
+        form = kernels.Form(0, *kind, *kind, True)
+        b = p.b if self.use_bias else None
+        stepper.add(form, True, p.W, None, b, None, None, None, None, None)
+        return True
 
 
 @LAYERS.register("Dropout")
