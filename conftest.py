@@ -1,5 +1,6 @@
 """What the tests, the doctests and the oracle suite share."""
 
+import os
 from collections.abc import Iterator
 
 import hypothesis
@@ -8,6 +9,49 @@ import pytest
 # The same examples in every run, and no time limit on an example: the clock decides nothing.
 hypothesis.settings.register_profile("repeatable", derandomize=True, deadline=None, database=None)
 hypothesis.settings.load_profile("repeatable")
+
+#: Files whose tests run once on every engine; all others run on the engine in use.
+ON_EVERY_ENGINE = {
+    f"test_{name}.py"
+    for name in (
+        "activations", "bptt", "clipping", "divergence", "evaluate", "gradcheck",
+        "gradients", "gradients_losses", "layers", "learning", "losses", "losses_custom",
+        "losses_extremes", "network", "network_invariants", "optimizers", "same_bits",
+        "sequence_modes", "stream", "training", "truncation",
+    )
+}  # fmt: skip
+
+
+def pytest_configure() -> None:
+    """Refuse to pass over the native tests where a native engine is required."""
+    from throughtime import runtime
+
+    if os.environ.get("THROUGHTIME_REQUIRE_NATIVE") == "1" and runtime.problem():
+        raise pytest.UsageError(
+            f"THROUGHTIME_REQUIRE_NATIVE is 1, but there is no native engine: {runtime.problem()}"
+        )
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run the tests of ON_EVERY_ENGINE once on each; the name of a test ends with the engine."""
+    from throughtime import runtime
+
+    if metafunc.definition.path.name in ON_EVERY_ENGINE:
+        metafunc.parametrize("_engine", runtime.available(), indirect=True)
+
+
+@pytest.fixture(autouse=True)
+def _engine(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Use the engine of a test of ON_EVERY_ENGINE."""
+    name = getattr(request, "param", None)
+    if name is None:
+        yield
+        return
+    from throughtime.engines import engine
+
+    with engine(name):
+        yield
 
 
 @pytest.fixture(autouse=True)

@@ -1,0 +1,171 @@
+"""The time loops by themselves: a cell with random arrays for everything that goes in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+from network_cases import FUNCTIONS
+
+import throughtime as tt
+from throughtime import cells, engines, runtime
+from throughtime.activations import Custom, Softmax
+from throughtime.cells import Cell
+
+needs_native = pytest.mark.skipif(
+    bool(runtime.problem()), reason=f"there is no native engine here: {runtime.problem()}"
+)
+
+#: Every cell of the registry, and every form of it.
+CELLS: dict[str, Cell] = {
+    "rnn": cells.Elman(),
+    "gru": cells.GRU(),
+    "gru, reset before": cells.GRU(reset_after=False),
+    "lstm": cells.LSTM(),
+}
+
+#: Cells with every activation in every place that takes one.
+ACTIVE: dict[str, Cell] = {f"rnn of {name}": cells.Elman(f) for name, f in FUNCTIONS.items()}
+for _name, _f in FUNCTIONS.items():
+    for _cell in ("gru", "gru, reset before", "lstm"):
+        ACTIVE[f"{_cell} of {_name}"] = replace(CELLS[_cell], activation=_f)
+        ACTIVE[f"{_cell}, gates of {_name}"] = replace(CELLS[_cell], recurrent_activation=_f)
+
+
+def scale_of(name: str) -> float:
+    """How large the parameters of ``ACTIVE[name]`` may be without an overflow."""
+    return 0.1 if name.endswith(" exp") else 0.6
+
+
+def is_native(cell: Cell) -> bool:
+    """Whether the native engine runs ``cell`` itself, and not on the reference loop.
+
+    What a user has written it cannot, nor a softmax over all units of a gate among others.
+    """
+    functions = [getattr(cell, name, None) for name in ("activation", "recurrent_activation")]
+    foreign = Custom if isinstance(cell, cells.Elman) else Custom | Softmax
+    return not any(isinstance(f, foreign) for f in functions)
+
+
+MASKS = ("none", "whole", "lengths", "holes", "empty row", "nothing")
+
+
+def mask_of(kind: str, rows: int, steps: int, rng: np.random.Generator) -> np.ndarray | None:
+    if kind == "none":
+        return None
+    mask = np.ones((rows, steps), dtype=bool)
+    if kind == "lengths":
+        mask = np.arange(steps) < rng.integers(0, steps + 1, size=(rows, 1))
+    elif kind in ("holes", "empty row"):
+        mask = rng.random((rows, steps)) < 0.6
+        if kind == "empty row":
+            mask[rows // 2 : rows // 2 + 1] = False
+    elif kind == "nothing":
+        mask[...] = False
+    return mask
+
+
+@dataclass(frozen=True)
+class Loop:
+    """One run of the loops. ``shape`` is (N, T, F, H)."""
+
+    cell: Cell
+    shape: tuple[int, int, int, int] = (3, 5, 2, 3)
+    mask: str = "none"
+    bias: bool = True
+    time_bias: bool = False
+    started: bool = False
+    drop: bool = False
+    reverse: bool = False
+    scale: float = 0.6
+    seed: int = 0
+    size: float = 1.0  # of the numbers in x
+
+    def data(self, dtype: str = "float64") -> Data:
+        """The same numbers for both dtypes: those of float32."""
+        rng = np.random.default_rng([self.seed, *self.shape])
+        N, T, F, H = self.shape
+        width = len(self.cell.gates) * H
+
+        def normal(*shape: int, scale: float = 1.0) -> np.ndarray:
+            return (scale * rng.normal(size=shape)).astype("float32").astype(dtype)
+
+        p = {"W_x": normal(F, width, scale=self.scale)}
+        p["W_h"] = normal(H, width, scale=self.scale / np.sqrt(max(H, 1)))
+        if self.bias:
+            p["b"] = normal(width, scale=self.scale)
+            extra = self.cell.extra_shapes(H)
+            p |= {name: normal(*shape, scale=self.scale) for name, shape in extra.items()}
+        if self.time_bias:
+            p["b_time"] = normal(width, scale=self.scale)
+        mask = mask_of(self.mask, N, T, rng)
+        x = normal(N, T, F, scale=self.size)
+        state = tuple(normal(N, H, scale=self.scale) for _ in self.cell.states)
+        if mask is not None:
+            x[~mask] = 0  # as a network hands it on
+        started, kept = rng.random(N) < 0.5, rng.random((N, H)) < 0.7
+        options = {
+            "mask": mask,
+            "started": started if self.started and self.time_bias else None,
+            "drop": (1.5 * kept).astype(dtype) if self.drop else None,
+            "reverse": self.reverse,
+        }
+        dy, d_final = normal(N, T, H), tuple(normal(N, H) for _ in self.cell.states)
+        return Data(self.cell, p, x, state, options, dy, d_final)
+
+
+@dataclass
+class Data:
+    """All arrays of one run."""
+
+    cell: Cell
+    p: dict[str, np.ndarray]
+    x: np.ndarray
+    state: tuple[np.ndarray, ...]
+    options: dict[str, Any]
+    dy: np.ndarray | None
+    d_final: tuple[np.ndarray, ...] | None
+
+    def forward(self, keep: bool = True) -> tuple[dict[str, np.ndarray], Any]:
+        """Results by name, and the tape, on the engine in use."""
+        p = SimpleNamespace(**self.p)
+        y, final, tape = engines.unroll(self.cell, p, self.x, self.state, **self.options, keep=keep)
+        return {"y": y} | {f"final {i}": s for i, s in enumerate(final)}, tape
+
+    def backward(self, tape: Any, inputs: bool = True, start: float = 0.0) -> dict[str, np.ndarray]:
+        """Gradients by name, those of the parameters added to ``start``."""
+        grad = {name: np.full_like(value, start) for name, value in self.p.items()}
+        dx, d_initial = engines.bptt(tape, SimpleNamespace(**grad), self.dy, self.d_final, inputs)
+        found = {f"d{name}": value for name, value in grad.items()}
+        found |= {f"d initial {i}": d for i, d in enumerate(d_initial)}
+        return found if dx is None else found | {"dx": dx}
+
+    def run(self) -> dict[str, np.ndarray]:
+        """Everything that comes out, on the engine in use."""
+        found, tape = self.forward()
+        return found | self.backward(tape)
+
+
+def run(loop: Loop, engine: str, dtype: str = "float64") -> dict[str, np.ndarray]:
+    """Everything that comes out of a run on ``engine``."""
+    with tt.engine(engine):
+        return loop.data(dtype).run()
+
+
+def error(got: np.ndarray, want: np.ndarray) -> float:
+    """The largest difference, relative to the largest number."""
+    assert got.shape == want.shape
+    largest = np.abs(want).max(initial=0.0)
+    difference = np.abs(got.astype("float64") - want).max(initial=0.0)
+    return float(difference / largest) if largest else float(difference)
+
+
+def same_bits(got: dict[str, np.ndarray], want: dict[str, np.ndarray]) -> None:
+    assert got.keys() == want.keys()
+    for name, array in want.items():
+        assert got[name].dtype == array.dtype
+        assert got[name].shape == array.shape
+        assert got[name].tobytes() == array.tobytes(), name
