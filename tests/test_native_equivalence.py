@@ -114,7 +114,8 @@ def test_saturated(cell, dtype, size):
     for name, array in got.items():
         assert np.isfinite(array).all()
         if name == "y" or name.startswith("final"):
-            assert error(array, want[name]) <= (DOUBLE if dtype == "float64" else SINGLE), name
+            # Large terms may cancel to a small argument, of which the last digits are gone.
+            assert error(array, want[name]) <= (1e-10 if dtype == "float64" else 1e-4), name
 
 
 @every_cell
