@@ -118,7 +118,7 @@ def main() -> None:
         results["installed_bytes"] = footprint.sizes()
         results["wheel_bytes"] = None if arguments.quick else footprint.wheel_bytes()
     if "growth" in arguments.only:
-        results["growth"] = growth.sweep(threads, QUICK)
+        results["growth"] = growth.sweep(threads)
     results["bars"] = judge(results)
     text = markdown(results)
     arguments.out.mkdir(parents=True, exist_ok=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 from dataclasses import dataclass
 from typing import Any
@@ -32,6 +33,8 @@ class Effort:
 
 
 QUICK, FULL = Effort(5, 0.03, 2), Effort(11, 0.1, 3)
+#: For the curves, which have many points.
+SHORT = Effort(3, 0.03, 1)
 
 
 def check_agreement(task: Task, name: str, answers: Arrays, wanted: Arrays) -> None:
@@ -59,11 +62,6 @@ def check_agreement(task: Task, name: str, answers: Arrays, wanted: Arrays) -> N
             )
 
 
-def _repeats(server: Server, effort: Effort) -> int:
-    once = server.ask("measure", 1)
-    return max(1, round(effort.seconds / once))
-
-
 @dataclass(frozen=True)
 class Form:
     """The way in which a library does a task fastest.
@@ -84,20 +82,24 @@ class Form:
 
 def find_form(task: Task, servers: list[Server], effort: Effort, wanted: Arrays | None) -> Form:
     """Try every form in which one library can do the task."""
-    found = []
     forms = [(server, variant) for server in servers for variant in server.variants[task.job]]
-    for k, (server, variant) in enumerate(forms):
+    best, found, prepared = math.inf, None, None
+    for server, variant in forms:
         answers = server.ask("prepare", task, variant)
         if wanted is not None:
             check_agreement(task, f"{PEERS[server.peer]} ({variant})", answers, wanted)
-        repeats = _repeats(server, effort)
+        once = server.ask("measure", 1)
+        prepared = Form(server, variant, max(1, round(effort.seconds / once)))
+        if once > 3 * best:  # trials would take long and change nothing
+            continue
         trials = effort.trials if len(forms) > 1 else 0
-        best = min((server.ask("measure", repeats) for _ in range(trials)), default=0.0)
-        found.append((best, k, Form(server, variant, repeats)))
-    form = min(found)[2]
-    if form is not found[-1][2]:
-        form.server.ask("prepare", task, form.variant)
-    return form
+        times = [server.ask("measure", prepared.repeats) for _ in range(trials)]
+        if found is None or min(times) < best:
+            best, found = min(times, default=once), prepared
+    assert found is not None
+    if found is not prepared:
+        found.server.ask("prepare", task, found.variant)
+    return found
 
 
 def measure(task: Task, fleet: Fleet, effort: Effort) -> dict[str, Any]:
