@@ -20,7 +20,7 @@ const Pointwises<double>& pointwise(double) { return *api().pointwise_f64; }
 
 constexpr const char* math_names[n_math] = {"exp", "expm1", "log1p", "tanh", "sigmoid", "softplus"};
 
-// What the arrays of a call, of one shape each, have in common with its mask of all axes but the last.
+// What the arrays of a call, all of one shape, have in common, and a mask of all axes but the last.
 struct Call {
     Activation kind;
     double parameter;
@@ -53,9 +53,9 @@ struct Call {
 template <class S, class Kernel>
 void run(const Pointwise<S>& call, std::ptrdiff_t n, Kernel kernel) {
     nb::gil_scoped_release release;
-    share(n, n / call.width, [&](std::ptrdiff_t begin, std::ptrdiff_t end) {
-        kernel(call, begin, end);
-    });
+    const std::ptrdiff_t rows = n / call.width;
+    share(team_for(n, rows), rows,
+          [&](std::ptrdiff_t begin, std::ptrdiff_t end, int) { kernel(call, begin, end); });
 }
 
 template <class S> bool forward(const Call& shared, const Flat& z, const Flat& y) {

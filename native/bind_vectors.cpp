@@ -25,7 +25,8 @@ std::ptrdiff_t blocks_of(std::ptrdiff_t n) { return (n + sum_block - 1) / sum_bl
 
 // work(block, first number, how many) for each block of n numbers.
 template <class F> void each_block(std::ptrdiff_t n, const F& work) {
-    share(n, blocks_of(n), [&](std::ptrdiff_t first, std::ptrdiff_t last) {
+    const std::ptrdiff_t blocks = blocks_of(n);
+    share(team_for(n, blocks), blocks, [&](std::ptrdiff_t first, std::ptrdiff_t last, int) {
         for (std::ptrdiff_t block = first; block < last; ++block) {
             const std::ptrdiff_t begin = block * sum_block;
             work(block, begin, std::min(sum_block, n - begin));
@@ -171,8 +172,9 @@ template <class S>
 bool run(const StepArrays& arrays, const StepOptions& options, StepKernel<S> kernel) {
     const Step<S> s = arrays.step<S>(options);
     const std::ptrdiff_t n = arrays.params.size();
+    const std::ptrdiff_t blocks = blocks_of(n);
     bool result = true;
-    share(n, blocks_of(n), [&](std::ptrdiff_t first, std::ptrdiff_t last) {
+    share(team_for(n, blocks), blocks, [&](std::ptrdiff_t first, std::ptrdiff_t last, int) {
         if (!kernel(s, first * sum_block, std::min(last * sum_block, n)))
             __atomic_store_n(&result, false, __ATOMIC_RELAXED);
     });
@@ -224,15 +226,15 @@ nb::object rmsprop(const nb::tuple& vectors, double lr, double rho, double momen
 }
 
 nb::object adam(const nb::tuple& vectors, double lr, double beta1, double beta2, double root,
-                double epsilon, bool decays, double decay) {
+                double epsilon, nb::handle decay) {
     StepOptions options{};
     options.lr = lr;
     options.first = beta1;
     options.second = beta2;
     options.root = root;
     options.epsilon = epsilon;
-    options.decays = decays;
-    options.decay = decay;
+    options.decays = !decay.is_none();
+    if (options.decays) options.decay = nb::cast<double>(decay);
     return run(vectors, 2, options, &Optimizers<float>::adam, &Optimizers<double>::adam);
 }
 
@@ -256,7 +258,8 @@ void bind_vectors(nb::module_& m) {
     m.def("sgd", &sgd);
     m.def("adagrad", &adagrad);
     m.def("rmsprop", &rmsprop);
-    m.def("adam", &adam);
+    m.def("adam", &adam, nb::arg(), nb::arg(), nb::arg(), nb::arg(), nb::arg(), nb::arg(),
+          optional);
 }
 
 }  // namespace throughtime

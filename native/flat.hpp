@@ -47,6 +47,7 @@ class Flat {
         return format_ != 0 ? static_cast<T*>(view.buf) : nullptr;
     }
     std::ptrdiff_t size() const { return held ? view.len / view.itemsize : 0; }
+    std::ptrdiff_t bytes() const { return held ? view.len : 0; }
     int ndim() const { return held ? view.ndim : 0; }
     std::ptrdiff_t shape(int axis) const { return view.shape[axis]; }
 

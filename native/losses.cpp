@@ -7,6 +7,13 @@
 namespace throughtime::TT_LEVEL {
 namespace {
 
+// The lanes' own numbers, from `first` on.
+TT_INLINE IVec<double> count(std::ptrdiff_t first) {
+    IVec<double> v;
+    for (int i = 0; i < wide; ++i) v[i] = i;
+    return v + (IVec<double>{} + first);
+}
+
 // The term of each element and its derivative, both times the scale.
 struct Pair {
     Wide term, slope;
@@ -40,18 +47,35 @@ struct Huber {
     }
 };
 
-// Sums go round four accumulators: one alone would wait for itself.
-template <class S, class T, class Rule>
-double elementwise(const S* y, const void* targets, S* dy, std::ptrdiff_t rows,
-                   std::ptrdiff_t cols, double scale, double parameter, double*) {
-    const T* const target = static_cast<const T*>(targets);
-    const std::ptrdiff_t n = rows * cols;
-    const Wide c = splat(scale), p = splat(parameter);
+// From logits; with one exponential for log(1 + e^-|z|) and for the sigmoid on both sides.
+struct Sigmoid {
+    TT_INLINE Pair operator()(Wide z, Wide target, Wide scale, Wide) const {
+        const Wide one = splat(1.0), e = exp(minus_abs(z));
+        const Wide large = one / (one + e), small = e * large;
+        const IVec<double> positive = z > Wide{};
+        const Wide yes = positive ? large : small, no = positive ? small : large;
+        const Wide term = at_least(0.0, z) - target * z + log1p(e);
+        // sigmoid(z) - t, written so that nothing cancels where the answer is nearly right
+        return {scale * term, scale * ((one - target) * yes - target * no)};
+    }
+};
+
+// The lanes from the m-th on are zero.
+TT_INLINE Wide first_lanes(Wide v, int m) {
+    return m == wide ? v : (count(0) < (IVec<double>{} + m) ? v : Wide{});
+}
+
+template <class S, class T, class Rule, bool weighted> double run(const Rows<S>& r) {
+    const T* const target = static_cast<const T*>(r.target);
+    const std::ptrdiff_t n = r.rows * r.cols;
+    const Wide c = splat(r.scale), p = splat(r.parameter);
     const auto at = [&](std::ptrdiff_t i, int m) {
-        const Pair pair = Rule()(widen(y + i, m), widen(target + i, m), c, p);
-        narrow(dy + i, pair.slope, m);
-        return pair.term;  // of two zeros, behind the end, it is zero
+        const Wide scale = weighted ? load(r.scratch + i, m) : c;
+        const Pair pair = Rule()(widen(r.y + i, m), widen(target + i, m), scale, p);
+        narrow(r.dy + i, pair.slope, m);
+        return first_lanes(pair.term, m);
     };
+    // Sums go round four accumulators: one alone would wait for itself.
     Wide sums[4]{};
     std::ptrdiff_t i = 0;
     for (; i + 4 * wide <= n; i += 4 * wide)
@@ -61,11 +85,11 @@ double elementwise(const S* y, const void* targets, S* dy, std::ptrdiff_t rows,
     return total((sums[0] + sums[1]) + (sums[2] + sums[3]));
 }
 
-// The lanes' own numbers, from `first` on.
-TT_INLINE IVec<double> count(std::ptrdiff_t first) {
-    IVec<double> v;
-    for (int i = 0; i < wide; ++i) v[i] = i;
-    return v + (IVec<double>{} + first);
+template <class S, class T, class Rule> double elementwise(const Rows<S>& r) {
+    if (r.scales == nullptr) return run<S, T, Rule, false>(r);
+    for (std::ptrdiff_t row = 0; row < r.rows; ++row)
+        for (std::ptrdiff_t k = 0; k < r.cols; ++k) r.scratch[row * r.cols + k] = r.scales[row];
+    return run<S, T, Rule, true>(r);
 }
 
 // What is left of a row is -inf, which adds nothing to a softmax.
@@ -104,12 +128,19 @@ struct Softmax {
     }
 };
 
-template <class S, class T>
-double softmax(const S* y, const void* targets, S* dy, std::ptrdiff_t rows, std::ptrdiff_t cols,
-               double scale, double, double* e) {
-    const T* target = static_cast<const T*>(targets);
+template <class S> TT_INLINE double scale_of(const Rows<S>& r, std::ptrdiff_t row) {
+    return r.scales == nullptr ? r.scale : r.scales[row];
+}
+
+template <class S, class T> double softmax(const Rows<S>& r) {
+    const std::ptrdiff_t cols = r.cols;
     double sum = 0.0;
-    for (std::ptrdiff_t row = 0; row < rows; ++row, y += cols, target += cols, dy += cols) {
+    for (std::ptrdiff_t row = 0; row < r.rows; ++row) {
+        const S* const y = r.y + row * cols;
+        S* const dy = r.dy + row * cols;
+        const T* const target = static_cast<const T*>(r.target) + row * cols;
+        double* const e = r.scratch;
+        const double scale = scale_of(r, row);
         const Softmax soft(y, cols, e);
         const double log_sum = __builtin_log1p(soft.s), unit = 1.0 / (1.0 + soft.s);
         const IVec<double> peak = IVec<double>{} + soft.peak;
@@ -135,13 +166,15 @@ double softmax(const S* y, const void* targets, S* dy, std::ptrdiff_t rows, std:
     return sum;
 }
 
-template <class S>
-double softmax_class(const S* y, const void* targets, S* dy, std::ptrdiff_t rows,
-                     std::ptrdiff_t cols, double scale, double, double* e) {
-    const std::int64_t* const target = static_cast<const std::int64_t*>(targets);
+template <class S> double softmax_class(const Rows<S>& r) {
+    const std::ptrdiff_t cols = r.cols;
     double sum = 0.0;
-    for (std::ptrdiff_t row = 0; row < rows; ++row, y += cols, dy += cols) {
-        const std::int64_t k = target[row];
+    for (std::ptrdiff_t row = 0; row < r.rows; ++row) {
+        const S* const y = r.y + row * cols;
+        S* const dy = r.dy + row * cols;
+        const std::int64_t k = static_cast<const std::int64_t*>(r.target)[row];
+        double* const e = r.scratch;
+        const double scale = scale_of(r, row);
         const Softmax soft(y, cols, e);
         const double unit = 1.0 / (1.0 + soft.s);
         const double not_p = k == soft.peak ? soft.s * unit : 1.0 - e[k] * unit;
@@ -163,6 +196,7 @@ inline constexpr Losses<S> losses{{TT_BOTH(Squared),
                                    TT_BOTH(HalfSquared),
                                    TT_BOTH(Absolute),
                                    TT_BOTH(Huber),
+                                   TT_BOTH(Sigmoid),
                                    {softmax<S, float>, softmax<S, double>},
                                    {softmax_class<S>, softmax_class<S>}}};
 

@@ -12,19 +12,23 @@ namespace throughtime {
 // Numbers from which on a second thread gains more than it costs to wake.
 inline constexpr std::ptrdiff_t worth_sharing = 200'000;
 
-// Calls work(first, last) for ranges that together are the blocks 0 .. blocks - 1 of a vector of n
-// numbers.
-template <class F> void share(std::ptrdiff_t n, std::ptrdiff_t blocks, const F& work) {
+// How many threads should share the blocks of a vector of n numbers.
+inline int team_for(std::ptrdiff_t n, std::ptrdiff_t blocks) {
     const std::ptrdiff_t most = n < worth_sharing ? 1 : threads();
-    const int team = static_cast<int>(blocks < most ? blocks : most);
-    if (team <= 1) return work(std::ptrdiff_t{0}, blocks);
+    return static_cast<int>(blocks < most ? blocks : most);
+}
+
+// Calls work(first, last, thread) for ranges that together are the blocks 0 .. blocks - 1, each by
+// one of the team, numbered from 0. The work must not throw.
+template <class F> void share(int team, std::ptrdiff_t blocks, const F& work) {
+    if (team <= 1) return work(std::ptrdiff_t{0}, blocks, 0);
     struct Context {
         const F& work;
         std::ptrdiff_t blocks;
     } context{work, blocks};
-    const Body body = [](void* c, int thread, int n_threads) {
+    const Body body = [](void* c, int thread, int n) {
         const Context& own = *static_cast<const Context*>(c);
-        own.work(own.blocks * thread / n_threads, own.blocks * (thread + 1) / n_threads);
+        own.work(own.blocks * thread / n, own.blocks * (thread + 1) / n, thread);
     };
     parallel(team, body, &context);
 }

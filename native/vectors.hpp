@@ -35,15 +35,23 @@ template <class S> struct Step : StepOptions {
     S* previous;                     // where the parameters go as they were before
 };
 
-enum class Loss : int { squared, half_squared, absolute, huber, softmax, softmax_class };
-inline constexpr int n_losses = 6;
+enum class Loss : int { squared, half_squared, absolute, huber, sigmoid, softmax, softmax_class };
+inline constexpr int n_losses = 7;
 
-// Sum of the terms of some rows, each times the scale, and their derivative times the scale. The
-// targets are floats of either type, for softmax_class std::int64_t. scratch: cols doubles.
-template <class S>
-using LossKernel = double (*)(const S* y, const void* target, S* dy, std::ptrdiff_t rows,
-                              std::ptrdiff_t cols, double scale, double parameter,
-                              double* scratch);
+// Some rows of a batch. The targets are floats of either type, for softmax_class std::int64_t.
+template <class S> struct Rows {
+    const S* y;
+    const void* target;
+    S* dy;
+    std::ptrdiff_t rows, cols;
+    double scale;          // c_s of losses/base.py, of each row
+    const double* scales;  // row by row instead, or null
+    double parameter;      // of huber: delta
+    double* scratch;       // as many numbers as the rows have, or as one row has without scales
+};
+
+// The sum of the terms times the scale; their derivative times the scale goes to dy.
+template <class S> using LossKernel = double (*)(const Rows<S>&);
 
 template <class S> struct Vectors {
     double (*sum_of_squares)(const S* x, std::ptrdiff_t n, double unit);  // of x / unit

@@ -155,7 +155,7 @@ MUTANTS = [
            "else mask.sum(axis=1)", "else np.full(len(x), x.shape[1])", True),
     # -- the objective
     Mutant("gradient of the penalty twice", "objective.py",
-           "W.dtype.type(own_l2) * W", "W.dtype.type(2 * own_l2) * W"),
+           "W.dtype.type(l2) * W", "W.dtype.type(2 * l2) * W"),
     Mutant("fused softmax without 1 / temperature", "objective.py", "dy *= scale", "pass"),
     Mutant("truncated: state not carried", "truncation.py",
            "carried = _advance(net, x, mask, begin, start, carried, training, seed)\n",

@@ -24,9 +24,9 @@ MAX_LINES = 400
 
 # Each part may import what stands before it.
 ORDER = [
-    "shapes", "errors", "runtime", "registry", "params", "container", "autodiff", "activations",
-    "initializers", "data", "losses", "cells", "bptt", "native_loops", "engines", "products",
-    "layers", "topology", "stream", "summary", "network", "objective", "truncation", "schedules",
+    "shapes", "errors", "runtime", "vectors", "registry", "params", "container", "autodiff",
+    "activations", "initializers", "data", "losses", "cells", "bptt", "native_loops", "engines",
+    "products", "layers", "topology", "stream", "summary", "network", "objective", "truncation", "schedules",
     "optimizers", "training",
     "gradcheck", "serialization", "interop", "forecasting", "inspect", "estimators", "adapters",
     "plotting", "report", "cli", "__main__",

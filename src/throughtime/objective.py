@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from throughtime import losses
+from throughtime import losses, runtime
 from throughtime.activations import Activation, Softmax
 from throughtime.layers.base import Call
 from throughtime.losses import Loss
@@ -259,13 +259,26 @@ def _penalised(
         layer = net.layers[int(name.partition(".")[0])]
         own_l1 = share * (l1 + (getattr(layer, "l1", None) or 0.0))
         own_l2 = share * (l2 + (getattr(layer, "l2", None) or 0.0))
-        if own_l2:
-            result.penalty += own_l2 / 2 * float(np.square(W, dtype=np.float64).sum())
-            if backward:
-                net.grads[name] += W.dtype.type(own_l2) * W
-        if own_l1:
-            result.penalty += own_l1 * float(np.abs(W).sum(dtype=np.float64))
-            if backward:
-                net.grads[name] += W.dtype.type(own_l1) * np.sign(W)
+        result.penalty += _penalty(W, net.grads[name] if backward else None, own_l1, own_l2)
     result.value = result.data_loss + result.penalty
     return result
+
+
+def _penalty(W: np.ndarray, grad: np.ndarray | None, l1: float, l2: float) -> float:
+    """The penalty on one array of weights; its gradient is added to ``grad``, if there is one."""
+    if not (l1 or l2):
+        return 0.0
+    kernels = runtime.kernels()
+    sums = None if kernels is None else kernels.penalise(W, grad, l1, l2)
+    if sums is not None:
+        return l1 * sums[0] + l2 / 2 * sums[1]
+    value = 0.0
+    if l2:
+        value += l2 / 2 * float(np.square(W, dtype=np.float64).sum())
+        if grad is not None:
+            grad += W.dtype.type(l2) * W
+    if l1:
+        value += l1 * float(np.abs(W).sum(dtype=np.float64))
+        if grad is not None:
+            grad += W.dtype.type(l1) * np.sign(W)
+    return value

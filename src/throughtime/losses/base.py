@@ -14,15 +14,24 @@ influence. All is computed in float64; the gradient is returned in the dtype of 
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 import numpy as np
 
+from throughtime import runtime, vectors
 from throughtime.activations import ACTIVATIONS, Activation
 from throughtime.errors import InvalidArgumentError, check_choice
-from throughtime.losses.checks import check_outputs, refuse, shaped_target, step_weights
+from throughtime.losses.checks import (
+    check_mask,
+    check_outputs,
+    coefficients,
+    refuse,
+    shaped_target,
+    step_weights,
+)
 from throughtime.registry import Registry
 
 Terms = tuple[np.ndarray, np.ndarray]
@@ -76,8 +85,27 @@ class Loss(ABC):
     #: Whether :meth:`terms` may be given the steps of a batch in several parts.
     separable: ClassVar[bool] = True
 
+    #: Name of the native kernel that computes :meth:`terms`, or from logits
+    #: :meth:`terms_from_logits`, and what follows from them; None for NumPy.
+    kernel: ClassVar[str | None] = None
+    logits_kernel: ClassVar[str | None] = None
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        # Terms of one's own are not what the kernel of the class above computes.
+        own = vars(cls).keys()
+        if "kernel" not in own and own & {"terms", "domain", "outside_domain"}:
+            cls.kernel = None
+        if "logits_kernel" not in own and "terms_from_logits" in own:
+            cls.logits_kernel = None
+
     def __post_init__(self) -> None:
         check_choice("reduction", self.reduction, ("mean", "sum"))
+
+    @property
+    def parameter(self) -> float:
+        """What the kernel has to know of the options beside the reduction."""
+        return 0.0
 
     @property
     def name(self) -> str:
@@ -211,7 +239,11 @@ class Loss(ABC):
         Where ``reduction="mean"``, the loss of the whole is the mean of the values of its parts
         with these weights.
         """
-        return float(step_weights(tuple(y_shape[:-1]), mask, weights).sum())
+        steps = tuple(y_shape[:-1])
+        if weights is not None:
+            return float(step_weights(steps, mask, weights).sum())
+        real = check_mask(mask, steps)
+        return float(math.prod(steps) if real is None else np.count_nonzero(real))
 
     def check_target(
         self, target: Any, y_shape: tuple[int, ...], mask: np.ndarray | None = None
@@ -242,7 +274,9 @@ class Loss(ABC):
 
     def check_values(self, target: np.ndarray, mask: np.ndarray | None) -> None:
         """Refuse a target outside the domain of this loss at a real step."""
-        refuse(~np.isfinite(target), mask, target, "finite", "Mask missing steps, or fill them.")
+        if not vectors.finite(target):
+            hint = "Mask missing steps, or fill them."
+            refuse(~np.isfinite(target), mask, target, "finite", hint)
 
     def evaluate(
         self,
@@ -263,8 +297,37 @@ class Loss(ABC):
             What :meth:`check_target` returned, or the part of it that belongs to ``y``.
         """
         y = check_outputs(y)
-        weight = step_weights(y.shape[:-1], mask, weights)
+        weight = None if weights is None else step_weights(y.shape[:-1], mask, weights)
+        found = self._fused(y, target, mask, weight, logits)
+        if found is not None:
+            return found
+        if weight is None:
+            weight = step_weights(y.shape[:-1], mask, None)
         return self._evaluate(y, target, weight, weight > 0.0, logits)
+
+    def _fused(
+        self,
+        y: np.ndarray,
+        target: np.ndarray,
+        mask: np.ndarray | None,
+        weight: np.ndarray | None,
+        logits: bool,
+    ) -> tuple[float, np.ndarray] | None:
+        """Value and gradient by a native kernel; None where there is none for this call.
+
+        Weights, if there are any, are zero at masked steps.
+        """
+        kernels, name = runtime.kernels(), self.logits_kernel if logits else self.kernel
+        if kernels is None or name is None:
+            return None
+        function = getattr(kernels, name)
+        mean, parameter = self.reduction == "mean", self.parameter
+        found = function(y, target, mask, weight, mean, parameter)
+        if found is None:  # a part of longer sequences, perhaps, as truncation cuts them
+            real = None if mask is None else np.ascontiguousarray(mask)
+            arrays = np.ascontiguousarray(y), np.ascontiguousarray(target), real
+            found = function(*arrays, weight, mean, parameter)
+        return found
 
     def _check_and_evaluate(
         self,
@@ -275,9 +338,13 @@ class Loss(ABC):
         logits: bool,
     ) -> tuple[float, np.ndarray]:
         y = check_outputs(y)
-        weight = step_weights(y.shape[:-1], mask, weights)
-        real = weight > 0.0
-        return self._evaluate(y, self.check_target(target, y.shape, real), weight, real, logits)
+        steps = y.shape[:-1]
+        if weights is None:
+            real = check_mask(mask, steps)
+        else:
+            real = step_weights(steps, mask, weights) > 0.0
+        wanted = self.check_target(target, y.shape, real)
+        return self.evaluate(y, wanted, mask, weights, logits=logits)
 
     def _evaluate(
         self, y: np.ndarray, target: np.ndarray, weight: np.ndarray, real: np.ndarray, logits: bool
@@ -299,7 +366,10 @@ class Loss(ABC):
                 own = outputs[here].astype(np.float64)
                 if not logits:
                     self._check_domain(own)
-                term, derivative = terms(own, wanted[here], limits)
+                aim = wanted[here]
+                if aim.dtype.kind == "f":  # a difference from 1, or a sum, of float32 is rounded
+                    aim = aim.astype(np.float64, copy=False)
+                term, derivative = terms(own, aim, limits)
                 if c is None:
                     c = coefficients(weight[real], self.reduction, term.shape[1])[:, None]
                 slope[here] = c[part] * derivative  # (4)
@@ -324,36 +394,6 @@ def quiet() -> Any:
     silenced; no loss divides by what can be zero.
     """
     return np.errstate(over="ignore", under="ignore", invalid="ignore")
-
-
-def coefficients(weight: np.ndarray, reduction: str, n_terms: int) -> np.ndarray:
-    """Return c_s of (2) or (3) for the weights (M,) of the real steps."""
-    if reduction == "sum":
-        return weight
-    scaled = weight / weight.max()  # the sum of weights may overflow, this one cannot
-    return scaled / (scaled.sum() * n_terms)
-
-
-def log_floored(q: np.ndarray, floor: float) -> tuple[np.ndarray, np.ndarray]:
-    r"""Logarithm and its derivative, continued below ``floor`` by its tangent there.
-
-        f(q) = log(r) + (q - r) / r,   f'(q) = 1 / r,   r = max(q, floor)
-
-    Down to the floor this is log(q) exactly. Below, it stays finite, concave and smooth, and the
-    derivative stays that of the value: a probability of exactly zero costs much and pulls hard,
-    and ``0 * f(0)`` is 0.
-    """
-    r = np.maximum(q, floor)
-    return np.log(r) + (q - r) / r, 1.0 / r
-
-
-def smallest(limits: np.finfo) -> float:
-    """Return the floor of :func:`log_floored` for numbers near zero: 1e-31 for float32.
-
-    Not the smallest float itself: its inverse, a gradient, has to survive being multiplied by
-    sample weights.
-    """
-    return float(limits.tiny) / float(limits.eps)
 
 
 LOSSES: Registry[Loss] = Registry("loss", Loss)

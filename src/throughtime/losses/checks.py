@@ -16,6 +16,20 @@ from throughtime.errors import (
 )
 
 
+def check_mask(mask: Any, steps: tuple[int, ...]) -> np.ndarray | None:
+    """Return ``mask`` if it is None or a boolean array of shape ``steps``."""
+    if mask is None:
+        return None
+    array = np.asarray(mask)
+    if array.dtype != np.bool_:
+        raise InvalidTypeError(
+            sentence("mask", "a boolean array", f"dtype {array.dtype}", "Write mask != 0.")
+        )
+    if array.shape != steps:
+        raise ShapeError(sentence("mask", f"of shape {steps}", f"shape {array.shape}"))
+    return array
+
+
 def step_weights(
     steps: tuple[int, ...], mask: np.ndarray | None, weights: np.ndarray | None
 ) -> np.ndarray:
@@ -35,19 +49,21 @@ def step_weights(
             shapes = " or ".join(str(s) for s in dict.fromkeys((steps[:1], steps)))
             raise ShapeError(sentence("weights", f"of shape {shapes}", f"shape {given.shape}"))
         weight *= given.reshape(given.shape + (1,) * (len(steps) - given.ndim))
-    if mask is not None:
-        mask = np.asarray(mask)
-        if mask.dtype != np.bool_:
-            raise InvalidTypeError(
-                sentence("mask", "a boolean array", f"dtype {mask.dtype}", "Write mask != 0.")
-            )
-        if mask.shape != steps:
-            raise ShapeError(sentence("mask", f"of shape {steps}", f"shape {mask.shape}"))
-        weight[~mask] = 0.0
+    real = check_mask(mask, steps)
+    if real is not None:
+        weight[~real] = 0.0
     if not (np.isfinite(weight) & (weight >= 0)).all():
         bad = weight[~(np.isfinite(weight) & (weight >= 0))][0]
         raise DataError(sentence("weights", "finite numbers >= 0", f"{bad:g}"))
     return weight
+
+
+def coefficients(weight: np.ndarray, reduction: str, n_terms: int) -> np.ndarray:
+    """Return c_s, (2) and (3) of ``losses/base.py``, for the weights (M,) of the real steps."""
+    if reduction == "sum":
+        return weight
+    scaled = weight / weight.max()  # the sum of weights may overflow, this one cannot
+    return scaled / (scaled.sum() * n_terms)
 
 
 def check_outputs(y: Any) -> np.ndarray:

@@ -9,15 +9,9 @@ import numpy as np
 
 from throughtime.activations import Sigmoid
 from throughtime.errors import InvalidArgumentError, ShapeError, check_array, sentence
-from throughtime.losses.base import (
-    LOSSES,
-    Domain,
-    Loss,
-    Terms,
-    log_floored,
-    smallest,
-)
+from throughtime.losses.base import LOSSES, Domain, Loss, Terms
 from throughtime.losses.checks import refuse, shape_hint
+from throughtime.losses.floors import log_floored, smallest
 
 #: How far above 1 a probability, or the sum of several, may be rounded.
 ROUNDING = 1e-4
@@ -35,12 +29,13 @@ class BinaryCrossentropy(Loss):
     l = max(z, 0) - t z + log(1 + exp(-abs(z))), dl/dz = sigmoid(z) - t.
 
     From probabilities: below the smallest number that y, or 1 - y, can well take in its dtype,
-    the logarithm is continued as :func:`~throughtime.losses.base.log_floored` says. So a wrong
+    the logarithm is continued as :func:`~throughtime.losses.floors.log_floored` says. So a wrong
     answer given with certainty costs a finite price (float32: 72 at y = 0, 18 at y = 1), a right
     one costs 0.
     """
 
     activation: ClassVar[str | None] = "sigmoid"
+    logits_kernel: ClassVar[str | None] = "sigmoid_crossentropy"
     domain: ClassVar[Domain | None] = Domain(0.0, 1.0, "from 0 to 1", "sigmoid")
 
     def terms(self, y: np.ndarray, target: np.ndarray, limits: np.finfo) -> Terms:
@@ -75,8 +70,9 @@ class CategoricalCrossentropy(Loss):
 
     The target is a class number from 0 to K - 1, or K probabilities (one-hot for certainty). From
     probabilities y, a log of zero is continued as
-    :func:`~throughtime.losses.base.log_floored` says: in float32, certainty in a wrong class costs
-    72. They must sum to 1: outputs that need not could make all classes likely at once, at no cost.
+    :func:`~throughtime.losses.floors.log_floored` says: in float32, certainty in a wrong class
+    costs 72. They must sum to 1: outputs that need not could make all classes likely at once, at no
+    cost.
 
     Examples
     --------
@@ -88,6 +84,7 @@ class CategoricalCrossentropy(Loss):
     """
 
     activation: ClassVar[str | None] = "softmax"
+    logits_kernel: ClassVar[str | None] = "softmax_crossentropy"
     domain: ClassVar[Domain | None] = Domain(
         0.0, 1.0 + ROUNDING, "that are probabilities", "softmax"
     )

@@ -11,15 +11,9 @@ from typing import ClassVar
 import numpy as np
 
 from throughtime.errors import check_float
-from throughtime.losses.base import (
-    LOSSES,
-    Domain,
-    Loss,
-    Terms,
-    log_floored,
-    smallest,
-)
+from throughtime.losses.base import LOSSES, Domain, Loss, Terms
 from throughtime.losses.checks import refuse
+from throughtime.losses.floors import log_floored, smallest
 
 
 @LOSSES.register("mse", "mean_squared_error")
@@ -35,6 +29,8 @@ class MSE(Loss):
     (5.0, [[1.0], [3.0]])
     """
 
+    kernel: ClassVar[str | None] = "squared_error"
+
     def terms(self, y: np.ndarray, target: np.ndarray, limits: np.finfo) -> Terms:
         d = y - target
         return d * d, 2.0 * d
@@ -45,6 +41,8 @@ class MSE(Loss):
 class HalfMSE(Loss):
     """Half the squared error: l = d^2 / 2, dl/dy = d. For one sequence, 1/(2T) sum_t d_t^2."""
 
+    kernel: ClassVar[str | None] = "half_squared_error"
+
     def terms(self, y: np.ndarray, target: np.ndarray, limits: np.finfo) -> Terms:
         d = y - target
         return 0.5 * d * d, d
@@ -54,6 +52,8 @@ class HalfMSE(Loss):
 @dataclass(frozen=True)
 class MAE(Loss):
     """Absolute error: l = abs(d), dl/dy = sign(d), which is 0 at d = 0."""
+
+    kernel: ClassVar[str | None] = "absolute_error"
 
     def terms(self, y: np.ndarray, target: np.ndarray, limits: np.finfo) -> Terms:
         d = y - target
@@ -75,9 +75,15 @@ class Huber(Loss):
 
     delta: float = 1.0
 
+    kernel: ClassVar[str | None] = "huber_error"
+
     def __post_init__(self) -> None:
         super().__post_init__()
         check_float("delta", self.delta, 0.0, inclusive="neither")
+
+    @property
+    def parameter(self) -> float:
+        return self.delta
 
     def terms(self, y: np.ndarray, target: np.ndarray, limits: np.finfo) -> Terms:
         d = y - target
@@ -93,7 +99,7 @@ class MSLE(Loss):
 
     e = log(1 + y) - log(1 + target), for targets > -1 and outputs >= -1, so a network for it ends
     with a non-negative activation such as softplus. At an output of exactly -1 the logarithm is
-    continued as :func:`~throughtime.losses.base.log_floored` says.
+    continued as :func:`~throughtime.losses.floors.log_floored` says.
     """
 
     domain: ClassVar[Domain | None] = Domain(-1.0, np.inf, ">= -1", "softplus")
@@ -118,7 +124,7 @@ class Poisson(Loss):
 
     l = y - target log(y), dl/dy = 1 - target / y for a rate y >= 0; fused with ``exp``,
     l = exp(z) - target z, dl/dz = exp(z) - target. At a rate of exactly 0 the logarithm is
-    continued as :func:`~throughtime.losses.base.log_floored` says. The fused value is infinite
+    continued as :func:`~throughtime.losses.floors.log_floored` says. The fused value is infinite
     from z = 710 on, where the rate exceeds the largest float64.
     """
 

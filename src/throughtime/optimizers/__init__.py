@@ -26,12 +26,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from types import ModuleType
 from typing import Any
 
 import numpy as np
 
 from throughtime.errors import InvalidArgumentError, check_bool, check_float
-from throughtime.optimizers.base import Optimizer
+from throughtime.optimizers.base import Last, Optimizer
 from throughtime.registry import Registry
 from throughtime.schedules import SCHEDULES, Schedule
 
@@ -76,6 +77,7 @@ class SGD(Optimizer):
     --------
     >>> params, grads = np.array([1.0, 2.0]), np.array([1.0, -1.0])
     >>> SGD(0.1).step(params, grads)
+    True
     >>> params
     array([0.9, 2.1])
     """
@@ -114,6 +116,13 @@ class SGD(Optimizer):
         ahead += grads
         return ahead
 
+    def _kernel(
+        self, kernels: ModuleType, params: np.ndarray, grads: np.ndarray, last: Last, lr: float
+    ) -> bool | None:
+        vectors = (params, grads, self._moments.get("velocity"), None, None, *last)
+        rest, begins = 1.0 - self.dampening, self.steps == 0
+        return kernels.sgd(vectors, lr, self.momentum, rest, self.nesterov, begins)
+
 
 @OPTIMIZERS.register("adagrad")
 @dataclass
@@ -148,6 +157,13 @@ class Adagrad(Optimizer):
         root = np.sqrt(total, out=self._scratch)
         root += self.epsilon
         return self._accelerate(np.divide(grads, root, out=root), self.momentum)
+
+    def _kernel(
+        self, kernels: ModuleType, params: np.ndarray, grads: np.ndarray, last: Last, lr: float
+    ) -> bool | None:
+        get = self._moments.get
+        vectors = (params, grads, get("square_sum"), None, get("velocity"), *last)
+        return kernels.adagrad(vectors, lr, self.momentum, self.epsilon)
 
 
 @OPTIMIZERS.register("rmsprop")
@@ -197,6 +213,13 @@ class RMSProp(Optimizer):
         root += self.epsilon
         return self._accelerate(np.divide(grads, root, out=root), self.momentum)
 
+    def _kernel(
+        self, kernels: ModuleType, params: np.ndarray, grads: np.ndarray, last: Last, lr: float
+    ) -> bool | None:
+        get = self._moments.get
+        vectors = (params, grads, get("square_mean"), get("mean"), get("velocity"), *last)
+        return kernels.rmsprop(vectors, lr, self.rho, self.momentum, self.epsilon)
+
 
 @OPTIMIZERS.register("adam")
 @dataclass
@@ -236,13 +259,27 @@ class Adam(Optimizer):
         if self.amsgrad:
             largest = self._moments["square_max"]
             square = np.maximum(largest, square, out=largest)
-        # Both corrections go into the divisor, which spares a pass over the vector.
+        factor, epsilon = self._divisor()
+        root = np.sqrt(square, out=self._scratch)
+        root *= factor
+        root += epsilon
+        return np.divide(mean, root, out=root)
+
+    def _divisor(self) -> tuple[float, float]:
+        """The factor on the root of the mean square, and what is added to that.
+
+        Both corrections of (5) go into the divisor, which spares a pass over the vector.
+        """
         free1 = 1.0 - self.beta1 ** (self.steps + 1)
         free2 = 1.0 - self.beta2 ** (self.steps + 1)
-        root = np.sqrt(square, out=self._scratch)
-        root *= free1 / math.sqrt(free2)
-        root += free1 * self.epsilon
-        return np.divide(mean, root, out=root)
+        return free1 / math.sqrt(free2), free1 * self.epsilon
+
+    def _kernel(
+        self, kernels: ModuleType, params: np.ndarray, grads: np.ndarray, last: Last, lr: float
+    ) -> bool | None:
+        get = self._moments.get
+        vectors = (params, grads, get("mean"), get("square_mean"), get("square_max"), *last)
+        return kernels.adam(vectors, lr, self.beta1, self.beta2, *self._divisor(), None)
 
 
 @OPTIMIZERS.register("adamw")
@@ -277,3 +314,10 @@ class AdamW(Adam):
             if factor is not None:
                 loss *= factor
         params -= loss
+
+    def _kernel(
+        self, kernels: ModuleType, params: np.ndarray, grads: np.ndarray, last: Last, lr: float
+    ) -> bool | None:
+        get, decay = self._moments.get, lr * self.weight_decay
+        vectors = (params, grads, get("mean"), get("square_mean"), get("square_max"), *last)
+        return kernels.adam(vectors, lr, self.beta1, self.beta2, *self._divisor(), decay)

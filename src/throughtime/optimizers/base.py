@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from types import MappingProxyType
+from types import MappingProxyType, ModuleType
 from typing import Any
 
 import numpy as np
 
+from throughtime import runtime, vectors
 from throughtime.errors import (
     InvalidTypeError,
     ModelFileError,
@@ -22,11 +23,15 @@ from throughtime.schedules import SCHEDULES, Schedule
 _COUNTERS = ("steps", "epoch")
 _SCHEDULE = "schedule."
 _FLOATS = (np.dtype("float32"), np.dtype("float64"))
+#: The vectors of a step that may be left out: multiplier, decay_mask and previous.
+Last = tuple[np.ndarray | None, np.ndarray | None, np.ndarray | None]
 
 
 @dataclass
 class Optimizer:
     """Base of all optimisers; a subclass defines :meth:`_slots` and :meth:`_direction`.
+
+    The built-in ones also have :meth:`_kernel`: the same bits in one pass.
 
     Parameters
     ----------
@@ -42,6 +47,12 @@ class Optimizer:
     """
 
     lr: float | Schedule = field(default=0.001, metadata={"registry": SCHEDULES})
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        # A rule of one's own is not what the kernel of the class above computes.
+        if "_kernel" not in vars(cls) and {"_slots", "_direction", "_decay"} & vars(cls).keys():
+            cls._kernel = Optimizer._kernel  # type: ignore[method-assign]
 
     def __post_init__(self) -> None:
         if not isinstance(self.lr, Schedule):
@@ -74,7 +85,9 @@ class Optimizer:
         grads: np.ndarray,
         multiplier: np.ndarray | None = None,
         decay_mask: np.ndarray | None = None,
-    ) -> None:
+        *,
+        previous: np.ndarray | None = None,
+    ) -> bool:
         """Change ``params`` in place by one step; ``grads`` stays as it is.
 
         The first step fixes the size and dtype and makes the buffers; later ones allocate nothing.
@@ -92,6 +105,13 @@ class Optimizer:
             Factor on the weight decay of each number: True or 1 for weights, False or 0 for biases
             and whatever else is to be left alone. Without it all numbers decay. Optimisers without
             a decay of their own take no notice of it.
+        previous : ndarray of shape (P,), optional
+            Is filled with the parameters as they were before.
+
+        Returns
+        -------
+        finite : bool
+            Whether all parameters are finite afterwards.
 
         Raises
         ------
@@ -100,7 +120,33 @@ class Optimizer:
         ShapeError
             If sizes or dtypes differ, from each other or from those of the first step.
         """
-        self._prepare(params, grads, multiplier=multiplier, decay_mask=decay_mask)
+        known = isinstance(params, np.ndarray) and (params.shape, params.dtype) == self._form
+        if not known:
+            self._prepare(params, grads, multiplier, decay_mask)
+        finite, kernels = None, runtime.kernels()
+        if kernels is not None:
+            last = multiplier, decay_mask, previous
+            finite = self._kernel(kernels, params, grads, last, self.current_lr)
+        if finite is None:  # the kernel left it to NumPy, which says what is wrong, if anything is
+            if known:
+                self._prepare(params, grads, multiplier, decay_mask)
+            if previous is not None:
+                previous[...] = params
+            self._step(params, grads, multiplier, decay_mask)
+            finite = vectors.finite(params)
+        self.steps += 1
+        return finite
+
+    def _step(
+        self,
+        params: np.ndarray,
+        grads: np.ndarray,
+        multiplier: np.ndarray | None,
+        decay_mask: np.ndarray | None,
+    ) -> None:
+        """One step of checked vectors."""
+        if self._scratch.shape != params.shape or self._scratch.dtype != params.dtype:
+            self._scratch = np.empty_like(params)
         lr, scratch = self.current_lr, self._scratch
         # Diverging training overflows here first; its one message is the training loop's to give.
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
@@ -109,7 +155,6 @@ class Optimizer:
             if multiplier is not None:
                 scratch *= multiplier
             params -= scratch
-        self.steps += 1
 
     def begin_epoch(self, epoch: int) -> None:
         """Announce that the epoch numbered ``epoch``, from 0, begins."""
@@ -186,6 +231,15 @@ class Optimizer:
         """Update the moments and return the direction, in the scratch vector or a moment vector."""
         raise NotImplementedError
 
+    def _kernel(
+        self, kernels: ModuleType, params: np.ndarray, grads: np.ndarray, last: Last, lr: float
+    ) -> bool | None:
+        """The whole step by a native kernel; None, with nothing changed, where there is none.
+
+        ``last`` are the vectors that :meth:`step` takes after these two.
+        """
+        return None
+
     def _decay(
         self,
         params: np.ndarray,
@@ -214,8 +268,14 @@ class Optimizer:
         velocity += direction
         return velocity
 
-    def _prepare(self, params: np.ndarray, grads: np.ndarray, **factors: np.ndarray | None) -> None:
-        """Check the vectors; make the buffers on the first step."""
+    def _prepare(
+        self,
+        params: np.ndarray,
+        grads: np.ndarray,
+        multiplier: np.ndarray | None,
+        decay_mask: np.ndarray | None,
+    ) -> None:
+        """Check the vectors; make those of the moments on the first step."""
         for name, vector in (("params", params), ("grads", grads)):
             if not isinstance(vector, np.ndarray) or vector.dtype not in _FLOATS:
                 raise InvalidTypeError(
@@ -229,7 +289,7 @@ class Optimizer:
             raise ShapeError(
                 f"grads must have the form of params, {describe(params)}; got {describe(grads)}."
             )
-        for name, factor in factors.items():
+        for name, factor in (("multiplier", multiplier), ("decay_mask", decay_mask)):
             if factor is not None and np.shape(factor) != params.shape:
                 raise ShapeError(
                     f"{name} must be of shape {params.shape}, one number a parameter;"
@@ -243,8 +303,6 @@ class Optimizer:
                 " Call reset() before using it for another network."
             )
         self._form = form
-        if self._scratch.shape != params.shape or self._scratch.dtype != params.dtype:
-            self._scratch = np.empty_like(params)
         for name in self._slots():
             if name not in self._moments:
                 self._moments[name] = np.zeros_like(params)

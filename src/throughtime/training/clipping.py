@@ -17,10 +17,8 @@ import math
 
 import numpy as np
 
+from throughtime import runtime, vectors
 from throughtime.errors import InvalidTypeError, check_float, describe
-
-# Long enough that the loop costs nothing, short enough that the float64 copy stays in the cache.
-_BLOCK = 32768
 
 
 def global_norm(grads: np.ndarray) -> float:
@@ -44,19 +42,7 @@ def global_norm(grads: np.ndarray) -> float:
     >>> round(global_norm(np.array([3e30, 4e30], dtype="float32")) / 1e30, 6)
     5.0
     """
-    if grads.size == 0:
-        return 0.0
-    largest = max(-float(grads.min()), float(grads.max()))
-    if largest == 0.0 or not math.isfinite(largest):
-        return abs(largest)
-    # A power of two, so that dividing by it rounds nothing.
-    unit = math.ldexp(1.0, math.frexp(largest)[1] - 1)
-    total = 0.0
-    for start in range(0, grads.size, _BLOCK):
-        block = grads[start : start + _BLOCK].astype(np.float64)
-        block /= unit
-        total += float(np.sum(np.square(block, out=block)))
-    return unit * math.sqrt(total)
+    return vectors.norm(grads)
 
 
 def clip_norm(grads: np.ndarray, limit: float) -> float:
@@ -81,7 +67,11 @@ def clip_norm(grads: np.ndarray, limit: float) -> float:
         If ``limit`` is not a number > 0 or ``grads`` not an array of floats.
     """
     limit = _check(grads, "clip_norm", limit)
-    norm = global_norm(grads)
+    kernels = runtime.kernels()
+    found = None if kernels is None else kernels.clip_norm(grads, limit)
+    if found is not None:
+        return found
+    norm = vectors.norm(grads)
     if limit < norm < math.inf:
         # In float64: as a float32 the factor, or its inverse, could be no normal number.
         np.multiply(grads, np.float64(limit / norm), out=grads, casting="same_kind")
@@ -110,7 +100,11 @@ def clip_value(grads: np.ndarray, limit: float) -> float:
         If ``limit`` is not a number > 0 or ``grads`` not an array of floats.
     """
     limit = _check(grads, "clip_value", limit)
-    norm = global_norm(grads)
+    kernels = runtime.kernels()
+    found = None if kernels is None else kernels.clip_value(grads, limit)
+    if found is not None:
+        return found
+    norm = vectors.norm(grads)
     # A limit beyond the largest number of this dtype cuts nothing, and could not be converted.
     if math.isfinite(norm) and limit < min(norm, float(np.finfo(grads.dtype).max)):
         np.clip(grads, -limit, limit, out=grads)

@@ -20,9 +20,9 @@ from throughtime.objective import Evaluation, Pass
 from throughtime.optimizers.base import Optimizer
 from throughtime.topology import Tape
 
-#: Part of the root of the largest float below which a gradient cannot spoil a moment; sums of
-#: squares grow over many steps.
-LARGE = 1e-4
+#: The norm below which a gradient cannot spoil a moment, by dtype: a part of the root of the
+#: largest float, since sums of squares grow over many steps.
+LARGE = {np.dtype(kind): 1e-4 * math.sqrt(np.finfo(kind).max) for kind in (np.float32, np.float64)}
 
 
 @dataclass(frozen=True)
@@ -88,24 +88,23 @@ def backward_origin(net: Network, evaluation: Evaluation) -> Origin:
     return Origin("the sum of the gradients overflowed")
 
 
-def update_origin(net: Network, optimizer: Optimizer, norm: float) -> Origin | None:
+def update_origin(net: Network, optimizer: Optimizer, norm: float, finite: bool) -> Origin | None:
     """Name the parameter, or the optimiser's moment of one, that an update made infinite or NaN.
 
-    An infinite mean square would stop its weight for good, without a word: the steps are divided by
-    it. Moments are only looked at where ``norm``, that of the gradient, is so large that its square
-    can have overflowed.
+    ``finite`` says whether all parameters are finite. An infinite mean square would stop its weight
+    for good, without a word: the steps are divided by it. Moments are only looked at where
+    ``norm``, that of the gradient, is so large that its square can have overflowed.
     """
-    finite = np.isfinite(net.params.flat)
-    if not finite.all():
-        name, layer = _parameter(net, finite)
+    if not finite:
+        name, layer = _parameter(net, np.isfinite(net.params.flat))
         what = f"the update made {name}, of {_named(net, layer)}, {_kind(net.params[name])}"
         return Origin(what, layer)
-    if norm < LARGE * math.sqrt(np.finfo(net.dtype).max):
+    if norm < LARGE[net.dtype]:
         return None
     for moment, values in optimizer.moments.items():
-        finite = np.isfinite(values)
-        if not finite.all():
-            name, layer = _parameter(net, finite)
+        right = np.isfinite(values)
+        if not right.all():
+            name, layer = _parameter(net, right)
             what = f"the optimizer's {moment} for {name}, of {_named(net, layer)}, overflowed"
             return Origin(f"{what} with a gradient of norm {norm:.3g}", layer)
     return None

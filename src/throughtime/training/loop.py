@@ -246,9 +246,10 @@ class Loop:
             norm = global_norm(grads)
         if not math.isfinite(norm):  # clipping has then left the gradient as it was
             self._diverged(backward_origin(self.net, evaluation), part)
-        self.good[...] = self.net.params.flat
-        self.state.optimizer.step(self.net.params.flat, grads, self.multiplier, self.decay_mask)
-        origin = update_origin(self.net, self.state.optimizer, norm)
+        finite = self.state.optimizer.step(
+            self.net.params.flat, grads, self.multiplier, self.decay_mask, previous=self.good
+        )
+        origin = update_origin(self.net, self.state.optimizer, norm, finite)
         if origin is not None:
             self._diverged(origin, part)
         return norm

@@ -82,18 +82,17 @@ class Samples:
 
     def batch(self, rows: np.ndarray) -> Samples:
         """Return the sequences at ``rows``, without the steps that are padding in all of them."""
-        part = self.take(rows)
-        if part.mask is None:
-            return part
-        steps = max(int(lengths_from_mask(part.mask).max()), 1)
-        mask: np.ndarray | None = part.mask[:, :steps]
-        if part.mask[:, :steps].all():
-            mask = None
-        weight = part.weight
+        if self.mask is None:
+            return self.take(rows)
+        real = self.mask[rows]
+        steps = max(int(lengths_from_mask(real).max()), 1)
+        real = real[:, :steps]
+        mask = None if real.all() else np.ascontiguousarray(real)
+        weight = None if self.weight is None else self.weight[rows]
         if weight is not None and weight.ndim == 2 and self.per_step:
             weight = weight[:, :steps]
-        y = part.y[:, :steps] if self.per_step else part.y
-        return Samples(part.x[:, :steps], y, mask, weight, self.per_step)
+        y = self.y[rows, :steps] if self.per_step else self.y[rows]
+        return Samples(self.x[rows, :steps], y, mask, weight, self.per_step)
 
 
 def check_samples(
