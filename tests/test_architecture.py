@@ -26,10 +26,9 @@ MAX_LINES = 400
 ORDER = [
     "shapes", "errors", "runtime", "vectors", "registry", "params", "container", "autodiff",
     "activations", "initializers", "data", "losses", "cells", "bptt", "native_loops", "engines",
-    "products", "layers", "topology", "stream", "summary", "network", "objective", "truncation", "schedules",
-    "optimizers", "training",
-    "gradcheck", "serialization", "interop", "forecasting", "inspect", "estimators", "adapters",
-    "plotting", "report", "cli", "__main__",
+    "products", "layers", "topology", "stream", "summary", "network", "objective", "truncation",
+    "schedules", "optimizers", "training", "gradcheck", "serialization", "interop", "forecasting",
+    "inspect", "estimators", "adapters", "plotting", "report", "cli", "__main__",
 ]  # fmt: skip
 RANK = {name: rank for rank, name in enumerate(ORDER)} | {"__version__": -1}
 
