@@ -110,7 +110,8 @@ def layers_of(draw: Any, both_ways: bool) -> list[Any]:
         layer = draw(st.sampled_from([RNN, GRU, LSTM]))
         options["activation"] = draw(st.sampled_from(FUNCTIONS if layer is RNN else ALONE))
         if layer is not RNN:
-            options["recurrent_activation"] = draw(st.sampled_from(["sigmoid", *ALONE]))
+            gates = ["sigmoid", "hard_sigmoid", "tanh"]  # others may grow without bound
+            options["recurrent_activation"] = draw(st.sampled_from(gates))
         if layer is GRU:
             options["reset_after"] = draw(st.booleans())
         found.append(layer(draw(st.sampled_from(WIDTHS)), **options))
@@ -243,7 +244,7 @@ def test_extrapolation_is_to_predict_growing_sequences(problem, steps):
 
     def feedback(y):
         wide = np.zeros((len(y), n_features), dtype=y.dtype)
-        wide[:, : y.shape[1]] = y[:, :n_features]
+        wide[:, : y.shape[1]] = np.clip(y[:, :n_features], -1, 1)  # lest it grow without bound
         return np.full(len(y), 2) if x.dtype.kind == "i" else wide
 
     more = net.extrapolate(x, steps, feedback=feedback)
