@@ -1,6 +1,7 @@
 """What the tests, the doctests and the oracle suite share."""
 
 import os
+import signal
 from collections.abc import Iterator
 
 import hypothesis
@@ -23,9 +24,11 @@ ON_EVERY_ENGINE = {
 
 
 def pytest_configure() -> None:
-    """Refuse to pass over the native tests where a native engine is required."""
+    """Let the tests press Ctrl-C; refuse to pass over native tests where the engine is required."""
     from throughtime import runtime
 
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as shells start a background job
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     if os.environ.get("THROUGHTIME_REQUIRE_NATIVE") == "1" and runtime.problem():
         raise pytest.UsageError(
             f"THROUGHTIME_REQUIRE_NATIVE is 1, but there is no native engine: {runtime.problem()}"
