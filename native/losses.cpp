@@ -22,7 +22,7 @@ struct Pair {
 struct Squared {
     TT_INLINE Pair operator()(Wide y, Wide target, Wide scale, Wide) const {
         const Wide d = y - target;
-        return {scale * (d * d), scale * (splat(2.0) * d)};
+        return {scale * (d * d), (scale + scale) * d};
     }
 };
 struct HalfSquared {
@@ -42,8 +42,7 @@ struct Huber {
     TT_INLINE Pair operator()(Wide y, Wide target, Wide scale, Wide delta) const {
         const Wide d = y - target, size = abs<double>(d);
         const Wide inner = size > delta ? delta : size;
-        const Wide slope = d > delta ? delta : (d < -delta ? -delta : d);
-        return {scale * (inner * (size - splat(0.5) * inner)), scale * slope};
+        return {scale * (inner * (size - splat(0.5) * inner)), scale * copysign(inner, d)};
     }
 };
 
@@ -92,10 +91,27 @@ template <class S, class T, class Rule> double elementwise(const Rows<S>& r) {
     return run<S, T, Rule, true>(r);
 }
 
-// What is left of a row is -inf, which adds nothing to a softmax.
-template <class S> TT_INLINE Wide logits(const S* z, int m) {
-    const Wide v = widen(z, m);
-    return m == wide ? v : (count(0) < (IVec<double>{} + m) ? v : splat(-__builtin_inf()));
+// Where the largest of n numbers is, the first of equal ones; NaN counts for nothing.
+template <class S> TT_INLINE std::ptrdiff_t argmax(const S* z, std::ptrdiff_t n) {
+    const Vec<S> lowest = splat(static_cast<S>(-__builtin_inf()));
+    IVec<S> index;
+    for (int i = 0; i < lanes<S>; ++i) index[i] = i;
+    IVec<S> where = index;
+    Vec<S> most = lowest;
+    by(0, n, lanes<S>, [&](std::ptrdiff_t i, int m) {
+        Vec<S> v = load(z + i, m);
+        if (m < lanes<S>) v = index < (IVec<S>{} + static_cast<Int<S>>(n)) ? v : lowest;
+        const IVec<S> better = v > most;
+        most = better ? v : most;
+        where = better ? index : where;
+        index += lanes<S>;
+    });
+    S largest = most[0];
+    for (int i = 1; i < lanes<S>; ++i) largest = most[i] > largest ? most[i] : largest;
+    std::ptrdiff_t first = n - 1;
+    for (int i = 0; i < lanes<S>; ++i)
+        if (most[i] == largest && where[i] < first) first = where[i];
+    return first;
 }
 
 // A softmax p = e / (1 + s): with the largest logit taken away its own exponential is exactly 1,
@@ -103,27 +119,17 @@ template <class S> TT_INLINE Wide logits(const S* z, int m) {
 // Neither vanishes when the largest class is nearly certain.
 struct Softmax {
     double largest, s;
-    std::ptrdiff_t peak;  // where the largest logit is, the first of equal ones
+    std::ptrdiff_t peak;  // where the largest logit is, the first of equal ones; e is zero there
 
     template <class S> Softmax(const S* z, std::ptrdiff_t n, double* e) {
-        Wide most = splat(-__builtin_inf());
-        by(0, n, wide, [&](std::ptrdiff_t i, int m) {
-            const Wide v = logits(z + i, m);
-            most = v > most ? v : most;
-        });
-        largest = most[0];
-        for (int i = 1; i < wide; ++i) largest = most[i] > largest ? most[i] : largest;
-        peak = 0;
-        while (peak < n - 1 && static_cast<double>(z[peak]) != largest) ++peak;
+        peak = argmax(z, n);
+        largest = z[peak];
         const Wide top = splat(largest);
-        const IVec<double> there = IVec<double>{} + peak;
+        by(0, n, wide,
+           [&](std::ptrdiff_t i, int m) { store(e + i, exp(widen(z + i, m) - top), m); });
+        e[peak] = 0.0;
         Wide sum{};
-        by(0, n, wide, [&](std::ptrdiff_t i, int m) {
-            Wide v = exp(logits(z + i, m) - top);
-            v = count(i) == there ? Wide{} : v;
-            sum += v;
-            store(e + i, v, m);
-        });
+        by(0, n, wide, [&](std::ptrdiff_t i, int m) { sum += load(e + i, m); });
         s = total(sum);
     }
 };

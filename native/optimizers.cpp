@@ -121,46 +121,40 @@ template <class S> struct Adam {  // (5)
     }
 };
 
-template <class S> struct Bytes;
-template <> struct Bytes<float> {
-    typedef std::uint8_t Vec __attribute__((vector_size(lanes<float>)));
-};
-template <> struct Bytes<double> {
-    typedef std::uint8_t Vec __attribute__((vector_size(lanes<double>)));
-};
-
-// 0 or 1 for each of the bytes.
-template <class S> TT_INLINE Vec<S> flags(const std::uint8_t* bytes, int n) {
-    typename Bytes<S>::Vec v{};
-    if (n >= lanes<S>)
-        __builtin_memcpy(&v, bytes, sizeof v);
-    else
-        for (int i = 0; i < n; ++i) v[i] = bytes[i];
-    return __builtin_convertvector(v, Vec<S>);
-}
+// Numbers for which the decay mask is made of floats in one go: a plain loop, which every compiler
+// turns into good instructions, as none does with one vector of bytes at a time.
+constexpr std::ptrdiff_t chunk = 512;
 
 template <class S, template <class> class Rule>
 bool step(const Step<S>& s, std::ptrdiff_t begin, std::ptrdiff_t end) {
     const Rule<S> rule(s);
     const Vec<S> lr = spread<S>(s.lr), decay = spread<S>(s.decay);
+    const bool masked = s.decays && s.decay_mask != nullptr;
+    alignas(64) S weights[chunk];
     IVec<S> bad{};
-    by(begin, end, lanes<S>, [&](std::ptrdiff_t i, int n) {
-        Vec<S> theta = load(s.params + i, n);
-        if (s.previous != nullptr) store(s.previous + i, theta, n);
-        Vec<S> factor{};
-        if (s.multiplier != nullptr) factor = load(s.multiplier + i, n);
-        if (s.decays) {  // (6)
-            Vec<S> loss = theta * decay;
-            if (s.multiplier != nullptr) loss *= factor;
-            if (s.decay_mask != nullptr) loss *= flags<S>(s.decay_mask + i, n);
-            theta -= loss;
-        }
-        Vec<S> change = rule(Place<S>{s, i, n}, load(s.grads + i, n)) * lr;  // (1)
-        if (s.multiplier != nullptr) change *= factor;
-        theta -= change;
-        store(s.params + i, theta, n);
-        bad |= (theta - theta) != Vec<S>{};
-    });
+    for (std::ptrdiff_t start = begin; start < end; start += chunk) {
+        const std::ptrdiff_t stop = smaller(start + chunk, end);
+        if (masked)
+            for (std::ptrdiff_t i = start; i < stop; ++i)
+                weights[i - start] = static_cast<S>(s.decay_mask[i]);
+        by(start, stop, lanes<S>, [&](std::ptrdiff_t i, int n) {
+            Vec<S> theta = load(s.params + i, n);
+            if (s.previous != nullptr) store(s.previous + i, theta, n);
+            Vec<S> factor{};
+            if (s.multiplier != nullptr) factor = load(s.multiplier + i, n);
+            if (s.decays) {  // (6)
+                Vec<S> loss = theta * decay;
+                if (s.multiplier != nullptr) loss *= factor;
+                if (masked) loss *= load(weights + (i - start), n);
+                theta -= loss;
+            }
+            Vec<S> change = rule(Place<S>{s, i, n}, load(s.grads + i, n)) * lr;  // (1)
+            if (s.multiplier != nullptr) change *= factor;
+            theta -= change;
+            store(s.params + i, theta, n);
+            bad |= (theta - theta) != Vec<S>{};
+        });
+    }
     return !any<S>(bad);
 }
 

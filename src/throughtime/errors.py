@@ -213,9 +213,12 @@ def check_array(
         what = "text" if array.dtype.kind in "US" else f"an array of dtype {array.dtype}"
         raise DataError(f"{name} must hold numbers; got {what}.{' ' + hint if hint else ''}")
     if shape is not None:
-        fits = array.ndim == len(shape) and all(
-            not isinstance(want, int) or want == have
-            for want, have in zip(shape, array.shape, strict=True)
+        fits = array.shape == shape or (
+            array.ndim == len(shape)
+            and all(
+                not isinstance(want, int) or want == have
+                for want, have in zip(shape, array.shape, strict=True)
+            )
         )
         if not fits:
             wanted = "(" + ", ".join(str(s) for s in shape) + ("," if len(shape) == 1 else "") + ")"

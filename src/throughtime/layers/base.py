@@ -216,6 +216,8 @@ def own_call(call: Call, layer: Layer, last: bool) -> Call:
     They do not depend on how many the layers before have drawn, so a mask that holds for all
     steps of a sequence is the same however many steps there are.
     """
+    if call.rng is None and (last or not call.logits):
+        return call
     rng = None
     if call.training and layer.draws:
         assert call.rng is not None  # whoever trains provides it
