@@ -6,6 +6,8 @@ SHELL := /bin/bash
 
 VENV := .venv
 ORACLES_VENV := .venv-oracles
+MEMORY_VENV := .venv-sanitize-memory
+THREADS_VENV := .venv-sanitize-threads
 WORKERS ?= 2
 
 PIP := -m pip --disable-pip-version-check install --quiet --editable
@@ -23,7 +25,7 @@ define make_venv
 	$(PYTHON) -m venv $(1)
 endef
 
-.PHONY: help demo test lint oracles bench clean
+.PHONY: help demo test lint oracles bench sanitize wheels clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -53,25 +55,60 @@ oracles: $(ORACLES_VENV)/.oracles ## compare with PyTorch, Keras, ONNX Runtime a
 bench: $(ORACLES_VENV)/.bench ## measure beside PyTorch, JAX and ONNX Runtime (a large download, an hour)
 	$(ORACLES_VENV)/bin/python -m benchmarks $(BENCH)
 
+# Each has an extension of its own. The sanitizers must be in the process before Python is, and the
+# C++ library before them asks for what throws.
+NATIVE_TESTS := $(wildcard tests/test_native*.py) tests/test_runtime.py
+sanitize: export THROUGHTIME_REQUIRE_NATIVE := 1
+sanitize: export OPENBLAS_NUM_THREADS := 1
+sanitize: export PYTHONMALLOC := malloc
+sanitize: export ASAN_OPTIONS := detect_leaks=0:allocator_may_return_null=1
+sanitize: export UBSAN_OPTIONS := print_stacktrace=1
+sanitize: export TSAN_OPTIONS := halt_on_error=1
+sanitize: $(MEMORY_VENV)/.test $(THREADS_VENV)/.test ## native tests with AddressSanitizer, UBSan, ThreadSanitizer (GCC)
+	LD_PRELOAD="$$($(CXX) -print-file-name=libasan.so) $$($(CXX) -print-file-name=libstdc++.so)" \
+		$(MEMORY_VENV)/bin/python -m pytest -p no:cacheprovider $(NATIVE_TESTS)
+	LD_PRELOAD="$$($(CXX) -print-file-name=libtsan.so)" \
+		$(THREADS_VENV)/bin/python -m pytest -p no:cacheprovider $(NATIVE_TESTS)
+
 clean: ## remove what the other targets made
-	rm -rf $(VENV) $(ORACLES_VENV) build dist demo-output .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(ORACLES_VENV) $(MEMORY_VENV) $(THREADS_VENV) build dist demo-output .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find src tests -name __pycache__ -type d -prune -exec rm -rf {} +
 	find .editable -mindepth 1 ! -name CMakeLists.txt ! -name .gitignore -delete
 	rm -f src/throughtime/_native.*.so
 
-$(VENV)/bin/python:
-	$(call make_venv,$(VENV))
-
-$(ORACLES_VENV)/bin/python:
-	$(call make_venv,$(ORACLES_VENV))
+%/bin/python:
+	$(call make_venv,$*)
 
 # One stamp an extra: it is older than these files whenever what must be installed may have changed.
 BUILT_FROM := pyproject.toml CMakeLists.txt .editable/CMakeLists.txt $(wildcard native/*)
 
-$(VENV)/.%: $(BUILT_FROM) | $(VENV)/bin/python
-	$(VENV)/bin/python $(PIP) '.[$*]'
+# Without a compiler pip installs the package all the same. An extension of older sources must not
+# run then, and whoever has a compiler wants to know.
+define install
+	$(1)/bin/python $(PIP) '.[$(2)]'
+	@if grep -qs none-any $(1)/lib/python*/site-packages/throughtime-*.dist-info/WHEEL; then \
+		rm -f src/throughtime/_native.*.so; \
+		echo "No native engine could be built; the reference engine runs instead. For the reason:" \
+			"THROUGHTIME_REQUIRE_NATIVE=1 $(1)/bin/python -m pip install -e ." >&2; fi
 	@touch $@
+endef
+
+$(VENV)/.%: $(BUILT_FROM) | $(VENV)/bin/python
+	$(call install,$(VENV),$*)
 
 $(ORACLES_VENV)/.%: $(BUILT_FROM) | $(ORACLES_VENV)/bin/python
-	$(ORACLES_VENV)/bin/python $(PIP) '.[$*]'
+	$(call install,$(ORACLES_VENV),$*)
+
+# Modules are those of src/, the extension alone is the environment's own.
+define install_sanitized
+	THROUGHTIME_REQUIRE_NATIVE=1 $(1)/bin/python $(PIP) '.[test]' \
+		-C editable.mode=redirect -C build-dir=build/$(1) \
+		-C cmake.build-type=Debug -C 'cmake.define.THROUGHTIME_SANITIZE=$(2)'
 	@touch $@
+endef
+
+$(MEMORY_VENV)/.test: $(BUILT_FROM) | $(MEMORY_VENV)/bin/python
+	$(call install_sanitized,$(MEMORY_VENV),address;undefined)
+
+$(THREADS_VENV)/.test: $(BUILT_FROM) | $(THREADS_VENV)/bin/python
+	$(call install_sanitized,$(THREADS_VENV),thread)

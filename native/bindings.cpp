@@ -40,7 +40,7 @@ NB_MODULE(_native, m) {
         },
         "name"_a, "Choose the instruction set, before anything is computed.");
 
-    m.def("openmp", &throughtime::threaded, "Whether there can be more than one thread.");
+    m.def("openmp", &throughtime::openmp, "Whether the threads are OpenMP's.");
     m.def("get_num_threads", &throughtime::threads, "How many threads a call uses.");
     m.def("set_num_threads", &throughtime::set_threads, "n"_a,
           "Choose how many threads a call uses; 0 leaves it to OpenMP.");

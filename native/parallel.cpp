@@ -4,92 +4,33 @@
 #include <atomic>
 #include <thread>
 
-#if defined(__has_feature)
-#if __has_feature(thread_sanitizer)
-#define TT_THREAD_SANITIZER 1
-#endif
-#elif defined(__SANITIZE_THREAD__)
-#define TT_THREAD_SANITIZER 1
-#endif
-
-#if defined(TT_THREAD_SANITIZER)
-#include <vector>
-#elif defined(_OPENMP)
+#if defined(_OPENMP)
 #include <omp.h>
+#else
+#include <condition_variable>
+#include <cstdlib>
+#include <mutex>
+#include <system_error>
+#endif
 #if !defined(_WIN32)
 #include <pthread.h>
-#endif
 #endif
 
 namespace throughtime {
 
 namespace {
-std::atomic<int> chosen{0};
-}
 
-void set_threads(int n) { chosen.store(n, std::memory_order_relaxed); }
-
-void yield_core() { std::this_thread::yield(); }
-
-#if defined(TT_THREAD_SANITIZER)
-
-// ThreadSanitizer does not see how OpenMP's threads wait for each other and would report races that
-// are none. It sees threads that start and end.
-namespace {
-thread_local bool inside = false;
-}
-
-bool threaded() { return true; }
-
-int threads() {
-    const int n = chosen.load(std::memory_order_relaxed);
-    return n > 0 ? n : static_cast<int>(std::thread::hardware_concurrency());
-}
-
-void parallel(int n, Body body, void* context) {
-    if (n <= 1 || inside) return body(context, 0, 1);
-    const auto run = [=](int thread) {
-        inside = true;
-        body(context, thread, n);
-        inside = false;
-    };
-    std::vector<std::thread> others;
-    for (int thread = 1; thread < n; ++thread) others.emplace_back(run, thread);
-    run(0);
-    for (std::thread& other : others) other.join();
-}
-
-#elif defined(_OPENMP)
-
-namespace {
+#if defined(_OPENMP)
 
 // How many threads wait for this one's calls. GCC's runtime ends those that a smaller parallel region
 // leaves out, and to start a thread takes longer than many a call; so they take part and do nothing.
-thread_local int team = 0;
+thread_local int team = 1;
 
-// After fork() only one thread goes on in the new process, and GCC's runtime would wait for the
-// others for ever.
-std::atomic<bool> forked{false};
+int usual() { return omp_get_max_threads(); }
 
-#if !defined(_WIN32)
-const int registered = pthread_atfork(nullptr, nullptr, [] {
-    if (team > 1) forked.store(true, std::memory_order_relaxed);
-});
-#endif
+bool inside() { return omp_in_parallel() != 0; }
 
-}  // namespace
-
-bool threaded() { return true; }
-
-int threads() {
-    if (forked.load(std::memory_order_relaxed)) return 1;
-    const int n = chosen.load(std::memory_order_relaxed);
-    return n > 0 ? n : omp_get_max_threads();
-}
-
-void parallel(int n, Body body, void* context) {
-    if (n <= 1 || omp_in_parallel() || forked.load(std::memory_order_relaxed))
-        return body(context, 0, 1);
+void run(int n, Body body, void* context) {
     team = std::max(n, std::min(team, threads()));
 #pragma omp parallel num_threads(team)
     {
@@ -100,12 +41,130 @@ void parallel(int n, Body body, void* context) {
 
 #else
 
-bool threaded() { return false; }
+// Threads of our own, for compilers that come without OpenMP, and for ThreadSanitizer, which cannot
+// see how OpenMP's wait for each other and would report races that are none.
+int team = 1;
+thread_local bool within = false;
 
-int threads() { return 1; }
+bool inside() { return within; }
 
-void parallel(int, Body body, void* context) { body(context, 0, 1); }
+int usual() {
+    static const int n = [] {
+        const char* said = std::getenv("OMP_NUM_THREADS");
+        const int wanted = said == nullptr ? 0 : std::atoi(said);
+        const int cores = static_cast<int>(std::thread::hardware_concurrency());
+        return std::clamp(wanted > 0 ? wanted : cores, 1, 1024);
+    }();
+    return n;
+}
+
+class Team {
+   public:
+    void run(int n, Body body, void* context) {
+        const std::unique_lock mine(busy, std::try_to_lock);
+        if (!mine.owns_lock()) return body(context, 0, 1);  // another caller has all of them
+        n = grow(n);
+        {
+            const std::lock_guard lock(mutex);
+            job = {body, context, n};
+            working.store(n - 1, std::memory_order_relaxed);
+            round.store(round.load(std::memory_order_relaxed) + 1, std::memory_order_release);
+        }
+        wake.notify_all();
+        work(job, 0);
+        for (int spins = 0; working.load(std::memory_order_acquire) != 0; ++spins)
+            if (spins > patience) yield_core();
+    }
+
+   private:
+    struct Job {
+        Body body;
+        void* context;
+        int n;
+    };
+    static constexpr int patience = 2000;
+
+    // As many as there are for n.
+    int grow(int n) {
+        try {
+            for (; team < n; ++team)
+                std::thread(&Team::serve, this, team, round.load(std::memory_order_relaxed)).detach();
+        } catch (const std::system_error&) {  // the system has no more
+        }
+        return std::min(n, team);
+    }
+
+    void serve(int thread, unsigned seen) {
+        for (;;) {
+            for (int spins = 0; round.load(std::memory_order_acquire) == seen; ++spins)
+                if (spins > patience) break;
+            Job mine;
+            {
+                std::unique_lock lock(mutex);
+                wake.wait(lock, [&] { return round.load(std::memory_order_relaxed) != seen; });
+                seen = round.load(std::memory_order_relaxed);
+                mine = job;
+            }
+            if (thread >= mine.n) continue;
+            work(mine, thread);
+            working.fetch_sub(1, std::memory_order_release);
+        }
+    }
+
+    static void work(const Job& job, int thread) {
+        within = true;
+        job.body(job.context, thread, job.n);
+        within = false;
+    }
+
+    std::mutex busy, mutex;
+    std::condition_variable wake;
+    std::atomic<unsigned> round{0};
+    std::atomic<int> working{0};
+    Job job{};
+};
+
+void run(int n, Body body, void* context) {
+    static Team* const one = new Team;  // never destroyed: its threads may outlive all else
+    one->run(n, body, context);
+}
 
 #endif
+
+std::atomic<int> chosen{0};
+
+// After fork() one thread goes on in the new process, and would wait for the others for ever.
+std::atomic<bool> forked{false};
+
+#if !defined(_WIN32)
+[[maybe_unused]] const int registered = pthread_atfork(nullptr, nullptr, [] {
+    if (team > 1) forked.store(true, std::memory_order_relaxed);
+});
+#endif
+
+}  // namespace
+
+bool openmp() {
+#if defined(_OPENMP)
+    return true;
+#else
+    return false;
+#endif
+}
+
+void set_threads(int n) { chosen.store(n, std::memory_order_relaxed); }
+
+int threads() {
+    if (forked.load(std::memory_order_relaxed)) return 1;
+    const int n = chosen.load(std::memory_order_relaxed);
+    return n > 0 ? n : usual();
+}
+
+void parallel(int n, Body body, void* context) {
+    if (n <= 1 || inside() || forked.load(std::memory_order_relaxed)) return body(context, 0, 1);
+    run(n, body, context);
+}
+
+void yield_core() { std::this_thread::yield(); }
 
 }  // namespace throughtime

@@ -1,21 +1,21 @@
-// Threads. Nothing else knows OpenMP.
+// Threads: OpenMP's where the compiler has it, else our own. Nothing else knows which.
 #pragma once
 
 namespace throughtime {
 
 // How many threads a call may use: what set_threads() said, else what OpenMP says
-// (OMP_NUM_THREADS, omp_set_num_threads). 1 in a build without OpenMP.
+// (OMP_NUM_THREADS, omp_set_num_threads); without OpenMP, that variable or the number of cores.
 int threads();
 
 // 0 leaves it to OpenMP again.
 void set_threads(int n);
 
-// Whether this build can have more than one thread.
-bool threaded();
+// Whether the threads are OpenMP's.
+bool openmp();
 
 // Runs body(context, thread, n) for each thread in 0 .. n-1 at once, and returns when all have.
 // The n that the body is told is how many there really are: fewer than asked for inside another
-// parallel(), in a forked process, or where OpenMP has no more. The body must not throw.
+// parallel(), in a forked process, or where the system has no more. The body must not throw.
 // Several threads of the caller may be in here at once.
 using Body = void (*)(void* context, int thread, int n);
 void parallel(int n, Body body, void* context);

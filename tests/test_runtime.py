@@ -18,10 +18,6 @@ from throughtime.errors import InvalidArgumentError, InvalidTypeError
 LEVELS = runtime.extension().levels() if runtime.extension() else ()
 
 needs_native = pytest.mark.skipif(bool(runtime.problem()), reason=runtime.problem())
-needs_threads = pytest.mark.skipif(
-    runtime.extension() is None or not runtime.extension().openmp(),
-    reason="one thread in this build",
-)
 
 
 def python(code, **variables):
@@ -156,7 +152,7 @@ def as_before():
     tt.set_num_threads(None)
 
 
-@needs_threads
+@needs_native
 def test_threads_are_set_and_left_to_openmp_again(as_before):
     tt.set_num_threads(3)
     assert tt.get_num_threads() == 3
@@ -209,7 +205,7 @@ first = work()
 """
 
 
-@needs_threads
+@needs_native
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
 def test_a_forked_process_goes_on_with_one_thread():
     code = WORK + (
@@ -259,14 +255,13 @@ def test_info_says_what_the_native_engine_is(as_before):
     tt.set_num_threads(1)
     with tt.engine("native"):
         native, other = describe_engines()
-    openmp = "with OpenMP" if module.openmp() else "without OpenMP"
-    assert native == f"native: instruction set {module.level()}, 1 thread, {openmp}"
+    openmp = ", OpenMP" if module.openmp() else ""
+    assert native == f"native: instruction set {module.level()}, 1 thread{openmp}"
     assert other == "also there: reference"
     with tt.engine("reference"):
         assert describe_engines() == ["reference", f"also there: {native}"]
-    if module.openmp():
-        tt.set_num_threads(2)
-        assert ", 2 threads, " in " ".join(describe_engines())
+    tt.set_num_threads(2)
+    assert f", 2 threads{openmp}" in " ".join(describe_engines())
 
 
 def test_info_says_why_there_is_no_native_engine(none_there):

@@ -77,8 +77,8 @@ def kernels() -> ModuleType | None:
 def set_num_threads(n: int | None) -> None:
     """Choose how many threads the native engine uses; the results are the same for any number.
 
-    Until then OpenMP says how many, which ``OMP_NUM_THREADS`` and threadpoolctl can tell it. The
-    reference engine leaves threads to NumPy, and this has no effect on it.
+    Until then OpenMP says how many, which ``OMP_NUM_THREADS`` and threadpoolctl can tell it, else
+    as many as there are cores. The reference engine leaves threads to NumPy and takes no notice.
 
     Parameters
     ----------
@@ -106,7 +106,7 @@ def set_num_threads(n: int | None) -> None:
 
 
 def get_num_threads() -> int:
-    """How many threads the native engine uses; 1 where there is none, or it has no OpenMP.
+    """How many threads the native engine uses; 1 where there is none, or in a forked process.
 
     Examples
     --------

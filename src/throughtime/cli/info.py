@@ -130,8 +130,8 @@ def describe_engines() -> list[str]:
         return ["reference", f"no native engine: {runtime.problem()}"]
     threads = runtime.get_num_threads()
     cores = f"{threads} thread{'s' if threads > 1 else ''}"
-    openmp = "with OpenMP" if module.openmp() else "without OpenMP"
-    native = f"native: instruction set {module.level()}, {cores}, {openmp}"
+    openmp = ", OpenMP" if module.openmp() else ""
+    native = f"native: instruction set {module.level()}, {cores}{openmp}"
     if runtime.current() == "native":
         return [native, "also there: reference"]
     return ["reference", f"also there: {native}"]
