@@ -57,7 +57,8 @@ bench: $(ORACLES_VENV)/.bench ## measure beside PyTorch, JAX and ONNX Runtime (a
 
 # Each has an extension of its own. The sanitizers must be in the process before Python is, and the
 # C++ library before them asks for what throws.
-NATIVE_TESTS := $(wildcard tests/test_native*.py) tests/test_runtime.py
+# With --capture=sys what a sanitizer writes as it ends the process is seen.
+NATIVE_TESTS = --capture=sys $(wildcard tests/test_native*.py) tests/test_runtime.py
 sanitize: export THROUGHTIME_REQUIRE_NATIVE := 1
 sanitize: export OPENBLAS_NUM_THREADS := 1
 sanitize: export PYTHONMALLOC := malloc
@@ -66,9 +67,9 @@ sanitize: export UBSAN_OPTIONS := print_stacktrace=1
 sanitize: export TSAN_OPTIONS := halt_on_error=1
 sanitize: $(MEMORY_VENV)/.test $(THREADS_VENV)/.test ## native tests with AddressSanitizer, UBSan, ThreadSanitizer (GCC)
 	LD_PRELOAD="$$($(CXX) -print-file-name=libasan.so) $$($(CXX) -print-file-name=libstdc++.so)" \
-		$(MEMORY_VENV)/bin/python -m pytest -p no:cacheprovider $(NATIVE_TESTS)
+		$(MEMORY_VENV)/bin/python -m pytest $(NATIVE_TESTS)
 	LD_PRELOAD="$$($(CXX) -print-file-name=libtsan.so)" \
-		$(THREADS_VENV)/bin/python -m pytest -p no:cacheprovider $(NATIVE_TESTS)
+		$(THREADS_VENV)/bin/python -m pytest $(NATIVE_TESTS)
 
 clean: ## remove what the other targets made
 	rm -rf $(VENV) $(ORACLES_VENV) $(MEMORY_VENV) $(THREADS_VENV) build dist demo-output .pytest_cache .mypy_cache .ruff_cache .hypothesis

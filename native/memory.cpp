@@ -72,7 +72,7 @@ class Pool {
         Header* const block = static_cast<Header*>(place) - 1;
         {
             const std::lock_guard lock(mutex);
-            if (block->size <= most_idle && idle <= most_idle - block->size) {
+            if (block->size < most_idle - idle) {
                 Header*& first = lists[class_of(block->size)];
                 block->next = first;
                 first = block;
