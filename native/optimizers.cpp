@@ -63,7 +63,7 @@ TT_INLINE Vec<double> sqrt(Vec<double> v) {
 
 // The larger one; NaN where one of them is.
 template <class S> TT_INLINE Vec<S> maximum(Vec<S> a, Vec<S> b) {
-    return (a >= b) | (a != a) ? a : b;
+    return ((a >= b) | (a != a)) ? a : b;
 }
 
 template <class S> struct Sgd {  // (2)
