@@ -33,7 +33,7 @@ struct alignas(alignment) Header {
 
 // Every block exactly as large as asked for and never used again: that shows each wrong access.
 constexpr std::size_t most_idle = 0;
-std::size_t rounded(std::size_t bytes) { return bytes == 0 ? 1 : bytes; }  // 0 would be kept
+std::size_t rounded(std::size_t bytes) { return bytes; }
 
 #else
 
