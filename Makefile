@@ -77,7 +77,7 @@ clean: ## remove what the other targets made
 	find .editable -mindepth 1 ! -name CMakeLists.txt ! -name .gitignore -delete
 	rm -f src/throughtime/_native.*.so
 
-%/bin/python:
+$(addsuffix /bin/python,$(VENV) $(ORACLES_VENV) $(MEMORY_VENV) $(THREADS_VENV)): %/bin/python:
 	$(call make_venv,$*)
 
 # One stamp an extra: it is older than these files whenever what must be installed may have changed.
