@@ -50,7 +50,9 @@ class Train:
     def _step(self) -> float:
         net = self.net
         net.grads.flat[...] = 0
-        result = objective.evaluate_and_backward(net, self.x, self.target, self.loss, training=True)
+        result = objective.evaluate_and_backward(
+            net, self.x, self.target, self.loss, training=True, input_gradient=False
+        )
         self.adam.step(net.params.flat, net.grads.flat)
         return result.value
 
