@@ -25,7 +25,7 @@ define make_venv
 	$(PYTHON) -m venv $(1)
 endef
 
-.PHONY: help demo test lint oracles bench sanitize wheels clean
+.PHONY: help demo test lint oracles bench sanitize clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12

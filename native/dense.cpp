@@ -10,8 +10,7 @@ constexpr Size band = 96;
 
 template <class S> int threads_for(const Affine<S>& a) {
     const double work = static_cast<double>(a.M) * static_cast<double>(a.F) * static_cast<double>(a.K);
-    const Size worth = 1 + static_cast<Size>(work / worth_a_thread);
-    return static_cast<int>(larger(1, smaller(a.threads, smaller(worth, a.M / 2))));
+    return static_cast<int>(threads_worth(work, smaller(a.threads, a.M / 2)));
 }
 
 template <int V, int R, class S>

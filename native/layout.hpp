@@ -102,8 +102,16 @@ struct Team {
 
 // Multiply-adds below which a second thread costs more than it brings: about 5 microseconds.
 inline constexpr double worth_a_thread = 2.5e5;
+// Those below which it must be to be had at once: about 300 microseconds.
+inline constexpr double worth_waiting_for = 2e7;
 // And those of one step below which waiting at every step does: about half a microsecond.
 inline constexpr double worth_a_barrier = 5e4;
+
+// How many of `most` threads a call of so many multiply-adds should have.
+TT_INLINE Size threads_worth(double work, Size most) {
+    const Size worth = smaller(most, 1 + static_cast<Size>(work / worth_a_thread));
+    return worth > 1 && work < worth_waiting_for && crowded() ? 1 : larger(1, worth);
+}
 
 template <class S> struct Sharing {
     int threads;
@@ -117,12 +125,11 @@ template <class S> struct Sharing {
         const double step = static_cast<double>(z.N) * static_cast<double>(z.F + z.H) *
                             static_cast<double>(z.H) * gates;
         const double whole = step * static_cast<double>(z.T);
-        threads = static_cast<int>(smaller(z.threads, 1 + static_cast<Size>(whole / worth_a_thread)));
+        threads = static_cast<int>(threads_worth(whole, z.threads));
         by_units = false;
-        if (threads <= 1) {
-            threads = 1;
-        } else if (N < 3 * threads && N % threads != 0) {
-            by_units = !rows_only && spans > 1 && step > worth_a_barrier;
+        if (threads > 1 && N < 3 * threads && N % threads != 0) {
+            // Who meets at every step must have the other cores at every step.
+            by_units = !rows_only && spans > 1 && step > worth_a_barrier && !crowded();
             threads = static_cast<int>(smaller(threads, by_units ? spans : larger(N, 1)));
         }
     }

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
+#include <cstdint>
 #include <thread>
 
 #if defined(_OPENMP)
@@ -142,7 +144,45 @@ std::atomic<bool> forked{false};
 });
 #endif
 
+// When the last of a team begins late, its core was somebody else's, and a short call waits for it a
+// hundred times longer than it takes. Then short calls do without for a while, which doubles as
+// long as that goes on.
+using Clock = std::chrono::steady_clock;
+using Nanoseconds = std::int64_t;
+constexpr Nanoseconds late = 150'000, first_rest = 10'000'000, longest_rest = 1'000'000'000;
+std::atomic<Nanoseconds> crowded_until{0}, rest{0};
+
+Nanoseconds now() {
+    return std::chrono::duration_cast<std::chrono::nanoseconds>(Clock::now().time_since_epoch())
+        .count();
+}
+
+void note_beginning(Nanoseconds called, Nanoseconds began) {
+    constexpr auto relaxed = std::memory_order_relaxed;
+    if (began - called < late) {
+        if (rest.load(relaxed) != 0) rest.store(0, relaxed);
+        return;
+    }
+    const Nanoseconds next = std::clamp(2 * rest.load(relaxed), first_rest, longest_rest);
+    rest.store(next, relaxed);
+    crowded_until.store(began + next, relaxed);
+}
+
+struct Watched {
+    Body body;
+    void* context;
+    Nanoseconds called;
+};
+
+void watched(void* w, int thread, int n) {
+    const Watched& own = *static_cast<const Watched*>(w);
+    if (thread == n - 1) note_beginning(own.called, now());
+    own.body(own.context, thread, n);
+}
+
 }  // namespace
+
+bool crowded() { return now() < crowded_until.load(std::memory_order_relaxed); }
 
 bool openmp() {
 #if defined(_OPENMP)
@@ -162,7 +202,8 @@ int threads() {
 
 void parallel(int n, Body body, void* context) {
     if (n <= 1 || inside() || forked.load(std::memory_order_relaxed)) return body(context, 0, 1);
-    run(n, body, context);
+    Watched job{body, context, now()};
+    run(n, watched, &job);
 }
 
 void yield_core() { std::this_thread::yield(); }

@@ -20,6 +20,9 @@ bool openmp();
 using Body = void (*)(void* context, int thread, int n);
 void parallel(int n, Body body, void* context);
 
+// Whether the other cores had other things to do lately: short calls had better not wait for them.
+bool crowded();
+
 // Lets another thread of this machine have the core.
 void yield_core();
 
