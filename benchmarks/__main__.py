@@ -94,23 +94,16 @@ def _arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def main() -> None:
-    """Measure what is asked for, print it and store it."""
-    arguments = _arguments()
-    threads = arguments.threads or int(os.environ.get("OMP_NUM_THREADS", _cores()))
-    effort = QUICK if arguments.quick else FULL
+def _measure(arguments: argparse.Namespace, results: dict[str, Any]) -> None:
+    """All parts that are asked for, into ``results``."""
+    threads, effort = results["machine"]["threads"], Effort(**results["effort"])
     wanted = arguments.rows or [""]
     tasks = [task for task in all_tasks() if any(text in task.name for text in wanted)]
-    results: dict[str, Any] = {
-        "machine": _machine(threads), "effort": asdict(effort), "versions": {}
-    }  # fmt: skip
     limits = peaks(sorted({1, threads}))
+    if limits is not None:
+        results["peak"] = {str(n): value for n, value in limits.items()}
     if "rows" in arguments.only:
         _measure_rows(tasks, threads, effort, results)
-    # Again, because a busy machine can only lower it.
-    again = peaks(sorted({1, threads}))
-    if limits is not None and again is not None:
-        results["peak"] = {str(n): max(limits[n], again[n]) for n in limits}
     if "memory" in arguments.only:
         results["memory"] = memory.measure(threads, rounds=1 if arguments.quick else 3)
     if "footprint" in arguments.only:
@@ -119,12 +112,30 @@ def main() -> None:
         results["wheel_bytes"] = None if arguments.quick else footprint.wheel_bytes()
     if "growth" in arguments.only:
         results["growth"] = growth.sweep(threads)
-    results["bars"] = judge(results)
-    text = markdown(results)
-    arguments.out.mkdir(parents=True, exist_ok=True)
-    (arguments.out / "results.json").write_text(json.dumps(results, indent=1) + "\n", "utf-8")
-    (arguments.out / "results.md").write_text(text, "utf-8")
-    print(text)
+    # Again, because a busy machine can only lower it.
+    for n, value in (peaks(sorted({1, threads})) or {}).items():
+        results["peak"][str(n)] = max(results["peak"][str(n)], value)
+
+
+def main() -> None:
+    """Measure what is asked for, print it and store it, what there is of it after a failure."""
+    arguments = _arguments()
+    threads = arguments.threads or int(os.environ.get("OMP_NUM_THREADS", _cores()))
+    effort = QUICK if arguments.quick else FULL
+    results: dict[str, Any] = {
+        "machine": _machine(threads),
+        "effort": asdict(effort),
+        "versions": {},
+    }
+    try:
+        _measure(arguments, results)
+    finally:
+        results["bars"] = judge(results)
+        text = markdown(results)
+        arguments.out.mkdir(parents=True, exist_ok=True)
+        (arguments.out / "results.json").write_text(json.dumps(results, indent=1) + "\n", "utf-8")
+        (arguments.out / "results.md").write_text(text, "utf-8")
+        print(text)
 
 
 if __name__ == "__main__":
