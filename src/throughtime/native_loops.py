@@ -31,12 +31,15 @@ class NativeTape:
     ----------
     kept : Tape
         The native side's own: arrays and values of every step.
+    x, state, p, drop
+        The arguments of the pass.
     """
 
     kept: Any
     x: np.ndarray
     state: State
     p: Any
+    drop: np.ndarray | None
     engine: ClassVar[str] = "native"
 
 
@@ -72,7 +75,7 @@ def unroll(
         None if drop is None else _whole(drop),
         y, final[0], c_T,
     )  # fmt: skip
-    return y, final, NativeTape(kept, x, first, p) if keep else None
+    return y, final, NativeTape(kept, x, first, p, drop) if keep else None
 
 
 def bptt(
