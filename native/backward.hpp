@@ -98,7 +98,7 @@ void recur_back_step(const BackStep<S>& step, const Columns<S>& columns, const S
                      const Team& team, const Sink<S>& sink) {
     const Blocks<S> out{step.f.z.H, true};
     const Size depth = columns.depth();
-    for (Size i = team.spans.begin; i < team.spans.end; ++i) {
+    for_blocks(team.spans, step.s, [&](Size i) {
         const S* w = packed + i * depth * block_vectors * lanes<S>;
         for_tiles(team.rows.begin, team.rows.end, [&](Size row, auto rows) {
             constexpr int R = decltype(rows)::count;
@@ -106,7 +106,7 @@ void recur_back_step(const BackStep<S>& step, const Columns<S>& columns, const S
                 recur_back<decltype(width)::count, R>(step, columns, w, row, i, sink);
             });
         });
-    }
+    });
 }
 
 // The left factors of a chunk's rows: [x 1 e] and h_{t-1} with its dropout.

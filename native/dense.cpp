@@ -25,10 +25,7 @@ TT_INLINE void affine_tile(const Affine<S>& a, const S* weights, Size row, Size 
                                ? Vec<S>{}
                                : load(a.b + out.unit(block, v), out.valid(block, v));
     }
-    if constexpr (V == 1) accumulate<0>(acc, x, weights, a.F);
-    if constexpr (V == 2) accumulate<0, 1>(acc, x, weights, a.F);
-    if constexpr (V == 3) accumulate<0, 1, 2>(acc, x, weights, a.F);
-    if constexpr (V == 4) accumulate<0, 1, 2, 3>(acc, x, weights, a.F);
+    accumulate_first<V>(acc, x, weights, a.F);
     for (int r = 0; r < R; ++r)
         for (int v = 0; v < V; ++v)
             store(a.y + (row + r) * a.K + out.unit(block, v), acc.at[r][v], out.valid(block, v));

@@ -7,7 +7,7 @@ namespace throughtime::TT_LEVEL {
 namespace {
 
 struct Elman {
-    static constexpr bool wide = true, recurrent_bias = false, has_c = false;
+    static constexpr bool wide = true, narrows = false, recurrent_bias = false, has_c = false;
     static constexpr bool two_products = false;
     static constexpr int gates = 1, x_vectors = 1, h_vectors = 1;
     static constexpr int saved = 0;  // every built-in derivative is written from h_t
@@ -22,10 +22,7 @@ struct Elman {
 
     template <int V, int R, class S>
     TT_INLINE static void project(Tile<S, R>& acc, const S* const (&x)[R], const S* w, Size F) {
-        if constexpr (V == 1) accumulate<0>(acc, x, w, F);
-        if constexpr (V == 2) accumulate<0, 1>(acc, x, w, F);
-        if constexpr (V == 3) accumulate<0, 1, 2>(acc, x, w, F);
-        if constexpr (V == 4) accumulate<0, 1, 2, 3>(acc, x, w, F);
+        accumulate_first<V>(acc, x, w, F);
     }
     template <int V, int R, class S>
     TT_INLINE static void recur(Tile<S, R>& acc, const S* const (&h)[R], const S* w, Size H) {

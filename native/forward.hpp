@@ -60,6 +60,16 @@ template <class S> struct Step {
     }
 };
 
+// A narrow block of V vectors; see Narrow. Weights and biases are packed so.
+template <class Cell, int V, int R, class S>
+TT_INLINE void narrow_sums(Tile<S, R>& acc, const Forward<S>& f, const S* const (&x)[R],
+                           const S* const (&h)[R], Size block, const Narrow<S>& narrow) {
+    const Size stride = Cell::x_vectors * lanes<S>;
+    accumulate_first<V>(acc, x, f.W_x + block * f.z.F * stride, f.z.F);
+    accumulate_first<V>(acc, h, f.W_h + block * f.z.H * stride, f.z.H);
+    narrow.template spread<V>(acc, Cell::x_vectors);
+}
+
 // Sum, then the cell's equations, for R rows of one block of V vectors.
 template <class Cell, int V, int R, class S>
 TT_INLINE void forward_tile(const Step<S>& step, Size row, Size block) {
@@ -79,6 +89,15 @@ TT_INLINE void forward_tile(const Step<S>& step, Size row, Size block) {
         x[r] = f.u.x + n * f.u.x_row + step.t * f.u.x_step;
         h[r] = f.used[step.s & 1] + n * f.Hs;
     }
+    if constexpr (Cell::narrows) {
+        const Narrow<S> narrow(Blocks<S>{z.H, false}, block, Cell::x_vectors);
+        switch (narrow.vectors) {
+            case 1: narrow_sums<Cell, 1>(acc, f, x, h, block, narrow); break;
+            case 2: narrow_sums<Cell, 2>(acc, f, x, h, block, narrow); break;
+            case 3: narrow_sums<Cell, 3>(acc, f, x, h, block, narrow); break;
+        }
+        if (narrow.vectors != 0) return Cell::template finish<V>(step, acc, row, block);
+    }
     Cell::template project<V>(acc, x, f.W_x + block * z.F * x_stride * lanes<S>, z.F);
     Cell::template recur<V>(acc, h, f.W_h + block * z.H * h_stride * lanes<S>, z.H);
     Cell::template finish<V>(step, acc, row, block);
@@ -86,8 +105,7 @@ TT_INLINE void forward_tile(const Step<S>& step, Size row, Size block) {
 
 template <class Cell, class S> void forward_step(const Step<S>& step, const Team& team) {
     const Blocks<S> blocks{step.f.z.H, Cell::wide};
-    const Range own = team.own(blocks);
-    for (Size i = own.begin; i < own.end; ++i) {
+    for_blocks(team.own(blocks), step.s, [&](Size i) {
         for_tiles(team.rows.begin, team.rows.end, [&](Size row, auto rows) {
             constexpr int R = decltype(rows)::count;
             if constexpr (!Cell::wide) {
@@ -98,7 +116,25 @@ template <class Cell, class S> void forward_step(const Step<S>& step, const Team
                 });
             }
         });
-    }
+    });
+}
+
+// The last block once more, if it is a narrow one.
+template <class Cell, class S> void pack_narrow(Forward<S>& f, Size block) {
+    const Sizes<S>& z = f.z;
+    const Weights<S>& w = f.u.weights;
+    constexpr int gates = Cell::x_vectors;
+    const Narrow<S> narrow(Blocks<S>{z.H, false}, block, gates);
+    if (narrow.vectors == 0) return;
+    const Size first = block * lanes<S>, width = gates * lanes<S>, G = gates * z.H;
+    const Size gate[] = {first, z.H + first, 2 * z.H + first, 3 * z.H + first};
+    narrow.pack(f.W_x + block * z.F * width, w.W_x, G, z.F, gate, gates);
+    narrow.pack(f.W_h + block * z.H * width, w.W_h, G, z.H, gate, gates);
+    S *const b = f.bias[0] + block * width, *const both = f.bias[1] + block * width;
+    narrow.pack(b, w.b, G, 1, gate, gates);
+    narrow.pack(both, w.b_time, G, 1, gate, gates);
+    for (int v = 0; v < narrow.vectors; ++v)
+        store(both + v * lanes<S>, load(b + v * lanes<S>) + load(both + v * lanes<S>));
 }
 
 template <class Cell, class S> void forward_pack(Forward<S>& f, const Team& team) {
@@ -130,6 +166,8 @@ template <class Cell, class S> void forward_pack(Forward<S>& f, const Team& team
                                              ? Vec<S>{}
                                              : load(w.b_hn + i * lanes<S>, blocks.valid(i, 0)));
     }
+    if constexpr (Cell::narrows)
+        if (part.begin < part.end && part.end == blocks.count()) pack_narrow<Cell>(f, part.end - 1);
     const Range rows = share(z.N, team.thread, team.threads);
     pad_rows(f.h[0], f.u.h_0, z.H, rows);
     if (f.c != nullptr) pad_rows(f.c, f.u.c_0, z.H, rows);

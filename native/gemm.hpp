@@ -40,6 +40,15 @@ TT_INLINE void accumulate(Tile<S, R>& acc, const S* const (&a)[R], const S* w, S
     }
 }
 
+// The same for the numbers 0 ... V - 1.
+template <int V, int R, class S>
+TT_INLINE void accumulate_first(Tile<S, R>& acc, const S* const (&a)[R], const S* w, Size depth) {
+    if constexpr (V == 1) accumulate<0>(acc, a, w, depth);
+    if constexpr (V == 2) accumulate<0, 1>(acc, a, w, depth);
+    if constexpr (V == 3) accumulate<0, 1, 2>(acc, a, w, depth);
+    if constexpr (V == 4) accumulate<0, 1, 2, 3>(acc, a, w, depth);
+}
+
 // at[r][i] += sum_k a[k][r] b[k][I] for the i-th number I of the list: a column panel of tile_rows
 // numbers a step, times blocks of four vectors of which some are taken.
 template <int... I, int R, class S>
@@ -104,6 +113,14 @@ TT_INLINE Range share(Size count, int thread, int threads) {
     return {count * thread / threads, count * (thread + 1) / threads};
 }
 
+// Call f(i) for each i of a range, up at even steps and down at odd ones: weights that do not all fit
+// into the cache are then there from the step before, at least the last of them.
+template <class F> TT_INLINE void for_blocks(Range range, Size step, F&& f) {
+    const bool down = (step & 1) != 0;
+    for (Size k = 0; k < range.end - range.begin; ++k)
+        f(down ? range.end - 1 - k : range.begin + k);
+}
+
 // Which outputs a block's vectors hold. `wide`: vector v of block i are the units from (4 i + v)
 // lanes on (one gate). Otherwise a block is the same lanes of several gates: vector v of block i
 // are the units from i lanes on, of gate v.
@@ -127,6 +144,34 @@ template <class S> struct Blocks {
         if (!wide) return gates;
         const Size left = (units - block * block_vectors * lanes<S> + lanes<S> - 1) / lanes<S>;
         return static_cast<int>(smaller(block_vectors, left));
+    }
+};
+
+// The last block of several gates, where so few units are left that the gates stand side by side in
+// fewer vectors: gate v from v * units on.
+template <class S> struct Narrow {
+    int units = 0, vectors = 0;  // no vectors where nothing is saved
+
+    Narrow(const Blocks<S>& blocks, Size block, int gates) : units(blocks.valid(block, 0)) {
+        const int needed = (gates * units + lanes<S> - 1) / lanes<S>;
+        if (units < lanes<S> && needed < gates) vectors = needed;
+    }
+    // From rows with the block's units of gate v at gate[v]; null stands for zeros.
+    void pack(S* to, const S* from, Size stride, Size depth, const Size* gate, int gates) const {
+        for (Size k = 0; k < depth; ++k, to += vectors * lanes<S>) {
+            for (int v = 0; v < gates; ++v)
+                for (int i = 0; i < units; ++i)
+                    to[v * units + i] = from == nullptr ? S(0) : from[k * stride + gate[v] + i];
+            for (int i = gates * units; i < vectors * lanes<S>; ++i) to[i] = S(0);
+        }
+    }
+    // The sums of V vectors, gate by gate in vectors of their own.
+    template <int V, int R> void spread(Tile<S, R>& acc, int gates) const {
+        S row[block_vectors * lanes<S>];
+        for (int r = 0; r < R; ++r) {
+            for (int v = 0; v < V; ++v) store(row + v * lanes<S>, acc.at[r][v]);
+            for (int v = 0; v < gates; ++v) acc.at[r][v] = load(row + v * units, units);
+        }
     }
 };
 
@@ -173,6 +218,25 @@ template <class S> struct Columns {
     }
 };
 
+// a and b with the blocks of B lanes exchanged that stand between the two diagonals.
+template <int B, class V, class I> TT_INLINE void exchange(V& a, V& b) {
+    I low{}, high{};
+    constexpr int n = sizeof(V) / sizeof(a[0]);
+    for (int j = 0; j < n; ++j) {
+        low[j] = (j & B) == 0 ? j : n + j - B;
+        high[j] = (j & B) == 0 ? j + B : n + j;
+    }
+    const V first = shuffle(a, b, low);
+    b = shuffle(a, b, high);
+    a = first;
+}
+template <int B, class S> TT_INLINE void transpose(Vec<S> (&rows)[lanes<S>]) {
+#pragma GCC unroll 16
+    for (int i = 0; i < lanes<S>; ++i)
+        if ((i & B) == 0) exchange<B, Vec<S>, IVec<S>>(rows[i], rows[i + B]);
+    if constexpr (B > 1) transpose<B / 2, S>(rows);
+}
+
 // Pack the transpose of weights (outputs, columns): [block of outputs][column in the order of the
 // sum][lane], the outputs being wide blocks.
 template <class S>
@@ -181,17 +245,19 @@ void pack_transposed(S* to, const S* from, Size stride, Size outputs, const Colu
     const Blocks<S> out{outputs, true};
     const Size depth = columns.depth();
     for (Size i = part.begin; i < part.end; ++i) {
-        const int width = out.vectors(i, 1) * lanes<S>;
-        const Size first = out.unit(i, 0);
-        const Size rows = smaller(width, outputs - first);
+        const int width = out.vectors(i, 1);
         S* block = to + i * depth * block_vectors * lanes<S>;
         columns.each([&](Size, int, Size column, int n) {
-            const S* in = from + first * stride + column;
-            for (Size u = 0; u < rows; ++u, in += stride)
-                for (int j = 0; j < n; ++j) block[j * width + u] = in[j];
-            for (Size u = rows; u < width; ++u)
-                for (int j = 0; j < n; ++j) block[j * width + u] = S(0);
-            block += static_cast<Size>(n) * width;
+            for (int v = 0; v < width; ++v) {
+                const Size first = out.unit(i, v);
+                Vec<S> square[lanes<S>];
+                for (int u = 0; u < lanes<S>; ++u)
+                    square[u] = first + u < outputs ? load(from + (first + u) * stride + column, n)
+                                                    : Vec<S>{};
+                transpose<lanes<S> / 2, S>(square);
+                for (int j = 0; j < n; ++j) store(block + (j * width + v) * lanes<S>, square[j]);
+            }
+            block += static_cast<Size>(n) * width * lanes<S>;
         });
     }
 }

@@ -8,7 +8,8 @@ namespace {
 
 // What both forms share. Of a block's four vectors da holds r, z, n and, reset after, q.
 struct Gru {
-    static constexpr bool wide = false, has_c = false;
+    // Not narrow: the sums with x and with h are of different vectors.
+    static constexpr bool wide = false, narrows = false, has_c = false;
     static constexpr int gates = 3, x_vectors = 3;
     static constexpr int x_chosen[] = {0, 1, 2};
 
@@ -171,14 +172,14 @@ struct ResetBefore : Gru {
     template <class S> static void after_tiles(const Step<S>& step, const Team& team) {
         team.wait_for_units();
         const Blocks<S> out{step.f.z.H, true};
-        for (Size i = team.spans.begin; i < team.spans.end; ++i) {
+        for_blocks(team.spans, step.s, [&](Size i) {
             for_tiles(team.rows.begin, team.rows.end, [&](Size row, auto rows) {
                 constexpr int R = decltype(rows)::count;
                 with_vectors(out.vectors(i, 1), [&](auto width) {
                     candidate<decltype(width)::count, R>(step, row, i);
                 });
             });
-        }
+        });
     }
 
     template <int V, int R, class S>
@@ -194,10 +195,7 @@ struct ResetBefore : Gru {
                 acc.at[r][v] = load(step.saved(row + r, first + v, count, saved) + 2 * lanes<S>);
         }
         const S* w = f.W_n + block * f.z.H * block_vectors * lanes<S>;
-        if constexpr (V == 1) accumulate<0>(acc, q, w, f.z.H);
-        if constexpr (V == 2) accumulate<0, 1>(acc, q, w, f.z.H);
-        if constexpr (V == 3) accumulate<0, 1, 2>(acc, q, w, f.z.H);
-        if constexpr (V == 4) accumulate<0, 1, 2, 3>(acc, q, w, f.z.H);
+        accumulate_first<V>(acc, q, w, f.z.H);
         for (int r = 0; r < R; ++r) {
             for (int v = 0; v < V; ++v) {
                 const Size n = row + r, unit = out.unit(block, v);

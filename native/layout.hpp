@@ -102,7 +102,7 @@ struct Team {
 
 // Multiply-adds below which a second thread costs more than it brings: about 5 microseconds.
 inline constexpr double worth_a_thread = 2.5e5;
-// Those below which it must be to be had at once: about 300 microseconds.
+// Those below which it must be at hand: about 300 microseconds.
 inline constexpr double worth_waiting_for = 2e7;
 // And those of one step below which waiting at every step does: about half a microsecond.
 inline constexpr double worth_a_barrier = 5e4;
@@ -110,7 +110,7 @@ inline constexpr double worth_a_barrier = 5e4;
 // How many of `most` threads a call of so many multiply-adds should have.
 TT_INLINE Size threads_worth(double work, Size most) {
     const Size worth = smaller(most, 1 + static_cast<Size>(work / worth_a_thread));
-    return worth > 1 && work < worth_waiting_for && crowded() ? 1 : larger(1, worth);
+    return worth > 1 && work < worth_waiting_for && !at_hand() ? 1 : larger(1, worth);
 }
 
 template <class S> struct Sharing {

@@ -7,7 +7,7 @@ namespace throughtime::TT_LEVEL {
 namespace {
 
 struct Lstm {
-    static constexpr bool wide = false, recurrent_bias = false, has_c = true;
+    static constexpr bool wide = false, narrows = true, recurrent_bias = false, has_c = true;
     static constexpr bool two_products = false;
     static constexpr int gates = 4, x_vectors = 4, h_vectors = 4;
     static constexpr int saved = 5;  // i f g o c_t

@@ -30,10 +30,7 @@ TT_INLINE void accumulate_back(Tile<S, R>& acc, const Chunk<S>& chunk, const Col
     columns.each([&](Size block, int v, Size, int n) {
         const S* a[R];
         for (int r = 0; r < R; ++r) a[r] = chunk.at(block, k + r) + v * lanes<S>;
-        if constexpr (V == 1) accumulate<0>(acc, a, w, n);
-        if constexpr (V == 2) accumulate<0, 1>(acc, a, w, n);
-        if constexpr (V == 3) accumulate<0, 1, 2>(acc, a, w, n);
-        if constexpr (V == 4) accumulate<0, 1, 2, 3>(acc, a, w, n);
+        accumulate_first<V>(acc, a, w, n);
         w += static_cast<Size>(n) * V * lanes<S>;
     });
 }

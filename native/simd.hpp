@@ -126,6 +126,17 @@ TT_INLINE Vec<double> fma(Vec<double> a, Vec<double> b, Vec<double> c) {
 template <class S> TT_INLINE Vec<S> select(IVec<S> condition, Vec<S> a, Vec<S> b) {
     return condition ? a : b;
 }
+// Lane i[j] of a and b side by side.
+template <class V, class I> TT_INLINE V shuffle(V a, V b, I i) {
+#if defined(__clang__)
+    constexpr int n = sizeof(V) / sizeof(a[0]);
+    V result;
+    for (int j = 0; j < n; ++j) result[j] = i[j] < n ? a[i[j]] : b[i[j] - n];
+    return result;
+#else
+    return __builtin_shuffle(a, b, i);
+#endif
+}
 // std::min and std::max would be inline functions of the library.
 TT_INLINE std::ptrdiff_t smaller(std::ptrdiff_t a, std::ptrdiff_t b) { return a < b ? a : b; }
 TT_INLINE std::ptrdiff_t larger(std::ptrdiff_t a, std::ptrdiff_t b) { return a > b ? a : b; }

@@ -58,16 +58,15 @@ def unroll(
     """Run a cell over time; see :func:`throughtime.bptt.unroll`."""
     kernels = runtime.kernels()
     form = native_form(cell, kernels)
-    own = vars(p)
-    if kernels is None or form is None or not _alike(x, *state, *own.values()):
+    if kernels is None or form is None or not _alike(x, p.W_x, *state):
         return reference.unroll(
             cell, p, x, state, mask=mask, started=started, drop=drop, reverse=reverse, keep=keep
         )
     x = _rows(x)
     first = tuple(map(_whole, state))
-    units = first[0].shape[1]
-    y = np.empty((*x.shape[:2], units), x.dtype)
+    y = np.empty((*x.shape[:2], first[0].shape[1]), x.dtype)
     final = tuple(map(np.empty_like, first))
+    own = vars(p)
     c_0, c_T = (first[1], final[1]) if len(first) > 1 else (None, None)
     kept = kernels.unroll(
         form, reverse, keep, x, p.W_x, p.W_h, own.get("b"), own.get("b_time"), own.get("b_hn"),
@@ -109,7 +108,10 @@ def _pair(state: Any) -> tuple[Any, Any]:
 def _alike(first: np.ndarray, *others: np.ndarray) -> bool:
     """Whether all are of one type that the native engine has."""
     dtype = first.dtype
-    return dtype.char in "fd" and all(array.dtype == dtype for array in others)
+    for array in others:
+        if array.dtype is not dtype and array.dtype != dtype:
+            return False
+    return dtype.char in "fd"
 
 
 def _rows(array: np.ndarray) -> np.ndarray:

@@ -20,7 +20,7 @@ from throughtime.errors import (
     sentence,
 )
 from throughtime.layers import Dense, Layer, Recurrent
-from throughtime.layers.base import LAYERS, Call, own_call
+from throughtime.layers.base import LAYERS, UNTAPED, Call, own_call
 from throughtime.params import Params, check_dtype
 from throughtime.stream import Stream, extrapolate
 from throughtime.summary import table
@@ -241,9 +241,15 @@ class Network:
                 "tape must come from net.forward; got one of a pass that kept nothing."
             )
         d_states = self.check_states(d_final_state, tape.outputs[0].shape[0], "d_final_state")
-        dx: np.ndarray | None = check_array(
-            "dy", dy, shape=tape.outputs[-1].shape, dtype=self.dtype, finite=False
-        )
+        shape = tape.outputs[-1].shape
+        dx = check_array("dy", dy, shape=shape, dtype=self.dtype, finite=False)
+        return self.run_back(tape, dx, d_states, input_gradient)
+
+    def run_back(
+        self, tape: Tape, dy: np.ndarray, d_states: list[Any], input_gradient: bool
+    ) -> np.ndarray | None:
+        """Backward pass on what was checked; ``d_states`` is worked in."""
+        dx: np.ndarray | None = dy
         handed = None
         tape.d_initial_state = [None] * len(self.layers)
         tape.d_outputs = [None] * len(self.layers)
@@ -290,14 +296,13 @@ class Network:
             raise InvalidArgumentError(
                 f"batch_size must be left out where states go in or out; got {batch_size}."
             )
-        parts = []
-        for start in range(0, len(array), size):
-            rows = slice(start, start + size)
-            own = None if real is None else real[rows]
-            part, tape = self.run(array[rows], own, states, Call(keep=False))
-            parts.append(part)
-        y = parts[0] if len(parts) == 1 else np.concatenate(parts)
-        return y if keeper is None else (y, tape.final_state[keeper])
+        if size >= len(array):
+            y, tape = self.run(array, real, states, UNTAPED)
+            return y if keeper is None else (y, tape.final_state[keeper])
+        parts = [slice(k, k + size) for k in range(0, len(array), size)]
+        masks = [None if real is None else real[rows] for rows in parts]
+        runs = (self.run(array[r], m, states, UNTAPED) for r, m in zip(parts, masks, strict=True))
+        return np.concatenate([y for y, _ in runs])
 
     def stream(self, rows: int = 1) -> Stream:
         """Run one step at a time; see :class:`throughtime.stream.Stream`."""

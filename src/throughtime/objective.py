@@ -10,9 +10,9 @@ is computed from the pre-activation, so that nothing overflows between the two.
 from __future__ import annotations
 
 from copy import deepcopy
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -24,8 +24,7 @@ from throughtime.network import Network
 from throughtime.topology import Tape
 
 
-@dataclass(frozen=True)
-class Pass:
+class Pass(NamedTuple):
     """What a forward pass started from: with it, the pass can be run again.
 
     Attributes
@@ -174,7 +173,8 @@ def evaluate_and_backward(
     """
     call = Call(training=training, rng=rng, offset=offset)
     result, dy = _forward(net, x, y, loss, mask, initial_state, sample_weight, call)
-    result.dx = net.backward(result.tape, dy, input_gradient=input_gradient)
+    states: list[Any] = [None] * len(net.layers)
+    result.dx = net.run_back(result.tape, dy, states, input_gradient)
     return _penalised(net, result, l1, l2, backward=True, share=share)
 
 
@@ -191,8 +191,10 @@ def _forward(
     function: Loss = loss if isinstance(loss, Loss) else losses.get(loss)
     fused, scale = _fusion(net, function)
     states = [None] * len(net.layers) if states is None else states
-    own = replace(call, logits=True) if fused else call
-    untouched = replace(own, rng=deepcopy(own.rng)) if own.training and net.topology.draws else own
+    own = call._replace(logits=True) if fused else call
+    untouched = own
+    if own.training and net.topology.draws:
+        untouched = own._replace(rng=deepcopy(own.rng))
     output, tape = net.run(x, mask, states, own)
     real = tape.output_mask
     if real is None:

@@ -18,7 +18,7 @@ from throughtime.errors import (
     check_int,
     describe,
 )
-from throughtime.layers.base import Call
+from throughtime.layers.base import UNTAPED
 from throughtime.layers.pooling import Pool
 
 if TYPE_CHECKING:
@@ -224,7 +224,7 @@ class Stream:
             raise ShapeError(
                 f"x must have {self.rows} rows, those of the stream; got {len(array)}."
             )
-        y, tape = net.run(array, real, [None] * len(net.layers), Call(keep=False))
+        y, tape = net.run(array, real, [None] * len(net.layers), UNTAPED)
         inputs, masks = [array, *tape.outputs[:-1]], real
         state = []
         for i, layer in enumerate(net.layers):

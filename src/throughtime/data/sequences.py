@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 
+from throughtime import vectors
 from throughtime.errors import (
     DataError,
     InvalidArgumentError,
@@ -284,12 +285,11 @@ def check_sequences(
                 f" got {describe(lengths)}."
             )
         array, ends = pad(x, name=name)
-        real = mask_from_lengths(ends, array.shape[1])
+        real: np.ndarray | None = mask_from_lengths(ends, array.shape[1])
     else:
         array = _check_axes(check_array(name, x, finite=False), univariate, name)
-        if lengths is None:
-            real = np.ones(array.shape[:2], dtype=bool)
-        else:
+        real = None
+        if lengths is not None:
             ends = check_lengths(lengths, array.shape[0], array.shape[1])
             real = mask_from_lengths(ends, array.shape[1])
     if n_features is not None and array.shape[2] != n_features:
@@ -298,11 +298,13 @@ def check_sequences(
             f" last axis; got shape {array.shape}."
         )
     if mask is not None:
-        real = real & check_mask(mask, array.shape[0], array.shape[1])
-    whole = bool(real.all())
-    if not whole:
+        shown = check_mask(mask, array.shape[0], array.shape[1])
+        real = shown if real is None else real & shown
+    if real is not None and real.all():
+        real = None
+    if real is not None:
         array = np.where(real[..., None], array, np.zeros((), array.dtype))
-    return _convert(array, dtype, finite, name), None if whole else real
+    return _convert(array, dtype, finite, name), real
 
 
 def _check_axes(array: np.ndarray, univariate: bool, name: str) -> np.ndarray:
@@ -324,13 +326,13 @@ def _check_axes(array: np.ndarray, univariate: bool, name: str) -> np.ndarray:
 
 def _convert(array: np.ndarray, dtype: Any, finite: bool, name: str) -> np.ndarray:
     """Change the dtype; refuse values that are not finite or that the new dtype cannot hold."""
-    if finite:
+    if finite and not vectors.finite(array):
         check_array(name, array, hint="Fill missing values, or mask their steps.")
     if dtype is None or array.dtype == np.dtype(dtype):
         return array
     with np.errstate(over="ignore"):
         converted = array.astype(dtype)
-    if finite and converted.dtype.kind == "f" and not np.isfinite(converted).all():
+    if finite and not vectors.finite(converted):
         first = tuple(int(i) for i in np.argwhere(~np.isfinite(converted))[0])
         raise DataError(
             f"{name} must fit into {converted.dtype}; got {array[first]} at index {first}."

@@ -11,7 +11,7 @@ import dataclasses
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import ModuleType
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
@@ -45,8 +45,7 @@ class Form:
     features: int
 
 
-@dataclass(frozen=True)
-class Call:
+class Call(NamedTuple):
     """How one forward pass runs.
 
     Attributes
@@ -70,6 +69,10 @@ class Call:
     keep: bool = True
     logits: bool = False
     offset: int = 0
+
+
+#: A pass for its output alone.
+UNTAPED = Call(keep=False)
 
 
 @dataclass
@@ -198,7 +201,7 @@ class Layer:
 
     def stream_step(self, p: Any, x: np.ndarray, state: State) -> tuple[np.ndarray, State]:
         """One step ``x (N, F)`` of a stream; return the output ``(N, K)`` and the new state."""
-        result = self.forward(p, x, None, None, Call(keep=False))
+        result = self.forward(p, x, None, None, UNTAPED)
         return result.y, state
 
     def stream_after(self, x: np.ndarray, mask: np.ndarray | None, final_state: Any) -> State:

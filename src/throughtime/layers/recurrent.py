@@ -24,7 +24,7 @@ from throughtime.errors import (
     describe,
 )
 from throughtime.initializers import INITIALIZERS
-from throughtime.layers.base import Call, Form, Layer, Result, chosen, keep_mask
+from throughtime.layers.base import UNTAPED, Call, Form, Layer, Result, chosen, keep_mask
 from throughtime.native_loops import native_form
 
 
@@ -202,13 +202,14 @@ class Recurrent(Layer):
 
     def initial_state(self, p: Any, batch: int, dtype: np.dtype) -> State:
         """The state of one direction where none is given: zero, or the learned one."""
-        state = tuple(
-            np.repeat(getattr(p, f"{name}_0")[None], batch, axis=0)
-            if self.learn_initial_state
-            else np.zeros((batch, self.units), dtype=dtype)
-            for name in self.cell.states
-        )
-        return (*state, np.zeros((batch, 1), dtype=dtype)) if self.time_bias else state
+        names = self.cell.states
+        if self.learn_initial_state:
+            state = [np.repeat(getattr(p, f"{name}_0")[None], batch, axis=0) for name in names]
+        else:
+            state = [np.zeros((batch, self.units), dtype) for _ in names]
+        if self.time_bias:
+            state.append(np.zeros((batch, 1), dtype))
+        return tuple(state)
 
     # -- forward and backward -----------------------------------------------------------------
 
@@ -311,7 +312,7 @@ class Recurrent(Layer):
         return self.initial_state(p, rows, dtype)
 
     def stream_step(self, p: Any, x: np.ndarray, state: State) -> tuple[np.ndarray, State]:
-        _, final, _ = self._run(p, x[:, None], None, state, False, Call(keep=False))
+        _, final, _ = self._run(p, x[:, None], None, state, False, UNTAPED)
         return final[0], final
 
     def stream_native(self, kernels: ModuleType, stepper: Any, p: Any, state: State) -> bool:

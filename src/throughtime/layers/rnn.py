@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -25,7 +26,7 @@ class RNN(Recurrent):
     :mod:`throughtime.cells.elman`.
     """
 
-    @property
+    @cached_property
     def cell(self) -> Cell:
         return Elman(self.activation)
 
@@ -53,7 +54,7 @@ class GRU(Recurrent):
         super().__post_init__()
         check_bool("reset_after", self.reset_after)
 
-    @property
+    @cached_property
     def cell(self) -> Cell:
         return GRUCell(self.activation, self.recurrent_activation, self.reset_after)
 
@@ -81,7 +82,7 @@ class LSTM(Recurrent):
         super().__post_init__()
         check_float("forget_bias", self.forget_bias)
 
-    @property
+    @cached_property
     def cell(self) -> Cell:
         return LSTMCell(self.activation, self.recurrent_activation)
 

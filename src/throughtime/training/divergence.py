@@ -149,7 +149,7 @@ def _run_again(net: Network, i: int, given: Pass) -> np.ndarray:
     front = Network(layers, None if tokens else net.n_features, str(net.dtype))
     for name in front.params:
         front.params[name] = net.params[name]
-    call = replace(given.call, rng=deepcopy(given.call.rng), keep=False, logits=False)
+    call = given.call._replace(rng=deepcopy(given.call.rng), keep=False, logits=False)
     y, _ = front.run(given.x, given.mask, given.states[: i + 1], call)
     return y
 

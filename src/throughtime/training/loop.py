@@ -20,7 +20,7 @@ import numpy as np
 from throughtime import objective, truncation
 from throughtime.data.batches import count_batches, minibatches
 from throughtime.errors import DivergedError
-from throughtime.layers.base import Call
+from throughtime.layers.base import UNTAPED
 from throughtime.network import Network
 from throughtime.objective import Evaluation
 from throughtime.training.callbacks import Best, Callback, Run
@@ -272,7 +272,7 @@ class Loop:
         states = [None] * len(self.net.layers)
         for rows in minibatches(len(samples), self._larger(), shuffle=False):
             part = samples.batch(rows)
-            y, _ = self.net.run(part.x, part.mask, states, Call(keep=False))
+            y, _ = self.net.run(part.x, part.mask, states, UNTAPED)
             if y.ndim == 3:
                 outputs[rows, : y.shape[1]] = y
             else:
