@@ -109,11 +109,14 @@ void recur_back_step(const BackStep<S>& step, const Columns<S>& columns, const S
     });
 }
 
-// The left factors of a chunk's rows: [x 1 e] and h_{t-1} with its dropout.
-template <class Cell, class S> void fill_panels(const Backward<S>& f, Size last, Range rows) {
+// The left factors of a chunk's rows, row n of step last - i: [x 1 e] and h_{t-1} with its dropout.
+template <class Cell, class S>
+void fill_panels(const Backward<S>& f, Size last, Range steps, Range rows) {
     const Sizes<S>& z = f.z;
-    for (Size k = rows.begin; k < rows.end; ++k) {
-        const Size s = last - k / z.N, n = k % z.N;
+    const Size width = rows.end - rows.begin;
+    for (Size j = steps.begin * width; j < steps.end * width; ++j) {
+        const Size i = j / width, n = rows.begin + j % width;
+        const Size s = last - i, k = i * z.N + n;
         PanelWriter<S> x{f.x_panels + k * tile_rows, f.chunk.K * tile_rows};
         x.put(f.u.x + n * f.u.x_row + f.time(s) * f.u.x_step, z.F);
         if (f.b.db != nullptr) x.put(S(1));

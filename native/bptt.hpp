@@ -17,58 +17,72 @@ template <class Cell, class S> void bptt(const Bptt<S>& b) {
     const Sizes<S>& z = u.sizes;
     const Blocks<S> blocks{z.H, Cell::wide};
     const Size Hs = padded<S>(z.H), G = Cell::gates * z.H;
-    Backward<S> f{.b = b, .u = u, .z = z, .Hs = Hs, .tape = {}};
+    Backward<S> common{.b = b, .u = u, .z = z, .Hs = Hs, .tape = {}};
     Arena kept, own;
     const bool timed = u.weights.b_time != nullptr;
-    f.tape.plan(kept, z, u.mask != nullptr, timed, blocks.count() * Cell::saved * lanes<S>);
+    common.tape.plan(kept, z, u.mask != nullptr, timed, blocks.count() * Cell::saved * lanes<S>);
     kept.place(static_cast<char*>(u.tape));
 
     const Columns<S> x_columns = columns_of<Cell, S>(z.H, Cell::x_chosen, Cell::gates);
     const Columns<S> h_columns = columns_of<Cell, S>(z.H, Cell::h_chosen, Cell::h_vectors);
     const Size steps = larger(1, smaller(z.T, chunk_rows / larger(z.N, 1)));
-    f.chunk.K = steps * z.N;
-    f.x_count = z.F + (b.db != nullptr) + (b.db_time != nullptr);
+    common.chunk.K = steps * z.N;
+    common.x_count = z.F + (b.db != nullptr) + (b.db_time != nullptr);
     const auto panels = [&](Size count) {
-        return (count + tile_rows - 1) / tile_rows * tile_rows * f.chunk.K;
+        return (count + tile_rows - 1) / tile_rows * tile_rows * common.chunk.K;
     };
     const auto transposed = [&](Size outputs) {
         return Blocks<S>{outputs, true}.count() * block_vectors * lanes<S> * G;
     };
-    own.add(f.chunk.da, blocks.count() * f.chunk.K * block_vectors * lanes<S>);
-    own.add(f.x_panels, panels(f.x_count));
-    own.add(f.h_panels, panels(z.H));
-    own.add(f.q_panels, panels(Cell::q_count(b)));
-    own.add(f.W_h_T, transposed(z.H));
-    if (b.dx != nullptr) own.add(f.W_x_T, transposed(z.F));
-    own.add(f.dh, z.N * Hs);
-    if (Cell::has_c) own.add(f.dc, z.N * Hs);
-    if (Cell::two_products) own.add(f.du, z.N * Hs);
-    if (u.drop != nullptr) own.add(f.drop, z.N * Hs);
-    own.add(f.x_rows, f.x_count);
-    own.settle();
-    for (Size m = 0; m < z.F; ++m) f.x_rows[m] = b.dW_x + m * G;
-    if (b.db != nullptr) f.x_rows[z.F] = b.db;
-    if (b.db_time != nullptr) f.x_rows[f.x_count - 1] = b.db_time;
-
+    own.add(common.chunk.da, blocks.count() * common.chunk.K * block_vectors * lanes<S>);
+    own.add(common.x_panels, panels(common.x_count));
+    own.add(common.h_panels, panels(z.H));
+    own.add(common.q_panels, panels(Cell::q_count(b)));
+    own.add(common.dh, z.N * Hs);
+    if (Cell::has_c) own.add(common.dc, z.N * Hs);
+    if (Cell::two_products) own.add(common.du, z.N * Hs);
+    if (u.drop != nullptr) own.add(common.drop, z.N * Hs);
+    own.add(common.x_rows, common.x_count);
+    const auto plan_weights = [&](Arena& arena, Backward<S>& back) {
+        arena.add(back.W_h_T, transposed(z.H));
+        if (b.dx != nullptr) arena.add(back.W_x_T, transposed(z.F));
+    };
     const Sharing<S> sharing(z, 2 * Cell::gates, Cell::whole_rows(z));
+    Arena weights;
+    plan_weights(weights, common);
+    const int copies = sharing.copies(weights.size);
+    char* packed;
+    own.add(packed, weights.size * copies);
+    own.settle();
+    for (Size m = 0; m < z.F; ++m) common.x_rows[m] = b.dW_x + m * G;
+    if (b.db != nullptr) common.x_rows[z.F] = b.db;
+    if (b.db_time != nullptr) common.x_rows[common.x_count - 1] = b.db_time;
+
     Barrier barrier;
     auto work = [&](int thread, int threads) {
-        const Team team = sharing.team(thread, threads, barrier);
+        Team team = sharing.team(thread, threads, barrier);
+        team.own_weights = copies > 1;
+        Backward<S> f = common;
+        Arena at;
+        plan_weights(at, f);
+        at.place(packed + (team.own_weights ? thread * at.size : 0));
         const auto mine = [&](Size count) { return share(count, thread, threads); };
-        Cell::pack_back(f, h_columns, mine(Blocks<S>{z.H, true}.count()));
+        Cell::pack_back(f, h_columns, team.to_pack(Blocks<S>{z.H, true}.count()));
         if (b.dx != nullptr)
             pack_transposed(f.W_x_T, u.weights.W_x, G, z.F, x_columns,
-                            mine(Blocks<S>{z.F, true}.count()));
+                            team.to_pack(Blocks<S>{z.F, true}.count()));
         pad_rows(f.dh, b.dh_T, z.H, mine(z.N));
         if (f.dc != nullptr) pad_rows(f.dc, b.dc_T, z.H, mine(z.N));
         if (f.drop != nullptr) pad_rows(f.drop, u.drop, z.H, mine(z.N));
-        team.wait();
+        team.wait_for_weights();
         for (Size end = z.T; end > 0; end -= smaller(end, steps)) {
             const Size begin = larger(0, end - steps);
             for (Size s = end - 1; s >= begin; --s)
                 Cell::back(BackStep<S>{f, s, f.time(s), (end - 1 - s) * z.N}, h_columns, team);
             const Size depth = (end - begin) * z.N;
-            fill_panels<Cell>(f, end - 1, mine(depth));
+            // Of its own rows, for which it has prepared everything itself.
+            const Range past{0, end - begin};
+            fill_panels<Cell>(f, end - 1, team.by_units ? mine(past.end) : past, team.rows);
             team.wait();
             Cell::outer(f, depth, thread, threads);
             if (b.dx != nullptr)

@@ -120,7 +120,7 @@ struct Elman {
         const Blocks<S> blocks{H, wide};
         const Factor<S> x{f.x_panels, f.x_count, f.x_rows, nullptr, 0};
         const Factor<S> h{f.h_panels, H, nullptr, f.b.dW_h, H};
-        outer_product(f.chunk, x, blocks, gate, depth, thread, threads);
+        outer_product(f.chunk, x, blocks, gate, depth, threads - 1 - thread, threads);
         outer_product(f.chunk, h, blocks, gate, depth, thread, threads);
     }
 };

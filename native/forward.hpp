@@ -141,7 +141,7 @@ template <class Cell, class S> void forward_pack(Forward<S>& f, const Team& team
     const Sizes<S>& z = f.z;
     const Weights<S>& w = f.u.weights;
     const Blocks<S> blocks{z.H, Cell::wide};
-    const Range part = share(blocks.count(), team.thread, team.threads);
+    const Range part = team.to_pack(blocks.count());
     const Size G = Cell::gates * z.H;
     const Size gate[block_vectors] = {0, z.H, 2 * z.H, 3 * z.H};
     pack(f.W_x, w.W_x, G, z.F, blocks, gate, Cell::x_vectors, part);
@@ -149,7 +149,7 @@ template <class Cell, class S> void forward_pack(Forward<S>& f, const Team& team
     if constexpr (Cell::two_products) {
         const Blocks<S> wide{z.H, true};
         pack(f.W_n, w.W_h + Cell::h_vectors * z.H, G, z.H, wide, gate, 1,
-             share(wide.count(), team.thread, team.threads));
+             team.to_pack(wide.count()));
     }
     const int width = Cell::wide ? block_vectors : Cell::x_vectors;
     for (Size i = part.begin; i < part.end; ++i) {
@@ -183,50 +183,66 @@ template <class Cell, class S> void forward_pack(Forward<S>& f, const Team& team
     if (f.tape.begun != nullptr) fill_begun(f.tape.begun, f.u, rows);
 }
 
+// Where packed weights and biases go.
+template <class Cell, class S> void plan_weights(Arena& arena, Forward<S>& f) {
+    const Sizes<S>& z = f.z;
+    const Size columns = Blocks<S>{z.H, Cell::wide}.count() * lanes<S>;
+    const int x_width = Cell::wide ? block_vectors : Cell::x_vectors;
+    const int h_width = Cell::wide ? block_vectors : Cell::h_vectors;
+    arena.add(f.W_x, columns * x_width * z.F);
+    arena.add(f.W_h, columns * h_width * z.H);
+    for (S*& bias : f.bias) arena.add(bias, columns * x_width);
+    if (Cell::recurrent_bias) arena.add(f.b_hn, columns);
+    if (Cell::two_products)
+        arena.add(f.W_n, Blocks<S>{z.H, true}.count() * block_vectors * lanes<S> * z.H);
+}
+
 template <class Cell, class S> void unroll(const Unroll<S>& u) {
     const Sizes<S>& z = u.sizes;
     const Blocks<S> blocks{z.H, Cell::wide};
     const Size Hs = padded<S>(z.H);
-    Forward<S> f{.u = u, .z = z, .Hs = Hs, .tape = {}, .keep = u.tape != nullptr};
+    Forward<S> common{.u = u, .z = z, .Hs = Hs, .tape = {}, .keep = u.tape != nullptr};
     Arena kept, own;
     const bool timed = u.weights.b_time != nullptr;
-    if (f.keep) {
-        f.tape.plan(kept, z, u.mask != nullptr, timed, blocks.count() * Cell::saved * lanes<S>);
+    if (common.keep) {
+        common.tape.plan(kept, z, u.mask != nullptr, timed, blocks.count() * Cell::saved * lanes<S>);
         kept.place(static_cast<char*>(u.tape));
     } else {
-        f.tape = {};
-        if (timed) own.add(f.tape.begun, z.T * z.N);
+        common.tape = {};
+        if (timed) own.add(common.tape.begun, z.T * z.N);
     }
-    const Size columns = blocks.count() * lanes<S>;
-    const int x_width = Cell::wide ? block_vectors : Cell::x_vectors;
-    const int h_width = Cell::wide ? block_vectors : Cell::h_vectors;
-    own.add(f.W_x, columns * x_width * z.F);
-    own.add(f.W_h, columns * h_width * z.H);
-    for (S*& bias : f.bias) own.add(bias, columns * x_width);
-    if (Cell::recurrent_bias) own.add(f.b_hn, columns);
-    for (S*& h : f.h) own.add(h, z.N * Hs);
-    if (Cell::has_c) own.add(f.c, z.N * Hs);
+    for (S*& h : common.h) own.add(h, z.N * Hs);
+    if (Cell::has_c) own.add(common.c, z.N * Hs);
     if (Cell::two_products) {
-        own.add(f.W_n, Blocks<S>{z.H, true}.count() * block_vectors * lanes<S> * z.H);
-        own.add(f.q, z.N * Hs);
-        if (!f.keep) own.add(f.values, z.N * columns * Cell::saved);
+        own.add(common.q, z.N * Hs);
+        if (!common.keep) own.add(common.values, z.N * blocks.count() * lanes<S> * Cell::saved);
     }
     if (u.drop != nullptr) {
-        own.add(f.drop, z.N * Hs);
-        for (S*& used : f.used) own.add(used, z.N * Hs);
+        own.add(common.drop, z.N * Hs);
+        for (S*& used : common.used) own.add(used, z.N * Hs);
     }
+    const Sharing<S> sharing(z, Cell::gates, Cell::whole_rows(z));
+    Arena weights;
+    plan_weights<Cell>(weights, common);
+    const int copies = sharing.copies(weights.size);
+    char* packed;
+    own.add(packed, weights.size * copies);
     own.settle();
     if (u.drop == nullptr) {
-        f.used[0] = f.h[0];
-        f.used[1] = f.h[1];
+        common.used[0] = common.h[0];
+        common.used[1] = common.h[1];
     }
 
-    const Sharing<S> sharing(z, Cell::gates, Cell::whole_rows(z));
     Barrier barrier;
     auto work = [&](int thread, int threads) {
-        const Team team = sharing.team(thread, threads, barrier);
+        Team team = sharing.team(thread, threads, barrier);
+        team.own_weights = copies > 1;
+        Forward<S> f = common;
+        Arena at;
+        plan_weights<Cell>(at, f);
+        at.place(packed + (team.own_weights ? thread * at.size : 0));
         forward_pack<Cell>(f, team);
-        team.wait();
+        team.wait_for_weights();
         for (Size s = 0; s < z.T; ++s) {
             const Step<S> step{f, s, f.time(s)};
             forward_step<Cell>(step, team);

@@ -44,7 +44,7 @@ class Arena {
         void** place;
         Size offset;
     };
-    Slot slots[24];
+    Slot slots[24] = {};
     int used = 0;
     char* base = nullptr;
     bool owned = false;
@@ -84,6 +84,16 @@ struct Team {
     Range spans;   // of block_vectors * lanes units
     bool by_units;
     Barrier* barrier;
+    bool own_weights = false;  // packed by this thread for itself, or by all together
+
+    // Its part in packing so many blocks.
+    Range to_pack(Size blocks) const {
+        return own_weights ? Range{0, blocks} : share(blocks, thread, threads);
+    }
+    // After packing: whatever else is prepared, each thread prepares for its own rows.
+    void wait_for_weights() const {
+        if (!own_weights) wait();
+    }
 
     void wait() const {
         barrier->wait(threads);
@@ -106,6 +116,9 @@ inline constexpr double worth_a_thread = 2.5e5;
 inline constexpr double worth_waiting_for = 2e7;
 // And those of one step below which waiting at every step does: about half a microsecond.
 inline constexpr double worth_a_barrier = 5e4;
+
+// Bytes of packed weights that a core's own cache holds beside all else.
+inline constexpr Size small_weights = Size{512} << 10;
 
 // How many of `most` threads a call of so many multiply-adds should have.
 TT_INLINE Size threads_worth(double work, Size most) {
@@ -132,6 +145,12 @@ template <class S> struct Sharing {
             by_units = !rows_only && spans > 1 && step > worth_a_barrier && !crowded();
             threads = static_cast<int>(smaller(threads, by_units ? spans : larger(N, 1)));
         }
+    }
+    // How many copies of packed weights of so many bytes there should be: one for each thread that
+    // has rows of its own, as long as they are small. What another core has just written takes
+    // longer to come than to be packed once more; large ones would not stay in the core's cache.
+    int copies(Size bytes) const {
+        return by_units || bytes > small_weights ? 1 : threads;
     }
     // Thread `thread` of the n that there really are.
     Team team(int thread, int n, Barrier& barrier) const {

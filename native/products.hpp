@@ -113,6 +113,7 @@ TT_INLINE void outer_tile(const Chunk<S>& f, const Factor<S>& factor, const Bloc
 }
 
 // Of the vectors I of every block; of all vectors of wide blocks if the list is empty.
+// The last thread has the largest share, so of two factors one is shared from behind.
 template <int... I, class S>
 void outer_product(const Chunk<S>& f, const Factor<S>& factor, const Blocks<S>& blocks,
                    const Size* gate, Size depth, int thread, int threads) {
