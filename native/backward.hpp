@@ -52,7 +52,14 @@ template <class S> struct BackStep {
     TT_INLINE Vec<S> dh(Size n, Size unit, int valid) const {
         const Vec<S> back = load(f.dh + n * f.Hs + unit);
         if (f.b.dy == nullptr) return back;
-        return back + load(f.b.dy + n * f.b.dy_row + t * f.b.dy_step + unit, valid);
+        const S* at = f.b.dy + n * f.b.dy_row + t * f.b.dy_step + unit;
+        fetch_next(at, f.b.dy_step);
+        return back + load(at, valid);
+    }
+    // What stands at this address, one time step on. The rows of a step lie far apart in the
+    // caller's arrays, so the hardware does not see what comes next.
+    TT_INLINE void fetch_next(const S* at, Size time_step) const {
+        if (s > 0) __builtin_prefetch(at + (f.z.reverse ? time_step : -time_step), 0, 2);
     }
     TT_INLINE S* da(Size n, Size block) const {
         return f.chunk.at(block, k + n);
@@ -117,18 +124,18 @@ void fill_panels(const Backward<S>& f, Size last, Range steps, Range rows) {
     for (Size j = steps.begin * width; j < steps.end * width; ++j) {
         const Size i = j / width, n = rows.begin + j % width;
         const Size s = last - i, k = i * z.N + n;
-        PanelWriter<S> x{f.x_panels + k * tile_rows, f.chunk.K * tile_rows};
+        PanelWriter<S> x(f.chunk, f.x_panels, k);
         x.put(f.u.x + n * f.u.x_row + f.time(s) * f.u.x_step, z.F);
         if (f.b.db != nullptr) x.put(S(1));
         if (f.b.db_time != nullptr) x.put(static_cast<S>(f.tape.begun[s * z.N + n]));
-        PanelWriter<S> h{f.h_panels + k * tile_rows, f.chunk.K * tile_rows};
+        PanelWriter<S> h(f.chunk, f.h_panels, k);
         const S* before = f.h_before(n, s);
         if (f.drop == nullptr) {
             h.put(before, z.H);
         } else {
             for (Size i = 0; i < z.H; ++i) h.put(before[i] * f.drop[n * f.Hs + i]);
         }
-        Cell::fill_q(f, PanelWriter<S>{f.q_panels + k * tile_rows, f.chunk.K * tile_rows}, s, n);
+        Cell::fill_q(f, PanelWriter<S>(f.chunk, f.q_panels, k), s, n);
     }
 }
 

@@ -28,16 +28,13 @@ template <class Cell, class S> void bptt(const Bptt<S>& b) {
     const Size steps = larger(1, smaller(z.T, chunk_rows / larger(z.N, 1)));
     common.chunk.K = steps * z.N;
     common.x_count = z.F + (b.db != nullptr) + (b.db_time != nullptr);
-    const auto panels = [&](Size count) {
-        return (count + tile_rows - 1) / tile_rows * tile_rows * common.chunk.K;
-    };
     const auto transposed = [&](Size outputs) {
         return Blocks<S>{outputs, true}.count() * block_vectors * lanes<S> * G;
     };
-    own.add(common.chunk.da, blocks.count() * common.chunk.K * block_vectors * lanes<S>);
-    own.add(common.x_panels, panels(common.x_count));
-    own.add(common.h_panels, panels(z.H));
-    own.add(common.q_panels, panels(Cell::q_count(b)));
+    own.add(common.chunk.da, common.chunk.numbers(blocks.count()));
+    own.add(common.x_panels, common.chunk.panel_numbers(common.x_count));
+    own.add(common.h_panels, common.chunk.panel_numbers(z.H));
+    own.add(common.q_panels, common.chunk.panel_numbers(Cell::q_count(b)));
     own.add(common.dh, z.N * Hs);
     if (Cell::has_c) own.add(common.dc, z.N * Hs);
     if (Cell::two_products) own.add(common.du, z.N * Hs);

@@ -74,8 +74,8 @@ template <class S> void backward(const AffineBack<S>& g) {
     chunk.K = smaller(a.M, chunk_rows);
     S *panels = nullptr, *W_T = nullptr, **rows = nullptr;
     Arena own;
-    own.add(chunk.da, blocks.count() * chunk.K * width);
-    own.add(panels, (count + tile_rows - 1) / tile_rows * tile_rows * chunk.K);
+    own.add(chunk.da, chunk.numbers(blocks.count()));
+    own.add(panels, chunk.panel_numbers(count));
     own.add(rows, count);
     if (g.dx != nullptr) own.add(W_T, Blocks<S>{a.F, true}.count() * width * a.K);
     own.settle();
@@ -95,7 +95,7 @@ template <class S> void backward(const AffineBack<S>& g) {
                     for (int v = 0; v < blocks.vectors(i, 1); ++v)
                         store(chunk.at(i, k) + v * lanes<S>,
                               load(dz + blocks.unit(i, v), blocks.valid(i, v)));
-                PanelWriter<S> x{panels + k * tile_rows, chunk.K * tile_rows};
+                PanelWriter<S> x(chunk, panels, k);
                 x.put(a.x + (first + k) * a.F, a.F);
                 if (g.db != nullptr) x.put(S(1));
             }

@@ -92,6 +92,7 @@ struct Elman {
         S* da = step.da(n, block) + v * lanes<S>;
         if (!real) return store(da, Vec<S>{});  // and the gradient passes through
         const int valid = blocks.valid(block, v);
+        step.fetch_next(h + unit, f.z.H);
         store(da, step.dh(n, unit, valid) * body_slope(f.z, load(h + unit, valid)));  // (E2')
         if (f.u.mask != nullptr) store(f.dh + n * f.Hs + unit, Vec<S>{});
     }

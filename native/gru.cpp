@@ -34,7 +34,9 @@ struct Gru {
         const Size unit = block * lanes<S>;
         const Vec<S> zt = load(kept + lanes<S>), nt = load(kept + 2 * lanes<S>);
         const Vec<S> dh = step.dh(n, unit, valid);
-        const Vec<S> before = load(f.h_before(n, step.s) + unit, valid);
+        const S* h = f.h_before(n, step.s) + unit;
+        step.fetch_next(h, f.z.H);
+        const Vec<S> before = load(h, valid);
         store(f.dh + n * f.Hs + unit, dh * zt);
         store(da + lanes<S>, dh * (before - nt) * gate_slope(f.z, zt));
         store(da + 2 * lanes<S>, dh * (S(1) - zt) * body_slope(f.z, nt));

@@ -10,7 +10,7 @@ namespace throughtime::TT_LEVEL {
 
 // Rows of da that a chunk holds, about; and those of one pass of the outer product, whose panels
 // are to stay in the cache.
-inline constexpr Size chunk_rows = 512;
+inline constexpr Size chunk_rows = 256;
 inline constexpr Size panel_rows = 256;
 
 // dL/da of some rows: [block][row][4 vectors][lanes].
@@ -19,7 +19,19 @@ template <class S> struct Chunk {
     Size K = 0;  // rows
 
     TT_INLINE S* at(Size block, Size k) const {
-        return da + (block * K + k) * block_vectors * lanes<S>;
+        return da + (block * (K + 1) + k) * block_vectors * lanes<S>;
+    }
+    Size numbers(Size blocks) const { return blocks * (K + 1) * block_vectors * lanes<S>; }
+
+    // Of the panels of a left factor, [panel][row][tile_rows]: from one to the next. It is an odd
+    // number of cache lines, and there is one row more than needed in a block of da: a row is
+    // written to all of them at once, and at a power of two apart they would drive each other out.
+    Size panel_stride() const {
+        constexpr Size line = 64 / sizeof(S);
+        return ((tile_rows * K + line - 1) / line | 1) * line;
+    }
+    Size panel_numbers(Size count) const {
+        return (count + tile_rows - 1) / tile_rows * panel_stride();
     }
 };
 
@@ -65,6 +77,8 @@ template <class S> struct PanelWriter {
     Size stride;              // from panel to panel
     int lane = 0;
 
+    PanelWriter(const Chunk<S>& chunk, S* panels, Size k)
+        : at(panels + k * tile_rows), stride(chunk.panel_stride()) {}
     TT_INLINE void put(S value) {
         at[lane] = value;
         if (++lane == tile_rows) {
@@ -103,9 +117,8 @@ TT_INLINE void outer_tile(const Chunk<S>& f, const Factor<S>& factor, const Bloc
         S* to = factor.row(m + r);
         ((acc.at[r][I] = load(to + gate[I] + blocks.unit(block, I), blocks.valid(block, I))), ...);
     }
-    accumulate_outer<I...>(acc, factor.panels + (panel * f.K + k.begin) * tile_rows,
-                           f.at(block, k.begin),
-                           k.end - k.begin);
+    accumulate_outer<I...>(acc, factor.panels + panel * f.panel_stride() + k.begin * tile_rows,
+                           f.at(block, k.begin), k.end - k.begin);
     for (int r = 0; r < R; ++r) {
         S* to = factor.row(m + r);
         (store(to + gate[I] + blocks.unit(block, I), acc.at[r][I], blocks.valid(block, I)), ...);
