@@ -80,6 +80,16 @@ class Form:
     repeats: int
 
 
+def _once(server: Server, enough: float) -> float:
+    """About how long one repeat takes, when threads are awake and caches are warm."""
+    repeats = 1
+    once: float = server.ask("measure", repeats)
+    while once * repeats < enough / 4:
+        repeats *= 4
+        once = server.ask("measure", repeats)
+    return once
+
+
 def find_form(task: Task, servers: list[Server], effort: Effort, wanted: Arrays | None) -> Form:
     """Try every form in which one library can do the task."""
     forms = [(server, variant) for server in servers for variant in server.variants[task.job]]
@@ -88,7 +98,7 @@ def find_form(task: Task, servers: list[Server], effort: Effort, wanted: Arrays 
         answers = server.ask("prepare", task, variant)
         if wanted is not None:
             check_agreement(task, f"{PEERS[server.peer]} ({variant})", answers, wanted)
-        once = server.ask("measure", 1)
+        once = _once(server, effort.seconds)
         prepared = Form(server, variant, max(1, round(effort.seconds / once)))
         if once > 3 * best:  # trials would take long and change nothing
             continue

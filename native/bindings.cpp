@@ -7,6 +7,7 @@
 #include "api.hpp"
 #include "memory.hpp"
 #include "parallel.hpp"
+#include "trial.hpp"
 
 namespace nb = nanobind;
 using namespace nb::literals;
@@ -46,6 +47,11 @@ NB_MODULE(_native, m) {
           "Choose how many threads a call uses; 0 leaves it to OpenMP.");
     m.def("trim_memory", &throughtime::trim, nb::call_guard<nb::gil_scoped_release>(),
           "Give idle memory back to the system; return how many bytes that were.");
+
+    nb::class_<throughtime::Record>(m, "Record", "What calls took, alone and by a team of threads.")
+        .def(nb::init<>())
+        .def("next", &throughtime::Record::next, "Whether the next call should be a team's.")
+        .def("took", &throughtime::Record::took, "nanoseconds"_a, "Note how long it took.");
 
     throughtime::bind_loops(m);
     throughtime::bind_stream(m);

@@ -8,9 +8,10 @@ namespace {
 // Rows that go through all of the weights before the next ones do: they stay in the cache.
 constexpr Size band = 96;
 
-template <class S> int threads_for(const Affine<S>& a) {
+template <class S> Trial trial_of(const Affine<S>& a, Way way) {
     const double work = static_cast<double>(a.M) * static_cast<double>(a.F) * static_cast<double>(a.K);
-    return static_cast<int>(threads_worth(work, smaller(a.threads, a.M / 2)));
+    const int kind = 100 + 2 * static_cast<int>(way) + (sizeof(S) == 8);
+    return Trial(kind, work, threads_worth(work, smaller(a.threads, a.M / 2)));
 }
 
 template <int V, int R, class S>
@@ -48,6 +49,7 @@ template <class S> void affine_rows(const Affine<S>& a, const S* packed, Range r
 
 template <class S> void forward(const Affine<S>& a) {
     const Blocks<S> out{a.K, true};
+    const Trial trial = trial_of(a, Way::infer);
     Arena own;
     S* packed = nullptr;
     own.add(packed, out.count() * block_vectors * lanes<S> * a.F);
@@ -60,12 +62,13 @@ template <class S> void forward(const Affine<S>& a) {
         affine_rows(a, packed, share(a.M, thread, threads));
     };
     parallel(
-        threads_for(a),
+        trial.threads(),
         [](void* w, int thread, int n) { (*static_cast<decltype(work)*>(w))(thread, n); }, &work);
 }
 
 template <class S> void backward(const AffineBack<S>& g) {
     const Affine<S>& a = g.forward;
+    const Trial trial = trial_of(a, Way::back);
     const Blocks<S> blocks{a.K, true};
     const Columns<S> columns{blocks, {}, {}, 1};
     const Size width = block_vectors * lanes<S>;
@@ -110,7 +113,7 @@ template <class S> void backward(const AffineBack<S>& g) {
         }
     };
     parallel(
-        threads_for(a),
+        trial.threads(),
         [](void* w, int thread, int n) { (*static_cast<decltype(work)*>(w))(thread, n); }, &work);
 }
 

@@ -221,7 +221,8 @@ template <class Cell, class S> void unroll(const Unroll<S>& u) {
         own.add(common.drop, z.N * Hs);
         for (S*& used : common.used) own.add(used, z.N * Hs);
     }
-    const Sharing<S> sharing(z, Cell::gates, Cell::whole_rows(z));
+    const Way way = common.keep ? Way::forth : Way::infer;
+    const Sharing<S> sharing(z, way, Cell::gates, Cell::whole_rows(z));
     Arena weights;
     plan_weights<Cell>(weights, common);
     const int copies = sharing.copies(weights.size);

@@ -9,6 +9,7 @@
 #include "loops.hpp"
 #include "memory.hpp"
 #include "parallel.hpp"
+#include "trial.hpp"
 
 namespace throughtime::TT_LEVEL {
 
@@ -112,37 +113,37 @@ struct Team {
 
 // Multiply-adds below which a second thread costs more than it brings: about 5 microseconds.
 inline constexpr double worth_a_thread = 2.5e5;
-// Those below which it must be at hand: about 300 microseconds.
-inline constexpr double worth_waiting_for = 2e7;
 // And those of one step below which waiting at every step does: about half a microsecond.
 inline constexpr double worth_a_barrier = 5e4;
 
 // Bytes of packed weights that a core's own cache holds beside all else.
 inline constexpr Size small_weights = Size{512} << 10;
 
-// How many of `most` threads a call of so many multiply-adds should have.
-TT_INLINE Size threads_worth(double work, Size most) {
-    const Size worth = smaller(most, 1 + static_cast<Size>(work / worth_a_thread));
-    return worth > 1 && work < worth_waiting_for && !at_hand() ? 1 : larger(1, worth);
+// How many of `most` threads a call of so many multiply-adds may have.
+TT_INLINE int threads_worth(double work, Size most) {
+    return static_cast<int>(larger(1, smaller(most, 1 + static_cast<Size>(work / worth_a_thread))));
 }
 
-template <class S> struct Sharing {
-    int threads;
-    bool by_units;
-    Size N, spans;
+// What a pass is for: nothing but its output, or the way back as well; or it is the way back.
+enum class Way : int { infer, forth, back };
 
-    Sharing(const Sizes<S>& z, int gates, bool rows_only) {
-        const Size span = block_vectors * lanes<S>;
-        N = z.N;
-        spans = (z.H + span - 1) / span;
-        const double step = static_cast<double>(z.N) * static_cast<double>(z.F + z.H) *
-                            static_cast<double>(z.H) * gates;
-        const double whole = step * static_cast<double>(z.T);
-        threads = static_cast<int>(threads_worth(whole, z.threads));
-        by_units = false;
+template <class S> struct Sharing {
+    Size N, spans;
+    double step;  // multiply-adds
+    Trial trial;
+    int threads;
+    bool by_units = false;
+
+    Sharing(const Sizes<S>& z, Way way, int gates, bool rows_only)
+        : N(z.N), spans((z.H + block_vectors * lanes<S> - 1) / (block_vectors * lanes<S>)),
+          step(static_cast<double>(z.N) * static_cast<double>(z.F + z.H) *
+               static_cast<double>(z.H) * (way == Way::back ? 2 * gates : gates)),
+          trial((static_cast<int>(z.cell) * 3 + static_cast<int>(way)) * 2 + (sizeof(S) == 8),
+                step * static_cast<double>(z.T),
+                threads_worth(step * static_cast<double>(z.T), z.threads)),
+          threads(trial.threads()) {
         if (threads > 1 && N < 3 * threads && N % threads != 0) {
-            // Who meets at every step must have the other cores at every step.
-            by_units = !rows_only && spans > 1 && step > worth_a_barrier && !crowded();
+            by_units = !rows_only && spans > 1 && step > worth_a_barrier;
             threads = static_cast<int>(smaller(threads, by_units ? spans : larger(N, 1)));
         }
     }

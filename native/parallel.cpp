@@ -2,8 +2,6 @@
 
 #include <algorithm>
 #include <atomic>
-#include <chrono>
-#include <cstdint>
 #include <thread>
 
 #if defined(_OPENMP)
@@ -144,54 +142,7 @@ std::atomic<bool> forked{false};
 });
 #endif
 
-// Whether short calls find the other threads at hand. Two things speak against it.
-//
-// The calls are far apart: between them the threads have gone to sleep, and to wake one takes longer
-// than many a call. So the first of several calls is done alone.
-//
-// The other cores are somebody else's: the last of a team begins late, though the call before was
-// just over, and a short call waits for it a hundred times longer than it takes. Then short calls do
-// without for a while, which doubles as long as that goes on.
-using Clock = std::chrono::steady_clock;
-using Nanoseconds = std::int64_t;
-constexpr Nanoseconds awake = 200'000, late = 150'000;
-constexpr Nanoseconds first_rest = 10'000'000, longest_rest = 300'000'000;
-constexpr auto relaxed = std::memory_order_relaxed;
-std::atomic<Nanoseconds> last_call{0}, last_team{0}, rest{0}, rests_until{0};
-
-Nanoseconds now() {
-    return std::chrono::duration_cast<std::chrono::nanoseconds>(Clock::now().time_since_epoch())
-        .count();
-}
-
-void note_beginning(Nanoseconds called, Nanoseconds began) {
-    if (called - last_team.load(relaxed) > awake) return;  // it had to be woken
-    if (began - called < late) {
-        if (rest.load(relaxed) != 0) rest.store(0, relaxed);
-        return;
-    }
-    const Nanoseconds next = std::clamp(2 * rest.load(relaxed), first_rest, longest_rest);
-    rest.store(next, relaxed);
-    rests_until.store(began + next, relaxed);
-}
-
-struct Watched {
-    Body body;
-    void* context;
-    Nanoseconds called;
-};
-
-void watched(void* w, int thread, int n) {
-    const Watched& own = *static_cast<const Watched*>(w);
-    if (thread == n - 1) note_beginning(own.called, now());
-    own.body(own.context, thread, n);
-}
-
 }  // namespace
-
-bool crowded() { return now() < rests_until.load(relaxed); }
-
-bool at_hand() { return now() - last_call.load(relaxed) < awake && !crowded(); }
 
 bool openmp() {
 #if defined(_OPENMP)
@@ -210,15 +161,8 @@ int threads() {
 }
 
 void parallel(int n, Body body, void* context) {
-    if (n <= 1 || inside() || forked.load(relaxed)) {
-        body(context, 0, 1);
-        return last_call.store(now(), relaxed);
-    }
-    Watched job{body, context, now()};
-    run(n, watched, &job);
-    const Nanoseconds end = now();
-    last_call.store(end, relaxed);
-    last_team.store(end, relaxed);
+    const bool alone = n <= 1 || inside() || forked.load(std::memory_order_relaxed);
+    alone ? body(context, 0, 1) : run(n, body, context);
 }
 
 void yield_core() { std::this_thread::yield(); }

@@ -20,12 +20,6 @@ bool openmp();
 using Body = void (*)(void* context, int thread, int n);
 void parallel(int n, Body body, void* context);
 
-// Whether the other cores had other things to do lately.
-bool crowded();
-
-// Whether the other threads can be had at once: short calls had better not wait for them.
-bool at_hand();
-
 // Lets another thread of this machine have the core.
 void yield_core();
 

@@ -1,0 +1,50 @@
+// Alone or by a team: which is faster depends on the machine and on who else uses it, so calls that
+// come again and again try both. The results are the same bits either way.
+#pragma once
+
+#include <cstdint>
+
+namespace throughtime {
+
+// What calls of one kind took, and what the next one should do: in turns of many calls the way that
+// was faster, between them a short turn the other way.
+class Record {
+   public:
+    // Whether the next call should be a team's.
+    bool next();
+    // How long it took, in nanoseconds. It counts unless it was one of the first of a team's turn:
+    // threads that have gone to sleep must wake.
+    void took(float nanoseconds);
+
+    std::uint64_t key = 0;  // of whose calls these are
+
+   private:
+    void start(bool by_team, int calls);
+    void turn();
+
+    static constexpr int shortest = 16, longest = 256, waking = 2;
+    float time[2] = {};  // alone, by a team; 0 while not known
+    int left = 0, done = 0, period = shortest;
+    bool team = false, probing = true;
+};
+
+// One call: made before it, and gone when it is over.
+class Trial {
+     public:
+    // `kind` tells apart calls that take different times for as many multiply-adds, `work`; `most`
+    // is how many threads there may be.
+    Trial(int kind, double work, int most);
+    Trial(const Trial&) = delete;
+    Trial& operator=(const Trial&) = delete;
+    ~Trial();
+
+    // How many it should have: `most` or 1.
+    int threads() const { return n; }
+
+   private:
+    int n;
+    Record* record = nullptr;
+    std::int64_t begin = 0;
+};
+
+}  // namespace throughtime
