@@ -197,12 +197,11 @@ class Network:
         """Forward pass on what :meth:`check_input` and :meth:`check_states` returned."""
         tape = Tape(mask=mask, taped=call.keep)
         handed = None
-        last = len(self.layers) - 1
         for i, layer in enumerate(self.layers):
             state = states[i]
             if isinstance(layer, Recurrent):  # a state of one's own replaces the one handed on
                 state, handed = handed if state is None else state, None
-            own = own_call(call, layer, i == last)
+            own = own_call(call, layer, i + 1 == len(self.layers))
             result = layer.forward(self.groups[i], x, mask, state, own)
             if self.topology.hands_state[i]:
                 handed = result.final_state
@@ -246,10 +245,9 @@ class Network:
         return self.run_back(tape, dx, d_states, input_gradient)
 
     def run_back(
-        self, tape: Tape, dy: np.ndarray, d_states: list[Any], input_gradient: bool
+        self, tape: Tape, dx: np.ndarray | None, d_states: list[Any], input_gradient: bool
     ) -> np.ndarray | None:
-        """Backward pass on what was checked; ``d_states`` is worked in."""
-        dx: np.ndarray | None = dy
+        """Backward pass from dL/dy and states that are checked; ``d_states`` is worked in."""
         handed = None
         tape.d_initial_state = [None] * len(self.layers)
         tape.d_outputs = [None] * len(self.layers)
@@ -289,20 +287,20 @@ class Network:
             With ``return_state`` on the last recurrent layer, ``(y, its final state)``.
         """
         array, real = self.check_input(x, lengths, mask)
-        states = self.check_states(initial_state, len(array))
-        size = len(array) if batch_size is None else check_int("batch_size", batch_size, 1)
+        rows, states = len(array), self.check_states(initial_state, len(array))
+        size = rows if batch_size is None else check_int("batch_size", batch_size, 1)
         keeper = self.topology.returns_state
-        if size < len(array) and (keeper is not None or initial_state is not None):
+        if size < rows and (keeper is not None or initial_state is not None):
             raise InvalidArgumentError(
                 f"batch_size must be left out where states go in or out; got {batch_size}."
             )
-        if size >= len(array):
+        if size >= rows:
             y, tape = self.run(array, real, states, UNTAPED)
             return y if keeper is None else (y, tape.final_state[keeper])
-        parts = [slice(k, k + size) for k in range(0, len(array), size)]
-        masks = [None if real is None else real[rows] for rows in parts]
-        runs = (self.run(array[r], m, states, UNTAPED) for r, m in zip(parts, masks, strict=True))
-        return np.concatenate([y for y, _ in runs])
+        cuts = range(size, rows, size)
+        masks = [None] * (len(cuts) + 1) if real is None else np.split(real, cuts)
+        parts = zip(np.split(array, cuts), masks, strict=True)
+        return np.concatenate([self.run(x, own, states, UNTAPED)[0] for x, own in parts])
 
     def stream(self, rows: int = 1) -> Stream:
         """Run one step at a time; see :class:`throughtime.stream.Stream`."""
