@@ -116,14 +116,14 @@ void recur_back_step(const BackStep<S>& step, const Columns<S>& columns, const S
     });
 }
 
-// The left factors of a chunk's rows, row n of step last - i: [x 1 e] and h_{t-1} with its dropout.
+// The left factors of a chunk's rows, row n of step last - past: [x 1 e] and h_{t-1} with its dropout.
 template <class Cell, class S>
 void fill_panels(const Backward<S>& f, Size last, Range steps, Range rows) {
     const Sizes<S>& z = f.z;
     const Size width = rows.end - rows.begin;
     for (Size j = steps.begin * width; j < steps.end * width; ++j) {
-        const Size i = j / width, n = rows.begin + j % width;
-        const Size s = last - i, k = i * z.N + n;
+        const Size past = j / width, n = rows.begin + j % width;
+        const Size s = last - past, k = past * z.N + n;
         PanelWriter<S> x(f.chunk, f.x_panels, k);
         x.put(f.u.x + n * f.u.x_row + f.time(s) * f.u.x_step, z.F);
         if (f.b.db != nullptr) x.put(S(1));

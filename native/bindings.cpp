@@ -51,7 +51,7 @@ NB_MODULE(_native, m) {
     nb::class_<throughtime::Record>(m, "Record", "What calls took, alone and by a team of threads.")
         .def(nb::init<>())
         .def("next", &throughtime::Record::next, "Whether the next call should be a team's.")
-        .def("took", &throughtime::Record::took, "nanoseconds"_a, "Note how long it took.");
+        .def("took", &throughtime::Record::took, "time"_a, "Note how long it took.");
 
     throughtime::bind_loops(m);
     throughtime::bind_stream(m);

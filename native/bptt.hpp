@@ -44,7 +44,8 @@ template <class Cell, class S> void bptt(const Bptt<S>& b) {
         arena.add(back.W_h_T, transposed(z.H));
         if (b.dx != nullptr) arena.add(back.W_x_T, transposed(z.F));
     };
-    const Sharing<S> sharing(z, Way::back, Cell::gates, Cell::whole_rows(z));
+    const Sharing<S> sharing(z, Way::back, Cell::gates, Cell::whole_rows(z),
+                             2 * (b.dx != nullptr) + Cell::two_products);
     Arena weights;
     plan_weights(weights, common);
     const int copies = sharing.copies(weights.size);

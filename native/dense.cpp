@@ -8,10 +8,10 @@ namespace {
 // Rows that go through all of the weights before the next ones do: they stay in the cache.
 constexpr Size band = 96;
 
-template <class S> Trial trial_of(const Affine<S>& a, Way way) {
+template <class S> Trial trial_of(const Affine<S>& a, int way) {
     const double work = static_cast<double>(a.M) * static_cast<double>(a.F) * static_cast<double>(a.K);
-    const int kind = 100 + 2 * static_cast<int>(way) + (sizeof(S) == 8);
-    return Trial(kind, work, threads_worth(work, smaller(a.threads, a.M / 2)));
+    const int kind = 100 + 2 * way + (sizeof(S) == 8);
+    return Trial(kind, work, threads_worth(work, smaller(a.threads, a.M / 2)), false);
 }
 
 template <int V, int R, class S>
@@ -49,7 +49,7 @@ template <class S> void affine_rows(const Affine<S>& a, const S* packed, Range r
 
 template <class S> void forward(const Affine<S>& a) {
     const Blocks<S> out{a.K, true};
-    const Trial trial = trial_of(a, Way::infer);
+    const Trial trial = trial_of(a, 0);
     Arena own;
     S* packed = nullptr;
     own.add(packed, out.count() * block_vectors * lanes<S> * a.F);
@@ -68,7 +68,7 @@ template <class S> void forward(const Affine<S>& a) {
 
 template <class S> void backward(const AffineBack<S>& g) {
     const Affine<S>& a = g.forward;
-    const Trial trial = trial_of(a, Way::back);
+    const Trial trial = trial_of(a, g.dx == nullptr ? 1 : 2);
     const Blocks<S> blocks{a.K, true};
     const Columns<S> columns{blocks, {}, {}, 1};
     const Size width = block_vectors * lanes<S>;

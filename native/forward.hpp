@@ -205,7 +205,8 @@ template <class Cell, class S> void unroll(const Unroll<S>& u) {
     Arena kept, own;
     const bool timed = u.weights.b_time != nullptr;
     if (common.keep) {
-        common.tape.plan(kept, z, u.mask != nullptr, timed, blocks.count() * Cell::saved * lanes<S>);
+        const Size numbers = blocks.count() * Cell::saved * lanes<S>;
+        common.tape.plan(kept, z, u.mask != nullptr, timed, numbers);
         kept.place(static_cast<char*>(u.tape));
     } else {
         common.tape = {};
@@ -222,7 +223,7 @@ template <class Cell, class S> void unroll(const Unroll<S>& u) {
         for (S*& used : common.used) own.add(used, z.N * Hs);
     }
     const Way way = common.keep ? Way::forth : Way::infer;
-    const Sharing<S> sharing(z, way, Cell::gates, Cell::whole_rows(z));
+    const Sharing<S> sharing(z, way, Cell::gates, Cell::whole_rows(z), Cell::two_products);
     Arena weights;
     plan_weights<Cell>(weights, common);
     const int copies = sharing.copies(weights.size);

@@ -35,7 +35,7 @@ struct Gru {
         const Vec<S> zt = load(kept + lanes<S>), nt = load(kept + 2 * lanes<S>);
         const Vec<S> dh = step.dh(n, unit, valid);
         const S* h = f.h_before(n, step.s) + unit;
-        step.fetch_next(h, f.z.H);
+        if (step.s > 1) step.fetch_next(h, f.z.H);  // h_0 stands elsewhere
         const Vec<S> before = load(h, valid);
         store(f.dh + n * f.Hs + unit, dh * zt);
         store(da + lanes<S>, dh * (before - nt) * gate_slope(f.z, zt));

@@ -1,8 +1,9 @@
 // How the memory of a time loop is laid out, and how its work is shared among threads.
 //
-// Two ways to share. By rows: each thread takes its rows of the batch through all steps and never
-// waits for another. By units, where there are too few rows: each thread computes some hidden units
-// of all rows and waits once a step, because every unit needs all others of the step before.
+// Two ways to share. By rows: each thread takes its rows of the batch through all steps and waits
+// for the others between the parts of a pass alone. By units, where there are too few rows: each
+// thread computes some hidden units of all rows and waits once or twice a step, because every unit
+// needs all others of the step before.
 #pragma once
 
 #include "gemm.hpp"
@@ -127,25 +128,24 @@ TT_INLINE int threads_worth(double work, Size most) {
 // What a pass is for: nothing but its output, or the way back as well; or it is the way back.
 enum class Way : int { infer, forth, back };
 
+// How a call is shared. Calls of other `options` take other times for the same work.
 template <class S> struct Sharing {
     Size N, spans;
     double step;  // multiply-adds
-    Trial trial;
-    int threads;
     bool by_units = false;
+    int threads;
+    Trial trial;
 
-    Sharing(const Sizes<S>& z, Way way, int gates, bool rows_only)
+    Sharing(const Sizes<S>& z, Way way, int gates, bool rows_only, int options)
         : N(z.N), spans((z.H + block_vectors * lanes<S> - 1) / (block_vectors * lanes<S>)),
           step(static_cast<double>(z.N) * static_cast<double>(z.F + z.H) *
                static_cast<double>(z.H) * (way == Way::back ? 2 * gates : gates)),
-          trial((static_cast<int>(z.cell) * 3 + static_cast<int>(way)) * 2 + (sizeof(S) == 8),
-                step * static_cast<double>(z.T),
-                threads_worth(step * static_cast<double>(z.T), z.threads)),
-          threads(trial.threads()) {
-        if (threads > 1 && N < 3 * threads && N % threads != 0) {
-            by_units = !rows_only && spans > 1 && step > worth_a_barrier;
-            threads = static_cast<int>(smaller(threads, by_units ? spans : larger(N, 1)));
-        }
+          threads(most(z, rows_only)),
+          trial(((options * 3 + static_cast<int>(z.cell)) * 3 + static_cast<int>(way)) * 2 +
+                    (sizeof(S) == 8),
+                step * static_cast<double>(z.T), threads, by_units) {
+        threads = trial.threads();
+        if (threads == 1) by_units = false;
     }
     // How many copies of packed weights of so many bytes there should be: one for each thread that
     // has rows of its own, as long as they are small. What another core has just written takes
@@ -158,6 +158,12 @@ template <class S> struct Sharing {
         const Range all{0, N}, whole{0, spans};
         return {thread, n, by_units ? all : share(N, thread, n),
                 by_units ? share(spans, thread, n) : whole, by_units, &barrier};
+    }
+    int most(const Sizes<S>& z, bool rows_only) {
+        const int worth = threads_worth(step * static_cast<double>(z.T), z.threads);
+        if (worth == 1 || N >= 3 * worth || N % worth == 0) return worth;
+        by_units = !rows_only && spans > 1 && step > worth_a_barrier;
+        return static_cast<int>(smaller(worth, by_units ? spans : larger(N, 1)));
     }
 };
 

@@ -29,7 +29,7 @@ template <class S> struct Weights {
     const S *b, *b_time, *b_hn;           // (G*H), (G*H), (H); null where the layer has none
 };
 
-// The memory of a pass that is kept for the way back; see Tape in loop.hpp for its layout.
+// The memory of a pass that is kept for the way back; see Tape in layout.hpp for its layout.
 template <class S> struct Unroll {
     Sizes<S> sizes;
     Weights<S> weights;

@@ -4,27 +4,27 @@
 #include <atomic>
 #include <bit>
 #include <chrono>
+#include <exception>
 
 namespace throughtime {
 
 namespace {
 
-// Multiply-adds from which on a team is always faster: some 15 milliseconds of one thread. And those
-// below which a call that comes after a pause is over before sleeping threads are awake.
+// Multiply-adds from which on threads that need not meet are always faster: some 15 milliseconds of
+// one thread. And those below which a call that comes after a pause is over before they are awake.
 constexpr double sure = 1e9, worth_waking = 2e7;
 // For how long threads look for work before they sleep, or a little less.
 constexpr std::int64_t awake = 200'000;
 
-// When the last call of anybody ended: what follows soon finds the threads awake.
+// When the last call ended that might have had a team: what follows soon may find one awake.
 std::atomic<std::int64_t> last_end{0};
 
-// A few for each remainder of the key; the oldest makes room.
-constexpr int ways = 4;
+// A few for each remainder of the key; the one not used for longest makes room.
 struct Shelf {
-    Record records[ways];
-    int oldest = 0;
+    Record records[4];
 };
 thread_local Shelf shelves[16];
+thread_local std::uint64_t calls = 0;
 
 std::int64_t now() {
     const auto time = std::chrono::steady_clock::now().time_since_epoch();
@@ -33,19 +33,27 @@ std::int64_t now() {
 
 Record& record_of(std::uint64_t key) {
     Shelf& shelf = shelves[key * 0x9E3779B97F4A7C15 >> 60];
-    for (Record& record : shelf.records)
-        if (record.key == key) return record;
-    Record& fresh = shelf.records[shelf.oldest];
-    shelf.oldest = (shelf.oldest + 1) % ways;
-    fresh = Record();
-    fresh.key = key;
-    return fresh;
+    Record* found = shelf.records;
+    for (Record& record : shelf.records) {
+        if (record.key == key) {
+            found = &record;
+            break;
+        }
+        if (record.used < found->used) found = &record;
+    }
+    if (found->key != key) *found = Record();
+    found->key = key;
+    found->used = ++calls;
+    return *found;
 }
+
+// Much the same work is one kind, to two binary digits: batches are not all equally long.
+std::uint64_t about(double work) { return std::bit_cast<std::uint64_t>(work) >> 50; }
 
 }  // namespace
 
 bool Record::next() {
-    if (!probing && time[team] > time[!team])
+    if (!probing && mean[team] > mean[!team])
         start(!team, period = shortest);
     else if (left == 0)
         turn();
@@ -53,13 +61,13 @@ bool Record::next() {
     return team;
 }
 
-void Record::took(float nanoseconds) {
+void Record::took(float time) {
     if (team && ++done <= waking) return;
-    float& mean = time[team];
-    if (mean == 0)
-        mean = nanoseconds;
+    float& known = mean[team];
+    if (known == 0)
+        known = time;
     else  // whatever may have come between, one call does not decide
-        mean += (std::min(nanoseconds, 4 * mean) - mean) / (probing ? 2 : 8);
+        known += (std::min(time, 4 * known) - known) / (probing ? 2 : 8);
 }
 
 void Record::start(bool by_team, int calls) {
@@ -69,9 +77,9 @@ void Record::start(bool by_team, int calls) {
 }
 
 void Record::turn() {
-    const bool known = time[0] != 0 && time[1] != 0;
+    const bool known = mean[0] != 0 && mean[1] != 0;
     if (known && probing) {
-        const bool better = time[team] <= time[!team];
+        const bool better = mean[team] <= mean[!team];
         period = better ? shortest : std::min(2 * period, longest);
         probing = false;
         return start(better ? team : !team, period);
@@ -81,23 +89,28 @@ void Record::turn() {
     start(other, other ? waking + 1 : 1);
 }
 
-Trial::Trial(int kind, double work, int most) : n(std::max(most, 1)) {
-    if (most <= 1 || work >= sure) return;
+Trial::Trial(int kind, double multiply_adds, int most, bool meeting)
+    : n(std::max(most, 1)), watched(most > 1), work(static_cast<float>(multiply_adds)) {
+    if (!watched || (multiply_adds >= sure && !meeting)) return;
     begin = now();
-    if (work < worth_waking && begin - last_end.load(std::memory_order_relaxed) > awake) {
+    const bool rested = begin - last_end.load(std::memory_order_relaxed) > awake;
+    if (rested && multiply_adds < worth_waking) {
         n = 1;
         return;
     }
-    const auto key = std::bit_cast<std::uint64_t>(work) ^ static_cast<std::uint64_t>(kind * 1024 + most);
-    record = &record_of(key);
+    const std::uint64_t options = static_cast<std::uint64_t>(kind) << 12 | static_cast<unsigned>(most);
+    record = &record_of(options << 16 | about(multiply_adds));
     if (!record->next()) n = 1;
 }
 
 Trial::~Trial() {
-    if (begin == 0) return;
+    if (!watched) return;
     const std::int64_t end = now();
     last_end.store(end, std::memory_order_relaxed);
-    if (record != nullptr) record->took(static_cast<float>(end - begin));
+    if (record != nullptr && std::uncaught_exceptions() == 0)
+        record->took(static_cast<float>(end - begin) / work);
 }
+
+int Trial::threads() const { return n; }
 
 }  // namespace throughtime

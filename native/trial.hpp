@@ -12,37 +12,41 @@ class Record {
    public:
     // Whether the next call should be a team's.
     bool next();
-    // How long it took, in nanoseconds. It counts unless it was one of the first of a team's turn:
-    // threads that have gone to sleep must wake.
-    void took(float nanoseconds);
+    // How long it took, in any unit that is always the same. It counts unless it was one of the
+    // first of a team's turn: threads that have gone to sleep must wake.
+    void took(float time);
 
-    std::uint64_t key = 0;  // of whose calls these are
+    std::uint64_t key = 0;   // of whose calls these are
+    std::uint64_t used = 0;  // when there was one last, counted in calls
 
    private:
     void start(bool by_team, int calls);
     void turn();
 
     static constexpr int shortest = 16, longest = 256, waking = 2;
-    float time[2] = {};  // alone, by a team; 0 while not known
+    float mean[2] = {};  // alone, by a team; 0 while not known
     int left = 0, done = 0, period = shortest;
     bool team = false, probing = true;
 };
 
 // One call: made before it, and gone when it is over.
 class Trial {
-     public:
-    // `kind` tells apart calls that take different times for as many multiply-adds, `work`; `most`
-    // is how many threads there may be.
-    Trial(int kind, double work, int most);
+   public:
+    // `kind` tells apart calls that take other times for as many multiply-adds, `work`; `most` is
+    // how many threads there may be, and `meeting` says whether they wait for each other at every
+    // step.
+    Trial(int kind, double work, int most, bool meeting);
     Trial(const Trial&) = delete;
     Trial& operator=(const Trial&) = delete;
     ~Trial();
 
     // How many it should have: `most` or 1.
-    int threads() const { return n; }
+    int threads() const;
 
    private:
     int n;
+    bool watched;
+    float work;
     Record* record = nullptr;
     std::int64_t begin = 0;
 };

@@ -8,8 +8,9 @@ import pytest
 from network_cases import CASES, keeps_steps, leaves, noise
 
 from throughtime.errors import InvalidArgumentError
-from throughtime.layers import LastStep, Recurrent
+from throughtime.layers import GRU, LastStep, Recurrent
 from throughtime.layers.base import Call
+from throughtime.network import Network
 from throughtime.truncation import check_chunks
 
 PLAIN = [case for case in CASES if not case.training]
@@ -227,3 +228,16 @@ def test_masked_steps_leave_the_state_alone(case):
     assert dx is None or not dx.any()
     if first is not None and keeps_steps(net):
         assert not net.grads.flat.any()
+
+
+def test_what_becomes_of_the_mask_after_the_forward_pass_changes_no_gradient():
+    net = Network([GRU(3, return_sequences=True)], n_features=2, seed=0)
+    x, mask = np.ones((2, 4, 2)), np.array([[True] * 4, [True, False, True, False]])
+    y, tape = net.forward(x, mask=mask)
+    net.backward(tape, np.ones_like(y))
+    wanted = net.grads.flat.copy()
+    net.grads.flat[...] = 0
+    y, tape = net.forward(x, mask=mask)
+    mask[...] = False
+    net.backward(tape, np.ones_like(y))
+    assert (net.grads.flat == wanted).all() and wanted.any()

@@ -174,6 +174,7 @@ def evaluate_and_backward(
     call = Call(training=training, rng=rng, offset=offset)
     result, dy = _forward(net, x, y, loss, mask, initial_state, sample_weight, call)
     states: list[Any] = [None] * len(net.layers)
+    dy = dy.astype(net.dtype, copy=False)  # a user's own loss may have another
     result.dx = net.run_back(result.tape, dy, states, input_gradient)
     return _penalised(net, result, l1, l2, backward=True, share=share)
 

@@ -299,7 +299,7 @@ def check_sequences(
         )
     if mask is not None:
         shown = check_mask(mask, array.shape[0], array.shape[1])
-        real = shown if real is None else real & shown
+        real = shown.copy() if real is None else real & shown  # the caller's may change
     if real is not None and real.all():
         real = None
     if real is not None:

@@ -118,6 +118,9 @@ class Recurrent(Layer):
         """The cell with this layer's options."""
         raise NotImplementedError
 
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in self.__dict__.items() if name != "cell"}
+
     # -- form and parameters ------------------------------------------------------------------
 
     @property
