@@ -2,7 +2,8 @@
 
 A layer holds options and no arrays. The network owns the parameters and hands each layer its own
 as a namespace ``p`` (and the gradients as ``grad``), so one layer object may stand in many
-networks. ``forward`` returns everything the backward pass needs; nothing of a pass hides on ``self``.
+networks. ``forward`` returns everything the backward pass needs; of a pass nothing hides on
+``self``.
 """
 
 from __future__ import annotations
