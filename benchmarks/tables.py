@@ -20,7 +20,7 @@ def number(value: float) -> str:
     """Three digits, without a power of ten."""
     if value >= 100:
         return f"{value:.0f}"
-    return f"{value:.2f}" if value < 1 else f"{value:.3g}"
+    return f"{value:.3f}" if value < 1 else f"{value:.3g}"
 
 
 def _rows(results: Results, job: str) -> list[str]:
