@@ -62,45 +62,52 @@ bool Record::next() {
 }
 
 void Record::took(float time) {
-    if (team && ++done <= waking) return;
+    if (probing) spent += time;
+    const int counted = ++done - (team ? waking : 0);
+    if (counted <= 0) return;
     float& known = mean[team];
-    if (known == 0)
-        known = time;
-    else  // whatever may have come between, one call does not decide
-        known += (std::min(time, 4 * known) - known) / (probing ? 2 : 8);
+    if (probing)  // whatever may have come between, one call does not decide
+        known = counted == 1 ? time : std::min(known, time);
+    else
+        known += (std::min(time, 4 * known) - known) / 8;
 }
 
 void Record::start(bool by_team, int calls) {
     team = by_team;
     left = calls;
     done = 0;
+    spent = 0;
 }
 
 void Record::turn() {
     const bool known = mean[0] != 0 && mean[1] != 0;
     if (known && probing) {
         const bool better = mean[team] <= mean[!team];
-        period = better ? shortest : std::min(2 * period, longest);
+        const float worth = std::min(rarely * spent / mean[!team], 1e6F);
+        const int longer = std::max(std::min(2 * period, longest), static_cast<int>(worth));
+        period = better ? shortest : longer;
         probing = false;
         return start(better ? team : !team, period);
     }
     probing = true;
     const bool other = !team;
-    start(other, other ? waking + 1 : 1);
+    start(other, other ? waking + measured : measured);
 }
 
 Trial::Trial(int kind, double multiply_adds, int most, bool meeting)
     : n(std::max(most, 1)), watched(most > 1), work(static_cast<float>(multiply_adds)) {
     if (!watched || (multiply_adds >= sure && !meeting)) return;
     begin = now();
-    const bool rested = begin - last_end.load(std::memory_order_relaxed) > awake;
-    if (rested && multiply_adds < worth_waking) {
-        n = 1;
-        return;
-    }
     const std::uint64_t options = static_cast<std::uint64_t>(kind) << 12 | static_cast<unsigned>(most);
     record = &record_of(options << 16 | about(multiply_adds));
-    if (!record->next()) n = 1;
+    const bool rested = begin - last_end.load(std::memory_order_relaxed) > awake;
+    if (rested) record->rested();
+    if (rested && multiply_adds < worth_waking) {
+        record = nullptr;
+        n = 1;
+    } else if (!record->next()) {
+        n = 1;
+    }
 }
 
 Trial::~Trial() {

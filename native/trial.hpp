@@ -15,6 +15,8 @@ class Record {
     // How long it took, in any unit that is always the same. It counts unless it was one of the
     // first of a team's turn: threads that have gone to sleep must wake.
     void took(float time);
+    // There was a pause: if it is a team's turn, its threads must wake again.
+    void rested() { done = 0; }
 
     std::uint64_t key = 0;   // of whose calls these are
     std::uint64_t used = 0;  // when there was one last, counted in calls
@@ -23,8 +25,12 @@ class Record {
     void start(bool by_team, int calls);
     void turn();
 
-    static constexpr int shortest = 16, longest = 256, waking = 2;
+    static constexpr int shortest = 16, longest = 1024, waking = 2, measured = 2;
+    // If the trial before a turn was for nothing, the turn takes so many times as long as it did:
+    // on a busy machine a thread may take milliseconds to wake.
+    static constexpr float rarely = 50;
     float mean[2] = {};  // alone, by a team; 0 while not known
+    float spent = 0;     // on the trial
     int left = 0, done = 0, period = shortest;
     bool team = false, probing = true;
 };

@@ -33,7 +33,7 @@ def test_both_ways_are_tried_again_and_again():
     record = new()
     follow(record, 2000, ALONE, TEAM)
     for _ in range(5):
-        assert 0 < follow(record, 600, ALONE, TEAM) < 600
+        assert 0 < follow(record, 1100, ALONE, TEAM) < 1100
 
 
 def test_when_the_other_core_is_taken_calls_go_on_alone_after_a_few():
