@@ -54,7 +54,7 @@ def _machine(threads: int) -> dict[str, Any]:
         "processor": _processor(),
         "cores": _cores(),
         "threads": threads,
-        "system": f"{platform.system()} {platform.release()}, Python {platform.python_version()}",
+        "system": f"{platform.system()}, Python {platform.python_version()}",
     }
 
 
