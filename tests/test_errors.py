@@ -216,3 +216,10 @@ def test_import_extra_does_not_hide_a_broken_package(tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(tmp_path)
     with pytest.raises(ModuleNotFoundError, match=r"^No module named 'nonesuch'$"):
         import_extra("throughtime_broken", "cli", "plotting")
+
+
+def test_values_that_are_masked_are_not_used_as_if_they_were_not():
+    masked = np.ma.masked_array([1.0, 2.0], mask=[False, True])
+    with pytest.raises(DataError, match="x must hold no masked values"):
+        check_array("x", masked)
+    assert check_array("x", np.ma.masked_array([1.0, 2.0], mask=False)).tolist() == [1.0, 2.0]

@@ -269,3 +269,11 @@ def test_info_says_why_there_is_no_native_engine(none_there):
         "reference",
         "no native engine: No module named 'throughtime._native'",
     ]
+
+
+@needs_native
+def test_an_engine_that_was_made_before_counts_from_where_its_block_begins():
+    kept = tt.engine("reference")
+    tt.engine("native")
+    with kept:
+        assert runtime.current() == "reference"

@@ -23,7 +23,8 @@ class engine:  # noqa: N801  # a verb to its users: with tt.engine("reference"):
     """Choose the engine, for good or for the length of a ``with`` block.
 
     Without a choice it is the one that the variable ``THROUGHTIME_ENGINE`` names, else the native
-    engine if it is installed.
+    engine if it is installed. The choice is that of the whole process: threads that choose
+    different ones disturb each other.
 
     Parameters
     ----------
@@ -45,10 +46,11 @@ class engine:  # noqa: N801  # a verb to its users: with tt.engine("reference"):
     """
 
     def __init__(self, name: str) -> None:
-        self._previous = runtime.current()
+        self._previous, self._name = runtime.current(), name
         runtime.use(name)
 
     def __enter__(self) -> Self:
+        runtime.use(self._name)  # it may have been made long before
         return self
 
     def __exit__(

@@ -198,6 +198,9 @@ def check_array(
     finite : bool
         Refuse NaN and infinities.
     """
+    if isinstance(value, np.ma.MaskedArray) and np.ma.is_masked(value):
+        way = hint or "Fill the masked values, or hand over .data and the steps' mask."
+        raise DataError(f"{name} must hold no masked values; got {describe(value)}. {way}")
     try:
         array = np.asarray(value)
     except ValueError:
