@@ -7,15 +7,14 @@ import weakref
 
 import numpy as np
 import pytest
+from loop_cases import needs_native
 
 import throughtime as tt
 from throughtime import losses, runtime
 from throughtime.losses import LOSSES, MSE, CategoricalCrossentropy, Huber
 
 KERNELS = runtime.extension()
-pytestmark = pytest.mark.skipif(
-    bool(runtime.problem()), reason=f"there is no native engine here: {runtime.problem()}"
-)
+pytestmark = needs_native
 
 DTYPES = ["float32", "float64"]
 REDUCTIONS = ["mean", "sum"]

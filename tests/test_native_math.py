@@ -2,12 +2,13 @@
 
 import numpy as np
 import pytest
+from loop_cases import needs_native
 from network_cases import FUNCTIONS
 
 from throughtime import runtime
 from throughtime.activations import ACTIVATIONS, Activation, Custom, Softmax, Tanh, native_kind
 
-pytestmark = pytest.mark.skipif(bool(runtime.problem()), reason=runtime.problem())
+pytestmark = needs_native
 
 KERNELS = runtime.extension()
 LEVELS = KERNELS.levels() if KERNELS else ()

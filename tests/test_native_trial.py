@@ -1,10 +1,11 @@
 """How calls find out whether a team of threads is faster, told how long each one took."""
 
 import pytest
+from loop_cases import needs_native
 
 from throughtime import runtime
 
-pytestmark = pytest.mark.skipif(bool(runtime.problem()), reason=runtime.problem())
+pytestmark = needs_native
 
 ALONE, TEAM = 100.0, 60.0
 

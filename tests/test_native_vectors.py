@@ -7,6 +7,7 @@ import math
 
 import numpy as np
 import pytest
+from loop_cases import needs_native
 from test_optimizers import ALL, CASES
 
 import throughtime as tt
@@ -16,9 +17,7 @@ from throughtime.optimizers import SGD, Adam, AdamW
 from throughtime.training.clipping import clip_norm, clip_value
 
 KERNELS = runtime.extension()
-pytestmark = pytest.mark.skipif(
-    bool(runtime.problem()), reason=f"there is no native engine here: {runtime.problem()}"
-)
+pytestmark = needs_native
 
 DTYPES = ["float32", "float64"]
 SIZES = [0, 1, 15, 16, 17, 4095, 4096, 4097, 10_001]

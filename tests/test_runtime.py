@@ -9,6 +9,7 @@ import subprocess
 import sys
 
 import pytest
+from loop_cases import needs_native
 
 import throughtime as tt
 from throughtime import runtime
@@ -16,8 +17,6 @@ from throughtime.cli.info import describe_engines
 from throughtime.errors import InvalidArgumentError, InvalidTypeError
 
 LEVELS = runtime.extension().levels() if runtime.extension() else ()
-
-needs_native = pytest.mark.skipif(bool(runtime.problem()), reason=runtime.problem())
 
 
 def python(code, **variables):

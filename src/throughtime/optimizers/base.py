@@ -52,7 +52,7 @@ class Optimizer:
         super().__init_subclass__(**options)
         # A rule of one's own is not what the kernel of the class above computes.
         if "_kernel" not in vars(cls) and {"_slots", "_direction", "_decay"} & vars(cls).keys():
-            cls._kernel = Optimizer._kernel  # type: ignore[method-assign]
+            cls._kernel = Optimizer._kernel  # type: ignore[method-assign]  # a class of its own
 
     def __post_init__(self) -> None:
         if not isinstance(self.lr, Schedule):
