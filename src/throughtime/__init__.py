@@ -22,9 +22,12 @@ if TYPE_CHECKING:
     from throughtime import errors as errors
     from throughtime import forecasting as forecasting
     from throughtime import initializers as initializers
+    from throughtime import inspect as inspect
     from throughtime import layers as layers
     from throughtime import losses as losses
     from throughtime import optimizers as optimizers
+    from throughtime import plotting as plotting
+    from throughtime import report as report
     from throughtime import schedules as schedules
     from throughtime import training as training
     from throughtime.engines import engine as engine
@@ -57,11 +60,14 @@ _HOME = {
     "forecasting": "forecasting",
     "get_num_threads": "runtime",
     "initializers": "initializers",
+    "inspect": "inspect",
     "layers": "layers",
     "load": "serialization",
     "losses": "losses",
     "metrics": "training.metrics",
     "optimizers": "optimizers",
+    "plotting": "plotting",
+    "report": "report",
     "schedules": "schedules",
     "set_num_threads": "runtime",
     "train": "training",

@@ -65,6 +65,14 @@ class Cell:
         """
         grad.W_h += h_used.T @ da
 
+    def gate_values(self, saved: Saved, state: State) -> tuple[np.ndarray, ...]:
+        """The values of the gates at one step, in the order of ``gates``, each (N, H)."""
+        raise NotImplementedError
+
+    def preactivation(self, p: Any, a: np.ndarray, h_used: np.ndarray, saved: Saved) -> np.ndarray:
+        """What the activations of one step were applied to, (N, G*H)."""
+        return a + h_used @ p.W_h
+
 
 def dropped(h: np.ndarray, drop: np.ndarray | None) -> np.ndarray:
     """Apply the recurrent dropout mask, if there is one; its own derivative as well."""

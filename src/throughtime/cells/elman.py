@@ -51,3 +51,6 @@ class Elman(Cell):
         (dh,), (h,) = dstate, state
         dz = self.activation.backward(dh, h, *saved)  # (E2')
         return dz, (dropped(dz @ p.W_h.T, drop),)  # (E1')
+
+    def gate_values(self, saved: Saved, state: State) -> tuple[np.ndarray, ...]:
+        return (state[0],)

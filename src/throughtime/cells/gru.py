@@ -122,3 +122,16 @@ class GRU(Cell):
                 grad.b_hn += dq.sum(axis=0)
         else:
             grad.W_h[:, two:] += q.T @ da_n
+
+    def gate_values(self, saved: Saved, state: State) -> tuple[np.ndarray, ...]:
+        rz, n = saved[:2]
+        units = n.shape[1]
+        return rz[:, :units], rz[:, units:], n
+
+    def preactivation(self, p: Any, a: np.ndarray, h_used: np.ndarray, saved: Saved) -> np.ndarray:
+        rz, _, q = saved[:3]
+        two = rz.shape[1]
+        recurrent = rz[:, : two // 2] * q if self.reset_after else q @ p.W_h[:, two:]
+        return np.concatenate(
+            [a[:, :two] + h_used @ p.W_h[:, :two], a[:, two:] + recurrent], axis=1
+        )

@@ -90,6 +90,11 @@ class LSTM(Cell):
         )
         return du, (dropped(du @ p.W_h.T, drop), dc * f)  # (L1')
 
+    def gate_values(self, saved: Saved, state: State) -> tuple[np.ndarray, ...]:
+        i_f, g, o = saved[:3]
+        units = g.shape[1]
+        return i_f[:, :units], i_f[:, units:], g, o
+
 
 def _blocks(u: np.ndarray, units: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """The blocks [i f], g and o of (L1)."""

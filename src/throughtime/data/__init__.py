@@ -8,7 +8,7 @@ scaling          scalers, one centre and scale a feature
 encoding         one-hot vectors, class ids, characters
 series           one time series: its calendar, its gaps
 files            tables: CSV and Parquet
-datasets         the series that ships inside the package
+datasets         real data that ships inside the package
 tasks            problems with a known answer, made from a seed
 ================ =======================================================================
 """
@@ -22,6 +22,8 @@ from typing import Any
 _HOME = {
     "minibatches": "batches",
     "co2": "datasets",
+    "digits": "datasets",
+    "seattle_temperature": "datasets",
     "Vocabulary": "encoding",
     "labels": "encoding",
     "one_hot": "encoding",

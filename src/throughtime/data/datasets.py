@@ -1,4 +1,4 @@
-"""Real data that ships inside the package.
+"""Real data that ships inside the package. Beside each file, one of the same name with ``.txt``.
 
 Weekly CO2 at Mauna Loa, Hawaii, from March 1958 to December 2001, in parts per million by volume:
 2284 weeks, 59 of them without a value. Averages of continuous air samples. Public domain.
@@ -7,19 +7,29 @@ C. D. Keeling and T. P. Whorf (2004). Atmospheric CO2 concentrations derived fro
 at sites in the SIO network. In: Trends: A Compendium of Data on Global Change. Carbon Dioxide
 Information Analysis Center, Oak Ridge National Laboratory, U.S. Department of Energy, Oak Ridge,
 Tennessee.
+
+Daily weather of Seattle, 2012 to 2015. NOAA National Centers for Environmental Information, Global
+Historical Climatology Network - Daily. Public domain.
+
+Handwritten digits, 1797 images of 8 x 8 pixels. E. Alpaydin and C. Kaynak (1998). Optical
+Recognition of Handwritten Digits. UCI Machine Learning Repository, doi:10.24432/C50P49. CC BY 4.0.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
+
 from throughtime.data.files import read_table
 from throughtime.data.series import Series
 
-__all__ = ["CO2_FILE", "co2"]
+__all__ = ["CO2_FILE", "SEATTLE_FILE", "co2", "digits", "seattle_temperature"]
 
-#: The file itself, for whatever reads a table.
+#: The files themselves, for whatever reads a table.
 CO2_FILE = Path(__file__).with_name("co2.csv")
+SEATTLE_FILE = Path(__file__).with_name("seattle.csv")
+DIGITS_FILE = Path(__file__).with_name("digits.npz")
 
 
 def co2() -> Series:
@@ -32,3 +42,37 @@ def co2() -> Series:
     (2284, 59, 'weekly')
     """
     return read_table(CO2_FILE, target="co2", time="date").series[0]
+
+
+def seattle_temperature() -> Series:
+    """The highest temperature of each day in Seattle, in degrees Celsius, without a gap.
+
+    ``SEATTLE_FILE`` also has precipitation, lowest temperature, wind and a word for the weather.
+
+    Examples
+    --------
+    >>> series = seattle_temperature()
+    >>> len(series), series.missing, series.frequency.name
+    (1461, 0, 'daily')
+    """
+    return read_table(SEATTLE_FILE, target="temp_max", time="date").series[0]
+
+
+def digits() -> tuple[np.ndarray, np.ndarray]:
+    """Images of handwritten digits, one writer after the other.
+
+    Returns
+    -------
+    x : ndarray of shape (1797, 8, 8)
+        Ink from 0 to 1; read row by row, sequences of 8 steps with 8 features.
+    y : ndarray of int of shape (1797,)
+        Which digit it is.
+
+    Examples
+    --------
+    >>> x, y = digits()
+    >>> x.shape, y[:5].tolist()
+    ((1797, 8, 8), [0, 1, 2, 3, 4])
+    """
+    with np.load(DIGITS_FILE, allow_pickle=False) as file:
+        return file["x"].astype(np.float32) / 16, file["y"].astype(np.int64)

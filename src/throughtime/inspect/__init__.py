@@ -1,0 +1,18 @@
+"""What a network does inside: its states over time, and every node's share of the gradient.
+
+>>> import numpy as np
+>>> import throughtime as tt
+>>> net = tt.Network([tt.layers.RNN(4), tt.layers.Dense(1)], n_features=2, dtype="float64")
+>>> x, y = np.ones((3, 5, 2)), np.zeros((3, 1))
+>>> tt.inspect.hidden_states(net, x)[0]["h"].shape
+(3, 5, 4)
+>>> trace = tt.inspect.trace(net, x, y, loss="mse")
+>>> whole = sum(trace.node(0, t).gradients["W_h"] for t in range(1, 6))
+>>> bool(np.allclose(whole, trace.gradients["0.W_h"]))
+True
+"""
+
+from throughtime.inspect.nodes import Node, Trace, trace
+from throughtime.inspect.states import hidden_states, saturation
+
+__all__ = ["Node", "Trace", "hidden_states", "saturation", "trace"]

@@ -1,0 +1,111 @@
+"""The states of the recurrent layers at every step, whatever the layers put out."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from throughtime import engines
+from throughtime.errors import InvalidTypeError, check_float, describe, sentence
+from throughtime.layers import Recurrent
+from throughtime.layers.base import Call
+from throughtime.training.options import check_network
+
+if TYPE_CHECKING:
+    from throughtime.bptt import LoopTape
+    from throughtime.network import Network
+    from throughtime.topology import Tape
+
+States = dict[str, np.ndarray]
+
+
+def hidden_states(
+    net: Network, x: Any, lengths: Any = None, *, mask: Any = None, initial_state: Any = None
+) -> list[States | None]:
+    """The states of every recurrent layer after every step.
+
+    Parameters
+    ----------
+    net : Network
+    x, lengths, mask, initial_state :
+        As in :meth:`throughtime.Network.forward`.
+
+    Returns
+    -------
+    list of dict or None
+        One entry a layer, None of a layer without a state: ``{"h": (N, T, H)}``, of an LSTM also
+        ``"c"``, of a bidirectional layer ``"forward.h"`` and ``"backward.h"``. In the order of
+        time also where a layer runs in reverse. A masked step holds the state that it left alone.
+
+    Raises
+    ------
+    ShapeError, DataError, InvalidArgumentError, InvalidTypeError
+        If an argument does not fit.
+
+    Examples
+    --------
+    >>> import throughtime as tt
+    >>> net = tt.Network([tt.layers.LSTM(3), tt.layers.Dense(1)], n_features=2)
+    >>> states = hidden_states(net, np.zeros((1, 6, 2)))
+    >>> sorted(states[0]), states[0]["c"].shape, states[1]
+    (['c', 'h'], (1, 6, 3), None)
+    """
+    net = check_network(net)
+    tape = readable_tape(net, x, lengths, mask, initial_state)
+    found: list[States | None] = []
+    for layer, cache in zip(net.layers, tape.caches, strict=True):
+        found.append(_of_layer(layer, cache) if isinstance(layer, Recurrent) else None)
+    return found
+
+
+def saturation(h: Any, limit: float = 0.97) -> np.ndarray:
+    """The share of units whose |h| is above ``limit``, at every step.
+
+    A tanh unit there hands on less than ``1 - limit**2`` of a gradient.
+
+    Parameters
+    ----------
+    h : array of shape (..., H)
+        States, as :func:`hidden_states` gives them.
+    limit : float
+        In (0, 1).
+
+    Returns
+    -------
+    ndarray of the shape of ``h`` without its last axis
+
+    Examples
+    --------
+    >>> saturation([[0.99, -0.98, 0.2, 0.0]])
+    array([0.5])
+    """
+    check_float("limit", limit, 0.0, 1.0, inclusive="neither")
+    values = np.asarray(h)
+    if values.dtype.kind not in "fiu" or values.ndim < 1:
+        raise InvalidTypeError(sentence("h", "an array of numbers (..., H)", describe(h)))
+    return np.mean(np.abs(values) > limit, axis=-1)
+
+
+def readable_tape(net: Network, x: Any, lengths: Any, mask: Any, initial_state: Any) -> Tape:
+    """A forward pass of the reference engine, whose tape holds every state."""
+    array, real = net.check_input(x, lengths, mask)
+    states = net.check_states(initial_state, len(array))
+    with engines.engine("reference"):
+        _, tape = net.run(array, real, states, Call())
+    return tape
+
+
+def loops(layer: Recurrent, cache: Any) -> dict[str, LoopTape]:
+    """The loop of each direction of a layer, by the name of its parameter group."""
+    return {group: own[0] for (group, _), own in zip(layer.directions, cache, strict=True)}
+
+
+def _of_layer(layer: Recurrent, cache: Any) -> States:
+    found: States = {}
+    for group, tape in loops(layer, cache).items():
+        for name, slots in zip(layer.cell.states, tape.states, strict=True):
+            steps = slots[1:].swapaxes(0, 1)
+            key = f"{group}.{name}".lstrip(".")
+            found[key] = (steps[:, ::-1] if tape.reverse else steps).copy()
+    return found

@@ -1,0 +1,166 @@
+"""States over time, and the share that every node has in the gradient."""
+
+import numpy as np
+import pytest
+
+import throughtime as tt
+from throughtime.errors import InvalidArgumentError
+from throughtime.inspect import hidden_states, saturation, trace
+from throughtime.layers import GRU, LSTM, RNN, Dense, MeanPool, RepeatVector
+
+LENGTHS = [5, 2, 4]
+
+
+def jittered(layers, n_features=2, seed=0):
+    """A network none of whose parameters is zero."""
+    net = tt.Network(layers, n_features=n_features, dtype="float64", seed=seed)
+    net.params.flat[...] += 0.3 * np.random.default_rng(seed).normal(size=net.params.size)
+    return net
+
+
+def data(net, shape, seed=1):
+    rng = np.random.default_rng(seed)
+    return rng.normal(size=shape), rng.normal(size=net.output_shape(shape))
+
+
+NETWORKS = {
+    "last step": lambda cell: [cell(3, time_bias=True), Dense(2)],
+    "stacked": lambda cell: [cell(3, return_sequences=True), cell(4, time_bias=True), Dense(2)],
+    "both ways": lambda cell: [cell(3, bidirectional=True, return_sequences=True), MeanPool()],
+    "reversed": lambda cell: [cell(3, reverse=True, return_sequences=True), Dense(1)],
+    "learned start": lambda cell: [cell(3, learn_initial_state=True), Dense(1)],
+    "decoder": lambda cell: [
+        cell(3, return_state=True), RepeatVector(5), cell(3, return_sequences=True), Dense(1),
+    ],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("ragged", [False, True])
+@pytest.mark.parametrize("form", NETWORKS)
+@pytest.mark.parametrize("cell", [RNN, GRU, LSTM])
+def test_the_shares_of_all_nodes_make_the_gradient(cell, form, ragged):
+    net = jittered(NETWORKS[form](cell))
+    x, y = data(net, (3, 5, 2))
+    found = trace(net, x, y, loss="mse", lengths=LENGTHS if ragged else None)
+    checked = 0
+    for i, layer in enumerate(net.layers):
+        for group, _ in getattr(layer, "directions", ()):
+            nodes = [found.node(i, t, group or "forward") for t in range(1, 6)]
+            for name in nodes[0].gradients:
+                whole = found.gradients[f"{i}.{group}.{name}".replace("..", ".")]
+                if name.endswith("_0"):
+                    continue  # an initial state belongs to no step
+                shares = sum(node.gradients[name] for node in nodes)
+                np.testing.assert_allclose(shares, whole, rtol=1e-11, atol=1e-14)
+                checked += 1
+    assert checked >= 3
+
+
+def test_the_gradients_are_those_of_the_network_and_leave_it_alone():
+    net = jittered([GRU(3, return_sequences=True), Dense(1)])
+    x, y = data(net, (2, 4, 2))
+    net.grads.flat[...] = 7.0
+    found = trace(net, x, y, loss="half_mse")
+    assert (net.grads.flat == 7.0).all()
+    net.grads.flat[...] = 0
+    out, tape = net.forward(x)
+    net.backward(tape, tt.losses.get("half_mse")(out, y)[1])
+    np.testing.assert_allclose(found.gradients.flat, net.grads.flat, rtol=1e-12, atol=1e-15)
+
+
+def test_an_elman_node_by_hand():
+    net = jittered([RNN(3, return_sequences=True, time_bias=True), Dense(1)])
+    p = net.params
+    x, y = data(net, (2, 4, 2))
+    found = trace(net, x, y)
+    node, later = found.node(0, 2), found.node(0, 3)
+    z = node.x @ p["0.W_x"] + p["0.b"] + node.previous["h"] @ p["0.W_h"] + p["0.b_time"]
+    np.testing.assert_allclose(node.z, z, rtol=1e-14)
+    np.testing.assert_allclose(node.state["h"], np.tanh(z), rtol=1e-14)
+    np.testing.assert_allclose(node.dh_later, later.delta @ p["0.W_h"].T, rtol=1e-12)
+    delta = (node.dh_above + node.dh_later) * (1 - np.tanh(z) ** 2)
+    np.testing.assert_allclose(node.delta, delta, rtol=1e-12)
+    np.testing.assert_allclose(node.dx, delta @ p["0.W_x"].T, rtol=1e-12)
+    np.testing.assert_allclose(node.d_previous["h"], delta @ p["0.W_h"].T, rtol=1e-12)
+    for name, share in {
+        "W_x": node.x.T @ delta, "W_h": node.previous["h"].T @ delta,
+        "b": delta.sum(axis=0), "b_time": delta.sum(axis=0),
+    }.items():  # fmt: skip
+        np.testing.assert_allclose(node.gradients[name], share, rtol=1e-12)
+
+
+def test_the_time_term_is_absent_at_the_first_step():
+    net = jittered([RNN(3, time_bias=True)])
+    x, y = data(net, (2, 4, 2))
+    first = trace(net, x, y).node(0, 1)
+    expected = x[:, 0] @ net.params["0.W_x"] + net.params["0.b"]
+    np.testing.assert_allclose(first.z, expected, rtol=1e-14)
+    assert not first.gradients["b_time"].any()
+    assert not first.gradients["W_h"].any()
+    assert first.gradients["b"].any()
+
+
+@pytest.mark.parametrize("reset_after", [True, False])
+def test_the_preactivation_of_a_gru_gives_its_gates(reset_after):
+    net = jittered([GRU(3, reset_after=reset_after)])
+    x, y = data(net, (2, 4, 2))
+    node = trace(net, x, y).node(0, 3)
+    r, z, n = (node.gates[name] for name in "rzn")
+    np.testing.assert_allclose(1 / (1 + np.exp(-node.z[:, :6])), np.hstack([r, z]), rtol=1e-13)
+    np.testing.assert_allclose(np.tanh(node.z[:, 6:]), n, rtol=1e-13)
+    h = n + z * (node.previous["h"] - n)
+    np.testing.assert_allclose(node.state["h"], h, rtol=1e-13)
+
+
+def test_the_gates_of_an_lstm_give_its_states():
+    net = jittered([LSTM(3)])
+    x, y = data(net, (2, 4, 2))
+    node = trace(net, x, y).node(0, 2)
+    i, f, g, o = (node.gates[name] for name in "ifgo")
+    c = f * node.previous["c"] + i * g
+    np.testing.assert_allclose(node.state["c"], c, rtol=1e-13)
+    np.testing.assert_allclose(node.state["h"], o * np.tanh(c), rtol=1e-13)
+
+
+@pytest.mark.parametrize("cell", [RNN, GRU, LSTM])
+def test_states_of_a_layer_that_puts_out_the_last_one(cell):
+    net, whole = jittered([cell(3)]), jittered([cell(3, return_sequences=True)])
+    x, _ = data(net, (3, 5, 2))
+    np.testing.assert_allclose(hidden_states(net, x)[0]["h"], whole.predict(x), rtol=1e-12)
+
+
+def test_states_in_the_order_of_time_and_held_where_masked():
+    net = jittered([RNN(3, bidirectional=True, return_sequences=True)])
+    x, _ = data(net, (3, 5, 2))
+    states = hidden_states(net, x, LENGTHS)[0]
+    y = net.predict(x, LENGTHS)
+    np.testing.assert_allclose(states["forward.h"][1, :2], y[1, :2, :3], rtol=1e-12)
+    np.testing.assert_allclose(states["backward.h"][1, :2], y[1, :2, 3:], rtol=1e-12)
+    assert (states["forward.h"][1, 2:] == states["forward.h"][1, 1]).all()
+
+
+def test_saturation_is_the_share_of_units_near_the_ends():
+    h = np.array([[[0.98, -0.99, 0.5, 0.0], [0.0, 0.0, 0.0, 1.0]]])
+    np.testing.assert_array_equal(saturation(h), [[0.5, 0.25]])
+    assert saturation(h, limit=0.4).tolist() == [[0.75, 0.25]]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((2, 1), "layer must be an integer from 0 to 1; got 2."),
+        ((1, 1), "layer must be that of a recurrent layer, one of [0]; got 1, which is Dense."),
+        ((0, 0), "t must be an integer from 1 to 4; got 0."),
+        ((0, 5), "t must be an integer from 1 to 4; got 5."),
+        (
+            (0, 1, "backward"),
+            "direction must be 'forward': layer 0 (RNN) has one direction.",
+        ),
+    ],
+)
+def test_a_node_that_is_not_there(arguments, message):
+    net = jittered([RNN(3), Dense(1)])
+    found = trace(net, *data(net, (2, 4, 2)))
+    with pytest.raises(InvalidArgumentError) as caught:
+        found.node(*arguments)
+    assert str(caught.value) == message
