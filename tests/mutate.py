@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from importlib.machinery import BuiltinImporter, FrozenImporter, PathFinder
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy.testing  # noqa: F401  # every fork needs it
 import pytest
@@ -39,6 +40,10 @@ FIRST = {
 HELPERS = ("loss_cases.py", "naive.py", "network_cases.py")
 #: The exit code if a run imported another package than the copy.
 NOT_THE_COPY = 99
+#: What a line about a failed test begins with.
+CAUSE = "CAUSE"
+#: The errors of an assertion; the second is that of ``pytest.raises``, where nothing was raised.
+ASSERTIONS = ("AssertionError", "Failed")
 
 
 class Mutant(NamedTuple):
@@ -170,67 +175,124 @@ MUTANTS = [
 ]  # fmt: skip
 
 
-class Copy:
-    """A copy of the package and of SUITE in ``folder``, in which one mutant at a time lives."""
+class Causes:
+    """A plugin of pytest: which error each failing test ended with, and in which file."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def pytest_exception_interact(self, node: Any, call: Any) -> None:
+        last = call.excinfo.traceback[-1].path
+        self.lines.append(f"{CAUSE} {node.name} {call.excinfo.typename} {last}")
+
+
+class Copy:
+    """A copy of the package and of tests in ``folder``, in which one mutant at a time lives.
+
+    Parameters
+    ----------
+    folder : Path
+        An empty one.
+    tests : sequence of str
+        Files of tests.
+    helpers : sequence of str
+        Modules that they import.
+    option : str
+        How to run the tests once without a mutant, which also writes the byte code for all.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        tests: Sequence[str] = SUITE,
+        helpers: Sequence[str] = HELPERS,
+        option: str = "--collect-only",
+    ) -> None:
         self.folder = folder.resolve()
         self.source = self.folder / "src" / "throughtime"
         shutil.copytree(ROOT / "src" / "throughtime", self.source)
         (self.folder / "tests").mkdir()
-        for name in (*SUITE, *HELPERS):
+        for name in (*tests, *helpers):
             shutil.copy(ROOT / "tests" / name, self.folder / "tests")
         shutil.copy(ROOT / "pyproject.toml", self.folder)
-        # Without a mutant, all can be imported; that also writes the byte code, once for all.
-        code, words = self.run(SUITE, "--collect-only")
+        code, words = self.run(tests, option)
         if code:
-            raise RuntimeError(f"the suite cannot be collected: {words}")
+            raise RuntimeError(f"without a mutant, pytest {option} fails: {words}")
         sys.dont_write_bytecode = True
 
-    def run(self, files: Iterable[str], option: str) -> tuple[int, str]:
-        """Run test files in a fork, which has NumPy and pytest loaded; return what pytest says."""
+    def run(self, tests: Iterable[str], option: str) -> tuple[int, str]:
+        """Run tests in a fork, which has NumPy and pytest loaded; return what pytest says."""
         said = self.folder / "said.txt"
         child = os.fork()
         if not child:
             with said.open("wb") as out:
                 os.dup2(out.fileno(), 1)
                 os.dup2(out.fileno(), 2)
-            os._exit(self._run_here(files, option))
+            os._exit(self._run_here(tests, option))
         _, status = os.waitpid(child, 0)
-        words = said.read_text("utf-8").splitlines()[-3:]
-        return os.waitstatus_to_exitcode(status), "\n".join(words)
+        return os.waitstatus_to_exitcode(status), said.read_text("utf-8")
 
-    def _run_here(self, files: Iterable[str], option: str) -> int:
+    def _run_here(self, tests: Iterable[str], option: str) -> int:
         # The copy must be imported, whatever an editable install redirects.
         plain = (BuiltinImporter, FrozenImporter, PathFinder)
         sys.meta_path[:] = [finder for finder in sys.meta_path if finder in plain]
         sys.path.insert(0, str(self.source.parent))
         os.chdir(self.folder)
-        options = ["-q", "--tb=no", "-pno:cacheprovider", option]
+        options, causes = ["-q", "--tb=no", "-pno:cacheprovider", option], Causes()
         code: int = pytest.ExitCode.NO_TESTS_COLLECTED
-        for name in files:  # one by one: to collect them all takes longer than to fail in the first
-            code = int(pytest.main([*options, f"tests/{name}"]))
+        for name in tests:  # one by one: to collect them all takes longer than to fail in the first
+            code = int(pytest.main([*options, f"tests/{name}"], plugins=[causes]))
             if code:
                 break
         here = sys.modules["throughtime"].__file__
+        sys.stdout.write("\n".join(causes.lines))
         sys.stdout.flush()
         return code if here and here.startswith(str(self.folder)) else NOT_THE_COPY
 
-    def kills(self, mutant: Mutant) -> tuple[bool, str]:
-        """Whether a test fails on a mutant, and which one."""
+    def run_on(self, mutant: Mutant, tests: Iterable[str], option: str) -> tuple[bool, str]:
+        """Whether a test fails on a mutant, and what pytest says."""
         path = self.source / mutant.file
         text = path.read_text("utf-8")
-        first = ("test_bptt.py",) if mutant.wrong_forwards else FIRST.get(mutant.file, ())
         path.write_text(mutant.of(text), "utf-8")
         try:
-            files = [*first, *(name for name in SUITE if name not in first)]
-            code, words = self.run(files, "--maxfail=1")
+            code, words = self.run(tests, option)
         finally:
             path.write_text(text, "utf-8")
         if code not in (0, 1):  # 1: a test failed; the others: they could not be run
             raise RuntimeError(f"{mutant.name}: exit code {code}: {words}")
+        return code == 1, words
+
+    def kills(self, mutant: Mutant) -> tuple[bool, str]:
+        """Whether a test of SUITE fails on a mutant, and which one."""
+        first = ("test_bptt.py",) if mutant.wrong_forwards else FIRST.get(mutant.file, ())
+        files = [*first, *(name for name in SUITE if name not in first)]
+        dead, words = self.run_on(mutant, files, "--maxfail=1")
         killer = next((line for line in words.splitlines() if line.startswith("FAILED")), "")
-        return code == 1, killer.removeprefix("FAILED tests/")
+        return dead, killer.removeprefix("FAILED tests/")
+
+    def refutes(self, mutant: Mutant, file: str, test: str) -> tuple[bool, str]:
+        """Whether ``test`` finds a mutant wrong, and how it ends.
+
+        An error inside the package is no finding: the mutant must run, and its result be asserted.
+        """
+        failed, words = self.run_on(mutant, [f"{file}::{test}"], "--maxfail=1")
+        causes = [line.split(" ", 3) for line in words.splitlines() if line.startswith(CAUSE)]
+        if not failed or len(causes) != 1:
+            return False, words if failed else "it passes"
+        _, name, kind, place = causes[0]
+        inside = Path(place).is_relative_to(self.source)
+        return name == test and kind in ASSERTIONS and not inside, f"{kind} in {Path(place).name}"
+
+
+def run_script(name: str, part: int, parts: int) -> subprocess.CompletedProcess[str]:
+    """Run a part of a script of this folder, in a process of its own, which may fork."""
+    script = Path(__file__).with_name(name)
+    return subprocess.run(
+        [sys.executable, str(script), str(part), str(parts)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
 
 
 def main(part: int = 0, parts: int = 1) -> int:

@@ -12,7 +12,7 @@ import pytest
 
 import throughtime as tt
 from throughtime.training import Callback, train
-from throughtime.training.interrupt import Interruption
+from throughtime.training.interrupt import CLEAN_END, Interruption
 
 
 def example():
@@ -211,3 +211,13 @@ def test_a_real_signal():
     finally:
         process.kill()
         process.communicate()
+
+
+def test_without_a_clean_end_ctrl_c_is_a_keyboard_interrupt_at_once():
+    net, x, y = example()
+    before = CLEAN_END.set(False)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            train(net, x, y, epochs=99, callbacks=[Press((2, 1))])
+    finally:
+        CLEAN_END.reset(before)

@@ -1,11 +1,7 @@
 """The suite sees every wrong gradient; see mutate.py."""
 
-import subprocess
-import sys
-from pathlib import Path
-
 import pytest
-from mutate import MUTANTS, ROOT
+from mutate import MUTANTS, ROOT, run_script
 
 PARTS = 4
 
@@ -18,12 +14,6 @@ def test_every_mutant_fits_the_source():
 
 @pytest.mark.parametrize("part", range(PARTS))
 def test_every_mutant_is_killed(part):
-    script = Path(__file__).with_name("mutate.py")
-    done = subprocess.run(
-        [sys.executable, str(script), str(part), str(PARTS)],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = run_script("mutate.py", part, PARTS)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "SURVIVED" not in done.stdout

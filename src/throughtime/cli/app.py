@@ -12,7 +12,7 @@ def build() -> Any:
         If Typer is not installed.
     """
     from throughtime import __version__
-    from throughtime.cli import forecast, info, predict
+    from throughtime.cli import demo, forecast, info, predict
     from throughtime.errors import import_extra
 
     typer = import_extra("typer", "cli", "The command line")
@@ -46,7 +46,7 @@ def build() -> Any:
     ) -> None:
         """Forecast time series with recurrent networks."""
 
-    for module in (forecast, predict, info):
+    for module in (forecast, predict, info, demo):
         module.register(app)
     group = typer.main.get_command(app)
     for command in (group, *group.commands.values()):

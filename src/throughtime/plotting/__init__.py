@@ -1,4 +1,7 @@
-"""Pictures with matplotlib (the ``cli`` extra), all in one style.
+"""Pictures, all in one style; those of numbers with matplotlib (the ``cli`` extra).
+
+:func:`plot_fit`, :func:`plot_hidden_states` and :func:`animate_fit` draw what a network computes;
+:func:`train_and_plot` and :func:`apply_and_plot` train or apply it and draw in one call.
 
 >>> from throughtime.plotting import loss_figure
 >>> with loss_figure({"network 1": ([1.0, 0.5, 0.3], [1.1, 0.7, 0.6])}) as figure:
@@ -8,10 +11,17 @@
 :class:`ForecastView` collects what a picture of one forecast needs; :func:`forecast_figure` draws
 one or several of them. :func:`save_png` writes a file; :func:`to_svg` gives an element for a web
 page, in colours that follow the page.
+
+:func:`draw` draws a network, folded, unfolded in time or one node of it, as SVG; it needs no
+matplotlib, and neither does :func:`draw_modes`, the picture of the sequence modes.
 """
 
+from throughtime.plotting.animation import animate_fit
+from throughtime.plotting.drawing import Drawing, draw, draw_modes
+from throughtime.plotting.fits import plot_fit, plot_hidden_states
 from throughtime.plotting.forecast import MAX_PANELS, ForecastView, forecast_figure
-from throughtime.plotting.losses import loss_figure
+from throughtime.plotting.losses import history_figure, loss_figure
+from throughtime.plotting.one_call import Applied, Trained, apply_and_plot, train_and_plot
 from throughtime.plotting.style import DARK, LIGHT, NARROW, WIDE, Palette, save_png, to_svg
 
 __all__ = [
@@ -20,10 +30,21 @@ __all__ = [
     "MAX_PANELS",
     "NARROW",
     "WIDE",
+    "Applied",
+    "Drawing",
     "ForecastView",
     "Palette",
+    "Trained",
+    "animate_fit",
+    "apply_and_plot",
+    "draw",
+    "draw_modes",
     "forecast_figure",
+    "history_figure",
     "loss_figure",
+    "plot_fit",
+    "plot_hidden_states",
     "save_png",
     "to_svg",
+    "train_and_plot",
 ]

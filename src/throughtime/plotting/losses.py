@@ -1,4 +1,4 @@
-"""The picture of training: loss after every epoch."""
+"""The pictures of training: losses and scores after every epoch."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import numpy as np
 from throughtime.plotting.style import LIGHT, WIDE, Palette, canvas
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 Curve = Sequence[float] | np.ndarray
@@ -37,30 +38,60 @@ def loss_figure(
         If matplotlib is not installed.
     """
     with canvas(size, palette=palette) as (figure, (ax,)):
-        from matplotlib import ticker
-
-        everything: list[float] = []
-        for number, (name, (train, validation)) in enumerate(curves.items()):
-            style = LINE_STYLES[number % len(LINE_STYLES)]
-            prefix = f"{name}, " if len(curves) > 1 else ""
-            pairs = [("training", train, palette.history)]
-            if validation is not None:
-                pairs.append(("validation", validation, palette.forecast))
-            for kind, losses, colour in pairs:
-                epochs = np.arange(1, len(losses) + 1)
-                ax.plot(epochs, losses, style, color=colour, lw=1.6, label=prefix + kind)
-                everything.extend(losses)
-        ax.set_xlabel("epoch")
-        ax.xaxis.set_major_locator(ticker.MaxNLocator(nbins=8, integer=True))
-        positive = [value for value in everything if np.isfinite(value) and value > 0]
-        # A likelihood can be negative, and a logarithmic axis cannot.
-        if len(positive) == len(everything) and positive and max(positive) > 4 * min(positive):
-            ax.set_yscale("log")
-            ax.yaxis.set_major_locator(ticker.LogLocator(subs=(1.0, 2.0, 5.0)))
-            ax.yaxis.set_major_formatter(ticker.FormatStrFormatter("%g"))
-            ax.yaxis.set_minor_locator(ticker.NullLocator())
+        _draw(ax, curves, palette)
         columns = 4 if size[0] > 6 else 2
         legend = figure.legend(loc="outside lower left", ncols=columns, borderpad=0.2)
         for text in legend.get_texts():
             text.set_parse_math(False)  # names are no formulas
         yield figure
+
+
+@contextmanager
+def history_figure(
+    columns: Mapping[str, tuple[Curve, Curve | None]],
+    *,
+    size: tuple[float, float] = WIDE,
+    palette: Palette = LIGHT,
+) -> Iterator[Figure]:
+    """Draw several columns of one history over its epochs, a panel each.
+
+    Parameters
+    ----------
+    columns : mapping
+        The name of a column to its values on the training data and on the validation data, or None
+        for those.
+    """
+    with canvas(size, (1, len(columns)), palette) as (figure, axes):
+        for ax, (name, curves) in zip(axes, columns.items(), strict=True):
+            _draw(ax, {name: curves}, palette)
+            ax.set_title(name.replace("_", " "), fontsize=10, parse_math=False)
+        handles = max((ax.get_legend_handles_labels()[0] for ax in axes), key=len)
+        figure.legend(handles=handles, loc="outside lower left", ncols=2, borderpad=0.2)
+        yield figure
+
+
+def _draw(ax: Axes, curves: Mapping[str, tuple[Curve, Curve | None]], palette: Palette) -> None:
+    from matplotlib import ticker
+
+    everything: list[float] = []
+    for number, (name, (train, validation)) in enumerate(curves.items()):
+        style = LINE_STYLES[number % len(LINE_STYLES)]
+        prefix = f"{name}, " if len(curves) > 1 else ""
+        pairs = [("training", train, palette.history)]
+        if validation is not None:
+            pairs.append(("validation", validation, palette.forecast))
+        for kind, losses, colour in pairs:
+            epochs = np.arange(1, len(losses) + 1)
+            ax.plot(epochs, losses, style, color=colour, lw=1.6, label=prefix + kind)
+            everything.extend(losses)
+    ax.set_xlabel("epoch")
+    ax.xaxis.set_major_locator(ticker.MaxNLocator(nbins=8, integer=True))
+    positive = [value for value in everything if np.isfinite(value) and value > 0]
+    # A likelihood can be negative, and a logarithmic axis cannot.
+    if len(positive) == len(everything) and positive and max(positive) > 4 * min(positive):
+        ax.set_yscale("log")
+        # Over many decades a label a power is enough, and more would lie upon each other.
+        within = (1.0, 2.0, 5.0) if max(positive) < 1e3 * min(positive) else (1.0,)
+        ax.yaxis.set_major_locator(ticker.LogLocator(subs=within))
+        ax.yaxis.set_major_formatter(ticker.FormatStrFormatter("%g"))
+        ax.yaxis.set_minor_locator(ticker.NullLocator())

@@ -36,6 +36,9 @@ class Palette:
     forecast: str = "#0b62d6"
     backtest: str = "#d1660b"
     naive: str = "#98a1ad"
+    panel: str = "#f3f4f6"
+    incoming: str = "#1b7a43"
+    outgoing: str = "#c0272d"
 
     def items(self) -> Iterator[tuple[str, str]]:
         """The pairs (role, colour)."""
@@ -52,6 +55,9 @@ DARK = Palette(
     forecast="#68a9ff",
     backtest="#f2a154",
     naive="#6c7784",
+    panel="#1f252c",
+    incoming="#5ecb8b",
+    outgoing="#ff8379",
 )
 
 #: Sizes in inches: a page or a screen, and a telephone, where a wide picture is unreadable.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -102,15 +102,23 @@ class History(Mapping[str, list[float]]):
             lines.append(",".join([str(epoch), *values]))
         replace_file(path, ("\n".join(lines) + "\n").encode())
 
-    def plot(self, path: str | os.PathLike[str] | None = None, *, scale: str = "auto") -> Figure:
+    def plot(
+        self,
+        path: str | os.PathLike[str] | None = None,
+        *,
+        columns: Sequence[str] = ("loss",),
+        scale: str = "auto",
+    ) -> Figure:
         """Draw the loss, and the validation loss if there was one, over the epochs.
 
         Parameters
         ----------
         path : str or path-like, optional
             Also write the picture to this PNG file.
+        columns : sequence of str
+            What to draw, a panel each: ``("loss", "accuracy")``; with its ``val_`` if there is one.
         scale : {"auto", "log", "linear"}
-            Scale of the loss axis; ``"auto"`` is logarithmic where the losses span much.
+            Scale of the axes; ``"auto"`` is logarithmic where the values span much.
 
         Returns
         -------
@@ -122,24 +130,31 @@ class History(Mapping[str, list[float]]):
         MissingDependencyError
             If matplotlib is not installed.
         InvalidArgumentError
-            If no epoch is finished, or a logarithm is asked for where a loss is not positive.
+            If no epoch is finished, a column is not there, or a logarithm is asked for where a
+            value is not positive.
         """
-        from throughtime.plotting import loss_figure, save_png
+        from throughtime.plotting import history_figure, save_png
 
         check_choice("scale", scale, ("auto", "log", "linear"))
-        train, validation = self._columns.get("loss", []), self._columns.get("val_loss")
-        if not train:
+        if not self._columns:
             raise InvalidArgumentError("history must hold a finished epoch to be drawn; got none.")
-        lowest = min([*train, *(validation or [])])
-        if scale == "log" and lowest <= 0:
-            raise InvalidArgumentError(
-                f"scale must be 'linear' or 'auto' where a loss is not positive; got {lowest:g}."
-            )
-        with loss_figure({"loss": (train, validation)}) as figure:
-            (ax,) = figure.axes
-            ax.set_ylabel("loss")
-            if scale != "auto":
-                ax.set_yscale(scale)
+        drawn = {}
+        for name in columns:
+            check_choice("a column", name, self)
+            drawn[name] = (self[name], self.get(f"val_{name}"))
+            lowest = min([*self[name], *self.get(f"val_{name}", [])])
+            if scale == "log" and not lowest > 0:
+                kind = "a loss" if name == "loss" else f"{name!r}"
+                raise InvalidArgumentError(
+                    f"scale must be 'linear' or 'auto' where {kind} is not positive;"
+                    f" got {lowest:g}."
+                )
+        if not drawn:
+            raise InvalidArgumentError("columns must name at least one column; got none.")
+        with history_figure(drawn) as figure:
+            for ax in figure.axes:
+                if scale != "auto":
+                    ax.set_yscale(scale)
             if path is not None:
                 save_png(figure, os.fspath(path))
         return figure

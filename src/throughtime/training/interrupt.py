@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import signal
 import threading
+from contextvars import ContextVar
 from types import FrameType, TracebackType
 from typing import Any, Self
+
+#: Whether Ctrl-C ends a run cleanly. A program that keeps nothing of a run sets it to False: there
+#: Ctrl-C raises KeyboardInterrupt at once.
+CLEAN_END: ContextVar[bool] = ContextVar("CLEAN_END", default=True)
 
 
 class Interruption:
@@ -27,7 +32,7 @@ class Interruption:
         self._installed = False
 
     def __enter__(self) -> Self:
-        if threading.current_thread() is threading.main_thread():
+        if CLEAN_END.get() and threading.current_thread() is threading.main_thread():
             self._before = signal.getsignal(signal.SIGINT)
             # None: a handler that was not set from Python, and that could not be put back.
             if self._before not in (None, signal.SIG_IGN):

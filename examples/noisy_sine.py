@@ -1,0 +1,40 @@
+"""EpyNN: tell a noisy sine from noise."""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+
+import throughtime as tt
+from throughtime.layers import GRU, RNN, Dense
+from throughtime.optimizers import Adam
+from throughtime.schedules import Cosine
+
+
+def main(folder: Path) -> tt.report.Comparison:
+    """Print the accuracy on signals never seen, and draw the scores and what the units do."""
+    task = tt.data.tasks.sine_or_noise(1024, 64, seed=0)
+    others = tt.data.tasks.sine_or_noise(1024, 64, seed=1)
+    table = tt.report.Comparison("Sine or noise, accuracy on other signals")
+    for name, cell in (("RNN(10)", RNN(10)), ("GRU(10)", GRU(10))):
+        net = tt.Network([cell, Dense(1, activation="sigmoid")], n_features=1, seed=0)
+        history = tt.train(
+            net, task.x, task.y, loss="binary_crossentropy", metrics=["accuracy", "f1"],
+            optimizer=Adam(Cosine(0.01, length=100)), epochs=100, batch_size=16, clip_norm=1.0,
+            validation=(others.x, others.y), verbose=False,
+        )
+        table.add(name, published=0.991 if cell == RNN(10) else None,
+                  ours=history["val_accuracy"][-1], naive=others.baseline,
+                  baseline="the more common answer", higher_is_better=True)
+    history.plot(folder / "scores.png", columns=["loss", "accuracy", "f1"])
+    sine, noise = (int(np.flatnonzero(others.y[:, 0] == kind)[0]) for kind in (1, 0))
+    for title, row in (("a sine", sine), ("noise", noise)):
+        states = tt.inspect.hidden_states(net, others.x[row : row + 1])[0]["h"][0]
+        tt.plotting.plot_hidden_states(states, title=f"GRU(10) reads {title}",
+                                       path=folder / f"{title.split()[-1]}.png")
+    print(table)
+    return table
+
+
+if __name__ == "__main__":
+    main(Path(*sys.argv[1:2]))

@@ -1,0 +1,240 @@
+"""From a network to what a picture of it needs: views of layers, and the steps of signals."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from throughtime.activations import ACTIVATIONS
+from throughtime.initializers import INITIALIZERS
+from throughtime.layers import Dense, Dropout, Embedding, LastStep, Layer, Recurrent, RepeatVector
+from throughtime.layers.pooling import Pool
+from throughtime.network import Network
+
+#: Layers that act on each step by itself.
+STEPWISE = (Dense, Dropout, Embedding)
+
+#: Options that a picture shows by its form or by its parameters, or that say nothing of the form.
+SHOWN = {
+    "return_sequences",
+    "return_state",
+    "bidirectional",
+    "reverse",
+    "use_bias",
+    "time_bias",
+    "learn_initial_state",
+    "initializer",
+    "recurrent_initializer",
+    "forget_bias",
+    "lr_multiplier",
+    "l1",
+    "l2",
+}
+
+
+@dataclass(frozen=True)
+class Steps:
+    """How many time steps a signal has.
+
+    Attributes
+    ----------
+    total : int or None
+        None where it is that of the data.
+    last : str
+        The index of the last step: ``"T"``, or the number.
+    """
+
+    total: int | None = None
+    last: str = "T"
+
+    def names(self, columns: int) -> tuple[list[str], bool]:
+        """The index of each step that is drawn, and whether steps are left out before the last.
+
+        >>> Steps().names(4)
+        (['1', '2', '3', 'T'], True)
+        >>> Steps(3, "3").names(4)
+        (['1', '2', '3'], False)
+        """
+        if self.total is not None and self.total <= columns:
+            return [str(t + 1) for t in range(self.total)], False
+        if columns == 1:
+            return ["1"], False
+        return [*(str(t + 1) for t in range(columns - 1)), self.last], True
+
+
+@dataclass(frozen=True)
+class Strand:
+    """One direction of a recurrent layer, or the whole of any other layer.
+
+    Attributes
+    ----------
+    group : str
+        ``"forward"``, ``"backward"``, or empty where there is one direction.
+    reverse : bool
+        Whether time runs backwards in it.
+    params : tuple
+        Name in the network and shape of each parameter.
+    """
+
+    group: str
+    reverse: bool
+    params: tuple[tuple[str, tuple[int, ...]], ...]
+
+    @property
+    def leaves(self) -> set[str]:
+        """Names of the parameters without layer and direction."""
+        return {name.rpartition(".")[2] for name, _ in self.params}
+
+
+@dataclass(frozen=True)
+class View:
+    """A layer as a picture sees it.
+
+    Attributes
+    ----------
+    index : int
+    layer : Layer
+    kind : str
+        ``"recurrent"``, ``"step"`` (acts on each step by itself), ``"last"``, ``"pool"``,
+        ``"repeat"``, or ``"other"``, of which nothing is known.
+    features, units : int
+        Of the input and of the output.
+    before, after : Steps or None
+        Of the input and of the output; None for a vector.
+    strands : tuple of Strand
+    receives, hands : int or None
+        The layer whose final state it starts from, and the one that starts from its own.
+    returns : bool
+        Whether ``net.predict`` returns its final state.
+    """
+
+    index: int
+    layer: Layer
+    kind: str
+    features: int
+    units: int
+    before: Steps | None
+    after: Steps | None
+    strands: tuple[Strand, ...]
+    receives: int | None = None
+    hands: int | None = None
+    returns: bool = False
+
+    @property
+    def states(self) -> tuple[str, ...]:
+        """Names of the states; empty where the layer has none."""
+        return self.layer.cell.states if isinstance(self.layer, Recurrent) else ()
+
+    @property
+    def title(self) -> str:
+        """Its name and the options that must be given: ``"GRU(8)"``."""
+        fields = [f for f in dataclasses.fields(self.layer) if f.default is dataclasses.MISSING]
+        options = ", ".join(str(getattr(self.layer, f.name)) for f in fields)
+        return f"{self.layer.name}({options})" if options else self.layer.name
+
+    @property
+    def shape(self) -> str:
+        """The shape of the output."""
+        return shape_of(self.after, self.units)
+
+    def notes(self) -> Iterator[str]:
+        """The other options that differ from their defaults and that the picture cannot show."""
+        for f in dataclasses.fields(self.layer):
+            if f.default is dataclasses.MISSING or f.name in SHOWN:
+                continue
+            value, registry = getattr(self.layer, f.name), f.metadata.get("registry")
+            default = f.default if registry is None else registry.get(f.default)
+            if value == default:
+                continue
+            if registry is not None:
+                value = name_of(value)
+            yield f"{f.name} {value}"
+
+
+def name_of(function: Any) -> str:
+    """The name of an activation or an initialiser, a user's own too."""
+    own = getattr(function, "function", None)
+    if own is not None:
+        return str(getattr(own, "__name__", own))
+    for registry in (ACTIVATIONS, INITIALIZERS):
+        for name in registry:
+            if registry[name] is type(function):
+                return name
+    return type(function).__name__
+
+
+def shape_of(steps: Steps | None, features: int) -> str:
+    """``(N, T, F)`` with the numbers that are known."""
+    return f"(N, {features})" if steps is None else f"(N, {steps.last}, {features})"
+
+
+def read(net: Network) -> list[View]:
+    """The layers of ``net``, in their order."""
+    topology = net.topology
+    steps = input_steps(net)
+    features = topology.input_form.features
+    handing: int | None = None
+    views: list[View] = []
+    for i, (layer, form) in enumerate(zip(net.layers, topology.forms, strict=True)):
+        after = _steps_after(layer, steps)
+        receives = None
+        if isinstance(layer, Recurrent):
+            receives, handing = handing, None
+        if topology.hands_state[i]:
+            handing = i
+        view = View(
+            i,
+            layer,
+            _kind(layer),
+            features,
+            form.features,
+            steps,
+            after,
+            tuple(_strands(net, i, layer)),
+            receives,
+            returns=topology.returns_state == i,
+        )
+        views.append(view)
+        steps, features = after, form.features
+    takers = {view.receives: view.index for view in views if view.receives is not None}
+    return [dataclasses.replace(view, hands=takers.get(view.index)) for view in views]
+
+
+def input_steps(net: Network) -> Steps | None:
+    """Of the input of the network."""
+    return None if net.topology.input_form.kind == "vector" else Steps()
+
+
+def _kind(layer: Layer) -> str:
+    kinds: dict[str, tuple[type[Layer], ...]] = {
+        "recurrent": (Recurrent,),
+        "step": STEPWISE,
+        "last": (LastStep,),
+        "pool": (Pool,),
+        "repeat": (RepeatVector,),
+    }
+    return next((kind for kind, types in kinds.items() if isinstance(layer, types)), "other")
+
+
+def _strands(net: Network, index: int, layer: Layer) -> Iterator[Strand]:
+    start = f"{index}."
+    own = [(n, a.shape) for n, a in net.params.items() if n.startswith(start)]
+    directions = layer.directions if isinstance(layer, Recurrent) else (("", False),)
+    for group, reverse in directions:
+        inner = f"{start}{group}." if group else start
+        yield Strand(group, reverse, tuple(pair for pair in own if pair[0].startswith(inner)))
+
+
+def _steps_after(layer: Layer, steps: Steps | None) -> Steps | None:
+    """What a layer makes of the number of steps, found by asking for two large ones."""
+    probes = (None, None) if steps is None else (10_000, 20_000)
+    if steps is not None and steps.total is not None:
+        probes = (steps.total, steps.total)
+    one, two = (layer.output_steps(probe) for probe in probes)
+    if one is None or two is None:
+        return None
+    if one == two:
+        return Steps(one, str(one))
+    return steps if (one, two) == probes else Steps(None, f"{steps.last if steps else 'T'}\u2032")

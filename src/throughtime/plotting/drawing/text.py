@@ -1,0 +1,178 @@
+"""Labels: mathematics with subscripts, plain words and code, and how wide they are.
+
+A label is a tuple of :class:`Run`, so two labels are joined with ``+``. The widths are those of
+DejaVu, which is wider than the fonts of most readers: what fits here fits there.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+#: No text of a picture is smaller, in pixels at a width of 700.
+SMALLEST = 11.0
+
+
+class Run(NamedTuple):
+    """A piece of a label in one face.
+
+    Attributes
+    ----------
+    text : str
+    face : str
+        ``"plain"``, ``"bold"``, ``"code"``, ``"italic"`` or ``"upright"`` (of mathematics).
+    shift : int
+        -1 of a subscript, 1 of a superscript, else 0.
+    """
+
+    text: str
+    face: str = "plain"
+    shift: int = 0
+
+
+Label = tuple[Run, ...]
+
+_SCRIPT = re.compile(r"([_^])(?:\{([^}]*)\}|(\([^)]*\)|[0-9A-Za-z\u2032]+))")
+_LETTERS = re.compile(r"[A-Za-z\u0370-\u03ff]+")
+
+#: Advance widths in hundredths of the font size, DejaVu Sans.
+_WIDTHS = {
+    character: width
+    for width, characters in {
+        28: "'ijl",
+        32: ' ,.IJ|"',
+        36: "/:;\\-f",
+        40: "()[]rt!`",
+        53: "*_sz?cL",
+        60: "kvxyFPTYaoeE",
+        64: "Sbdghnpqu$0123456789{}AKRVXB",
+        73: "ZCUHN",
+        79: "DGOQ&",
+        84: "w#+<=>^~",
+        98: "mMW%@",
+    }.items()
+    for character in characters
+}
+
+
+def plain(text: str) -> Label:
+    """Words as they are."""
+    return (Run(text),)
+
+
+def bold(text: str) -> Label:
+    """Words in bold."""
+    return (Run(text, "bold"),)
+
+
+def code(text: str) -> Label:
+    """A name of the code, as it is."""
+    return (Run(text, "code"),)
+
+
+def math(text: str) -> Label:
+    """A formula: ``_`` and ``^`` make scripts of one word or of what stands in braces.
+
+    What stands between double quotes is words.
+
+    >>> [run.text for run in math("dL/dh_{t-1}")]
+    ['dL', '/', 'dh', 't', '\u22121']
+    >>> [(run.text, run.shift) for run in math("b_time")]
+    [('b', 0), ('time', -1)]
+    """
+    runs: list[Run] = []
+    for number, part in enumerate(text.split('"')):
+        runs += [Run(part)] if number % 2 else _formula(part)
+    return tuple(run for run in runs if run.text)
+
+
+def _formula(text: str) -> list[Run]:
+    runs: list[Run] = []
+    end = 0
+    for match in _SCRIPT.finditer(text):
+        runs += _faces(text[end : match.start()], 0)
+        inner = match.group(2) if match.group(2) is not None else match.group(3)
+        runs += _faces(inner, -1 if match.group(1) == "_" else 1)
+        end = match.end()
+    return runs + _faces(text[end:], 0)
+
+
+def _faces(text: str, shift: int) -> list[Run]:
+    """Letters are italic, words and all other characters upright."""
+    text = text.replace("-", "\u2212").replace("*", "\u2299")
+    runs: list[Run] = []
+    end = 0
+    for match in _LETTERS.finditer(text):
+        if match.start() > end:
+            runs.append(Run(text[end : match.start()], "upright", shift))
+        word = match.group()
+        runs.append(Run(word, "upright" if len(word) > 3 else "italic", shift))
+        end = match.end()
+    if end < len(text):
+        runs.append(Run(text[end:], "upright", shift))
+    return runs
+
+
+def script_size(size: float) -> float:
+    """The font size of a subscript beside text of ``size``."""
+    return max(SMALLEST, round(0.78 * size, 1))
+
+
+def width(label: Label, size: float) -> float:
+    """How wide a label is, in the unit of ``size``."""
+    total = 0.0
+    for run in label:
+        em = size if run.shift == 0 else script_size(size)
+        if run.face == "code":
+            total += 0.603 * em * len(run.text)
+            continue
+        factor = 1.12 if run.face == "bold" else 1.0
+        total += factor * em * sum(_WIDTHS.get(c, 75) for c in run.text) / 100
+    return total
+
+
+def spoken(label: Label) -> str:
+    """The label as one would type it: ``h_{t-1}``."""
+    parts = []
+    for shift, text in _grouped(label):
+        if shift == 0:
+            parts.append(text)
+        else:
+            mark = "_" if shift < 0 else "^"
+            parts.append(mark + (text if text.isalnum() else f"{{{text}}}"))
+    return "".join(parts).replace("\u2212", "-")
+
+
+def _grouped(label: Label) -> list[tuple[int, str]]:
+    groups: list[tuple[int, str]] = []
+    for run in label:
+        if groups and groups[-1][0] == run.shift:
+            groups[-1] = (run.shift, groups[-1][1] + run.text)
+        else:
+            groups.append((run.shift, run.text))
+    return groups
+
+
+def shorten(text: str, room: float, size: float, face: str = "plain") -> str:
+    """``text``, or as much of its start as has room before an ellipsis.
+
+    >>> shorten("Embedding", 40, 11)
+    'Embe\u2026'
+    """
+    if width((Run(text, face),), size) <= room:
+        return text
+    while text and width((Run(text + "\u2026", face),), size) > room:
+        text = text[:-1]
+    return text + "\u2026"
+
+
+def wrap(text: str, room: float, size: float, face: str = "plain") -> list[str]:
+    """``text`` in lines that fit, broken at spaces; a word too long for a line is shortened."""
+    lines: list[str] = []
+    for word in text.split():
+        longer = f"{lines[-1]} {word}" if lines else ""
+        if lines and width((Run(longer, face),), size) <= room:
+            lines[-1] = longer
+        else:
+            lines.append(shorten(word, room, size, face))
+    return lines

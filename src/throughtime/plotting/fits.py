@@ -1,0 +1,207 @@
+"""Pictures of what a network computes over time: fits and continuations, and its hidden states."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from throughtime.errors import InvalidArgumentError, ShapeError, check_array, check_float
+from throughtime.inspect import saturation
+from throughtime.plotting.style import LIGHT, WIDE, Palette, canvas, save_png
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+Path = str | os.PathLike[str]
+
+
+def plot_fit(
+    x: Any,
+    y: Any,
+    fits: Mapping[str, Any],
+    *,
+    seen: float | None = None,
+    xlabel: str = "",
+    ylabel: str = "",
+    title: str | None = None,
+    path: Path | None = None,
+    size: tuple[float, float] = WIDE,
+    palette: Palette = LIGHT,
+) -> Figure:
+    """Draw data as dots, and one or several curves over them.
+
+    Parameters
+    ----------
+    x : array of shape (T,)
+        Where the data stand: numbers, or datetime64.
+    y : array of shape (T,)
+        The data; NaN where there are none.
+    fits : mapping
+        The name of a curve to its values (T,), or to a pair of arrays ``(x, values)`` where it
+        stands elsewhere. Of several curves the last one is drawn strongest.
+    seen : float, optional
+        Where on the axis the data end that the network was trained on; what lies behind is shaded.
+    path : str or path-like, optional
+        Also write the picture to this PNG file.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+
+    Raises
+    ------
+    MissingDependencyError
+        If matplotlib is not installed.
+    ShapeError
+        If the lengths do not agree.
+
+    Examples
+    --------
+    >>> x = np.linspace(0, 6, 50)
+    >>> figure = plot_fit(x, np.sin(x), {"network": 0.9 * np.sin(x)}, seen=4.0)
+    >>> len(figure.axes[0].get_lines())
+    2
+    """
+    x, y = _place("x", x), check_array("y", y, shape=("T",), finite=False)
+    if len(x) != len(y):
+        raise ShapeError(f"y must have {len(x)} values, as x has; got {len(y)}.")
+    curves = {name: _curve(name, fit, x) for name, fit in fits.items()}
+    with canvas(size, palette=palette) as (figure, (ax,)):
+        ax.plot(x, y, ".", ms=4.5, color=palette.naive, label="data", mew=0)
+        if seen is not None:
+            _shade(ax, seen, max([x[-1], *(place[-1] for place, _ in curves.values())]), palette)
+        for number, (name, (place, values)) in enumerate(curves.items()):
+            colour, strength = _shade_of(number, len(curves), palette)
+            ax.plot(place, values, color=colour, alpha=strength, lw=1.7, label=name)
+        ax.set_xlabel(xlabel)
+        ax.set_ylabel(ylabel)
+        ax.margins(x=0.012, y=0.09)
+        if title:
+            ax.set_title(title)
+        figure.legend(loc="outside lower left", ncols=5 if size[0] > 6 else 2, borderpad=0.2)
+        if path is not None:
+            save_png(figure, os.fspath(path))
+    return figure
+
+
+def plot_hidden_states(
+    h: Any,
+    x: Any = None,
+    *,
+    xlabel: str = "step",
+    limit: float = 0.97,
+    title: str | None = None,
+    path: Path | None = None,
+    size: tuple[float, float] = (9.6, 5.4),
+    palette: Palette = LIGHT,
+) -> Figure:
+    """Draw every hidden unit of a layer over time, and how many of them are saturated.
+
+    Above, a row a unit, sorted by their mean; below, the share of units with ``|h| > limit``.
+
+    Parameters
+    ----------
+    h : array of shape (T, H)
+        ``tt.inspect.hidden_states(net, x)[layer]["h"][row]``.
+    x : array of shape (T,), optional
+        Where the steps stand; by default 1 to T.
+    path : str or path-like, optional
+        Also write the picture to this PNG file.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+
+    Examples
+    --------
+    >>> figure = plot_hidden_states(np.tanh(np.linspace(-3, 3, 40)[:, None] * np.ones(5)))
+    >>> len(figure.axes)
+    3
+    """
+    check_float("limit", limit, 0.0, 1.0, inclusive="neither")
+    h = check_array("h", h, shape=("T", "H"))
+    x = np.arange(1, len(h) + 1) if x is None else _place("x", x)
+    if len(x) != len(h):
+        raise ShapeError(f"x must have {len(h)} values, one a step of h; got {len(x)}.")
+    with canvas(size, (2, 1), palette) as (figure, (above, below)):
+        from matplotlib.colors import LinearSegmentedColormap
+
+        below.sharex(above)
+        ends = [palette.backtest, palette.surface, palette.forecast]
+        colours = LinearSegmentedColormap.from_list("states", ends)
+        largest = max(1.0, float(np.abs(h).max()))
+        order = np.argsort(h.mean(axis=0), kind="stable")
+        edges = _edges(x)
+        mesh = above.pcolormesh(
+            edges, np.arange(h.shape[1] + 1), h[:, order].T, cmap=colours, vmin=-largest,
+            vmax=largest, rasterized=True,
+        )  # fmt: skip
+        bar = figure.colorbar(mesh, ax=above, pad=0.012, aspect=16)
+        bar.outline.set_visible(False)
+        above.grid(visible=False)
+        above.set_ylabel(f"{h.shape[1]} units")
+        above.set_yticks([])
+        above.tick_params(labelbottom=False)
+        above.set_title(title or "hidden states")
+        below.plot(x, 100 * saturation(h, limit), color=palette.history)
+        below.set_ylim(0, 100)
+        below.set_ylabel(f"% beyond ±{limit:g}")
+        below.set_xlabel(xlabel)
+        below.set_xlim(edges[0], edges[-1])
+        if path is not None:
+            save_png(figure, os.fspath(path))
+    return figure
+
+
+def _edges(x: np.ndarray) -> np.ndarray:
+    """Where the cells of a picture meet whose centres are at ``x``."""
+    if len(x) == 1:
+        return np.array([x[0] - 0.5, x[0] + 0.5])
+    middle = x[:-1] + np.diff(x) / 2
+    return np.concatenate([[2 * x[0] - middle[0]], middle, [2 * x[-1] - middle[-1]]])
+
+
+def _place(name: str, value: Any) -> np.ndarray:
+    """Positions on the axis."""
+    array = np.asarray(value)
+    if array.dtype.kind == "M" and array.ndim == 1 and len(array):
+        return array
+    return check_array(name, value, shape=("T",))
+
+
+def _curve(name: str, fit: Any, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    if isinstance(fit, tuple):
+        if len(fit) != 2:
+            raise InvalidArgumentError(
+                f"fits[{name!r}] must be an array, or a pair (x, values); got {len(fit)} parts."
+            )
+        x, fit = _place(f"fits[{name!r}][0]", fit[0]), fit[1]
+    values = check_array(f"fits[{name!r}]", fit, shape=("T",), finite=False)
+    if len(values) != len(x):
+        raise ShapeError(f"fits[{name!r}] must have {len(x)} values, as x has; got {len(values)}.")
+    return x, values
+
+
+def _shade_of(number: int, count: int, palette: Palette) -> tuple[str, float]:
+    """Colour and strength of one of several curves: two have a colour each, more fade in."""
+    if count <= 2:
+        return (palette.backtest, palette.forecast)[number - count], 1.0
+    return palette.forecast, 0.15 + 0.85 * ((number + 1) / count) ** 2
+
+
+def _shade(ax: Axes, seen: float, end: float, palette: Palette) -> None:
+    ax.axvspan(seen, end, color=palette.backtest, alpha=0.07, lw=0)
+    ax.annotate(
+        "not trained on",
+        (seen, 1.0),
+        xycoords=("data", "axes fraction"),
+        xytext=(4, -4),
+        textcoords="offset points",
+        va="top",
+        fontsize=8.5,
+        color=palette.backtest,
+    )

@@ -1,0 +1,233 @@
+"""Pictures of fits and states, animations, and training and drawing in one call."""
+
+import json
+import re
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import throughtime as tt
+from throughtime.errors import InvalidArgumentError, ShapeError
+from throughtime.plotting import (
+    DARK,
+    LIGHT,
+    animate_fit,
+    apply_and_plot,
+    plot_fit,
+    plot_hidden_states,
+    train_and_plot,
+)
+
+X = np.linspace(0, 5, 40)
+
+
+def network(units=4, **options):
+    layers = [tt.layers.RNN(units, return_sequences=True), tt.layers.Dense(1)]
+    return tt.Network(layers, n_features=1, seed=0, **options)
+
+
+def problem():
+    x = X.reshape(1, -1, 1)
+    return x, np.sin(x)
+
+
+def words(figure):
+    (legend,) = figure.legends
+    return [text.get_text() for text in legend.get_texts()]
+
+
+def test_a_fit_shows_data_curves_and_what_was_not_trained_on(tmp_path):
+    y = np.sin(X)
+    y[3] = np.nan
+    fits = {"first": np.cos(X), "later": (X[20:], np.cos(X[20:]))}
+    path = tmp_path / "fit.png"
+    figure = plot_fit(X, y, fits, seen=X[20], xlabel="seconds", path=path)
+    data, first, later = figure.axes[0].get_lines()
+    assert np.isnan(data.get_ydata()).sum() == 1
+    assert len(later.get_xdata()) == 20
+    assert words(figure) == ["data", "first", "later"]
+    assert figure.axes[0].get_xlabel() == "seconds"
+    assert "not trained on" in [text.get_text() for text in figure.axes[0].texts]
+    assert first.get_color() != later.get_color()
+    with Image.open(path) as image:
+        assert image.size[0] > 1000
+
+
+def test_of_many_curves_the_last_one_is_strongest():
+    figure = plot_fit(X, np.sin(X), {f"epoch {k}": np.cos(X) for k in range(5)})
+    strengths = [line.get_alpha() for line in figure.axes[0].get_lines()[1:]]
+    assert strengths == sorted(strengths)
+    assert strengths[-1] == 1.0
+
+
+@pytest.mark.parametrize(
+    ("fits", "message"),
+    [
+        ({"net": X[:5]}, "fits['net'] must have 40 values, as x has; got 5."),
+        ({"net": (X, X, X)}, "fits['net'] must be an array, or a pair (x, values); got 3 parts."),
+    ],
+)
+def test_curves_that_do_not_fit(fits, message):
+    with pytest.raises((ShapeError, InvalidArgumentError)) as caught:
+        plot_fit(X, X, fits)
+    assert str(caught.value) == message
+
+
+def test_hidden_states_are_sorted_and_saturation_counted(tmp_path):
+    h = np.zeros((40, 3))
+    h[:, 0], h[20:, 2] = 0.99, -0.99
+    figure = plot_hidden_states(h, X, path=tmp_path / "states.png")
+    above, below, _ = figure.axes
+    rows = above.collections[0].get_array().reshape(3, 40)
+    np.testing.assert_allclose(rows, h[:, [2, 1, 0]].T)
+    share = below.get_lines()[0].get_ydata()
+    np.testing.assert_allclose(share, np.where(np.arange(40) < 20, 100 / 3, 200 / 3))
+
+
+def test_one_step_and_one_unit_can_be_drawn():
+    assert plot_hidden_states(np.zeros((1, 1))).axes
+
+
+def test_hidden_states_need_as_many_places():
+    with pytest.raises(ShapeError) as caught:
+        plot_hidden_states(np.zeros((4, 2)), X)
+    assert str(caught.value) == "x must have 4 values, one a step of h; got 40."
+
+
+def test_a_gif_moves_and_ends_with_the_last_epoch(tmp_path):
+    outputs = [np.sin(X) * k / 5 for k in range(6)]
+    animate_fit(X, np.sin(X), outputs, tmp_path / "fit.gif", seconds=3.0)
+    with Image.open(tmp_path / "fit.gif") as image:
+        frames = image.n_frames
+        image.seek(0)
+        first = np.asarray(image.convert("L")).astype(int)
+        image.seek(frames - 1)
+        last = np.asarray(image.convert("L")).astype(int)
+    assert frames >= 6
+    assert np.abs(first - last).max() > 50
+
+
+def page_data(path):
+    text = path.read_text("utf-8")
+    found = re.search(r'<script id="data" type="application/json">(.*?)</script>', text, re.DOTALL)
+    return json.loads(found[1]), text
+
+
+def test_a_page_holds_the_curves_and_asks_no_server(tmp_path):
+    y = np.sin(X)
+    y[0] = np.nan
+    outputs = [np.sin(X) * k / 199 for k in range(200)]
+    path = tmp_path / "fit.html"
+    animate_fit(X, y, outputs, path, frames=20, title="a <b> & c")
+    data, text = page_data(path)
+    assert data["epochs"][:4] == [1, 2, 3, 4]
+    assert data["epochs"][-1] == 200
+    assert len(data["curves"]) == len(data["epochs"]) <= 20
+    assert data["y"][0] is None
+    np.testing.assert_allclose(data["curves"][-1], np.sin(X), atol=1e-4)
+    assert "<title>a &lt;b&gt; &amp; c</title>" in text
+    assert not re.search(r"(src|href)=", text)
+    assert LIGHT.forecast in text
+    assert DARK.forecast in text
+    assert "{{" not in text
+
+
+def test_epochs_may_be_named(tmp_path):
+    animate_fit(X, X, [X, X], tmp_path / "fit.html", epochs=[100, 200])
+    assert page_data(tmp_path / "fit.html")[0]["epochs"] == [100, 200]
+
+
+@pytest.mark.parametrize(
+    ("outputs", "name", "message"),
+    [
+        ([X], "fit.mp4", "path must end in .gif or .html; got 'fit.mp4'."),
+        (
+            [],
+            "fit.gif",
+            "outputs must hold at least one curve; got none. Train with keep_outputs=True.",
+        ),
+    ],
+)
+def test_an_animation_that_cannot_be(outputs, name, message, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InvalidArgumentError) as caught:
+        animate_fit(X, X, outputs, name)
+    assert str(caught.value) == message
+    assert not list(tmp_path.iterdir())
+
+
+def test_train_and_draw_in_one_call(tmp_path):
+    net, (x, y) = network(), problem()
+    seen = []
+    trained = train_and_plot(
+        net, x, y, every=10, folder=tmp_path, epochs=25, loss="half_mse", optimizer="adam",
+        callbacks=[lambda run: seen.append(run.epoch)],
+    )  # fmt: skip
+    assert words(trained.fit) == ["data", "epoch 10", "epoch 20", "epoch 25"]
+    curve = trained.fit.axes[0].get_lines()[-1].get_ydata()
+    np.testing.assert_array_equal(curve, net.predict(x)[0, :, 0])
+    assert trained.loss.axes[0].get_yscale() == "log"
+    assert len(trained.history["loss"]) == len(seen) == 25
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["fit.png", "loss.png"]
+
+
+def test_drawing_changes_nothing_in_training():
+    x, y = problem()
+    drawn, plain = network(), network()
+    train_and_plot(drawn, x, y, every=1, epochs=12)
+    tt.train(plain, x, y, epochs=12)
+    np.testing.assert_array_equal(drawn.params.flat, plain.params.flat)
+
+
+def test_a_picture_has_at_most_ten_curves():
+    x, y = problem()
+    trained = train_and_plot(network(), x, y, every=1, epochs=35)
+    names = words(trained.fit)[1:]
+    assert len(names) <= 10
+    assert names[-1] == "epoch 35"
+
+
+def test_steps_are_counted_where_the_input_is_no_place():
+    x, y = problem()
+    trained = train_and_plot(network(), x[:, ::-1], y, epochs=2)
+    assert trained.fit.axes[0].get_lines()[0].get_xdata()[:3].tolist() == [1, 2, 3]
+
+
+def test_apply_to_other_lengths_and_spacings(tmp_path):
+    net = network()
+    x = np.arange(0, 20, 0.3).reshape(1, -1, 1)
+    applied = apply_and_plot(net, x, np.sin(x), path=tmp_path / "applied.png")
+    np.testing.assert_array_equal(applied.y, net.predict(x))
+    np.testing.assert_allclose(applied.figure.axes[0].get_lines()[1].get_xdata(), x[0, :, 0])
+    assert (tmp_path / "applied.png").is_file()
+
+
+def test_what_cannot_be_drawn_is_refused_before_training():
+    x, y = problem()
+    net = network()
+    before = net.params.flat.copy()
+    with pytest.raises(InvalidArgumentError) as caught:
+        train_and_plot(net, x, y, folder="nowhere", epochs=1)
+    assert str(caught.value) == "folder must be a folder that exists; got 'nowhere'."
+    with pytest.raises(InvalidArgumentError) as caught:
+        train_and_plot(net, x, y[:, :, 0], epochs=1)
+    assert str(caught.value) == (
+        "y must be of shape (N, T, 1), one value a step, to be drawn; got shape (1, 40)."
+    )
+    np.testing.assert_array_equal(net.params.flat, before)
+    last = tt.Network([tt.layers.RNN(2)], n_features=1)
+    with pytest.raises(InvalidArgumentError, match="one output at every step, to be drawn"):
+        apply_and_plot(last, x)
+
+
+def test_history_draws_several_columns():
+    x, y = problem()
+    history = tt.train(network(), x, y, epochs=3, metrics=["mae"], validation=(x, y))
+    figure = history.plot(columns=["loss", "mae"])
+    assert [ax.get_title("left") for ax in figure.axes] == ["loss", "mae"]
+    assert [len(ax.get_lines()) for ax in figure.axes] == [2, 2]
+    with pytest.raises(InvalidArgumentError, match=r"^a column must be one of .*; got 'mea'"):
+        history.plot(columns=["mea"])
+    with pytest.raises(InvalidArgumentError, match="columns must name at least one column"):
+        history.plot(columns=[])

@@ -1,0 +1,70 @@
+"""Figures and strings side by side."""
+
+import numpy as np
+import pytest
+
+from throughtime.errors import InvalidTypeError, ShapeError
+from throughtime.report import Comparison, side_by_side
+
+
+def test_every_figure_stands_in_its_column():
+    table = Comparison("A task")
+    table.add("error", published=0.04, ours=0.0123456, naive=1234.5, baseline="the mean")
+    table.add("right", ours=0.99, higher_is_better=True)
+    assert str(table).splitlines() == [
+        "A task  published  throughtime  naive",
+        "-" * len("error        0.04       0.0123  1,234  (the mean)"),
+        "error        0.04       0.0123  1,234  (the mean)",
+        "right           -         0.99      -",
+    ]
+
+
+def test_what_is_better_depends_on_the_measure():
+    table = Comparison("A task")
+    table.add("error", published=0.04, ours=0.04, naive=0.03)
+    table.add("right", published=0.5, ours=0.6, naive=0.4, higher_is_better=True)
+    table.add("alone", ours=1.0)
+    assert [figure.beats_naive for figure in table.figures] == [False, True, True]
+    assert [figure.beats_published for figure in table.figures] == [True, True, True]
+
+
+def test_a_figure_that_is_not_there():
+    table = Comparison("A task")
+    table.add("error", ours=1.0)
+    with pytest.raises(KeyError, match="no figure 'eror'; there are 'error'"):
+        table["eror"]
+
+
+def test_a_figure_must_be_a_number():
+    with pytest.raises(InvalidTypeError, match=r"^ours must be"):
+        Comparison("A task").add("error", ours="small")
+
+
+def test_strings_are_compared_letter_by_letter():
+    assert side_by_side(["ACGT", "AC"], ["AGGT", "AC"]).splitlines() == [
+        "actual  predicted",
+        "ACGT    AGGT",
+        "         ^",
+        "AC      AC",
+        "5 of 6 symbols right; G said where C was right: 1",
+    ]
+
+
+def test_longer_symbols_are_set_apart():
+    text = side_by_side(np.array([[10, 2]]), np.array([[10, 3]]))
+    assert text.splitlines()[1:3] == ["10 2    10 3", "           ^"]
+
+
+def test_only_the_first_pairs_are_written_and_all_are_counted():
+    text = side_by_side(["0"] * 30, ["1"] * 30, most=2).splitlines()
+    assert text[1:5] == ["0       1", "        ^", "0       1", "        ^"]
+    assert text[5:] == ["... and 28 more", "0 of 30 symbols right; 1 said where 0 was right: 30"]
+
+
+def test_pairs_must_fit():
+    with pytest.raises(ShapeError) as caught:
+        side_by_side(["01"], ["0"])
+    assert str(caught.value) == "predicted[0] must have 2 symbols, as actual has; got 1."
+    with pytest.raises(ShapeError) as caught:
+        side_by_side(["01"], [])
+    assert str(caught.value) == "predicted must hold 1 sequences, as actual does; got 0."
