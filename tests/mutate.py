@@ -34,6 +34,9 @@ FIRST = {
     "truncation.py": ("test_truncation.py",),
     "losses/base.py": ("test_losses.py",),
     "layers/recurrent.py": ("test_gradients.py",),
+    "layers/convolution.py": ("test_gradients.py",),
+    "layers/windows.py": ("test_gradients.py",),
+    "layers/window_pooling.py": ("test_gradients.py",),
     "network.py": ("test_gradients.py",),
 }
 #: Modules that SUITE imports.
@@ -158,6 +161,16 @@ MUTANTS = [
            "np.add.at(grad.W, tokens, dy)", "grad.W[tokens] += dy"),
     Mutant("mean over padding", "layers/pooling.py",
            "else mask.sum(axis=1)", "else np.full(len(x), x.shape[1])", True),
+    Mutant("gradient of a convolution's state dropped", "layers/convolution.py",
+           "view.send_back(du.reshape(u.shape), d_last)", "view.send_back(du.reshape(u.shape))"),
+    Mutant("windows that overlap overwrite", "layers/windows.py",
+           "self.window.stride] += every", "self.window.stride] = every"),
+    Mutant("dilation forgotten on the way back", "layers/windows.py",
+           "first = j * self.window.dilation", "first = j"),
+    Mutant("mean of a window not divided", "layers/window_pooling.py",
+           "rows = view.collect(dy) / dy.dtype.type(self.size)", "rows = view.collect(dy)"),
+    Mutant("maximum of a window sent to its first step", "layers/window_pooling.py",
+           "np.put_along_axis(du, best,", "np.put_along_axis(du, best * 0,"),
     # -- the objective
     Mutant("gradient of the penalty twice", "objective.py",
            "W.dtype.type(l2) * W", "W.dtype.type(2 * l2) * W"),

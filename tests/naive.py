@@ -11,12 +11,16 @@ from typing import Any
 import numpy as np
 
 from throughtime.layers import (
+    Conv1D,
     Dense,
     Dropout,
     Embedding,
+    Flatten,
     LastStep,
     MaxPool,
+    MaxPool1D,
     MeanPool,
+    MeanPool1D,
     Recurrent,
     RepeatVector,
 )
@@ -98,6 +102,50 @@ def run_recurrent(layer: Any, params: Any, x: Any, real: Any, state: Any) -> Any
     return np.concatenate([final[0] for final in finals]), finals
 
 
+def windows(x: Any, size: int, stride: int, dilation: int, padding: str) -> list[Any]:
+    """The windows (size, F) over the steps of one sequence x (L, F), padded in so many words."""
+    span, L = (size - 1) * dilation + 1, len(x)
+    before = after = 0
+    if padding == "causal":
+        before = span - 1
+    elif padding == "same":
+        outputs = -(-L // stride)
+        missing = max((outputs - 1) * stride + span - L, 0)
+        before, after = missing // 2, missing - missing // 2
+    x = np.concatenate([np.zeros((before, x.shape[1])), x, np.zeros((after, x.shape[1]))])
+    return [x[t : t + span : dilation] for t in range(0, len(x) - span + 1, stride)]
+
+
+def run_windows(layer: Any, p: Any, x: Any, real: Any, state: Any) -> Any:
+    """A convolution or a windowed pool: the outputs, which of them are real, the final state."""
+    steps, final = x[real], None
+    if isinstance(layer, Conv1D):
+        geometry = (layer.kernel_size, layer.stride, layer.dilation)
+        past = (layer.kernel_size - 1) * layer.dilation
+        if layer.padding == "causal" and layer.stride == 1 and past:
+            before = np.zeros((past, x.shape[1])) if state is None else state[0].reshape(past, -1)
+            steps = np.concatenate([before, steps])
+            seen, final = windows(steps, *geometry, "valid"), (steps[len(steps) - past :].ravel(),)
+        else:
+            seen = windows(steps, *geometry, layer.padding) if len(steps) else []
+        W = p["W"].reshape(layer.kernel_size, x.shape[1], -1)
+        found = [
+            layer.activation(sum(u[j] @ W[j] for j in range(len(u))) + p.get("b", 0.0))
+            for u in seen
+        ]
+        width = layer.filters
+    else:
+        seen = windows(steps, layer.size, layer.stride or layer.size, 1, "valid")
+        combine = np.max if isinstance(layer, MaxPool1D) else np.mean
+        found, width = [combine(u, axis=0) for u in seen], x.shape[1]
+    outputs = np.zeros((layer.output_steps(len(x)), width))
+    if layer.output_steps(7) == 7 and layer.output_steps(8) == 8:
+        outputs[real] = np.reshape(found, (-1, width))
+        return outputs, real, final
+    outputs[: len(found)] = np.reshape(found, (-1, width))
+    return outputs, np.arange(len(outputs)) < len(found), final
+
+
 def row_of(state: Any, n: int) -> Any:
     if state is None:
         return None
@@ -117,6 +165,11 @@ def run_one(net: Any, x: Any, real: Any, states: list[Any]) -> tuple[Any, list[A
             later = any(isinstance(other, Recurrent) for other in net.layers[i + 1 :])
             if layer.return_state and later:
                 handed = final
+        elif isinstance(layer, Conv1D | MaxPool1D | MeanPool1D):
+            x, real, final = run_windows(layer, p, x, real, states[i])
+        elif isinstance(layer, Flatten):
+            size = layer.steps * x.shape[1]
+            x = x[real].ravel() if real.any() else np.zeros(size)
         elif isinstance(layer, Embedding):
             x = np.array([p["W"][token] for token in x]) * real[:, None]
         elif isinstance(layer, Dense):

@@ -14,13 +14,17 @@ from throughtime.layers import (
     GRU,
     LSTM,
     RNN,
+    Conv1D,
     Dense,
     Dropout,
     Embedding,
+    Flatten,
     LastStep,
     Layer,
     MaxPool,
+    MaxPool1D,
     MeanPool,
+    MeanPool1D,
     RepeatVector,
 )
 from throughtime.layers.base import Call
@@ -73,7 +77,7 @@ class Case:
         return net.check_input(x, mask=real)
 
     def initial_state(self, net: Network, rows: int) -> list[Any]:
-        """A state that is not zero for every recurrent layer that is not handed one."""
+        """A state that is not zero for every layer that has one and is not handed one."""
         rng = np.random.default_rng(self.seed + 200)
         result: list[Any] = [None] * len(net.layers)
         if self.states:
@@ -110,7 +114,10 @@ def leaves(state: Any) -> list[np.ndarray]:
 
 def keeps_steps(net: Network) -> bool:
     """Whether the steps of the output are those of the input."""
-    return all(form.kind == "sequence" for form in net.topology.forms)
+    steps = -1
+    for layer in net.layers:
+        steps = layer.output_steps(steps)
+    return steps == -1
 
 
 def swish(z: np.ndarray) -> np.ndarray:
@@ -216,6 +223,7 @@ def activation_cases() -> list[Case]:
         add("gru", GRU(2, activation=f, **sequence))
         add("lstm", LSTM(2, activation=f, **sequence))
         add("dense", Dense(3, activation=f))
+        add("convolution", Conv1D(3, 2, activation=f))
         add("gates of gru", GRU(2, recurrent_activation=f, **sequence))
         add(
             "gates of gru, reset before",
@@ -258,4 +266,59 @@ def other_cases() -> list[Case]:
     ]
 
 
-CASES = [*cell_cases(), *other_cases(), *activation_cases()]
+def window_cases() -> list[Case]:
+    """Convolutions and windowed pools, and what takes all steps at once."""
+    found = []
+    deep = RNN(2, return_sequences=True)
+
+    def add(what: str, *layers: Layer, **data: Any) -> None:
+        found.append(Case(f"convolution: {what}", layers, **data))
+
+    for mask in (None, "ragged", "holes"):
+        words = f", {mask}" if mask else ""
+        data = {"mask": mask, "steps": 7}
+        add(f"valid{words}", Conv1D(3, 2, activation="tanh"), **data)
+        for padding in ("same", "causal"):
+            add(f"{padding}{words}", Conv1D(3, 3, padding=padding), **data, states=True)
+            wide = Conv1D(2, 2, stride=2, dilation=3, padding=padding)
+            add(f"{padding}, stride, dilation{words}", wide, **data)
+            add(f"{padding}, even{words}", Conv1D(2, 4, padding=padding), **data, states=True)
+            add(f"{padding}, far{words}", Conv1D(2, 3, stride=3, padding=padding), **data)
+        dilated = Conv1D(2, 3, dilation=2, padding="causal", use_bias=False)
+        add(f"causal, dilated{words}", dilated, **data, states=True)
+        stack = [Conv1D(2, 2, padding="causal", activation="tanh"), deep, dilated, Dense(1)]
+        add(f"between{words}", *stack, **data, states=True)
+    add("valid, stride", Conv1D(2, 3, stride=2), steps=8)
+    add("valid, dilated", Conv1D(2, 3, dilation=2, use_bias=False), steps=6)
+    add("stride beyond the window", Conv1D(2, 2, stride=3), steps=9)
+    add("as long as the sequence", Conv1D(2, 4), Dense(2))
+    add("one step at a time", Conv1D(3, 1), mask="holes")
+    add("one step at a time, every other", Conv1D(3, 1, stride=2), mask="ragged")
+    add("one step", Conv1D(2, 3, padding="same"), steps=1)
+    add("one step, causal", Conv1D(2, 3, padding="causal"), steps=1, rows=1, states=True)
+    add("one row", Conv1D(2, 3, padding="same", stride=2), Dense(1), rows=1, steps=6)
+    add("one of each", Conv1D(1, 1), steps=1, rows=1, features=1)
+    add("before a recurrent layer", Conv1D(3, 2, stride=2, padding="same"), GRU(2), mask="holes")
+    add("into a pool", Conv1D(3, 2), MeanPool(), Dense(1), mask="ragged")
+    add("into the last step", Conv1D(3, 2), LastStep(), mask="holes")
+    add("of tokens", Embedding(4, 3), Conv1D(2, 2, padding="same"), features=None, mask="holes")
+    add("all of it", Conv1D(3, 3, padding="same"), MaxPool1D(2), Flatten(2), Dense(2), steps=5)
+    add("after a vector", RNN(2), RepeatVector(4), Conv1D(2, 3), mask="ragged")
+    for pool in (MaxPool1D, MeanPool1D):
+        name = pool.__name__
+        found += [
+            Case(f"{name}, whole", [pool(3)], steps=7),
+            Case(f"{name}, overlapping", [deep, pool(3, stride=1), Dense(2)], steps=6),
+            Case(f"{name}, ragged", [deep, pool(2)], mask="ragged"),
+            Case(f"{name}, holes", [pool(2, stride=1), deep], mask="holes"),
+            Case(f"{name}, with gaps", [pool(1, stride=2), Dense(1)], mask="holes"),
+            Case(f"{name}, one step", [pool(1)], steps=1, rows=1),
+        ]
+    return [
+        *found,
+        Case("flatten", [deep, Flatten(4), Dense(2)]),
+        Case("flatten, one", [Flatten(1)], steps=1),
+    ]
+
+
+CASES = [*cell_cases(), *other_cases(), *window_cases(), *activation_cases()]

@@ -74,8 +74,8 @@ def digits(table):
 
 
 def slides(table):
-    assert table["500 units, momentum"].ours <= 0.040
-    assert table["100 units, Adam"].ours <= 0.0065
+    assert table["500 units, momentum: half mean square"].ours <= 0.040
+    assert table["100 units, Adam: half mean square"].ours <= 0.0065
     applied = table["many steps, applied to 0 .. 10"]
     assert applied.ours < 0.02 < 0.2 < applied.naive
 

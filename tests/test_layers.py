@@ -13,13 +13,17 @@ from throughtime.layers import (
     LSTM,
     RECURRENT,
     RNN,
+    Conv1D,
     Dense,
     Dropout,
     Embedding,
+    Flatten,
     LastStep,
     Layer,
     MaxPool,
+    MaxPool1D,
     MeanPool,
+    MeanPool1D,
     RepeatVector,
 )
 from throughtime.layers.base import summary_of
@@ -73,6 +77,33 @@ def test_recurrent_options_are_checked(layer, option, value, error, words):
         (lambda: Embedding(0, 2), "n_tokens must be an integer >= 1; got 0."),
         (lambda: Embedding(2, 0), "units must be an integer >= 1; got 0."),
         (lambda: RepeatVector(0), "steps must be an integer >= 1; got 0."),
+        (lambda: Flatten(0), "steps must be an integer from 1 to 1048576; got 0."),
+        (lambda: MaxPool1D(2.0), "size must be an integer from 1 to 1048576; got 2.0."),
+        (lambda: MeanPool1D(2, 0), "stride must be an integer from 1 to 1048576; got 0."),
+        (lambda: Conv1D(0, 2), "filters must be an integer >= 1; got 0."),
+        (lambda: Conv1D(2, 0), "kernel_size must be an integer from 1 to 1048576; got 0."),
+        (lambda: Conv1D(2, True), "kernel_size must be an integer from 1 to 1048576; got True."),
+        (lambda: Conv1D(2, 3, stride=0), "stride must be an integer from 1 to 1048576; got 0."),
+        (
+            lambda: Conv1D(2, 3, dilation=None),
+            "dilation must be an integer from 1 to 1048576; got None.",
+        ),
+        (
+            lambda: Conv1D(2, 5, dilation=2**18),
+            ("dilation must be at most 262143 with kernel_size=5; got 262144. A window spans at"
+             " most 1048576 steps."),
+        ),
+        (
+            lambda: Conv1D(2, 3, padding="casual"),
+            ("padding must be one of 'valid', 'same', 'causal'; got 'casual'. Did you mean"
+             " 'causal'?"),
+        ),
+        (lambda: Conv1D(2, 3, use_bias=1), "use_bias must be True or False; got 1."),
+        (lambda: Conv1D(2, 3, l1=-1), "l1 must be a finite number >= 0; got -1."),
+        (
+            lambda: Conv1D(2, 3, lr_multiplier="1"),
+            "lr_multiplier must be a finite number >= 0; got '1'.",
+        ),
     ],
 )  # fmt: skip
 def test_other_options_are_checked(make, words):
@@ -99,12 +130,14 @@ def test_options_are_written_by_name_but_for_sizes(layer):
 
 def test_a_dense_layer_without_an_activation_is_linear():
     assert Dense(2, activation=None) == Dense(2) == Dense(2, activation="linear")
+    assert Conv1D(2, 3, activation=None) == Conv1D(2, 3) == Conv1D(2, 3, activation="linear")
 
 
 @pytest.mark.parametrize("name", list(LAYERS))
 def test_layers_are_values(name):
     """Frozen, comparable and hashable; a description makes an equal one."""
-    sizes = {"units": 3, "n_tokens": 4, "steps": 2, "rate": 0.5}
+    sizes = {"units": 3, "n_tokens": 4, "steps": 2, "rate": 0.5, "size": 2}
+    sizes |= {"filters": 3, "kernel_size": 2}
     fields = dataclasses.fields(LAYERS[name])
     needed = {f.name: sizes[f.name] for f in fields if f.default is dataclasses.MISSING}
     layer, twin = LAYERS[name](**needed), LAYERS[name](**needed)
@@ -133,6 +166,10 @@ def test_descriptions_in_words():
     assert summary_of(Embedding(10, 4)) == "Embedding(10, 4)"
     assert summary_of(Dropout(0.5, variational=True)) == "Dropout(0.5, variational=True)"
     assert summary_of(LastStep()) == "LastStep()"
+    assert summary_of(Conv1D(8, 3, padding="causal")) == "Conv1D(8, 3, padding='causal')"
+    assert summary_of(MaxPool1D(2)) == "MaxPool1D(2)"
+    assert summary_of(MeanPool1D(3, 1)) == "MeanPool1D(3, stride=1)"
+    assert summary_of(Flatten(5)) == "Flatten(5)"
 
 
 def test_parameters_and_their_shapes():
@@ -150,6 +187,9 @@ def test_parameters_and_their_shapes():
     assert set(Network([GRU(3, reset_after=False)], 4).params) == {"0.W_x", "0.W_h", "0.b"}
     assert set(Network([GRU(3, use_bias=False)], 4).params) == {"0.W_x", "0.W_h"}
     assert Network([Embedding(5, 3)]).params.shapes == {"0.W": (5, 3)}
+    assert Network([Conv1D(5, 3)], 2).params.shapes == {"0.W": (6, 5), "0.b": (5,)}
+    assert set(Network([Conv1D(5, 3, use_bias=False)], 2).params) == {"0.W"}
+    assert Network([Flatten(4), Dense(1)], 3).params.shapes == {"1.W": (12, 1), "1.b": (1,)}
 
 
 def outputs(layers, x, **options):

@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from network_cases import leaves
+from network_cases import keeps_steps, leaves
+from window_cases import WIDTHS, least, wide, windows_of
 
 import throughtime as tt
 from throughtime import runtime
@@ -75,10 +76,17 @@ class Problem:
     def ends(self) -> bool:
         return self.net.topology.forms[-1].kind == "vector"
 
+    @property
+    def in_place(self) -> bool:
+        """Whether an output, if it belongs to a step, stands at its place."""
+        return self.ends or keeps_steps(self.net)
+
     def run(self, x: np.ndarray, mask: np.ndarray) -> tuple[np.ndarray, Any]:
         """The output, and the final states."""
         y, tape = self.net.forward(x, mask=mask)
         same(self.net.predict(x, mask=mask), y)
+        if not self.in_place:  # at the front of its row, which has room for those of all steps
+            y = wide(y, len(mask[0]) + 7)
         return y, tape.final_state
 
 
@@ -88,13 +96,11 @@ FUNCTIONS = [name for name in ACTIVATIONS if name != "exp"]
 #: Softmax in a gated cell runs on the reference loop.
 ALONE = [name for name in FUNCTIONS if name != "softmax"]
 
-WIDTHS = (1, 2, 7, 8, 15, 16, 17, 33, 48)
-
 
 @st.composite
 def layers_of(draw: Any, both_ways: bool) -> list[Any]:
     """One or two recurrent layers, and what may stand around them."""
-    found: list[Any] = []
+    found: list[Any] = draw(windows_of(both_ways))
     last = draw(st.sampled_from(["steps", "end", "mean", "maximum", "last step"]))
     depth = draw(st.integers(1, 2))
     for i in range(depth):
@@ -138,6 +144,8 @@ def problems(draw: Any, both_ways: bool | None = None) -> Problem:
     dtype = draw(st.sampled_from(["float32", "float64"]))
     net = tt.Network(layers, None if tokens else features, dtype)
     net.params.flat = 0.4 * rng.normal(size=net.params.size)
+    needed = least(net)
+    steps += needed - 1
     if tokens:
         x = rng.integers(0, 5, size=(rows, steps))
     else:
@@ -145,10 +153,10 @@ def problems(draw: Any, both_ways: bool | None = None) -> Problem:
     kind = draw(st.sampled_from(["whole", "lengths", "holes"]))
     mask = np.ones((rows, steps), dtype=bool)
     if kind == "lengths":
-        mask = np.arange(steps) < rng.integers(1, steps + 1, size=(rows, 1))
+        mask = np.arange(steps) < rng.integers(needed, steps + 1, size=(rows, 1))
     elif kind == "holes":
         mask = rng.random((rows, steps)) < 0.6
-        mask[:, rng.integers(steps)] = True
+        mask[:, rng.permutation(steps)[:needed]] = True
     return Problem(net, x, mask)
 
 
@@ -169,7 +177,8 @@ def test_alone_and_at_any_place_in_any_batch(problem, seed):
         same(part, y[chosen])
         same(ends, [row_of(final, chosen) for final in finals])
     size = int(rng.integers(1, rows + 1))
-    same(problem.net.predict(problem.x, mask=problem.mask, batch_size=size), y)
+    cut = problem.net.predict(problem.x, mask=problem.mask, batch_size=size)
+    same(cut if problem.in_place else wide(cut, y.shape[1]), y)
 
 
 @few
@@ -183,11 +192,18 @@ def test_with_any_padding_whatever_stands_in_it(problem, seed):
     wide, real = np.insert(x, where, garbage, axis=1), np.insert(mask, where, False, axis=1)
     padded, ends = problem.run(wide, real)
     old = np.insert(np.ones(x.shape[1], dtype=bool), where, False)
-    same(padded if problem.ends else padded[:, old], y)
+    if not problem.in_place:
+        same(padded[:, : y.shape[1]], y)
+        assert not padded[:, y.shape[1] :].any()
+    else:
+        same(padded if problem.ends else padded[:, old], y)
     same(ends, finals)
     for n, steps in enumerate(mask):  # and with none
         bare, ends = problem.run(x[n : n + 1, steps], np.ones((1, steps.sum()), dtype=bool))
-        same(bare, y[n : n + 1] if problem.ends else y[n : n + 1, steps])
+        if not problem.in_place:
+            same(bare, y[n : n + 1, : bare.shape[1]])
+        else:
+            same(bare, y[n : n + 1] if problem.ends else y[n : n + 1, steps])
         same(ends, [row_of(final, [n]) for final in finals])
 
 

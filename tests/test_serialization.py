@@ -11,7 +11,7 @@ from network_cases import CASES, Case
 import throughtime as tt
 from throughtime.container import read_container, write_container
 from throughtime.errors import DataError, InvalidTypeError, ModelFileError
-from throughtime.layers import GRU, LSTM, RNN, Dense
+from throughtime.layers import GRU, LSTM, RNN, Conv1D, Dense, Flatten, MaxPool1D
 from throughtime.network import Network
 from throughtime.serialization import KIND, VERSION, load, save
 
@@ -152,6 +152,31 @@ def test_arrays_that_do_not_fit_the_architecture_are_refused(path):
     )
     assert "network" in attempt(arrays, {})
     assert "unknown layer" in attempt(arrays, {**config, "layers": [{"name": "os.system"}]})
+
+
+@pytest.mark.parametrize("size", [10**5, 10**9, 10**18])
+@pytest.mark.parametrize(
+    ("layers", "option"),
+    [
+        ([Conv1D(2, 2)], "kernel_size"),
+        ([Conv1D(2, 2)], "filters"),
+        ([Conv1D(2, 2, padding="causal")], "dilation"),
+        ([Flatten(2), Dense(1)], "steps"),
+        ([MaxPool1D(2), Conv1D(2, 2)], "size"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_a_small_file_cannot_ask_for_a_large_window(path, layers, option, size):
+    net = Network(layers, 2)
+    config = net.to_config()
+    config["layers"][0][option] = size
+    write_container(path, dict(net.params), config, KIND, VERSION)
+    if option in ("size", "dilation") and size < 2**20:  # which take no memory
+        assert load(path).predict(np.zeros((1, 2**18, 2))).shape[2] == 2
+        return
+    message = refused(path)
+    assert ("parameters" in message) or f"{option} must be" in message
+    assert f"{size}" in message or "parameters" in message
 
 
 @pytest.mark.parametrize("units", [10**5, 10**9, 10**18])

@@ -9,12 +9,16 @@ from throughtime.layers import (
     GRU,
     LSTM,
     RNN,
+    Conv1D,
     Dense,
     Dropout,
     Embedding,
+    Flatten,
     LastStep,
     MaxPool,
+    MaxPool1D,
     MeanPool,
+    MeanPool1D,
     RepeatVector,
 )
 from throughtime.network import Network
@@ -29,6 +33,12 @@ MODELS = {
     "tokens": [Embedding(5, 3), LSTM(2, return_sequences=True), Dense(4, activation="softmax")],
     "tokens, last": [Embedding(5, 3), LSTM(2), Dense(2)],
     "deep": [LSTM(2, return_sequences=True, time_bias=True), GRU(3, dropout=0.4), Dense(2)],
+    "convolution": [Conv1D(3, 3, padding="causal", activation="tanh"), Dense(2)],
+    "convolutions": [Conv1D(3, 2, padding="causal"), Conv1D(2, 2, dilation=4, padding="causal")],
+    "convolution of tokens": [Embedding(5, 3), Conv1D(2, 3, padding="causal"), GRU(2), Dense(2)],
+    "convolution and pool": [Conv1D(3, 3, padding="causal"), LSTM(2, return_sequences=True),
+                             Conv1D(2, 2, dilation=2, padding="causal"), MaxPool()],
+    "convolution of one step": [Conv1D(3, 1), Conv1D(2, 1, padding="same")],
     "softmax inside": [GRU(3, recurrent_activation=FUNCTIONS["softmax, warm"]), Dense(1)],
 } | {
     f"{name}{what}": [layer(3, return_sequences=True, **own, **options), Dense(2)]
@@ -134,7 +144,9 @@ def test_every_network_streams_or_says_why_not(case):
         assert "handed on" in case.name or any(
             getattr(layer, "bidirectional", False)
             or getattr(layer, "reverse", False)
-            or isinstance(layer, RepeatVector)
+            or isinstance(layer, RepeatVector | Flatten | MaxPool1D | MeanPool1D)
+            or getattr(layer, "stride", 1) > 1
+            or (isinstance(layer, Conv1D) and layer.padding != "causal" and layer.kernel_size > 1)
             for layer in case.layers
         )
         return
@@ -183,6 +195,21 @@ def test_networks_that_cannot_stream_are_refused():
     )
     assert refused(stream(RNN(2), RepeatVector(2)), InvalidArgumentError) == (
         "layer 1 (RepeatVector) cannot be run as a stream: it makes many steps of one."
+    )
+    assert refused(stream(Conv1D(2, 3)), InvalidArgumentError) == (
+        "layer 0 (Conv1D) cannot be run as a stream: with padding 'valid' its output at a step"
+        " depends on later ones."
+    )
+    assert refused(stream(Conv1D(2, 3, stride=2, padding="causal")), InvalidArgumentError) == (
+        "layer 0 (Conv1D) cannot be run as a stream: with stride 2 it does not put out one step"
+        " for each it takes."
+    )
+    assert refused(stream(RNN(2, return_sequences=True), MaxPool1D(1)), InvalidArgumentError) == (
+        "layer 1 (MaxPool1D) cannot be run as a stream: it does not put out one step for each"
+        " step that it takes."
+    )
+    assert refused(stream(Flatten(2)), InvalidArgumentError) == (
+        "layer 0 (Flatten) cannot be run as a stream: it needs all steps of a sequence at once."
     )
     assert refused(stream(RepeatVector(2)), InvalidArgumentError) == (
         "the network takes one vector a sequence, so it cannot be run as a stream."
@@ -244,7 +271,7 @@ def test_wrong_steps_and_states_are_refused():
 # -- extrapolation ----------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", ["rnn", "gru", "lstm, time bias", "deep", "mean"])
+@pytest.mark.parametrize("name", ["rnn", "gru", "lstm, time bias", "deep", "mean", "convolutions"])
 def test_extrapolation_is_to_run_growing_sequences_again(name):
     net, x = problem(name)
     lengths = [6, 3, 1]

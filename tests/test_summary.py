@@ -3,7 +3,18 @@
 import pytest
 from network_cases import CASES, keeps_steps
 
-from throughtime.layers import GRU, LSTM, Dense, Embedding, MeanPool, RepeatVector
+from throughtime.layers import (
+    GRU,
+    LSTM,
+    Conv1D,
+    Dense,
+    Embedding,
+    Flatten,
+    MaxPool1D,
+    MeanPool,
+    MeanPool1D,
+    RepeatVector,
+)
 from throughtime.network import Network
 
 
@@ -31,6 +42,23 @@ def test_a_network_from_tokens_to_steps():
         "5 Dense(3, activation='softmax', l2=0.1)             (N, 5, 3)            603",
         "-----------------------------------------------------------------------------",
         "131,875 parameters, float64, 1.1 MB",
+    ]
+
+
+def test_steps_that_depend_on_those_of_the_input():
+    net = Network(
+        [Conv1D(8, 3, padding="causal"), MaxPool1D(2), Conv1D(4, 2), Flatten(5), RepeatVector(7),
+         MeanPool1D(2, stride=1)],
+        n_features=3,
+    )  # fmt: skip
+    assert str(net).splitlines()[2:-2] == [
+        "input                            (N, T, 3)",
+        "0 Conv1D(8, 3, padding='causal') (N, T, 8)          80",
+        "1 MaxPool1D(2)                   (N, T', 8)          0",
+        "2 Conv1D(4, 2)                   (N, T', 4)         68",
+        "3 Flatten(5)                     (N, 20)             0",
+        "4 RepeatVector(7)                (N, 7, 20)          0",
+        "5 MeanPool1D(2, stride=1)        (N, 6, 20)          0",
     ]
 
 

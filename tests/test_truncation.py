@@ -8,7 +8,19 @@ from test_gradients import error_along
 import throughtime as tt
 from throughtime import losses
 from throughtime.errors import InvalidArgumentError
-from throughtime.layers import GRU, LSTM, RNN, Dense, Dropout, LastStep, MeanPool, RepeatVector
+from throughtime.layers import (
+    GRU,
+    LSTM,
+    RNN,
+    Conv1D,
+    Dense,
+    Dropout,
+    Flatten,
+    LastStep,
+    MeanPool,
+    MeanPool1D,
+    RepeatVector,
+)
 from throughtime.network import Network
 from throughtime.objective import evaluate, evaluate_and_backward
 from throughtime.params import Params
@@ -22,12 +34,13 @@ MASK = np.array(
 )
 
 
-def problem(cell="lstm", vector=False, mask=True, **options):
+def problem(cell="lstm", vector=False, mask=True, windows=False, **options):
     layer, own = CELLS[cell]
     layers = [
+        *([Conv1D(2, 2, dilation=2, padding="causal", activation="tanh")] if windows else []),
         layer(3, return_sequences=True, **own, **options),
         layer(2, return_sequences=not vector, **own, **options),
-        Dense(2),
+        Conv1D(2, 2, padding="causal") if windows and not vector else Dense(2),
     ]
     case = Case("", layers)
     rng = np.random.default_rng(1)
@@ -52,7 +65,8 @@ every_cell = pytest.mark.parametrize("cell", CELLS)
 @pytest.mark.parametrize("vector", [False, True], ids=["sequences", "vectors"])
 @pytest.mark.parametrize("tbptt", [(T, T), (T, T + 5), (T + 2, T + 2)], ids=str)
 def test_one_window_of_all_steps_is_full_bptt(cell, vector, tbptt):
-    net, x, y, real = problem(cell, vector, time_bias=True, learn_initial_state=True)
+    bare = {"time_bias": True, "learn_initial_state": True}
+    net, x, y, real = problem(cell, vector, windows=cell == "lstm", **bare)
     options = {"l1": 0.1, "l2": 0.2, "sample_weight": np.array([1.0, 0.5, 2.0, 3.0])}
     ((value, gradient, weight),) = run(net, x, y, real, tbptt, **options)
     full = evaluate_and_backward(net, x, y, MSE, mask=real, **options)
@@ -63,8 +77,11 @@ def test_one_window_of_all_steps_is_full_bptt(cell, vector, tbptt):
 
 @every_cell
 @pytest.mark.parametrize("tbptt", [(1, 1), (2, 2), (3, 4), (2, 5), (1, T), (4, 6)], ids=str)
-@pytest.mark.parametrize("options", [{}, {"time_bias": True, "learn_initial_state": True}],
-                         ids=["", "time bias"])  # fmt: skip
+@pytest.mark.parametrize(
+    "options",
+    [{}, {"time_bias": True, "learn_initial_state": True}, {"windows": True}],
+    ids=["", "time bias", "convolutions"],
+)
 def test_every_chunk_is_its_window_from_a_constant_state(cell, tbptt, options):
     """Differences of the loss of a chunk's steps, run from the state at the window's start."""
     net, x, y, real = problem(cell, **options)
@@ -104,10 +121,11 @@ def test_a_vector_without_a_mask_sees_the_last_steps():
 
 
 @every_cell
+@pytest.mark.parametrize("windows", [False, True], ids=["", "convolution"])
 @pytest.mark.parametrize("steps", [1, 2, 4])
-def test_a_vector_sees_the_last_real_steps_of_each_row(cell, steps):
+def test_a_vector_sees_the_last_real_steps_of_each_row(cell, steps, windows):
     """Row by row, without its masked steps: a state, then the last k2 of what is left."""
-    net, x, y, real = problem(cell, vector=True)
+    net, x, y, real = problem(cell, vector=True, windows=windows)
     ((value, gradient, weight),) = run(net, x, y, real, (1, steps))
     assert weight == 3  # the fourth sequence is empty
     expected, total = net.grads.zeros_like(), 0.0
@@ -150,7 +168,7 @@ def test_the_state_is_carried_with_the_parameters_of_the_moment():
 
 
 def test_the_chunks_outputs_are_the_whole_output():
-    net, x, y, real = problem()
+    net, x, y, real = problem(windows=True)
     chunks = [chunk.y for chunk in truncated(net, x, y, MSE, (2, 5), mask=real)]
     np.testing.assert_allclose(np.concatenate(chunks, axis=1), net.predict(x, mask=real),
                                rtol=1e-12, atol=1e-14)  # fmt: skip
@@ -206,8 +224,13 @@ def test_dropout_does_not_depend_on_where_the_chunks_are_cut(tbptt):
         (GRU(2, reverse=True),
          "it reads each sequence from its end, which a stream has not seen yet"),
         (MeanPool(), "it looks at all steps at once"),
+        (Flatten(3), "it needs all steps of a sequence at once"),
+        (MeanPool1D(2), "it does not put out one step for each step that it takes"),
+        (Conv1D(2, 3, padding="same"),
+         "with padding 'same' its output at a step depends on later ones"),
+        (Conv1D(2, 1, stride=3), "with stride 3 it does not put out one step for each it takes"),
     ],
-    ids=["bidirectional", "reverse", "pool"],
+    ids=["bidirectional", "reverse", "pool", "flatten", "windows", "same", "stride"],
 )  # fmt: skip
 def test_networks_that_cannot_be_cut_are_refused(layer, reason):
     net = Network([layer], 2)

@@ -53,4 +53,5 @@ def table(net: Network) -> str:
 def _shape(steps: int | None, features: int) -> str:
     if steps is None:
         return f"(N, {features})"
-    return f"(N, {'T' if steps < 0 else steps}, {features})"
+    shown = {-1: "T", -2: "T'"}.get(steps, steps)  # T': a number that depends on T
+    return f"(N, {shown}, {features})"

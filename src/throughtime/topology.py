@@ -32,9 +32,10 @@ class Tape:
     mask : ndarray of bool of shape (N, T), or None
         Real steps of the input; None if all are.
     output_mask : ndarray of bool of shape (N, T), or None
-        Real steps of the output; None if all are, or if it is a vector.
+        Real steps of the output, which has steps of its own where a layer makes fewer of them;
+        None if all are, or if it is a vector.
     final_state : list
-        Of each layer: None, or the recurrent state after each sequence's last real step.
+        Of each layer: None, or its state after each sequence's last real step.
     d_initial_state : list
         After ``backward``, of each layer: None, or dL/d(initial state), in the form of the state.
     d_outputs : list of ndarray
@@ -76,6 +77,8 @@ class Topology:
         Whether a layer draws random numbers in training.
     penalised : bool
         Whether a layer has a penalty of its own.
+    counts_steps : bool
+        Whether a layer refuses sequences of some numbers of steps.
     """
 
     def __init__(self, layers: Sequence[Layer], n_features: int | None) -> None:
@@ -89,6 +92,11 @@ class Topology:
             getattr(layer, name, None) for layer in self.layers for name in ("l1", "l2")
         )
         self._hand_over()
+        self.counts_steps = any(
+            type(layer).steps_refusal is not Layer.steps_refusal for layer in self.layers
+        )
+        if self.input_form.kind == "vector":
+            self._follow(None)
 
     def _hand_over(self) -> None:
         recurrent = [(i, r) for i, r in enumerate(self.layers) if isinstance(r, Recurrent)]
@@ -124,10 +132,49 @@ class Topology:
         outputs = self.forms[-1].features
         return (input_shape[0], outputs) if steps is None else (input_shape[0], steps, outputs)
 
+    def output_lengths(self, lengths: np.ndarray) -> np.ndarray:
+        """Real steps of the output, for sequences of ``lengths (N,)`` real ones; 0 of a vector.
+
+        Raises
+        ------
+        ShapeError
+            If a layer cannot take a sequence of that many steps.
+        """
+        kinds, first, kind = np.unique(lengths, return_index=True, return_inverse=True)
+        found = [
+            self._follow(steps, row) or 0
+            for steps, row in zip(kinds.tolist(), first.tolist(), strict=True)
+        ]
+        return np.array(found, dtype=np.int64)[kind]
+
+    def _follow(self, given: int | None, row: int = 0) -> int | None:
+        """Real steps of the output for ``given`` ones, those of ``x[row]``."""
+        steps = given
+        for i, layer in enumerate(self.layers):
+            refusal = layer.steps_refusal(steps) if steps else None
+            if refusal is not None:
+                needed, way_out = refusal
+                whose = f" in x[{row}]" if steps == given else f", of the {given} of x[{row}]"
+                raise ShapeError(
+                    f"layer {i} ({layer.name}) needs {needed}; got {steps}"
+                    f"{'' if given is None else whose}. {way_out}"
+                )
+            steps = layer.output_steps(steps)
+        return steps
+
     def check_input(
         self, x: Any, lengths: Any, mask: Any, dtype: np.dtype
     ) -> tuple[np.ndarray, np.ndarray | None]:
         """Return ``x`` in ``dtype``, zero at masked steps, and the mask or None."""
+        array, real = self._check_array(x, lengths, mask, dtype)
+        if self.counts_steps and self.input_form.kind != "vector":
+            rows = np.array([array.shape[1]]) if real is None else real.sum(axis=1)
+            self.output_lengths(rows)
+        return array, real
+
+    def _check_array(
+        self, x: Any, lengths: Any, mask: Any, dtype: np.dtype
+    ) -> tuple[np.ndarray, np.ndarray | None]:
         kind, features = self.input_form.kind, self.input_form.features
         if kind == "vector":
             if lengths is not None or mask is not None:
@@ -170,12 +217,8 @@ class Topology:
             i = check_int(f"a layer of {name}", key, 0, len(self.layers) - 1)
             if state is None:
                 continue
-            layer = self.layers[i]
-            if not isinstance(layer, Recurrent):
-                raise InvalidArgumentError(
-                    f"{name}[{i}] must be None: {layer.name} has no state; got {describe(state)}."
-                )
-            result[i] = layer.check_state(state, batch, dtype, f"{name}[{i}]")
+            form = self.forms[i - 1] if i else self.input_form
+            result[i] = self.layers[i].check_state(state, form, batch, dtype, f"{name}[{i}]")
         return result
 
 

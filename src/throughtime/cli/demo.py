@@ -83,9 +83,7 @@ def run(screen: "Screen", name: str, folder: Path) -> None:
 
 def script(name: str) -> Path:
     """The file of a demo: inside the package, or in a clone beside the sources."""
-    import throughtime
-
-    package = Path(throughtime.__file__).parent
+    package = Path(__file__).parents[1]
     file = f"{name.replace('-', '_')}.py"
     for folder in (package / "examples", package.parents[1] / "examples"):
         if (folder / file).is_file():

@@ -1,10 +1,12 @@
 """Layers: what a network is made of. ``LAYERS`` is their registry."""
 
 from throughtime.layers.base import LAYERS, Layer
+from throughtime.layers.convolution import Conv1D
 from throughtime.layers.dense import Dense, Dropout, Embedding
-from throughtime.layers.pooling import LastStep, MaxPool, MeanPool, RepeatVector
+from throughtime.layers.pooling import Flatten, LastStep, MaxPool, MeanPool, RepeatVector
 from throughtime.layers.recurrent import Recurrent
 from throughtime.layers.rnn import GRU, LSTM, RECURRENT, RNN
+from throughtime.layers.window_pooling import MaxPool1D, MeanPool1D
 
 __all__ = [
     "GRU",
@@ -12,13 +14,17 @@ __all__ = [
     "LSTM",
     "RECURRENT",
     "RNN",
+    "Conv1D",
     "Dense",
     "Dropout",
     "Embedding",
+    "Flatten",
     "LastStep",
     "Layer",
     "MaxPool",
+    "MaxPool1D",
     "MeanPool",
+    "MeanPool1D",
     "Recurrent",
     "RepeatVector",
 ]

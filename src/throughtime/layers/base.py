@@ -19,7 +19,7 @@ import numpy as np
 from throughtime import activations, initializers
 from throughtime.activations import ACTIVATIONS
 from throughtime.cells.base import State
-from throughtime.errors import check_float
+from throughtime.errors import InvalidArgumentError, check_float, describe
 from throughtime.initializers import INITIALIZERS
 from throughtime.registry import Registry
 
@@ -89,7 +89,8 @@ class Result:
     cache : object
         What the layer's backward pass needs.
     final_state : tuple or None
-        Of recurrent layers: see :class:`throughtime.layers.Recurrent`.
+        Of layers that go on from a state: see :class:`throughtime.layers.Recurrent` and
+        :class:`throughtime.layers.Conv1D`.
     """
 
     y: np.ndarray
@@ -159,8 +160,15 @@ class Layer:
         return form
 
     def output_steps(self, steps: int | None) -> int | None:
-        """Time steps of the output for an input of ``steps``; None for a vector."""
+        """Time steps of the output for an input of ``steps``; None for a vector.
+
+        Below zero they are not known: -1 means those of the network's input, -2 other ones.
+        """
         return steps
+
+    def steps_refusal(self, steps: int) -> tuple[str, str] | None:
+        """What the layer needs and the way out, where ``steps`` real steps cannot go in."""
+        return None
 
     def param_shapes(self, form: Form) -> dict[str, tuple[int, ...]]:
         """Name and shape of every parameter; a dot makes a sub-group."""
@@ -169,10 +177,18 @@ class Layer:
     def initialize(self, params: Mapping[str, np.ndarray], rng: np.random.Generator) -> None:
         """Fill the parameters, given by the names of :meth:`param_shapes`."""
 
+    def check_state(
+        self, state: Any, form: Form, batch: int, dtype: np.dtype, where: str
+    ) -> State | None:
+        """Return ``state`` as :meth:`forward` takes it, for an input of ``form``, or raise."""
+        raise InvalidArgumentError(
+            f"{where} must be None: {self.name} has no state; got {describe(state)}."
+        )
+
     def forward(
         self, p: Any, x: np.ndarray, mask: np.ndarray | None, state: Any, call: Call
     ) -> Result:
-        """Compute the output from ``x``; ``state`` is a recurrent layer's initial state or None."""
+        """Compute the output from ``x``; ``state`` is the initial state of a layer that has one."""
         raise NotImplementedError
 
     def backward(

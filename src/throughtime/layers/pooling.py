@@ -1,4 +1,5 @@
-"""Between sequences and vectors: last step, mean and maximum over time, and the repeated vector.
+"""Between sequences and vectors: last step, mean and maximum over time, all steps side by side,
+and the repeated vector.
 
 A pool of a whole sequence and the pool of a stream do the same operations in the same order, one
 step after another, so that their results agree to the last bit, also the sign of a zero.
@@ -14,6 +15,7 @@ import numpy as np
 from throughtime.cells.base import State
 from throughtime.errors import check_int
 from throughtime.layers.base import LAYERS, Call, Form, Layer, Result
+from throughtime.layers.windows import LONGEST
 
 
 @dataclass(frozen=True)
@@ -152,6 +154,81 @@ class MaxPool(Pool):
 def _real(x: np.ndarray, mask: np.ndarray | None) -> np.ndarray:
     """``x`` with masked steps below all real ones."""
     return x if mask is None else np.where(mask[..., None], x, -np.inf)
+
+
+@LAYERS.register("Flatten")
+@dataclass(frozen=True)
+class Flatten(Layer):
+    """All steps of a sequence side by side in one vector: (N, T, F) in, (N, T F) out.
+
+    Every sequence has exactly ``steps`` real steps, in a row as long as you like; masked steps are
+    left out. A sequence of another number of steps is refused, because there would be no telling
+    which weight of the next layer belongs to which step; one without a real step gives zeros.
+
+    Parameters
+    ----------
+    steps : int
+        T, the real steps of every sequence. The sizes of the weights after it depend on it.
+
+    Raises
+    ------
+    InvalidArgumentError, InvalidTypeError
+        If ``steps`` is no integer from 1 to 1048576.
+
+    Examples
+    --------
+    >>> import throughtime as tt
+    >>> net = tt.Network([tt.layers.Flatten(4), tt.layers.Dense(1)], n_features=3)
+    >>> net.params["1.W"].shape
+    (12, 1)
+    """
+
+    steps: int
+
+    takes: ClassVar[tuple[str, ...]] = ("sequence",)
+
+    def __post_init__(self) -> None:
+        check_int("steps", self.steps, 1, LONGEST)
+
+    def output_form(self, form: Form) -> Form:
+        return Form("vector", self.steps * form.features)
+
+    def output_steps(self, steps: int | None) -> int | None:
+        return None
+
+    def steps_refusal(self, steps: int) -> tuple[str, str] | None:
+        if steps == self.steps:
+            return None
+        way = f"Write Flatten({steps}), or a pooling layer, which takes sequences of any length."
+        return f"exactly {self.steps} steps in every sequence", way
+
+    def forward(
+        self, p: Any, x: np.ndarray, mask: np.ndarray | None, state: Any, call: Call
+    ) -> Result:
+        if mask is None:
+            return Result(x.reshape(len(x), -1), None, (x.shape, None))
+        y = np.zeros((len(x), self.steps * x.shape[2]), x.dtype)
+        y[mask.any(axis=1)] = x[mask].reshape(-1, y.shape[1])
+        return Result(y, None, (x.shape, mask))
+
+    def backward(
+        self,
+        grad: Any,
+        cache: Any,
+        dy: np.ndarray | None,
+        d_final: Any = None,
+        inputs: bool = True,
+    ) -> tuple[np.ndarray | None, Any]:
+        shape, mask = cache
+        assert dy is not None
+        if mask is None:
+            return dy.reshape(shape), None
+        dx = np.zeros(shape, dtype=dy.dtype)
+        dx[mask] = dy[mask.any(axis=1)].reshape(-1, shape[2])
+        return dx, None
+
+    def stream_refusal(self) -> str | None:
+        return "it needs all steps of a sequence at once"
 
 
 @LAYERS.register("RepeatVector")

@@ -169,7 +169,7 @@ class Recurrent(Layer):
 
     # -- states -------------------------------------------------------------------------------
 
-    def check_state(self, state: Any, batch: int, dtype: np.dtype, where: str) -> Any:
+    def check_state(self, state: Any, form: Form, batch: int, dtype: np.dtype, where: str) -> Any:
         """Return ``state`` as the tuples of arrays that the layer works with, or raise."""
         if not self.bidirectional:
             return self._check_one(state, batch, dtype, where)

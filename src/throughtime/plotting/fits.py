@@ -92,7 +92,7 @@ def plot_hidden_states(
     h: Any,
     x: Any = None,
     *,
-    xlabel: str = "step",
+    xlabel: str | None = None,
     limit: float = 0.97,
     title: str | None = None,
     path: Path | None = None,
@@ -109,6 +109,8 @@ def plot_hidden_states(
         ``tt.inspect.hidden_states(net, x)[layer]["h"][row]``.
     x : array of shape (T,), optional
         Where the steps stand; by default 1 to T.
+    xlabel : str, optional
+        By default ``"step"``, or ``"x"`` where that is given.
     path : str or path-like, optional
         Also write the picture to this PNG file.
 
@@ -124,6 +126,7 @@ def plot_hidden_states(
     """
     check_float("limit", limit, 0.0, 1.0, inclusive="neither")
     h = check_array("h", h, shape=("T", "H"))
+    label = "step" if x is None else "x"
     x = np.arange(1, len(h) + 1) if x is None else _place("x", x)
     if len(x) != len(h):
         raise ShapeError(f"x must have {len(h)} values, one a step of h; got {len(x)}.")
@@ -150,7 +153,7 @@ def plot_hidden_states(
         below.plot(x, 100 * saturation(h, limit), color=palette.history)
         below.set_ylim(0, 100)
         below.set_ylabel(f"% beyond ±{limit:g}")
-        below.set_xlabel(xlabel)
+        below.set_xlabel(label if xlabel is None else xlabel)
         below.set_xlim(edges[0], edges[-1])
         if path is not None:
             save_png(figure, os.fspath(path))

@@ -131,6 +131,7 @@ def apply_and_plot(
     *,
     row: int = 0,
     position: Any = None,
+    seen: float | None = None,
     path: str | os.PathLike[str] | None = None,
 ) -> Applied:
     """Apply a trained network to new data, of any length and spacing, and draw the output.
@@ -144,6 +145,8 @@ def apply_and_plot(
         What the output should be, drawn as dots.
     row, position :
         As in :func:`train_and_plot`.
+    seen : float, optional
+        Where on the axis the data end that the network was trained on; what lies behind is shaded.
     path : str or path-like, optional
         Also write the picture to this PNG file.
 
@@ -163,7 +166,8 @@ def apply_and_plot(
     check_int("row", row, 0, len(output) - 1)
     place = _position(x, row, position)
     aim = np.full(len(place), np.nan) if y is None else np.asarray(y)[row, :, 0]
-    return Applied(output, plot_fit(place, aim, {"network": output[row, :, 0]}, path=path))
+    curve = {"network": output[row, :, 0]}
+    return Applied(output, plot_fit(place, aim, curve, seen=seen, path=path))
 
 
 def _position(x: np.ndarray, row: int, position: Any) -> np.ndarray:

@@ -1,9 +1,9 @@
 r"""Clipping: keep one steep place of the loss from throwing the parameters far away.
 
-    by norm     g <- g min(1, limit / |g|),   |g| = sqrt(sum g^2) over all parameters       (1)
-    by value    g <- min(max(g, -limit), limit)                                             (2)
+    by norm     g <- g min(1, limit / |g|),   |g| = sqrt(sum g^2) over all parameters      (K1)
+    by value    g <- min(max(g, -limit), limit)                                            (K2)
 
-(1) keeps the direction of the gradient, (2) bends it. Pascanu, Mikolov and Bengio (2013), "On the
+(K1) keeps the direction of the gradient, (K2) bends it. Pascanu, Mikolov and Bengio (2013), "On the
 difficulty of training recurrent neural networks", algorithm 1.
 
 Clipping is a remedy for gradients that explode. It does nothing for those that vanish: a number
@@ -46,7 +46,7 @@ def global_norm(grads: np.ndarray) -> float:
 
 
 def clip_norm(grads: np.ndarray, limit: float) -> float:
-    """Scale the gradient down to the norm ``limit`` if it is larger, in place; equation (1).
+    """Scale the gradient down to the norm ``limit`` if it is larger, in place; equation (K1).
 
     Parameters
     ----------
@@ -79,7 +79,7 @@ def clip_norm(grads: np.ndarray, limit: float) -> float:
 
 
 def clip_value(grads: np.ndarray, limit: float) -> float:
-    """Cut every number of the gradient to [-limit, limit], in place; equation (2).
+    """Cut every number of the gradient to [-limit, limit], in place; equation (K2).
 
     Parameters
     ----------

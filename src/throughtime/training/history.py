@@ -153,7 +153,7 @@ class History(Mapping[str, list[float]]):
             raise InvalidArgumentError("columns must name at least one column; got none.")
         with history_figure(drawn) as figure:
             for ax in figure.axes:
-                if scale != "auto":
+                if scale not in ("auto", ax.get_yscale()):
                     ax.set_yscale(scale)
             if path is not None:
                 save_png(figure, os.fspath(path))

@@ -49,6 +49,9 @@ class Samples:
         Sample weights; zero for a sequence without a real step.
     per_step : bool
         Whether the output, and with it ``y``, has the time axis of ``x``.
+    own_mask : ndarray of bool of shape (N, T'), or None
+        Real steps of an output that has fewer steps than ``x``; None where all are, and where it
+        has those of ``x`` or none.
     """
 
     x: np.ndarray
@@ -56,6 +59,7 @@ class Samples:
     mask: np.ndarray | None
     weight: np.ndarray | None
     per_step: bool
+    own_mask: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.x)
@@ -63,7 +67,7 @@ class Samples:
     @property
     def output_mask(self) -> np.ndarray | None:
         """Real steps of the output; None where all are."""
-        return self.mask if self.per_step else None
+        return self.mask if self.per_step else self.own_mask
 
     @property
     def lengths(self) -> np.ndarray | None:
@@ -78,11 +82,12 @@ class Samples:
             None if self.mask is None else self.mask[rows],
             None if self.weight is None else self.weight[rows],
             self.per_step,
+            None if self.own_mask is None else self.own_mask[rows],
         )
 
     def batch(self, rows: np.ndarray) -> Samples:
         """Return the sequences at ``rows``, without the steps that are padding in all of them."""
-        if self.mask is None:
+        if self.mask is None or self.own_mask is not None:  # y has steps of its own
             return self.take(rows)
         real = self.mask[rows]
         steps = max(int(lengths_from_mask(real).max()), 1)
@@ -124,9 +129,11 @@ def check_samples(
     inputs, real = net.check_input(x, lengths, mask)
     shape = net.output_shape(inputs.shape)
     per_step = len(shape) == 3 and _follows_input(net, inputs.shape)
-    shown = real if per_step else _present(real, shape)
-    if per_step and is_ragged(y):
-        y = _pad_like(y, inputs, real, "y")
+    own = None if per_step else _own_mask(net, real, inputs.shape)
+    shown = real if per_step else _present(real, shape) if own is None else own
+    in_time = per_step or own is not None
+    if in_time and is_ragged(y):
+        y = _pad_like(y, shape, shown, "y", "x" if per_step else "the output of x")
     single = not hasattr(y, "__len__") or getattr(y, "shape", None) == ()
     count = None if single else len(y)
     if count != len(inputs):
@@ -140,13 +147,13 @@ def check_samples(
         metric.check_target(target, (*shape[:-1], point.shape[-1]), shown)
     weight = None
     if sample_weight is not None:
-        weight = _check_weight(sample_weight, inputs, real, shape, per_step)
+        weight = _check_weight(sample_weight, shape, shown if in_time else None, in_time)
     if not per_step:
         weight = drop_empty(weight, real)
     if loss.batch_weight(shape, shown, weight) == 0.0:
         what = "sample_weight" if sample_weight is not None else "lengths or mask"
         raise DataError(f"{what} must leave something to learn from; got zero for every step.")
-    return Samples(inputs, target, real, weight, per_step)
+    return Samples(inputs, target, real, weight, per_step, own)
 
 
 def split_validation(
@@ -220,8 +227,20 @@ def _follows_input(net: Network, shape: tuple[int, ...]) -> bool:
     """Whether the output has the time axis of the input (and not, say, that of a RepeatVector)."""
     if net.topology.input_form.kind == "vector":
         return False
-    longer = (shape[0], shape[1] + 1, *shape[2:])
-    return net.output_shape(longer)[1] == net.output_shape(shape)[1] + 1
+    more = shape[1] + 1
+    longer = (shape[0], more, *shape[2:])
+    return (net.output_shape(shape)[1], net.output_shape(longer)[1]) == (shape[1], more)
+
+
+def _own_mask(net: Network, real: np.ndarray | None, shape: tuple[int, ...]) -> np.ndarray | None:
+    """Real steps of an output whose sequences differ in length, but not as those of x do."""
+    found = net.output_shape(shape)
+    if real is None or len(found) != 3:
+        return None
+    lengths = net.topology.output_lengths(real.sum(axis=1))
+    if (lengths == found[1]).all():
+        return None
+    return np.arange(found[1]) < lengths[:, None]
 
 
 def _present(real: np.ndarray | None, shape: tuple[int, ...]) -> np.ndarray | None:
@@ -235,9 +254,11 @@ def _present(real: np.ndarray | None, shape: tuple[int, ...]) -> np.ndarray | No
     return np.broadcast_to(present, shape[:-1])
 
 
-def _pad_like(ragged: Any, inputs: np.ndarray, real: np.ndarray | None, name: str) -> np.ndarray:
-    """Pad per-step values to the shape of ``inputs``, checking every length."""
-    rows, steps = inputs.shape[:2]
+def _pad_like(
+    ragged: Any, shape: tuple[int, ...], real: np.ndarray | None, name: str, like: str = "x"
+) -> np.ndarray:
+    """Pad per-step values to an output of ``shape``, checking every length."""
+    rows, steps = shape[0], shape[1]
     if len(ragged) != rows:
         raise ShapeError(
             f"{name} must hold one array for each of the {rows} sequences; got {len(ragged)}."
@@ -247,27 +268,23 @@ def _pad_like(ragged: Any, inputs: np.ndarray, real: np.ndarray | None, name: st
         # Rows of a rectangular list have the whole length, padding included.
         if np.ndim(values) == 0 or len(values) not in (end, steps):
             got = "a number" if np.ndim(values) == 0 else len(values)
-            raise ShapeError(f"{name}[{i}] must have {end} steps, as x[{i}] has; got {got}.")
+            raise ShapeError(f"{name}[{i}] must have {end} steps, as {like}[{i}] has; got {got}.")
     padded, _ = pad(ragged, length=steps, name=name)
     return padded[..., 0] if np.ndim(ragged[0]) == 1 else padded
 
 
 def _check_weight(
-    weight: Any,
-    inputs: np.ndarray,
-    real: np.ndarray | None,
-    shape: tuple[int, ...],
-    per_step: bool,
+    weight: Any, shape: tuple[int, ...], real: np.ndarray | None, in_time: bool
 ) -> np.ndarray:
     """Return ``sample_weight`` as float64, of shape (N,) or of the output steps."""
-    if per_step and is_ragged(weight) and len(weight) > 0 and np.ndim(weight[0]) > 0:
-        weight = _pad_like(weight, inputs, real, "sample_weight")
+    if in_time and is_ragged(weight) and len(weight) > 0 and np.ndim(weight[0]) > 0:
+        weight = _pad_like(weight, shape, real, "sample_weight")
     array = check_array("sample_weight", weight, dtype=np.float64, finite=False)
     allowed = list(dict.fromkeys((shape[:1], shape[:-1])))
     if array.shape not in allowed:
         wanted = " or ".join(str(s) for s in allowed)
         raise ShapeError(f"sample_weight must be of shape {wanted}; got shape {array.shape}.")
-    if array.ndim == 2 and per_step and real is not None:
+    if array.ndim == 2 and real is not None:
         array = np.where(real, array, 0.0)
     bad = ~(np.isfinite(array) & (array >= 0.0))
     if bad.any():

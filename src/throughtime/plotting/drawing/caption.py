@@ -52,6 +52,12 @@ def layer_caption(view: View) -> Caption:
     return Caption(tuple(lines))
 
 
+def bar_words(view: View) -> str:
+    """What stands in the box of a layer whose weights have no arrow of their own."""
+    leaves = [name.partition(".")[2] for name, _ in view.strands[0].params]
+    return f"{view.title}: {', '.join(leaves)}" if leaves else view.title
+
+
 def parameter(name: str, shape: tuple[int, ...]) -> list[str]:
     """Name and shape of a parameter, in two lines where one is too short.
 

@@ -18,7 +18,7 @@ def height(context: Context) -> float:
     """How much room a diagram needs."""
     layer = context.view.layer
     if isinstance(layer, Recurrent):
-        return 324.0 if isinstance(layer.cell, Elman) else 452.0
+        return 324.0 if type(layer.cell) is Elman else 452.0
     return 324.0
 
 
@@ -79,7 +79,8 @@ def _target(pen: NodePen, context: Context, y: float) -> None:
     words = context.target
     if pen.gradients:
         words = [word.replace("to ", "from ", 1) for word in words]
-        words = [word.replace("(not used)", "(zero unless given)") for word in words]
+        given = "(zero unless given)"
+        words = [given if word in ("(not used)", "(returned)") else word for word in words]
     pen.leaving(EAST, y, anchor="end", words=words)
 
 
@@ -249,14 +250,21 @@ def dense(pen: NodePen, context: Context, layer: Dense) -> None:
 
 def unknown(pen: NodePen, context: Context) -> None:
     """A cell of one's own, of which the states and the parameters are known."""
-    low = 230.0
+    middle, low = (LEFT + RIGHT) / 2, 240.0
+    left, right = middle - 100, middle + 100
     pen.frame(LEFT, 72, RIGHT, 352)
-    pen.part((LEFT + RIGHT) / 2, low, "step(a_t, s_{t-1})", w=200, h=60)
-    for place, state in enumerate(context.view.states):
-        y = low - 18 + 36 * place
-        pen.arrive((WEST, y), ((LEFT + RIGHT) / 2 - 100, y))
-        pen.leave(((LEFT + RIGHT) / 2 + 100, y), (EAST, y))
-        pen.arriving(WEST, y - 13, f"{state}_{{{context.before}}}", anchor="start")
+    pen.part(middle, low, "step", "step_{backward}", w=200, h=100)
+    states = context.view.states
+    apart = 64.0 / max(len(states) - 1, 1)
+    for place, state in enumerate(states):
+        y = low - 32 + apart * place
+        pen.arrive((WEST, y), (left, y))
+        pen.leave((right, y), (EAST, y))
+        last = place + 1 == len(states)
+        _state_in(pen, context, y, state, *(["W_h"] if last else []))
         pen.leaving(EAST, y - 13, f"{state}_t", anchor="end")
-    _below(pen, context, (LEFT + RIGHT) / 2, low + 30, 442, "W_x")
-    _above(pen, context, (LEFT + RIGHT) / 2, low - 30)
+    _origin(pen, context, low - 68)
+    _target(pen, context, low - 32 + apart * (len(states) - 1) + 14)
+    _time_bias(pen, context, low + 32, left)
+    _below(pen, context, middle, low + 50, 442, "W_x")
+    _above(pen, context, middle, low - 50)

@@ -40,17 +40,18 @@ def _forward(context: Context) -> Iterator[Equation]:
         return
     assert isinstance(layer, Recurrent)
     cell = layer.cell
-    f = name_of(cell.activation)
+    # A cell of one's own need not have any.
+    f = name_of(getattr(cell, "activation", None))
     names = f" = [{', '.join(f'a_{g}' for g in cell.gates)}]" if len(cell.gates) > 1 else ""
     if "b_time" in leaves:
         time = " + b_time" if context.time_bias else ""
         yield "B1", f"a_t = x_t W_x{bias}{time}{names}"
     else:
         yield "P", f"a_t = x_t W_x{bias}{names}"
-    if isinstance(cell, Elman):
+    if type(cell) is Elman:
         yield "E1", "z_t = a_t + h_{t-1} W_h"
         yield "E2", f"h_t = f(z_t),  f = {f}"
-    elif isinstance(cell, GRU):
+    elif type(cell) is GRU:
         s = name_of(cell.recurrent_activation)
         yield "G1", f"r_t = s(a_r + h_{{t-1}} W_hr),  s = {s}"
         yield "G2", "z_t = s(a_z + h_{t-1} W_hz)"
@@ -60,7 +61,7 @@ def _forward(context: Context) -> Iterator[Equation]:
         else:
             yield "G3b", f"n_t = f(a_n + (r_t * h_{{t-1}}) W_hn),  f = {f}"
         yield "G4", "h_t = (1 - z_t) * n_t + z_t * h_{t-1}"
-    elif isinstance(cell, LSTM):
+    elif type(cell) is LSTM:
         s = name_of(cell.recurrent_activation)
         yield "L1", "u_t = [u_i, u_f, u_g, u_o] = a_t + h_{t-1} W_h"
         yield "L2", "i = s(u_i),  f = s(u_f),  g = φ(u_g),  o = s(u_o)"
@@ -79,11 +80,11 @@ def _backward(context: Context) -> Iterator[Equation]:
     cell = layer.cell
     p = "\u2032"
     yield f"B3{p}", f"dL/dh_t = {' + '.join(context.sources)}"
-    if isinstance(cell, Elman):
+    if type(cell) is Elman:
         yield f"E2{p}", f"dL/dz_t = f{p}(z_t) dL/dh_t = dL/da_t"
         yield f"E1{p}", "dL/dh_{t-1} = dL/dz_t W_h^T"
         yield "E1\u2033", "dL/dW_h += h_{t-1}^T dL/dz_t"
-    elif isinstance(cell, GRU):
+    elif type(cell) is GRU:
         yield f"G4{p}", "dn = dh * (1 - z),  dz = dh * (h_{t-1} - n),  dh_{t-1} = dh * z"
         yield f"G3{p}", f"da_n = f{p} dn"
         if cell.reset_after:
@@ -98,12 +99,12 @@ def _backward(context: Context) -> Iterator[Equation]:
         left = "h_{t-1}^T" if cell.reset_after else "(r * h_{t-1})^T"
         own = ",  db_hn += dq" if "b_hn" in leaves else ""
         yield "", f"dW_h[r,z] += h_{{t-1}}^T [da_r, da_z],  dW_hn += {left} {second}{own}"
-    elif isinstance(cell, LSTM):
+    elif type(cell) is LSTM:
         yield f"L4{p}", f"do = dh * φ(c_t),  dc += dh * o * φ{p}(c_t)"
         yield f"L3{p}", "di = dc * g,  dg = dc * i,  df = dc * c_{t-1},  dc_{t-1} = dc * f"
         yield f"L2{p}", f"du = [s{p}(u_i) di, s{p}(u_f) df, φ{p}(u_g) dg, s{p}(u_o) do] = da_t"
         yield f"L1{p}", "dh_{t-1} = du W_h^T,  dW_h += h_{t-1}^T du"
-    a = "dL/da_t" if isinstance(cell, Elman) else "da_t"
+    a = "dL/da_t" if type(cell) is Elman else "da_t"
     yield f"B1{p}", f"dL/dx_t = {a} W_x^T"
     sums = [f"dL/dW_x += x_t^T {a}"]
     sums += [f"dL/db += {a}"] if "b" in leaves else []

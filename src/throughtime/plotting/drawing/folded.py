@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from throughtime.network import Network
-from throughtime.plotting.drawing.caption import layer_caption, small_caption
+from throughtime.plotting.drawing.caption import bar_words, layer_caption, small_caption
 from throughtime.plotting.drawing.reading import Strand, View, input_steps, read, shape_of
 from throughtime.plotting.drawing.scene import MARGIN, WIDTH, Sheet
-from throughtime.plotting.drawing.text import math, plain, shorten
+from throughtime.plotting.drawing.text import math, plain, shorten, width
 
 #: A unit's radius, the distance of two, and how many are drawn of a wide layer.
 UNIT, APART, MOST = 9.0, 30.0, 7
@@ -148,8 +148,8 @@ def _layer(sheet: Sheet, view: View, strand: Strand, row: Row) -> None:
     half = (row.xs[-1] - row.xs[0]) / 2 + UNIT + 10
     simple = view.kind in ("recurrent", "step") and strand.params
     if not simple:
-        words = shorten(view.title, 240, 12.5)
-        sheet.box(row.middle, row.y, max(2 * half, 8 * len(words) + 16), BOX, 6)
+        words = shorten(bar_words(view), 240, 12.5)
+        sheet.box(row.middle, row.y, max(2 * half, width(plain(words), 12.5) + 24), BOX, 6)
         sheet.text(row.middle, row.y, plain(words), 12.5)
         return
     sheet.box(row.middle, row.y, 2 * half, BOX, BOX / 2)

@@ -10,7 +10,7 @@ from throughtime.plotting.drawing.scene import MARGIN, WIDTH, Point, Sheet
 from throughtime.plotting.drawing.text import Label, math, width
 
 #: Room for the dots that stand for the steps left out.
-DOTS = 56.0
+DOTS = 60.0
 WIDEST = 128.0
 NODE = 36.0
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from throughtime.layers import Dense, Recurrent
+from throughtime.layers import Recurrent
 from throughtime.plotting.drawing.caption import NAMES, parameter
 from throughtime.plotting.drawing.context import Context
 from throughtime.plotting.drawing.diagrams import diagram, height
@@ -37,9 +37,9 @@ def node_picture(
         title = f"{sheet.title}{direction}"
         sheet.text(MARGIN, y + 8, bold(title[0].upper() + title[1:]), 15, "start")
         y += 30
-        plain_cell = isinstance(view.layer, Dense) or view.layer.name == "RNN"
+        gated = isinstance(view.layer, Recurrent) and len(view.layer.cell.gates) > 1
         y -= 0 if context.passes else 44  # nothing stands above the node
-        diagram(NodePen(sheet, gradients, y, plain_cell), context)
+        diagram(NodePen(sheet, gradients, y, not gated), context)
         y = _legend(sheet, y + height(context) + 14, gradients)
         y = _equations(sheet, y + 26, context, gradients)
         y = _parameters(sheet, y + 8, context) + 30
@@ -84,6 +84,8 @@ def _equations(sheet: Sheet, y: float, context: Context, gradients: bool) -> flo
 def _notes(context: Context, gradients: bool) -> list[str]:
     layer = context.view.layer
     notes: list[str] = []
+    if gradients and context.strand.leaves & {"b", "b_time", "b_hn"}:
+        notes.append("The gradient of a bias is summed over the rows of the batch.")
     if not isinstance(layer, Recurrent):
         return notes
     if "b_time" in context.strand.leaves and not context.time_bias:
@@ -96,7 +98,7 @@ def _notes(context: Context, gradients: bool) -> list[str]:
         notes.append(f"In training, dropout ({layer.dropout:g}) acts on the input before W_x.")
     if not context.passes:
         notes.append(f"Only its h at t = {context.end} goes to the layer above.")
-    if gradients and layer.cell.gates != ("h",):
+    if gradients and len(layer.cell.gates) > 1:
         notes.append("The letter d before a name is dL/d of it.")
     return notes
 

@@ -126,7 +126,7 @@ def _transition(pen: Pen, row: Row, start: float, end: float, name: str) -> None
         pen.connect((start, y + 9), (end, y + 9), role="backtest", width=1.3, back=(0.0, 7.0))
     if pen.gradients:
         places = {"h": y - 23, "c": y + 28}
-        room += NODE / 2  # they stand above and below the nodes
+        room += 0.7 * NODE  # they stand above and below the nodes
         for state in row.view.states:
             _put(pen, x, places[state], room, "outgoing", *_gradients(pen, row, state, name))
         return
@@ -147,8 +147,8 @@ def _put(pen: Pen, x: float, y: float, room: float, role: str, *choices: str) ->
 
 
 def _gradients(pen: Pen, row: Row, state: str, name: str) -> list[str]:
-    full, short = scripted(state, name, row.layer), scripted(state, name)
-    return ([f"dL/d{full}", f"dL/d{short}"] if pen.long else []) + [f"d{full}", f"d{short}"]
+    mark = "dL/d" if pen.long else "d"
+    return [mark + scripted(state, name, row.layer), mark + scripted(state, name)]
 
 
 def _initial(pen: Pen, grid: Grid, row: Row) -> None:
@@ -164,7 +164,15 @@ def _initial(pen: Pen, grid: Grid, row: Row) -> None:
     pen.connect((start, row.y), (end, row.y), role="backtest", width=2.0, back=(0.0, -8.0))
     if not pen.gradients:
         middle = (start + end) / 2 - 3 * row.sign
-        _put(pen, middle, row.y - 12, abs(end - start) + 6, "backtest", *prefixed(row, "W_h"))
+        room = abs(end - start) + 6
+        _put(pen, middle, row.y - 12, room, "backtest", *prefixed(row, "W_h"))
+        below = ["b_hn"] if "b_hn" in row.strand.leaves else []
+        below += (
+            ["b_time"] if "b_time" in row.strand.leaves and row.view.receives is not None else []
+        )
+        _put(
+            pen, middle, row.y + 13, room, "backtest", ", ".join(prefixed(row, n)[1] for n in below)
+        )
     if row.view.receives is not None:
         words = f"from layer {row.view.receives}"
     else:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from throughtime.network import Network
-from throughtime.plotting.drawing.caption import Caption, layer_caption, small_caption
+from throughtime.plotting.drawing.caption import Caption, bar_words, layer_caption, small_caption
 from throughtime.plotting.drawing.grid import NODE, Grid, Pen, Signal, make_grid, scripted
 from throughtime.plotting.drawing.reading import Steps, View, input_steps, read, shape_of
 from throughtime.plotting.drawing.scene import MARGIN, WIDTH, Sheet
@@ -240,7 +240,8 @@ def _bar(
         outs = [(ins[0][0] + ins[-1][0]) / 2]
     ends = [*outs, *(x for x, _ in ins)]
     low, high = min(ends) - 30, max(ends) + 30
-    need = min(width(plain(view.title), 12) + 20, grid.pitch + 100)
+    words = bar_words(view)
+    need = min(width(plain(words), 12) + 20, grid.pitch + 100)
     if high - low < need:
         low, high = (low + high - need) / 2, (low + high + need) / 2
     first = len(signal.points) - len(ins)
@@ -250,7 +251,7 @@ def _bar(
             label = pen.gradient(signal.at(first + number))
             pen.label(x - 14, y + 30, label, "end", "outgoing")
     pen.sheet.box((low + high) / 2, y, high - low, 30, 6)
-    words = shorten(view.title, high - low - 10, 12)
+    words = shorten(words, high - low - 10, 12)
     pen.sheet.text((low + high) / 2, y, plain(words), 12)
     return Signal("y", layer, names, [(x, y - 15) for x in outs], gap)
 

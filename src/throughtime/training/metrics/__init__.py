@@ -7,7 +7,7 @@ answers NaN where there is none, or where an output is NaN: a broken network has
 Class metrics count, for each class k, with the weight of each step,
 
     TP_k  predicted k and is k        FP_k  predicted k, is another
-    FN_k  is k, predicted another     TN_k  neither                              (1)
+    FN_k  is k, predicted another     TN_k  neither                             (M1)
 
 With one output (K = 1, the probability of "yes") the value is that of class 1. With K > 1 outputs
 the largest one is the prediction, and the values of the classes become one number by ``average``;

@@ -17,7 +17,7 @@ ROUNDING = 1e-12
 
 
 class Counts(NamedTuple):
-    """TP, FP, FN and TN of equation (1) for each class, (C,) each, in float64."""
+    """TP, FP, FN and TN of equation (M1) for each class, (C,) each, in float64."""
 
     tp: np.ndarray
     fp: np.ndarray

@@ -1,0 +1,240 @@
+r"""Convolution over time, and its derivative.
+
+With the windows u_t of (W1) in :mod:`throughtime.layers.windows`, k steps of F features each,
+
+    z_t = sum over j of u_{t,j} W_j + b                                         (W3)
+    y_t = f(z_t)                                                                (W4)
+
+with W_j (F, K) the weights of the j-th step of a window, the earliest first; W (k F, K) holds them
+one below the other. As everywhere in this field, the window is not turned round. Backwards,
+
+    dL/dz_t = f'(z_t) dL/dy_t                                                   (W4')
+    dL/dW_j += sum over t of u_{t,j}^T dL/dz_t,   dL/db += sum over t of dL/dz_t
+    dL/du_{t,j} = dL/dz_t W_j^T                                                 (W3')
+
+and (W1') takes dL/du to the inputs. (W3) is one matrix product for all windows of a batch, in
+which each has the same bits whatever other ones there are.
+
+LeCun et al. (1989), Neural Computation 1(4); causal and dilated: van den Oord et al. (2016),
+arXiv:1609.03499.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import KW_ONLY, dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from throughtime.activations import ACTIVATIONS, Identity
+from throughtime.cells.base import State
+from throughtime.errors import (
+    InvalidArgumentError,
+    ShapeError,
+    check_array,
+    check_bool,
+    check_choice,
+    check_int,
+    describe,
+    sentence,
+)
+from throughtime.initializers import INITIALIZERS
+from throughtime.layers.base import LAYERS, UNTAPED, Call, Form, Result, chosen
+from throughtime.layers.windows import LONGEST, Window, Windowed, look
+from throughtime.products import affine, affine_backward
+
+
+@LAYERS.register("Conv1D")
+@dataclass(frozen=True)
+class Conv1D(Windowed):
+    """Convolve over time: y_t = f(sum over j of x_{t s + j d - p} W_j + b).
+
+    A sequence is convolved by itself, from its own first real step to its own last one. A masked
+    step is as if it were not there: the steps around a hole stand side by side.
+
+    Parameters
+    ----------
+    filters : int
+        K, the number of outputs of a step.
+    kernel_size : int
+        k, how many steps a window sees.
+    stride : int
+        s, how many steps a window is after the one before.
+    dilation : int
+        d, how far apart the steps of a window are.
+    padding : {"valid", "same", "causal"}
+        "valid": windows that lie within the sequence, (L - (k - 1) d - 1) // s + 1 of its L
+        steps. "same": zeros on both sides (an odd one after the end), as many outputs as steps,
+        or ceil(L / s). "causal": zeros before the sequence, so that no output sees a later step.
+    activation : str, Activation or callable
+        f; identity unless said otherwise.
+    use_bias : bool
+        Have b.
+    initializer : str, Initializer or callable
+        Of W (k F, K): its fan-in counts all that a window sees.
+    lr_multiplier : float
+        Factor on the learning rate of this layer; 0 freezes it.
+    l1, l2 : float, optional
+        Penalties on W, added to those of the training call.
+
+    Raises
+    ------
+    InvalidArgumentError, InvalidTypeError
+        If an option is none of these, or a window spans more than 1048576 steps.
+
+    Notes
+    -----
+    With stride 1 the outputs of "same" and "causal" stand at the steps of the input, and its mask
+    is that of the output. Otherwise the outputs of a sequence stand at the front of its row, and
+    are real as far as there are windows. "valid" refuses a sequence shorter than a window.
+
+    With padding "causal" and stride 1 the layer runs step by step and in truncated
+    backpropagation. Its state is ``(past,)``, the last (k - 1) d inputs of each sequence in a row
+    of shape (N, (k - 1) d F), earliest first; zeros where none is given. dL/d(past) is computed
+    where it was given.
+
+    ``W.reshape(k, F, K)`` is the kernel of Keras, and transposed (2, 1, 0) the weight of PyTorch.
+
+    Examples
+    --------
+    >>> import throughtime as tt
+    >>> layers = [
+    ...     tt.layers.Conv1D(8, 5, stride=2, activation="relu"),
+    ...     tt.layers.GRU(4),
+    ... ]
+    >>> net = tt.Network(layers, n_features=3)
+    >>> net.params["0.W"].shape
+    (15, 8)
+    >>> y, tape = net.forward(np.zeros((2, 11, 3)), lengths=[11, 6])
+    >>> tape.outputs[0].shape
+    (2, 4, 8)
+    """
+
+    filters: int
+    kernel_size: int
+    _: KW_ONLY
+    stride: int = 1
+    dilation: int = 1
+    padding: str = "valid"
+    activation: Any = chosen("identity", ACTIVATIONS)
+    use_bias: bool = True
+    initializer: Any = chosen("glorot_uniform", INITIALIZERS)
+    lr_multiplier: float = 1.0
+    l1: float | None = None
+    l2: float | None = None
+
+    shorter: ClassVar[str] = (
+        "Set padding to 'same' or 'causal', make kernel_size or dilation smaller, or leave shorter"
+        " sequences out."
+    )
+
+    def __post_init__(self) -> None:
+        if self.activation is None:
+            object.__setattr__(self, "activation", Identity())
+        super().__post_init__()
+        check_int("filters", self.filters, 1)
+        for name in ("kernel_size", "stride", "dilation"):
+            check_int(name, getattr(self, name), 1, LONGEST)
+        check_choice("padding", self.padding, ("valid", "same", "causal"))
+        check_bool("use_bias", self.use_bias)
+        if self.window.span > LONGEST:
+            expected = f"at most {(LONGEST - 1) // (self.kernel_size - 1)}"
+            expected += f" with kernel_size={self.kernel_size}"
+            hint = f"A window spans at most {LONGEST} steps."
+            raise InvalidArgumentError(sentence("dilation", expected, self.dilation, hint))
+
+    @property
+    def window(self) -> Window:
+        return Window(self.kernel_size, self.stride, self.dilation, self.padding)
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether a sequence can be cut between any two of its steps."""
+        return self.window.in_place and (self.padding == "causal" or self.window.span == 1)
+
+    def output_form(self, form: Form) -> Form:
+        return Form("sequence", self.filters)
+
+    def param_shapes(self, form: Form) -> dict[str, tuple[int, ...]]:
+        shapes: dict[str, tuple[int, ...]] = {"W": (self.kernel_size * form.features, self.filters)}
+        return shapes | {"b": (self.filters,)} if self.use_bias else shapes
+
+    def initialize(self, params: Mapping[str, np.ndarray], rng: np.random.Generator) -> None:
+        params["W"][...] = self.initializer(params["W"].shape, rng, params["W"].dtype)
+
+    def check_state(
+        self, state: Any, form: Form, batch: int, dtype: np.dtype, where: str
+    ) -> State | None:
+        if not self.goes_on or self.window.span == 1:
+            super().check_state(state, form, batch, dtype, where)
+        width = (self.window.span - 1) * form.features
+        parts = [state] if isinstance(state, np.ndarray) else state
+        if not isinstance(parts, tuple | list) or len(parts) != 1:
+            raise ShapeError(
+                f"{where} must be a tuple (past,) with past of shape ({batch}, {width});"
+                f" got {describe(state)}."
+            )
+        return (check_array(f"{where}: past", parts[0], shape=(batch, width), dtype=dtype),)
+
+    # -- forward and backward -----------------------------------------------------------------
+
+    def forward(
+        self, p: Any, x: np.ndarray, mask: np.ndarray | None, state: Any, call: Call
+    ) -> Result:
+        view = look(self.window, x, mask, state[0] if state else None)
+        f, b = self.activation, p.b if self.use_bias else None
+        z = affine(view.windows.reshape(-1, len(p.W)), p.W, b)  # (W3)
+        rows = f(z) if len(z) else z  # (W4)
+        final = None
+        if self.goes_on and self.window.span > 1:
+            final = (view.last.reshape(len(x), -1),)
+        cache = (p, view, rows, z if f.needs_input else None, bool(state)) if call.keep else None
+        return Result(view.place(rows), view.real, cache, final)
+
+    def backward(
+        self,
+        grad: Any,
+        cache: Any,
+        dy: np.ndarray | None,
+        d_final: Any = None,
+        inputs: bool = True,
+    ) -> tuple[np.ndarray | None, Any]:
+        p, view, rows, z, given = cache
+        assert dy is not None
+        u = view.windows
+        du: np.ndarray | None = u
+        if len(rows):  # else there are no windows, and du is as empty as u
+            dz = self.activation.backward(view.collect(dy), rows, z)  # (W4')
+            db = grad.b if self.use_bias else None
+            flat = u.reshape(-1, len(p.W))
+            du = affine_backward(flat, p.W, dz, grad.W, db, inputs or given)  # (W3')
+        if du is None:
+            return None, None
+        N, past = len(view.steps), self.window.span - 1
+        d_last = None if d_final is None else d_final[0].reshape(N, past, -1)
+        d_steps = view.send_back(du.reshape(u.shape), d_last)
+        d_initial = (d_steps[:, :past].reshape(N, -1),) if given else None
+        return (view.inputs(d_steps) if inputs else None), d_initial
+
+    # -- streams ------------------------------------------------------------------------------
+
+    def stream_start(self, p: Any, rows: int, dtype: np.dtype) -> State:
+        if self.window.span == 1:
+            return ()
+        features = len(p.W) // self.kernel_size
+        return (np.zeros((rows, (self.window.span - 1) * features), dtype=dtype),)
+
+    def stream_step(self, p: Any, x: np.ndarray, state: State) -> tuple[np.ndarray, State]:
+        result = self.forward(p, x[:, None], None, state, UNTAPED)
+        return result.y[:, 0], result.final_state or ()
+
+    def stream_after(self, x: np.ndarray, mask: np.ndarray | None, final_state: Any) -> State:
+        return tuple(final_state or ())
+
+    def stream_refusal(self) -> str | None:
+        if self.goes_on:
+            return None
+        if self.stride > 1:
+            return f"with stride {self.stride} it does not put out one step for each it takes"
+        return f"with padding {self.padding!r} its output at a step depends on later ones"
