@@ -45,7 +45,7 @@ def main(folder: Path) -> tt.report.Comparison:
     outputs = [y[0, :, 0] for y in history.outputs]
     place, target = seconds[1:SEEN], x[0, 1:SEEN, 0]
     for ending in ("gif", "html"):
-        tt.plotting.animate_fit(place, target, outputs, folder / f"fit.{ending}")
+        tt.plotting.animate_fit(place, target, outputs, folder / f"fit.{ending}", frames=30)
     tt.plotting.plot_fit(
         seconds, x[0, :, 0], continued, seen=seconds[SEEN], xlabel="seconds", ylabel="position",
         path=folder / "extrapolation.png",

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from throughtime.data.windows import count_windows, sliding_windows
+from throughtime.data.windows import ahead, count_windows, sliding_windows
 from throughtime.errors import DataError, InvalidArgumentError, ShapeError
 
 
@@ -152,8 +152,27 @@ def test_windows_without_targets_keep_those_with_known_steps():
             InvalidArgumentError,
             "missing must be one of 'error', 'drop', 'mask'; got 'fill'.",
         ),
+        (
+            lambda: ahead(np.ones(2), 2),
+            DataError,
+            "series must have at least 3 steps for steps=2; got 2.",
+        ),
+        (
+            lambda: ahead(np.ones(2), 0),
+            InvalidArgumentError,
+            "steps must be an integer >= 1; got 0.",
+        ),
     ],
 )
 def test_errors_are_whole_sentences(call, error, sentence):
     with pytest.raises(error, match=exactly(sentence)):
         call()
+
+
+def test_every_step_is_paired_with_a_later_one():
+    series = np.arange(12.0).reshape(6, 2)
+    x, y = ahead(series, 2)
+    np.testing.assert_array_equal(x, series[None, :4])
+    np.testing.assert_array_equal(y, series[None, 2:])
+    with pytest.raises(ValueError, match="read-only"):
+        x[0, 0, 0] = 1.0

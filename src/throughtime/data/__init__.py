@@ -44,6 +44,7 @@ _HOME = {
     "Series": "series",
     "fill": "series",
     "Windows": "windows",
+    "ahead": "windows",
     "count_windows": "windows",
     "sliding_windows": "windows",
 }

@@ -18,6 +18,7 @@ import numpy as np
 
 from throughtime.data.encoding import Vocabulary, one_hot
 from throughtime.data.sequences import mask_from_lengths, pad
+from throughtime.data.windows import ahead as pairs
 from throughtime.data.windows import sliding_windows
 from throughtime.errors import InvalidArgumentError, check_choice, check_float, check_int
 
@@ -323,7 +324,7 @@ def noisy_sine(points: int = 200, *, noise: float = 0.1, ahead: int = 0, seed: S
 
 def _next_value(signal: np.ndarray, ahead: int, loss: str) -> Task:
     """One sequence and the same one ``ahead`` steps later, with the score of persistence."""
-    x, y = signal[None, :-ahead, None], signal[None, ahead:, None]
+    x, y = pairs(signal, ahead)
     error = float(np.mean((y - x) ** 2))
     return Task(x, y, loss, loss, error if loss == "mse" else error / 2)
 

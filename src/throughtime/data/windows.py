@@ -15,7 +15,7 @@ import numpy as np
 
 from throughtime.errors import DataError, ShapeError, check_array, check_choice, check_int
 
-__all__ = ["Windows", "count_windows", "sliding_windows"]
+__all__ = ["Windows", "ahead", "count_windows", "sliding_windows"]
 
 
 @dataclass(frozen=True)
@@ -159,6 +159,41 @@ def sliding_windows(
         None if mask.all() else mask,
         None if y_mask.all() else y_mask,
     )
+
+
+def ahead(series: Any, steps: int = 1) -> tuple[np.ndarray, np.ndarray]:
+    """Pair every step of a series with the one ``steps`` later: learn y(t) -> y(t + dt).
+
+    Parameters
+    ----------
+    series : array of shape (T, F) or (T,)
+    steps : int
+        The horizon, in steps.
+
+    Returns
+    -------
+    x, y : ndarray of shape (1, T - steps, F)
+        One sequence and its targets, read-only views into the series.
+
+    Raises
+    ------
+    DataError
+        The series is too short, or holds NaN.
+
+    Examples
+    --------
+    >>> x, y = ahead([1.0, 2.0, 3.0, 4.0], steps=2)
+    >>> x[0, :, 0], y[0, :, 0]
+    (array([1., 2.]), array([3., 4.]))
+    """
+    check_int("steps", steps, 1)
+    source = _columns("series", series, finite=True)
+    if len(source) <= steps:
+        raise DataError(
+            f"series must have at least {steps + 1} steps for steps={steps}; got {len(source)}."
+        )
+    source = np.broadcast_to(source, (1, *source.shape))
+    return source[:, :-steps], source[:, steps:]
 
 
 def _columns(name: str, value: Any, finite: bool) -> np.ndarray:

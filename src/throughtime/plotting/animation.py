@@ -136,7 +136,7 @@ def _write_gif(
             return [line]
 
         moving = FuncAnimation(_still(figure), draw, frames=len(curves) + rest)
-        moving.save(target, writer=PillowWriter(fps=max(1, round(len(curves) / seconds))), dpi=100)
+        moving.save(target, writer=PillowWriter(fps=max(1, round(len(curves) / seconds))), dpi=80)
 
 
 def _still(figure: Figure) -> Figure:

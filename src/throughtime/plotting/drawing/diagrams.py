@@ -253,7 +253,7 @@ def unknown(pen: NodePen, context: Context) -> None:
     middle, low = (LEFT + RIGHT) / 2, 240.0
     left, right = middle - 100, middle + 100
     pen.frame(LEFT, 72, RIGHT, 352)
-    pen.part(middle, low, "step", "step_{backward}", w=200, h=100)
+    pen.part(middle, low, "step", "step\u2032", w=200, h=100)
     states = context.view.states
     apart = 64.0 / max(len(states) - 1, 1)
     for place, state in enumerate(states):

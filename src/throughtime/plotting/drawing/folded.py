@@ -14,8 +14,6 @@ from throughtime.plotting.drawing.text import math, plain, shorten, width
 UNIT, APART, MOST = 9.0, 30.0, 7
 BOX = 40.0
 GAP = 56.0
-#: Room for the loop beside a layer.
-LOOP = 74.0
 
 
 @dataclass(frozen=True)
@@ -123,7 +121,9 @@ def _connect(sheet: Sheet, view: View, below: list[Row], rows: list[Row], bottom
         right = row.middle >= middle - 0.5
         y = (start + bottom) / 2
         x = middle + (row.middle - middle) * (start - y) / (start - end)
-        if len(below) > 1:  # beside both arrows
+        if len(below) > 1 and len(rows) > 1:
+            x, y = row.middle, end + 24
+        elif len(below) > 1:  # beside both arrows
             x = max(source.middle for source in below) - 20
         sheet.text(
             x + (12 if right else -12),
@@ -185,7 +185,8 @@ def _hand_overs(sheet: Sheet, views: list[View], rows: list[list[Row]], wide: fl
             role="backtest", width=2.0, dash="dash",
         )  # fmt: skip
         y = (one.y + two.y) / 2
-        sheet.text(left + 6, y, plain("final state"), 11.5, "start", "backtest", halo=True)
+        words = "final state" if len(rows[view.index]) == 1 else "final states"
+        sheet.text(left + 6, y, plain(words), 11.5, "start", "backtest", halo=True)
 
 
 def _words(views: list[View]) -> str:

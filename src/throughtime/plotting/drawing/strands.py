@@ -80,7 +80,8 @@ def draw_inputs(pen: Pen, row: Row, signal: Signal, side: float) -> None:
         if x == from_x:
             pen.connect((x, from_y), (x, bottom), role="forecast")
         else:
-            turn = min(from_y - 6, bottom + BELOW - 8 if side < 0 else from_y - 6)
+            # To the lower row it turns below the names, to the upper one at once.
+            turn = min(from_y - 6, bottom + BELOW - 8) if side < 0 else from_y - 6
             pen.connect((from_x, from_y), (x, turn), (x, bottom), role="forecast")
         anchor = "end" if side < 0 else "start"
         if pen.gradients:
@@ -120,23 +121,22 @@ def _transition(pen: Pen, row: Row, start: float, end: float, name: str) -> None
     """One arrow from step to step; ``name`` is the index of the state that it carries."""
     room = abs(end - start) - 4
     x, y = (start + end) / 2 - 3 * row.sign, row.y
-    cell = "c" in row.view.states
+    second = row.view.states[1:2]  # c of an LSTM, which meets no weights
     pen.connect((start, y), (end, y), role="backtest", width=2.0, back=(0.0, -8.0))
-    if cell:
+    if second:
         pen.connect((start, y + 9), (end, y + 9), role="backtest", width=1.3, back=(0.0, 7.0))
     if pen.gradients:
-        places = {"h": y - 23, "c": y + 28}
         room += 0.7 * NODE  # they stand above and below the nodes
-        for state in row.view.states:
-            _put(pen, x, places[state], room, "outgoing", *_gradients(pen, row, state, name))
+        for state, place in zip(row.view.states, (y - 23, y + 28), strict=False):
+            _put(pen, x, place, room, "outgoing", *_gradients(pen, row, state, name))
         return
     leaves = row.strand.leaves
     choices = prefixed(row, "W_h")[0 if pen.prefix else 1 :]
     _put(pen, x, y - 12, room + 8, "backtest", *choices)
-    if cell:
-        _put(pen, x, y + 20, room, "backtest", scripted("c", name))
-    below = [prefixed(row, leaf)[1] for leaf in ("b_hn", "b_time") if leaf in leaves]
-    _put(pen, x, y + (35 if cell else 13), room, "backtest", ", ".join(below))
+    for state in second:
+        _put(pen, x, y + 20, room, "backtest", scripted(state, name))
+    biases = [prefixed(row, leaf)[1] for leaf in ("b_hn", "b_time") if leaf in leaves]
+    _put(pen, x, y + (-27 if second else 13), room, "backtest", ", ".join(biases))
 
 
 def _put(pen: Pen, x: float, y: float, room: float, role: str, *choices: str) -> None:
@@ -166,13 +166,9 @@ def _initial(pen: Pen, grid: Grid, row: Row) -> None:
         middle = (start + end) / 2 - 3 * row.sign
         room = abs(end - start) + 6
         _put(pen, middle, row.y - 12, room, "backtest", *prefixed(row, "W_h"))
-        below = ["b_hn"] if "b_hn" in row.strand.leaves else []
-        below += (
-            ["b_time"] if "b_time" in row.strand.leaves and row.view.receives is not None else []
-        )
-        _put(
-            pen, middle, row.y + 13, room, "backtest", ", ".join(prefixed(row, n)[1] for n in below)
-        )
+        leaves = {"b_hn"} if row.view.receives is None else {"b_hn", "b_time"}
+        biases = [prefixed(row, leaf)[1] for leaf in sorted(leaves & row.strand.leaves)]
+        _put(pen, middle, row.y + 13, room, "backtest", ", ".join(biases))
     if row.view.receives is not None:
         words = f"from layer {row.view.receives}"
     else:
@@ -183,9 +179,7 @@ def _initial(pen: Pen, grid: Grid, row: Row) -> None:
 
 
 def _final(pen: Pen, grid: Grid, row: Row) -> None:
-    """The final state, where somebody receives it."""
-    if row.view.hands is None and not row.view.returns:
-        return
+    """The final state, where ``predict`` returns it."""
     if row.view.returns:
         x = row.xs[row.final] + row.sign * (grid.node / 2 + 1)
         end = x + row.sign * 22

@@ -219,7 +219,7 @@ def _stepwise(pen: Pen, grid: Grid, band: Band, signal: Signal, layer: int | Non
             pen.label(x - 14, y + NODE / 2 + 14, label, "end", "outgoing")
         elif not pen.gradients:
             for line, leaf in enumerate(leaf for leaf in ("W", "b") if leaf in leaves):
-                label_ = math(f"{view.index}.{leaf}" if pen.prefix or grid.pitch >= 60 else leaf)
+                label_ = math(f"{view.index}.{leaf}")
                 pen.label(x + 6, y + NODE / 2 + 14 + 15 * line, label_, "start", "forecast")
         points.append((x, y - 15))
     if signal.gap:

@@ -1,0 +1,168 @@
+"""Networks of every form, for the pictures of them, and how their labels are read."""
+
+import functools
+import xml.etree.ElementTree as ET
+from dataclasses import dataclass
+
+from throughtime.activations import Custom
+from throughtime.cells import Cell
+from throughtime.layers import (
+    GRU,
+    LSTM,
+    RNN,
+    Conv1D,
+    Dense,
+    Dropout,
+    Embedding,
+    Flatten,
+    LastStep,
+    Layer,
+    MaxPool,
+    MaxPool1D,
+    MeanPool,
+    Recurrent,
+    RepeatVector,
+)
+from throughtime.layers.base import Form
+from throughtime.network import Network
+
+SVG = "{http://www.w3.org/2000/svg}"
+
+
+@dataclass(frozen=True)
+class Mixer(Layer):
+    """A layer that the pictures know nothing of."""
+
+    size: int
+
+    def param_shapes(self, form: Form) -> dict[str, tuple[int, ...]]:
+        return {"mix<&>": (self.size, form.features)}
+
+
+@dataclass(frozen=True)
+class Halver(Layer):
+    """Another one, which changes the number of steps."""
+
+    def output_steps(self, steps):
+        return None if steps is None else steps // 2
+
+
+@dataclass(frozen=True)
+class Leak(Cell):
+    """A cell of which the pictures know the names of its states alone."""
+
+    gates = ("v", "w")
+    states = ("h", "m")
+
+
+@dataclass(frozen=True)
+class Leaky(Recurrent):
+    @property
+    def cell(self):
+        return Leak()
+
+
+def own_activation(x):
+    return x
+
+
+ZOO = {
+    "rnn": ([RNN(16, return_sequences=True), Dense(1)], 3),
+    "gru, many to one": ([GRU(16), Dense(1)], 3),
+    "lstm": ([LSTM(16, return_sequences=True), Dense(1)], 3),
+    "recurrent alone": ([RNN(1)], 1),
+    "wide stack": (
+        [
+            LSTM(500, return_sequences=True, dropout=0.2, recurrent_dropout=0.1),
+            LSTM(64, return_sequences=True, activation="relu"),
+            Dropout(0.1),
+            Dense(10, activation="softmax"),
+        ],
+        28,
+    ),
+    "deep": ([GRU(8, return_sequences=True, time_bias=True) for _ in range(13)], 2),
+    "bidirectional": (
+        [
+            Embedding(1000, 32),
+            GRU(
+                24,
+                bidirectional=True,
+                return_sequences=True,
+                learn_initial_state=True,
+                time_bias=True,
+            ),
+            Dense(2),
+        ],
+        None,
+    ),
+    "bidirectional, last": ([LSTM(24, bidirectional=True, time_bias=True), Dense(2)], 5),
+    "encoder and decoder": (
+        [
+            LSTM(16, return_state=True),
+            RepeatVector(12),
+            LSTM(16, return_sequences=True),
+            Dense(1),
+        ],
+        2,
+    ),
+    "bidirectional hand-over": (
+        [
+            GRU(16, return_state=True, bidirectional=True, return_sequences=True),
+            GRU(16, bidirectional=True, return_sequences=True),
+            Dense(1),
+        ],
+        2,
+    ),
+    "reverse": (
+        [
+            RNN(8, reverse=True, return_sequences=True, time_bias=True),
+            LSTM(8, reverse=True, return_state=True),
+            Dense(1),
+        ],
+        2,
+    ),
+    "time bias": (
+        [
+            RNN(7, time_bias=True, learn_initial_state=True, return_sequences=True),
+            RNN(5, time_bias=True, return_sequences=True, use_bias=False),
+            Dense(2, use_bias=False),
+        ],
+        5,
+    ),
+    "cho's gru": ([GRU(5, reset_after=False, return_state=True), Dense(2)], 2),
+    "mean": ([GRU(8, return_sequences=True), MeanPool(), Dense(3)], 2),
+    "max": ([GRU(8, return_sequences=True), MaxPool()], 2),
+    "last step": ([GRU(8, return_sequences=True), LastStep(), Dense(3)], 2),
+    "feed-forward": ([Dense(8, activation="relu"), Dense(500), Dense(1)], 4),
+    "one to many": ([Dense(8), RepeatVector(3), RNN(5, return_sequences=True), Dense(1)], 4),
+    "unknown": ([Mixer(4), RNN(3, return_sequences=True), Halver(), Mixer(2)], 3),
+    "convolution": (
+        [
+            Conv1D(8, kernel_size=3, padding="causal"),
+            MaxPool1D(2),
+            GRU(4, return_sequences=True),
+            Dense(1),
+        ],
+        3,
+    ),
+    "flat": ([Conv1D(4, kernel_size=2, padding="same"), Flatten(6), Dense(1)], 2),
+    "own cell": ([Leaky(4, return_sequences=True, time_bias=True), Dense(1)], 2),
+    "lstm, time bias": ([LSTM(4, return_sequences=True, time_bias=True), LSTM(4)], 2),
+    "own activation": ([RNN(3, activation=Custom(own_activation)), Dense(1)], 3),
+}
+
+
+@functools.cache
+def network(name):
+    layers, features = ZOO[name]
+    return Network(layers, features)
+
+
+def texts(svg):
+    return ["".join(text.itertext()) for text in ET.fromstring(svg).iter(f"{SVG}text")]
+
+
+def names(svg):
+    """Labels as one would type them: formulas with their underscores."""
+    elements = ET.fromstring(svg).iter(f"{SVG}text")
+    return [text.get("data-name") or "".join(text.itertext()) for text in elements]
