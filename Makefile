@@ -25,7 +25,7 @@ define make_venv
 	$(PYTHON) -m venv $(1)
 endef
 
-.PHONY: help demo test lint oracles bench sanitize clean
+.PHONY: help demo test lint docs oracles bench sanitize clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -44,6 +44,11 @@ lint: $(VENV)/.lint ## ruff and mypy
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
+
+# Notebooks run; one that fails, a warning or TeX that cannot be read is a failure. Every page is made
+# anew (-E): what a notebook shows depends on more than its own file.
+docs: $(VENV)/.docs ## the documentation site, in build/docs
+	$(VENV)/bin/python -m sphinx -W -E --keep-going -q -b html docs build/docs
 
 # On Linux PyPI has PyTorch with CUDA, gigabytes. Less comes with
 # make oracles PIP_EXTRA_INDEX_URL=https://download.pytorch.org/whl/cpu
@@ -73,7 +78,7 @@ sanitize: $(MEMORY_VENV)/.test $(THREADS_VENV)/.test ## native tests with Addres
 
 clean: ## remove what the other targets made
 	rm -rf $(VENV) $(ORACLES_VENV) $(MEMORY_VENV) $(THREADS_VENV) build dist demo-output .pytest_cache .mypy_cache .ruff_cache .hypothesis
-	find src tests -name __pycache__ -type d -prune -exec rm -rf {} +
+	find src tests docs -name __pycache__ -type d -prune -exec rm -rf {} +
 	find .editable -mindepth 1 ! -name CMakeLists.txt ! -name .gitignore -delete
 	rm -f src/throughtime/_native.*.so
 

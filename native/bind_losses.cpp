@@ -96,7 +96,7 @@ struct Plan {
         starts.push_back(rows);
     }
 
-    // (2) and (3) of losses/base.py.
+    // (J2) and (J3) of losses/base.py.
     void weigh(const double* weight, bool mean, Index terms) {
         for (Index row = 0; row < rows; ++row)
             if (is_real(mask[row])) scales.push_back(weight[row]);

@@ -66,7 +66,7 @@ template <class S> TT_INLINE Vec<S> maximum(Vec<S> a, Vec<S> b) {
     return ((a >= b) | (a != a)) ? a : b;
 }
 
-template <class S> struct Sgd {  // (2)
+template <class S> struct Sgd {  // (O2)
     Vec<S> momentum, rest;
     explicit Sgd(const Step<S>& s) : momentum(spread<S>(s.first)), rest(spread<S>(s.second)) {}
 
@@ -78,7 +78,7 @@ template <class S> struct Sgd {  // (2)
     }
 };
 
-template <class S> struct Adagrad {  // (3)
+template <class S> struct Adagrad {  // (O3)
     Vec<S> momentum, epsilon;
     explicit Adagrad(const Step<S>& s)
         : momentum(spread<S>(s.first)), epsilon(spread<S>(s.epsilon)) {}
@@ -89,7 +89,7 @@ template <class S> struct Adagrad {  // (3)
     }
 };
 
-template <class S> struct RmsProp {  // (4)
+template <class S> struct RmsProp {  // (O4)
     Vec<S> rho, rest, momentum, epsilon;
     explicit RmsProp(const Step<S>& s)
         : rho(spread<S>(s.first)), rest(spread<S>(1.0 - s.first)), momentum(spread<S>(s.second)),
@@ -105,7 +105,7 @@ template <class S> struct RmsProp {  // (4)
     }
 };
 
-template <class S> struct Adam {  // (5)
+template <class S> struct Adam {  // (O5)
     Vec<S> beta1, rest1, beta2, rest2, root, epsilon;
     explicit Adam(const Step<S>& s)
         : beta1(spread<S>(s.first)), rest1(spread<S>(1.0 - s.first)), beta2(spread<S>(s.second)),
@@ -142,13 +142,13 @@ bool step(const Step<S>& s, std::ptrdiff_t begin, std::ptrdiff_t end) {
             if (s.previous != nullptr) store(s.previous + i, theta, n);
             Vec<S> factor{};
             if (s.multiplier != nullptr) factor = load(s.multiplier + i, n);
-            if (s.decays) {  // (6)
+            if (s.decays) {  // (O6)
                 Vec<S> loss = theta * decay;
                 if (s.multiplier != nullptr) loss *= factor;
                 if (masked) loss *= load(weights + (i - start), n);
                 theta -= loss;
             }
-            Vec<S> change = rule(Place<S>{s, i, n}, load(s.grads + i, n)) * lr;  // (1)
+            Vec<S> change = rule(Place<S>{s, i, n}, load(s.grads + i, n)) * lr;  // (O1)
             if (s.multiplier != nullptr) change *= factor;
             theta -= change;
             store(s.params + i, theta, n);

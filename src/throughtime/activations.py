@@ -2,10 +2,10 @@ r"""Activations: f, and f' written from f's output wherever that is possible.
 
 An activation maps the last axis of an array to an array of the same shape::
 
-    y = f(z)                                   (1)
-    dL/dz = f.backward(dL/dy, y, z)            (2)
+    y = f(z)                                   (A1)
+    dL/dz = f.backward(dL/dy, y, z)            (A2)
 
-For an elementwise f, (2) is ``dy * f'(z)``. For softmax it is the whole Jacobian
+For an elementwise f, (A2) is ``dy * f'(z)``. For softmax it is the whole Jacobian
 ``dy_i/dz_j = y_i (delta_ij - y_j) / temperature``, not its diagonal. Every formula is stable for
 all finite floats: no intermediate overflows before the result does.
 

@@ -1,7 +1,7 @@
 """The dense layer's product for many rows, and its gradients, on either engine.
 
-    z = x W + b                                                     (1)
-    dL/dW += x^T dz,   dL/db += sum over rows of dz,   dL/dx = dz W^T   (1')
+    z = x W + b                                                     (D1)
+    dL/dW += x^T dz,   dL/db += sum over rows of dz,   dL/dx = dz W^T   (D1')
 
 The native engine adds up each number of z in one order, so a row has the same bits whatever rows
 stand beside it.
@@ -18,7 +18,7 @@ from throughtime import runtime
 
 
 def affine(x: np.ndarray, W: np.ndarray, b: np.ndarray | None = None) -> np.ndarray:
-    """Return (1).
+    """Return (D1).
 
     Parameters
     ----------

@@ -3,17 +3,17 @@ r"""Schedules: the learning rate as a function of how far training has come.
 With k the number of steps (``per="step"``) or of epochs (``per="epoch"``) done so far, counted
 from 0, and eta the rate ``lr`` a schedule starts from::
 
-    constant        eta                                                          (1)
-    inverse_time    eta / (1 + decay k)                                          (2)
-    exponential     eta cycle_gamma^(k // cycle) gamma^(k mod cycle)             (3)
-    linear          eta + (end - eta) min(k, length) / length                    (4)
-    cosine          min_lr + (eta - min_lr) (1 + cos(pi k / length)) / 2         (5)
-    warmup          (start + (1 - start) k / length) eta',  k < length           (6)
-    plateau         eta factor^r, at least min_lr                                (7)
+    constant        eta                                                         (R1)
+    inverse_time    eta / (1 + decay k)                                         (R2)
+    exponential     eta cycle_gamma^(k // cycle) gamma^(k mod cycle)            (R3)
+    linear          eta + (end - eta) min(k, length) / length                   (R4)
+    cosine          min_lr + (eta - min_lr) (1 + cos(pi k / length)) / 2        (R5)
+    warmup          (start + (1 - start) k / length) eta',  k < length          (R6)
+    plateau         eta factor^r, at least min_lr                               (R7)
 
 where eta' is the rate of the schedule that a warm-up leads to and r counts the reductions made
 because an observed value stopped improving. Only a plateau has a memory; the others are functions
-of k, so a resumed run needs nothing but its counters. (5) with restarts: Loshchilov and Hutter
+of k, so a resumed run needs nothing but its counters. (R5) with restarts: Loshchilov and Hutter
 (2017), "SGDR: stochastic gradient descent with warm restarts", equation 5.
 """
 
@@ -79,7 +79,7 @@ SCHEDULES: Registry[Schedule] = Registry("schedule", Schedule)
 @SCHEDULES.register("constant")
 @dataclass
 class Constant(Schedule):
-    """The same rate for ever, equation (1)."""
+    """The same rate for ever, equation (R1)."""
 
     lr: float
 
@@ -94,7 +94,7 @@ class Constant(Schedule):
 @SCHEDULES.register("inverse_time")
 @dataclass
 class InverseTime(Schedule):
-    """A rate that falls like 1/k, equation (2).
+    """A rate that falls like 1/k, equation (R2).
 
     Parameters
     ----------
@@ -119,7 +119,7 @@ class InverseTime(Schedule):
 @SCHEDULES.register("exponential")
 @dataclass
 class Exponential(Schedule):
-    """A rate multiplied by ``gamma`` at every unit, restarted every ``cycle`` units, equation (3).
+    """A rate multiplied by ``gamma`` at every unit, restarted every ``cycle`` units, equation (R3).
 
     Parameters
     ----------
@@ -160,7 +160,7 @@ class Exponential(Schedule):
 @SCHEDULES.register("linear")
 @dataclass
 class Linear(Schedule):
-    """A rate that goes in a straight line from ``lr`` to ``end`` and stays there, equation (4).
+    """A rate that goes in a straight line from ``lr`` to ``end`` and stays there, equation (R4).
 
     Parameters
     ----------
@@ -187,7 +187,7 @@ class Linear(Schedule):
 @SCHEDULES.register("cosine")
 @dataclass
 class Cosine(Schedule):
-    """Half a cosine wave from ``lr`` down to ``min_lr``, once or again and again, equation (5).
+    """Half a cosine wave from ``lr`` down to ``min_lr``, once or again and again, equation (R5).
 
     Parameters
     ----------
@@ -231,7 +231,7 @@ class Cosine(Schedule):
 @SCHEDULES.register("plateau")
 @dataclass
 class Plateau(Schedule):
-    """A rate that is reduced when an observed value stops improving, equation (7).
+    """A rate that is reduced when an observed value stops improving, equation (R7).
 
     One value is observed at the end of every epoch. A value is better when it beats the best so
     far by more than ``threshold`` times the size of the best; a NaN or an infinity is never better.
@@ -329,7 +329,7 @@ class Plateau(Schedule):
 @SCHEDULES.register("warmup")
 @dataclass
 class Warmup(Schedule):
-    """A straight rise to another schedule, equation (6).
+    """A straight rise to another schedule, equation (R6).
 
     Parameters
     ----------

@@ -13,9 +13,9 @@ Keras use. The derivative, from dh = dL/dh_t (the letter d before a name is dL/d
 
     dn = dh * (1 - z),  dz = dh * (h_{t-1} - n),  dh_{t-1} = dh * z       (G4')
     da_n = f' dn                                                          (G3')
-    dr = da_n * q,   dq = da_n * r,   dh_{t-1} += dq W_hn^T               reset_after=True
-    du = da_n W_hn^T,  dr = du * h_{t-1},  dh_{t-1} += du * r             reset_after=False
-    da_z = s' dz,  da_r = s' dr,  dh_{t-1} += [da_r, da_z] W_h[r,z]^T     (G1', G2')
+    dr = da_n * q,   dq = da_n * r,   dh_{t-1} += dq W_hn^T               (G5')  reset_after=True
+    du = da_n W_hn^T,  dr = du * h_{t-1},  dh_{t-1} += du * r             (G5b') reset_after=False
+    da_z = s' dz,  da_r = s' dr,  dh_{t-1} += [da_r, da_z] W_h[r,z]^T     (G1'), (G2')
 """
 
 from __future__ import annotations

@@ -2,19 +2,19 @@ r"""Exponential smoothing: the anchor of every forecast, and the line that devia
 
 One pass over a series z (its logarithm, if that was chosen) with phase p(t) of the season:
 
-    e_t      = z_t - (l_{t-1} + phi b_{t-1} + s_{p(t)})                  (1)
-    l_t      = l_{t-1} + phi b_{t-1} + alpha e_t                         (2)
+    e_t      = z_t - (l_{t-1} + phi b_{t-1} + s_{p(t)})                 (H1)
+    l_t      = l_{t-1} + phi b_{t-1} + alpha e_t                        (H2)
     b_t      = 0, or (l_t - l_i) / (t - i), or
                phi b_{t-1} + alpha beta e_t, or
-               (m_t - l_t) (1 - phi) / phi                               (3)
-    s_{p(t)} = s_{p(t)} + gamma e_t                                      (4)
-    z_{t+h}  = l_t + (phi + ... + phi^h) b_t + s_{p(t+h)}                (5)
+               (m_t - l_t) (1 - phi) / phi                              (H3)
+    s_{p(t)} = s_{p(t)} + gamma e_t                                     (H4)
+    z_{t+h}  = l_t + (phi + ... + phi^h) b_t + s_{p(t+h)}               (H5)
 
 for trend "none", "drift" (since the first level l_i), "local" and "return", with m_t the mean of
-z - s until t: (5) is then m_t + phi^h (l_t - m_t) + s, an autoregression around the mean. A missing
-z_t has e_t = 0. With logarithms a rising trend is continued as a straight line in the units of the
-data, with log(1 + (phi + ... + phi^h) b_t) for the second term of (5), because exponential growth
-drawn into the future overshoots; a return to the mean is bounded and stays as it is.
+z - s until t: (H5) is then m_t + phi^h (l_t - m_t) + s, an autoregression around the mean. A
+missing z_t has e_t = 0. With logarithms a rising trend is continued as a straight line in the units
+of the data, with log(1 + (phi + ... + phi^h) b_t) for the second term of (H5), because exponential
+growth drawn into the future overshoots; a return to the mean is bounded and stays as it is.
 
 The period may be any number >= 2 (a year has 52.18 weeks); the phase is then the part of the cycle,
 in round(period) classes. Holt (1957), Winters (1960), Gardner and McKenzie (1985).
@@ -135,7 +135,7 @@ def phase(t: np.ndarray, period: float) -> np.ndarray:
 
 
 def smooth(z: np.ndarray, settings: Sequence[Smoothing], origins: np.ndarray) -> States:
-    """Run equations (1) to (4) for all settings at once and keep the states at ``origins``.
+    """Run equations (H1) to (H4) for all settings at once and keep the states at ``origins``.
 
     Parameters
     ----------
@@ -176,13 +176,13 @@ def smooth(z: np.ndarray, settings: Sequence[Smoothing], origins: np.ndarray) ->
             p = phases[t]
             seen += 1
             mean = mean + (z[t] - season[:, p] - mean) / seen
-            error = z[t] - level - season[:, p]  # (1)
-            level = level + alpha * error  # (2)
-            slope = slope + step * error  # (3), local
-            season[:, p] += gamma * error  # (4)
+            error = z[t] - level - season[:, p]  # (H1)
+            level = level + alpha * error  # (H2)
+            slope = slope + step * error  # (H3), local
+            season[:, p] += gamma * error  # (H4)
             if t > begin:
-                slope = np.where(drift, (level - start) / (t - begin), slope)  # (3), drift
-            slope = np.where(back > 0, back * (mean - level), slope)  # (3), return
+                slope = np.where(drift, (level - start) / (t - begin), slope)  # (H3), drift
+            slope = np.where(back > 0, back * (mean - level), slope)  # (H3), return
         i = where.get(t + 1)
         if i is not None:
             kept.level[i], kept.slope[i], kept.season[i] = level, slope, season
@@ -213,7 +213,7 @@ def _first_states(z: np.ndarray, period: float) -> tuple[int, float, float, np.n
 
 
 def extend(settings: Sequence[Smoothing], states: States, steps: np.ndarray) -> np.ndarray:
-    """Equation (5): the line and the season of every state, at some steps from it.
+    """Equation (H5): the line and the season of every state, at some steps from it.
 
     Parameters
     ----------

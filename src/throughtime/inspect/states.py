@@ -60,7 +60,7 @@ def hidden_states(
 
 
 def saturation(h: Any, limit: float = 0.97) -> np.ndarray:
-    """The share of units whose |h| is above ``limit``, at every step.
+    """The share of units whose size ``|h|`` is above ``limit``, at every step.
 
     A tanh unit there hands on less than ``1 - limit**2`` of a gradient.
 

@@ -2,10 +2,10 @@ r"""What every loss shares: which steps count, how much, and how terms become on
 
 A loss gives each step its terms ``l_1 .. l_E`` (one for each output, or one in all), and
 
-    value = sum_s c_s sum_e l_se                                      (1)
-    c_s   = w_s                      for reduction "sum"              (2)
-    c_s   = w_s / (E sum_s w_s)      for reduction "mean"             (3)
-    dvalue/dy_s = c_s d(sum_e l_se)/dy_s                              (4)
+    value = sum_s c_s sum_e l_se                                      (J1)
+    c_s   = w_s                      for reduction "sum"              (J2)
+    c_s   = w_s / (E sum_s w_s)      for reduction "mean"             (J3)
+    dvalue/dy_s = c_s d(sum_e l_se)/dy_s                              (J4)
 
 where s runs over the real steps of the batch: those that the mask keeps and whose weight is not
 zero. Only they are ever looked at, so whatever stands at the other steps, NaN included, has no
@@ -372,8 +372,8 @@ class Loss(ABC):
                 term, derivative = terms(own, aim, limits)
                 if c is None:
                     c = coefficients(weight[real], self.reduction, term.shape[1])[:, None]
-                slope[here] = c[part] * derivative  # (4)
-                value += float(np.sum(c[part] * term))  # (1)
+                slope[here] = c[part] * derivative  # (J4)
+                value += float(np.sum(c[part] * term))  # (J1)
         return value, dy
 
     def _check_domain(self, y: np.ndarray) -> None:

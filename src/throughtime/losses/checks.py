@@ -59,7 +59,7 @@ def step_weights(
 
 
 def coefficients(weight: np.ndarray, reduction: str, n_terms: int) -> np.ndarray:
-    """Return c_s, (2) and (3) of ``losses/base.py``, for the weights (M,) of the real steps."""
+    """Return c_s, (J2) and (J3) of ``losses/base.py``, for the weights (M,) of the real steps."""
     if reduction == "sum":
         return weight
     scaled = weight / weight.max()  # the sum of weights may overflow, this one cannot

@@ -2,18 +2,18 @@ r"""Optimisers: one step down the gradient, in place on the flat parameter vecto
 
 With g the gradient, eta the learning rate and all operations elementwise, step t = 1, 2, ... is
 
-    theta <- theta - eta c d                                                     (1)
+    theta <- theta - eta c d                                                    (O1)
 
 where c is the optional per-number ``multiplier`` and the direction d is
 
-    sgd       u = momentum u + (1 - dampening) g     (u = g at t = 1)            (2)
+    sgd       u = momentum u + (1 - dampening) g     (u = g at t = 1)           (O2)
               d = u, or g + momentum u with Nesterov; d = g without momentum
-    adagrad   s = s + g^2;  d = g / (sqrt(s) + epsilon)                          (3)
+    adagrad   s = s + g^2;  d = g / (sqrt(s) + epsilon)                         (O3)
     rmsprop   s = rho s + (1 - rho) g^2;  m = rho m + (1 - rho) g
-              d = g / (sqrt(s) + epsilon), with s - m^2 for s if centered        (4)
+              d = g / (sqrt(s) + epsilon), with s - m^2 for s if centered       (O4)
     adam      m = beta1 m + (1 - beta1) g;  s = beta2 s + (1 - beta2) g^2
-              d = m / (1 - beta1^t) / (sqrt(s / (1 - beta2^t)) + epsilon)        (5)
-    adamw     theta <- theta - eta c weight_decay theta, then as adam            (6)
+              d = m / (1 - beta1^t) / (sqrt(s / (1 - beta2^t)) + epsilon)       (O5)
+    adamw     theta <- theta - eta c weight_decay theta, then as adam           (O6)
 
 Adagrad and RMSProp with momentum step along u = momentum u + d. Epsilon stands outside the square
 root everywhere: inside, it would turn the step of a small gradient into a smaller one.
@@ -60,7 +60,7 @@ def _check_epsilon(value: Any) -> float:
 @OPTIMIZERS.register("sgd")
 @dataclass
 class SGD(Optimizer):
-    """Gradient descent with momentum, equation (2).
+    """Gradient descent with momentum, equation (O2).
 
     Parameters
     ----------
@@ -127,7 +127,7 @@ class SGD(Optimizer):
 @OPTIMIZERS.register("adagrad")
 @dataclass
 class Adagrad(Optimizer):
-    """Steps divided by the root of the sum of all squared gradients, equation (3).
+    """Steps divided by the root of the sum of all squared gradients, equation (O3).
 
     Parameters
     ----------
@@ -169,7 +169,7 @@ class Adagrad(Optimizer):
 @OPTIMIZERS.register("rmsprop")
 @dataclass
 class RMSProp(Optimizer):
-    """Steps divided by the root of a running mean of squared gradients, equation (4).
+    """Steps divided by the root of a running mean of squared gradients, equation (O4).
 
     Parameters
     ----------
@@ -224,7 +224,7 @@ class RMSProp(Optimizer):
 @OPTIMIZERS.register("adam")
 @dataclass
 class Adam(Optimizer):
-    """Running means of the gradient and of its square, both freed from their bias, equation (5).
+    """Running means of the gradient and of its square, both freed from their bias, equation (O5).
 
     Parameters
     ----------
@@ -268,7 +268,7 @@ class Adam(Optimizer):
     def _divisor(self) -> tuple[float, float]:
         """The factor on the root of the mean square, and what is added to that.
 
-        Both corrections of (5) go into the divisor, which spares a pass over the vector.
+        Both corrections of (O5) go into the divisor, which spares a pass over the vector.
         """
         free1 = 1.0 - self.beta1 ** (self.steps + 1)
         free2 = 1.0 - self.beta2 ** (self.steps + 1)
@@ -285,7 +285,7 @@ class Adam(Optimizer):
 @OPTIMIZERS.register("adamw")
 @dataclass
 class AdamW(Adam):
-    """Adam with a weight decay that does not pass through the moments, equation (6).
+    """Adam with a weight decay that does not pass through the moments, equation (O6).
 
     Parameters
     ----------

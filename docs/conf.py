@@ -1,0 +1,80 @@
+"""The documentation site. `make docs` builds it into build/docs, without a network."""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE / "_ext"))
+
+import throughtime  # noqa: E402  # after the path
+from throughtime.plotting import DARK, LIGHT, Palette  # noqa: E402
+
+project = "throughtime"
+author = "the throughtime contributors"
+copyright = author  # noqa: A001  # Sphinx's name
+version = release = throughtime.__version__
+
+extensions = [
+    "docstrings",
+    "equations",
+    "included",
+    "myst_nb",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.autosummary",
+    "sphinx.ext.napoleon",
+    "sphinx.ext.viewcode",
+]
+templates_path: list[str] = []
+exclude_patterns = ["_*", "**/.ipynb_checkpoints"]
+suppress_warnings: list[str] = []
+if not any(HERE.glob("systems/*.md")):  # a table of contents of nothing would be a warning
+    exclude_patterns.append("published-systems.md")
+    suppress_warnings.append("toc.not_readable")
+
+myst_enable_extensions = ["colon_fence", "deflist", "dollarmath"]
+myst_heading_anchors = 3
+smartquotes_action = "D"  # dashes alone: the primes of equation numbers stay primes
+
+# MathML, written when the site is built, and no MathJax: that comes from a network at every visit,
+# and shows TeX where there is none. What MathML cannot say fails the build instead of the page.
+html_math_renderer = "mathml"
+
+nb_execution_mode = "force"
+nb_execution_raise_on_error = True
+nb_execution_timeout = 120
+nb_merge_streams = True
+
+autodoc_default_options = {"members": True, "member-order": "bysource", "no-value": True}
+autodoc_typehints = "none"  # the docstrings say more: shapes
+autodoc_preserve_defaults = True
+napoleon_google_docstring = False
+napoleon_use_ivar = True
+napoleon_use_rtype = False
+maximum_signature_line_length = 88
+
+
+def colours(palette: Palette) -> dict[str, str]:
+    """The variables of the theme, and of the pictures in its pages, from the house palette."""
+    return dict(palette.items()) | {
+        "color-background-primary": palette.surface,
+        "color-background-border": palette.grid,
+        "color-foreground-primary": palette.ink,
+        "color-foreground-muted": palette.muted,
+        "color-brand-primary": palette.forecast,
+        "color-brand-content": palette.forecast,
+        "color-brand-visited": palette.forecast,
+        "color-problematic": palette.backtest,
+    }
+
+
+html_theme = "furo"
+html_title = "throughtime"
+html_static_path = ["_static"]
+html_css_files = ["house.css"]
+html_copy_source = False
+html_show_sphinx = False
+html_theme_options: dict[str, Any] = {
+    "light_css_variables": colours(LIGHT),
+    "dark_css_variables": colours(DARK),
+}
