@@ -1,5 +1,6 @@
 """The documentation site. `make docs` builds it into build/docs, without a network."""
 
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -40,6 +41,8 @@ smartquotes_action = "D"  # dashes alone: the primes of equation numbers stay pr
 # and shows TeX where there is none. What MathML cannot say fails the build instead of the page.
 html_math_renderer = "mathml"
 
+# Kernels of this environment that say nothing about how they are connected.
+os.environ["JUPYTER_PATH"] = str(HERE / "_jupyter")
 nb_execution_mode = "force"
 nb_execution_raise_on_error = True
 nb_execution_timeout = 120
