@@ -45,7 +45,8 @@ def test_the_shares_of_all_nodes_make_the_gradient(cell, form, ragged):
     checked = 0
     for i, layer in enumerate(net.layers):
         for group, _ in getattr(layer, "directions", ()):
-            nodes = [found.node(i, t, group or "forward") for t in range(1, 6)]
+            nodes = found.nodes(i, group or "forward")
+            assert [node.t for node in nodes] == [1, 2, 3, 4, 5]
             for name in nodes[0].gradients:
                 whole = found.gradients[f"{i}.{group}.{name}".replace("..", ".")]
                 if name.endswith("_0"):
@@ -87,6 +88,17 @@ def test_an_elman_node_by_hand():
         "b": delta.sum(axis=0), "b_time": delta.sum(axis=0),
     }.items():  # fmt: skip
         np.testing.assert_allclose(node.gradients[name], share, rtol=1e-12)
+
+
+@pytest.mark.parametrize("reverse", [False, True])
+def test_one_node_is_that_of_all(reverse):
+    net = jittered([LSTM(3, reverse=reverse, return_sequences=True), Dense(1)])
+    found = trace(net, *data(net, (2, 4, 2)), lengths=[4, 3])
+    for t, of_all in enumerate(found.nodes(0), start=1):
+        alone = found.node(0, t)
+        assert alone.t == of_all.t == t
+        for name in ("delta", "dx", "dh_later", "dh_above", "z"):
+            np.testing.assert_array_equal(getattr(alone, name), getattr(of_all, name))
 
 
 def test_the_time_term_is_absent_at_the_first_step():

@@ -7,7 +7,7 @@
 >>> tt.inspect.hidden_states(net, x)[0]["h"].shape
 (3, 5, 4)
 >>> trace = tt.inspect.trace(net, x, y, loss="mse")
->>> whole = sum(trace.node(0, t).gradients["W_h"] for t in range(1, 6))
+>>> whole = sum(node.gradients["W_h"] for node in trace.nodes(0))
 >>> bool(np.allclose(whole, trace.gradients["0.W_h"]))
 True
 """

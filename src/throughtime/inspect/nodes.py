@@ -13,6 +13,7 @@ The forward pass, the backward pass and (N1) are those of the reference engine.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -55,7 +56,7 @@ class Node:
     dh_above, dh_later : ndarray of shape (N, H)
         dL/dh_t from the output of the layer, and from the step that comes after in the loop.
     delta : ndarray of shape (N, G*H)
-        dL/da_t, a_t being the input's part of z_t: of Elman and LSTM the same as dL/dz_t.
+        dL/dz_t. It is dL/da_t as well, a_t being the input's part of z_t.
     dx : ndarray of shape (N, F)
         dL/dx_t.
     d_previous : dict
@@ -118,6 +119,17 @@ class Trace:
         InvalidArgumentError
             If there is no such node.
         """
+        loop, nodes = self._loop(layer, direction)
+        check_int("t", t, 1, len(loop.x))
+        return next(node for node in nodes if node.t == t)
+
+    def nodes(self, layer: int, direction: str = "forward") -> list[Node]:
+        """All nodes of a recurrent layer, from t = 1 to T, in one walk back; see :meth:`node`."""
+        _, nodes = self._loop(layer, direction)
+        return sorted(nodes, key=lambda node: node.t)
+
+    def _loop(self, layer: int, direction: str) -> tuple[LoopTape, Iterator[Node]]:
+        """The tape and the nodes of one direction of a layer."""
         check_int("layer", layer, 0, len(self.net.layers) - 1)
         found = self.net.layers[layer]
         if not isinstance(found, Recurrent):
@@ -131,11 +143,10 @@ class Trace:
             raise InvalidArgumentError(
                 f"direction must be 'forward': layer {layer} ({found.name}) has one direction."
             )
-        d = int(direction == "backward")
         group = direction if found.bidirectional else ""
         loop = loops(found, self.tape.caches[layer])[group]
-        t = check_int("t", t, 1, len(loop.x))
-        return _node(layer, t, group, loop, *self._arriving(layer, found, d))
+        arriving = self._arriving(layer, found, int(direction == "backward"))
+        return loop, _nodes(layer, group, loop, *arriving)
 
     def _arriving(self, i: int, layer: Recurrent, d: int) -> tuple[np.ndarray | None, State | None]:
         """dL/dy (N, T, H) and dL/d(final state) of one direction of layer ``i``."""
@@ -217,54 +228,48 @@ def trace(
     return Trace(net, value, tape.outputs[-1], gradients, tape)
 
 
-def _node(
-    layer: int,
-    t: int,
-    group: str,
-    loop: LoopTape,
-    dy: np.ndarray | None,
-    d_final: State | None,
-) -> Node:
-    """The node at time ``t`` of a layer, for which its loop runs back from its end."""
-    cell, p, steps = loop.cell, loop.p, len(loop.x)
-    at = steps - t if loop.reverse else t - 1
+def _nodes(
+    layer: int, group: str, loop: LoopTape, dy: np.ndarray | None, d_final: State | None
+) -> Iterator[Node]:
+    """The nodes of one direction of a layer, from the end of its loop to its beginning."""
+    steps = len(loop.x)
     later: State = d_final or tuple(np.zeros_like(s[0]) for s in loop.states)
-    for k in reversed(range(at, steps)):
-        one = _step(loop, k)
-        above = np.zeros_like(later[0])
-        if dy is not None:
-            above = dy[:, steps - 1 - k if loop.reverse else k]
-            if loop.mask is not None:
-                above = np.where(loop.mask[k][:, None], above, 0)
-        grad = SimpleNamespace(**{name: np.zeros_like(a) for name, a in vars(p).items()})
-        dx, before = bptt.bptt(one, grad, above[:, None], later)
-        if k == at:
-            break
-        later = before
+    for k in reversed(range(steps)):
+        t = steps - k if loop.reverse else k + 1
+        above = np.zeros_like(later[0]) if dy is None else dy[:, t - 1]
+        if loop.mask is not None:
+            above = np.where(loop.mask[k][:, None], above, 0)
+        node = _node(layer, t, group, _step(loop, k), above, later)
+        yield node
+        later = tuple(node.d_previous.values())
+
+
+def _node(layer: int, t: int, group: str, one: LoopTape, above: np.ndarray, later: State) -> Node:
+    """The node whose tape is ``one``, from what arrives from above and from the later step."""
+    cell, p, names = one.cell, one.p, one.cell.states
+    grad = SimpleNamespace(**{name: np.zeros_like(a) for name, a in vars(p).items()})
+    dx, before = bptt.bptt(one, grad, above[:, None], later)
     assert dx is not None  # it was asked for
     saved = tuple(s[0] for s in one.saved)
     previous, state = one.state_at(0), one.state_at(1)
-    arriving = (later[0] + above, *later[1:])
-    delta, _ = cell.step_backward(p, arriving, previous, state, saved)
-    if loop.mask is not None:
-        delta = np.where(loop.mask[at][:, None], delta, 0)
-    names = cell.states
-    z = cell.preactivation(p, _input_part(one), previous[0], saved)
+    delta, _ = cell.step_backward(p, (later[0] + above, *later[1:]), previous, state, saved)
+    if one.mask is not None:
+        delta = np.where(one.mask[0][:, None], delta, 0)
     return Node(
-        layer,
-        t,
-        group,
-        one.x[0],
-        dict(zip(names, previous, strict=True)),
-        dict(zip(names, state, strict=True)),
-        dict(zip(cell.gates, cell.gate_values(saved, state), strict=True)),
-        z,
-        above,
-        later[0],
-        delta,
-        dx[:, 0],
-        dict(zip(names, before, strict=True)),
-        vars(grad),
+        layer=layer,
+        t=t,
+        direction=group,
+        x=one.x[0],
+        previous=dict(zip(names, previous, strict=True)),
+        state=dict(zip(names, state, strict=True)),
+        gates=dict(zip(cell.gates, cell.gate_values(saved, state), strict=True)),
+        z=cell.preactivation(p, _input_part(one), previous[0], saved),
+        dh_above=above,
+        dh_later=later[0],
+        delta=delta,
+        dx=dx[:, 0],
+        d_previous=dict(zip(names, before, strict=True)),
+        gradients=vars(grad),
     )
 
 
