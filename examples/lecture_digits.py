@@ -12,7 +12,7 @@ from throughtime.schedules import Cosine
 
 
 def learn(layers, x, y, n, epochs):
-    """Train on the first ``n`` digits and validate on the others, whom other people wrote."""
+    """Train on the first ``n`` digits, in the order of their writers; validate on the others."""
     net = tt.Network([*layers, Dense(10, activation="softmax")], n_features=8, seed=0)
     history = tt.train(
         net, x[:n], y[:n], loss="categorical_crossentropy", metrics=["accuracy"], epochs=epochs,

@@ -72,6 +72,22 @@ def test_wrong_words_are_one_line_and_leave_nothing(words, message, small, capsy
     assert [path.name for path in Path().iterdir()] == ["file"]
 
 
+def test_ctrl_c_in_a_later_one_says_what_is_there(small, capsys):
+    runs = []
+
+    def stop(folder):
+        runs.append(folder)
+        if len(runs) == 3:
+            raise KeyboardInterrupt
+
+    small.main = stop
+    assert main(["demo", "all"]) == 130
+    assert capsys.readouterr().err == (
+        "throughtime: Stopped by Ctrl-C; 2 of 9 demos had ended, and their pictures are there.\n"
+    )
+    assert len(list(Path().iterdir())) == 2
+
+
 def test_ctrl_c_in_training_ends_the_demo_and_leaves_nothing(small, capsys):
     net = tt.Network([tt.layers.RNN(2), tt.layers.Dense(1)], n_features=1)
     epochs = []

@@ -74,8 +74,7 @@ def test_links_of_a_page_lead_somewhere(page):
         assert target.startswith("https://") or (SYSTEMS / target).is_file()
 
 
-def test_every_page_prints_the_figures_of_its_demo():
+def test_every_page_says_how_to_run_it():
     for page in PAGES:
         text = page.read_text("utf-8")
         assert page.stem == "README" or f"`throughtime demo {page.stem}`" in text
-        assert page.stem == "README" or "published  throughtime" in text

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import throughtime as tt
+from throughtime import runtime
 from throughtime.errors import InvalidArgumentError
 from throughtime.inspect import hidden_states, saturation, trace
 from throughtime.layers import GRU, LSTM, RNN, Dense, MeanPool, RepeatVector
@@ -149,6 +150,103 @@ def test_states_in_the_order_of_time_and_held_where_masked():
     np.testing.assert_allclose(states["forward.h"][1, :2], y[1, :2, :3], rtol=1e-12)
     np.testing.assert_allclose(states["backward.h"][1, :2], y[1, :2, 3:], rtol=1e-12)
     assert (states["forward.h"][1, 2:] == states["forward.h"][1, 1]).all()
+
+
+def test_what_reaches_a_last_output_comes_from_above():
+    last, all_steps = jittered([LSTM(3), Dense(1)]), jittered([LSTM(3), Dense(1)])
+    all_steps = tt.Network(
+        [LSTM(3, return_sequences=True), tt.layers.LastStep(), Dense(1)], n_features=2,
+        dtype="float64",
+    )  # fmt: skip
+    all_steps.params.flat[...] = last.params.flat
+    x, y = data(last, (3, 5, 2))
+    found, expected = (trace(net, x, y, lengths=LENGTHS) for net in (last, all_steps))
+    for node, other in zip(found.nodes(0), expected.nodes(0), strict=True):
+        np.testing.assert_allclose(node.dh_above, other.dh_above, rtol=1e-13)
+        np.testing.assert_allclose(node.dh_later, other.dh_later, rtol=1e-13)
+    assert found.node(0, 5).dh_above[0].any()
+    assert not found.node(0, 5).dh_later.any()
+
+
+HOLES = np.array([[1, 0, 1, 1, 0], [0, 0, 1, 0, 0], [0, 0, 0, 0, 0]], dtype=bool)
+
+
+@pytest.mark.parametrize("reverse", [False, True])
+@pytest.mark.parametrize("sequences", [False, True])
+@pytest.mark.parametrize("cell", [RNN, GRU, LSTM])
+def test_the_shares_make_the_gradient_with_holes_and_a_given_state(cell, sequences, reverse):
+    layer = cell(3, return_sequences=sequences, reverse=reverse, learn_initial_state=True)
+    net = jittered([layer, Dense(2)])
+    x, y = data(net, (3, 5, 2))
+    start = tuple(np.full((3, 3), 0.3) for _ in layer.cell.states)
+    for given in (None, [start, None]):
+        found = trace(net, x, y, mask=HOLES, initial_state=given)
+        nodes = found.nodes(0)
+        for name in nodes[0].gradients:
+            if not name.endswith("_0"):
+                shares = sum(node.gradients[name] for node in nodes)
+                np.testing.assert_allclose(shares, found.gradients[f"0.{name}"], atol=1e-15)
+        assert not nodes[1].delta.any()
+        first = nodes[-1 if reverse else 0]
+        np.testing.assert_allclose(
+            first.d_previous["h"], found.tape.d_initial_state[0][0], atol=1e-15
+        )
+
+
+@pytest.mark.parametrize("size", [1.0, 60.0])
+def test_the_objective_is_that_of_training(size):
+    net = tt.Network([RNN(4), Dense(3, activation="softmax")], n_features=2, seed=1)
+    net.params["1.W"] *= size
+    x, y = np.random.default_rng(0).normal(size=(6, 5, 2)), [0, 1, 2, 0, 1, 2]
+    found = trace(net, x, y, loss="categorical_crossentropy")
+    reached = []
+    tt.train(
+        net, x, y, loss="categorical_crossentropy", optimizer=tt.optimizers.SGD(1.0), epochs=1,
+        batch_size=None, callbacks=[lambda run: reached.append(run.history["loss"][-1])],
+    )  # fmt: skip
+    assert found.loss == pytest.approx(reached[0], rel=1e-6)
+    moved = found.net.params.flat - net.params.flat
+    np.testing.assert_allclose(moved, found.gradients.flat, rtol=1e-3, atol=1e-5 * size)
+    np.testing.assert_allclose(found.outputs[-1].sum(axis=1), 1.0, rtol=1e-5)
+
+
+def test_a_sequence_without_a_step_counts_for_nothing_and_targets_may_be_ragged():
+    net = jittered([GRU(3), Dense(1)])
+    x, y = data(net, (2, 4, 2))
+    alone = trace(net, x[:1], y[:1])
+    assert trace(net, x, y, lengths=[4, 0]).loss == pytest.approx(alone.loss, rel=1e-14)
+    each = jittered([GRU(3, return_sequences=True), Dense(1)])
+    ragged = trace(each, [x[0], x[1, :2]], [y[:1].repeat(4, 0), y[1:].repeat(2, 0)])
+    assert [node.t for node in ragged.nodes(0)] == [1, 2, 3, 4]
+
+
+def test_a_trace_is_a_snapshot():
+    net = jittered([GRU(3, return_sequences=True), Dense(1)])
+    x, y = data(net, (1, 4, 2))
+    found = trace(net, x, y)
+    before = found.node(0, 2)
+    net.params.flat[...] = 0
+    x[...] = 0
+    after = found.node(0, 2)
+    np.testing.assert_array_equal(before.dx, after.dx)
+    np.testing.assert_array_equal(before.x, after.x)
+
+
+def test_the_engine_in_use_stays():
+    net = jittered([GRU(3), Dense(1)])
+    x, y = data(net, (2, 4, 2))
+    before = tt.inspect.nodes.bptt.unroll
+    engines = set()
+
+    def watch(*arguments, **options):
+        engines.add(runtime.current())
+        return before(*arguments, **options)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("throughtime.bptt.unroll", watch)
+        trace(net, x, y)
+        hidden_states(net, x)
+    assert engines == {runtime.current()}
 
 
 def test_saturation_is_the_share_of_units_near_the_ends():

@@ -2,13 +2,14 @@
 
 import json
 import re
+import signal
 
 import numpy as np
 import pytest
 from PIL import Image
 
 import throughtime as tt
-from throughtime.errors import InvalidArgumentError, ShapeError
+from throughtime.errors import InvalidArgumentError, ShapeError, ThroughtimeError
 from throughtime.plotting import (
     DARK,
     LIGHT,
@@ -210,15 +211,127 @@ def test_what_cannot_be_drawn_is_refused_before_training():
     with pytest.raises(InvalidArgumentError) as caught:
         train_and_plot(net, x, y, folder="nowhere", epochs=1)
     assert str(caught.value) == "folder must be a folder that exists; got 'nowhere'."
-    with pytest.raises(InvalidArgumentError) as caught:
+    with pytest.raises(ShapeError) as caught:
         train_and_plot(net, x, y[:, :, 0], epochs=1)
     assert str(caught.value) == (
-        "y must be of shape (N, T, 1), one value a step, to be drawn; got shape (1, 40)."
+        "y must be of shape (N, T, 1), one value a step, to be drawn; y[0] is of shape (40,)."
     )
+    with pytest.raises(ShapeError) as caught:
+        train_and_plot(net, x, y, position=[1, 2], epochs=1)
+    assert str(caught.value) == "position must have 40 values, one a step; got 2."
+    with pytest.raises(ThroughtimeError, match=r"^callbacks must be a list of callbacks"):
+        train_and_plot(net, x, y, callbacks=print, epochs=1)
     np.testing.assert_array_equal(net.params.flat, before)
     last = tt.Network([tt.layers.RNN(2)], n_features=1)
     with pytest.raises(InvalidArgumentError, match="one output at every step, to be drawn"):
         apply_and_plot(last, x)
+
+
+def test_ragged_sequences_are_drawn_as_far_as_they_go():
+    rng = np.random.default_rng(0)
+    x = [rng.normal(size=(n, 1)) for n in (12, 7)]
+    y = [np.cumsum(one, axis=0) for one in x]
+    net = tt.Network(
+        [tt.layers.GRU(3, bidirectional=True, return_sequences=True), tt.layers.Dense(1)], 1
+    )
+    trained = train_and_plot(net, x, y, row=1, every=1, epochs=2)
+    data, *_, curve = trained.fit.axes[0].get_lines()
+    assert np.isfinite(data.get_ydata()).sum() == np.isfinite(curve.get_ydata()).sum() == 7
+    np.testing.assert_allclose(curve.get_ydata()[:7], net.predict(x[1][None])[0, :, 0], atol=1e-6)
+
+
+def test_the_last_curve_is_that_of_the_weights_that_stay():
+    x, y = problem()
+    net = network()
+    trained = train_and_plot(
+        net, x, y, every=5, epochs=40, validation=(x, -y), optimizer=tt.optimizers.Adam(0.05),
+        callbacks=[tt.EarlyStopping(patience=12)],
+    )  # fmt: skip
+    best = trained.history.best_epoch
+    assert best < trained.history.epochs[-1]
+    assert words(trained.fit)[-1] == f"epoch {best}"
+
+
+def test_ctrl_c_in_the_first_epoch_leaves_nothing_to_draw():
+    x, y = problem()
+
+    class Press(tt.Callback):
+        def on_batch_end(self, run):
+            signal.raise_signal(signal.SIGINT)
+
+    with pytest.raises(KeyboardInterrupt):
+        train_and_plot(
+            network(), x.repeat(64, 0), y.repeat(64, 0), epochs=9, callbacks=[Press()],
+            verbose=False,
+        )  # fmt: skip
+
+
+def test_numbers_far_from_zero_keep_their_differences(tmp_path):
+    x = 1e6 + np.arange(50.0)
+    y = 1e6 + np.sin(x)
+    animate_fit(x, y, [y], tmp_path / "fit.html")
+    data, _ = page_data(tmp_path / "fit.html")
+    assert data["x"] == x.tolist()
+    np.testing.assert_allclose(data["y"], y, atol=1e-3)
+
+
+def test_what_is_put_into_a_page_is_not_looked_at_again(tmp_path):
+    animate_fit(X, X, [X], tmp_path / "fit.html", title="{{data}} </script> /*dark*/")
+    data, text = page_data(tmp_path / "fit.html")
+    assert data["epochs"] == [1]
+    assert "<title>{{data}} &lt;/script&gt; /*dark*/</title>" in text
+
+
+@pytest.mark.parametrize("name", ["fit.gif", "fit.html"])
+def test_a_file_that_cannot_be_written_leaves_the_old_one(name, tmp_path, monkeypatch):
+    path = tmp_path / name
+    path.write_text("old")
+
+    def full(path, data):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("throughtime.plotting.animation.replace_file", full)
+    with pytest.raises(OSError, match="No space"):
+        animate_fit(X, X, [X, X], path)
+    assert path.read_text() == "old"
+    monkeypatch.undo()
+    with pytest.raises(InvalidArgumentError, match="path must be in a folder that exists"):
+        animate_fit(X, X, [X, X], tmp_path / "nowhere" / name)
+
+
+DAYS = np.datetime64("2024-01-01") + np.arange(40)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: plot_fit(X, X, [X]), "fits must be a dict of curves by name; got [array("),
+        (lambda: plot_fit(X, X, {}, seen="x"), "seen must be"),
+        (
+            lambda: plot_fit(DAYS, X, {}, seen=3.0),
+            "seen must be a numpy.datetime64, as x holds them; got 3.0.",
+        ),
+        (lambda: plot_fit([], [], {}), "x must be of shape (T,) with T >= 1; got shape (0,)."),
+        (lambda: plot_hidden_states(np.zeros((0, 3))), "h must hold a step and a unit; got"),
+        (lambda: plot_hidden_states(np.zeros((40, 3)), DAYS), "x must hold numbers; got"),
+        (lambda: plot_hidden_states(np.zeros((2, 3)), [1, 1]), "x must rise from step to step"),
+        (lambda: animate_fit(X, X, None, "a.gif"), "outputs must be a list of arrays (T,); got"),
+        (lambda: animate_fit(X, X, [X], "a.gif", epochs=5), "epochs must be of shape (1,)"),
+        (lambda: animate_fit(X, X, [X], "a.gif", title=5), "title must be a string; got 5."),
+        (lambda: animate_fit(X, X, [X], "a.gif", seconds=0.1), "seconds must be"),
+    ],
+)
+def test_arguments_that_do_not_fit(call, message):
+    with pytest.raises(ThroughtimeError) as caught:
+        call()
+    assert str(caught.value).startswith(message)
+
+
+def test_dates_and_dollars(tmp_path):
+    fits = {r"$\frac{ $": np.sin(X)}
+    figure = plot_fit(DAYS, X, fits, seen=DAYS[20], title="5 $ and $", path=tmp_path / "a.png")
+    assert words(figure)[1] == r"$\frac{ $"
+    animate_fit(X, X, [X, X], tmp_path / "a.gif", title=r"$\frac{$", seconds=0.5)
 
 
 def test_history_draws_several_columns():

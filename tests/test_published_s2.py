@@ -1,8 +1,8 @@
 """S2, slides on a network for a noisy sine: what is wrong there is right here.
 
-As the slides are written, the gradients of W_x, W_h and b are off by 0.29, 0.72 and 0.20 of their
-norm. Each test shows, on numbers that can be worked out by hand, the one error that it is named
-for, and then holds the gradients of their network to rounding.
+As the slides are written, the gradients of W_x, W_h and b are wrong, each by more than one error.
+Each test shows, on numbers that can be worked out by hand, the one error that it is named for, and
+then holds the gradients of their network to rounding.
 """
 
 import numpy as np

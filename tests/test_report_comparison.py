@@ -24,8 +24,8 @@ def test_what_is_better_depends_on_the_measure():
     table.add("error", published=0.04, ours=0.04, naive=0.03)
     table.add("right", published=0.5, ours=0.6, naive=0.4, higher_is_better=True)
     table.add("alone", ours=1.0)
-    assert [figure.beats_naive for figure in table.figures] == [False, True, True]
-    assert [figure.beats_published for figure in table.figures] == [True, True, True]
+    assert [figure.beats_naive for figure in table.rows] == [False, True, True]
+    assert [figure.beats_published for figure in table.rows] == [True, True, True]
 
 
 def test_a_figure_that_is_not_there():

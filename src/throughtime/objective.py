@@ -145,6 +145,7 @@ def evaluate_and_backward(
     offset: int = 0,
     share: float = 1.0,
     input_gradient: bool = True,
+    readable: bool = False,
 ) -> Evaluation:
     """Compute the objective and ADD its gradient to ``net.grads``.
 
@@ -170,8 +171,10 @@ def evaluate_and_backward(
         Factor on all penalties: which part of a batch this is.
     input_gradient : bool
         Whether anybody will read dL/dx.
+    readable : bool
+        Whether anybody will read the states on the tape; see :class:`Call`.
     """
-    call = Call(training=training, rng=rng, offset=offset)
+    call = Call(training=training, rng=rng, offset=offset, readable=readable)
     result, dy = _forward(net, x, y, loss, mask, initial_state, sample_weight, call)
     states: list[Any] = [None] * len(net.layers)
     dy = dy.astype(net.dtype, copy=False)  # a user's own loss may have another

@@ -48,9 +48,10 @@ def register(app: Any) -> None:
             list_demos(screen)
             return
         check_choice("NAME", name, (*NAMES, "all"))
-        for chosen in NAMES if name == "all" else (name,):
-            folder = Path(f"demo-{chosen}") if out is None else out
-            run(screen, chosen, folder / chosen if name == "all" and out is not None else folder)
+        if name == "all":
+            run_all(screen, out)
+        else:
+            run(screen, name, Path(f"demo-{name}") if out is None else out)
 
 
 def list_demos(screen: "Screen") -> None:
@@ -59,6 +60,21 @@ def list_demos(screen: "Screen") -> None:
     for name in NAMES:
         text = ast.get_docstring(ast.parse(script(name).read_text("utf-8"))) or ""
         screen.line(f"  {name:<19} {text.splitlines()[0]}")
+
+
+def run_all(screen: "Screen", out: Path | None) -> None:
+    """Run every demo, each into a folder of its own."""
+    from throughtime.cli.failures import StoppedEarly
+
+    for number, name in enumerate(NAMES):
+        try:
+            run(screen, name, Path(f"demo-{name}") if out is None else out / name)
+        except KeyboardInterrupt:
+            if number == 0:
+                raise
+            done = f"{number} of {len(NAMES)} demos had ended, and their pictures are there"
+            raise StoppedEarly(f"Stopped by Ctrl-C; {done}.") from None
+        screen.line()
 
 
 def run(screen: "Screen", name: str, folder: Path) -> None:

@@ -8,7 +8,8 @@ and its own share of the gradient of every parameter of its layer, which is shar
 
     dL/dW = sum_t (share of node t)                                        (N2)
 
-The forward pass, the backward pass and (N1) are those of the reference engine.
+The objective is that of training; the time loops run on the reference engine, whose tape holds
+every state.
 """
 
 from __future__ import annotations
@@ -20,14 +21,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from throughtime import bptt, engines, losses
+from throughtime import bptt, losses, objective
 from throughtime.bptt import LoopTape
 from throughtime.errors import InvalidArgumentError, check_choice, check_int
-from throughtime.inspect.states import loops, readable_tape
+from throughtime.inspect.states import loops
 from throughtime.layers import Recurrent
 from throughtime.params import Params
-from throughtime.topology import add_states
 from throughtime.training.options import check_network
+from throughtime.training.samples import check_samples
 
 if TYPE_CHECKING:
     from throughtime.cells.base import State
@@ -54,7 +55,8 @@ class Node:
     z : ndarray of shape (N, G*H)
         What the activations were applied to.
     dh_above, dh_later : ndarray of shape (N, H)
-        dL/dh_t from the output of the layer, and from the step that comes after in the loop.
+        dL/dh_t from the output of the layer, and from the step that comes after in the loop, or
+        from the layer that its final state is handed to.
     delta : ndarray of shape (N, G*H)
         dL/dz_t. It is dL/da_t as well, a_t being the input's part of z_t.
     dx : ndarray of shape (N, F)
@@ -63,6 +65,11 @@ class Node:
         dL/d(state before the step).
     gradients : dict
         This node's share of the gradient of every parameter: ``"W_x"``, ``"W_h"``, ``"b"`` ...
+
+    Notes
+    -----
+    At a masked step nothing happens: the state goes on as it is, and so does its gradient; ``x``,
+    ``delta`` and the shares are zero, and ``z`` and ``gates`` mean nothing.
     """
 
     layer: int
@@ -87,18 +94,22 @@ class Trace:
 
     Attributes
     ----------
+    net : Network
+        A copy, with the parameters of that moment.
     loss : float
-    y : ndarray of shape (N, T, K) or (N, K)
-        The output.
+        Without penalties.
+    outputs : list of ndarray
+        The output of each layer.
     gradients : Params
-        dL/dparams, of the names of ``net.params``.
+        dL/dparams, of the names of ``net.params``; without penalties.
     tape : Tape
-        ``tape.outputs``, ``tape.d_outputs``: of each layer its output and dL/d(output).
+        ``tape.d_outputs``: dL/d(output) of each layer; of the last one, where the loss contains its
+        activation, dL/d(pre-activation), and ``tape.outputs[-1]`` is then that pre-activation.
     """
 
     net: Network
     loss: float
-    y: np.ndarray
+    outputs: list[np.ndarray]
     gradients: Params
     tape: Tape
 
@@ -145,27 +156,42 @@ class Trace:
             )
         group = direction if found.bidirectional else ""
         loop = loops(found, self.tape.caches[layer])[group]
-        arriving = self._arriving(layer, found, int(direction == "backward"))
-        return loop, _nodes(layer, group, loop, *arriving)
+        above, final = self._arriving(layer, found, int(direction == "backward"), loop)
+        return loop, _nodes(layer, group, loop, above, final)
 
-    def _arriving(self, i: int, layer: Recurrent, d: int) -> tuple[np.ndarray | None, State | None]:
-        """dL/dy (N, T, H) and dL/d(final state) of one direction of layer ``i``."""
-        half = slice(d * layer.units, (d + 1) * layer.units)
-        whole = self.tape.d_outputs[i]
-        dy = None if whole is None else whole[..., half]
-        final: Any = None
+    def _arriving(
+        self, i: int, layer: Recurrent, d: int, loop: LoopTape
+    ) -> tuple[np.ndarray, State]:
+        """What arrives in one direction of layer ``i``: from above, in the order of the loop, and
+        from the layer that its final state is handed to.
+        """
+        above = np.zeros_like(loop.states[0][1:])  # (T, N, H)
+        final: State = tuple(np.zeros_like(s[0]) for s in loop.states)
         if self.net.topology.hands_state[i]:
-            j = next(j for j in range(i + 1, len(self.net.layers)) if self._takes_state(j))
-            if not self.tape.given[j]:
-                final = self.tape.d_initial_state[j]
-                final = final[d] if layer.bidirectional else final
-                final = final[: len(layer.cell.states)]
-        if not layer.return_sequences and dy is not None:
-            last = (dy, *(np.zeros_like(dy) for _ in layer.cell.states[1:]))
-            dy, final = None, add_states(final, last)
-        return dy, final
+            taker = next(j for j in range(i + 1, len(self.net.layers)) if self._recurs(j))
+            if not self.tape.given[taker]:
+                handed = self.tape.d_initial_state[taker]
+                handed = handed[d] if layer.bidirectional else handed
+                final = tuple(a + b for a, b in zip(final, handed, strict=False))  # h, c: no e_t
+        dy = self.tape.d_outputs[i]
+        if dy is None:
+            return above, final
+        dy = dy[..., d * layer.units : (d + 1) * layer.units]
+        if layer.return_sequences:
+            above += dy.swapaxes(0, 1)[:: -1 if loop.reverse else 1]
+            return above, final
+        # The output is the state after the last real step; of a row without one, the initial state.
+        steps, rows = above.shape[:2]
+        steps_real = np.ones((steps, rows), dtype=bool) if loop.mask is None else loop.mask
+        last, real = (
+            steps - 1 - np.argmax(steps_real[::-1], axis=0),
+            np.asarray(steps_real.any(axis=0)),
+        )
+        rows_real = np.flatnonzero(real)
+        above[last[rows_real], rows_real] = dy[rows_real]
+        return above, (final[0] + np.where(real[:, None], 0, dy), *final[1:])
 
-    def _takes_state(self, j: int) -> bool:
+    def _recurs(self, j: int) -> bool:
         return isinstance(self.net.layers[j], Recurrent)
 
 
@@ -173,23 +199,23 @@ def trace(
     net: Network,
     x: Any,
     y: Any,
+    *,
     loss: Any = "mse",
     lengths: Any = None,
-    *,
     mask: Any = None,
     initial_state: Any = None,
 ) -> Trace:
-    """Run a network forward and backward, and keep everything.
+    """Run a network forward and backward as training does, and keep everything.
 
-    ``net.grads`` is left as it was.
+    What is kept is a snapshot: the network may be trained on, and is not touched.
 
     Parameters
     ----------
     net : Network
     x, lengths, mask, initial_state :
         As in :meth:`throughtime.Network.forward`.
-    y : array-like
-        The targets, in a form that the loss takes.
+    y : array-like, or list of arrays
+        The targets, in the form that the loss takes; see :func:`throughtime.train`.
     loss : str, Loss or callable
 
     Returns
@@ -212,34 +238,35 @@ def trace(
     >>> bool(np.allclose(node.gradients["W_h"], node.previous["h"].T @ delta))
     True
     """
-    net = check_network(net)
-    tape = readable_tape(net, x, lengths, mask, initial_state)
+    own = check_network(net).copy()
+    own.grads.flat[...] = 0
     function = losses.get(loss)
-    value, dy = function(tape.outputs[-1], y, mask=tape.output_mask)
-    before = net.grads.flat.copy()
-    net.grads.flat[...] = 0
-    gradients = net.grads.zeros_like()
-    try:
-        with engines.engine("reference"):
-            net.backward(tape, dy)
-        gradients.flat[...] = net.grads.flat
-    finally:
-        net.grads.flat[...] = before
-    return Trace(net, value, tape.outputs[-1], gradients, tape)
+    data = check_samples(own, function, (), x, y, lengths, mask)
+    found = objective.evaluate_and_backward(
+        own,
+        data.x.copy(),
+        data.y,
+        function,
+        mask=data.mask,
+        initial_state=own.check_states(initial_state, len(data.x)),
+        sample_weight=data.weight,
+        share=0.0,  # of penalties, which belong to no node
+        readable=True,
+    )
+    return Trace(own, found.data_loss, found.outputs, own.grads, found.tape)
 
 
 def _nodes(
-    layer: int, group: str, loop: LoopTape, dy: np.ndarray | None, d_final: State | None
+    layer: int, group: str, loop: LoopTape, above: np.ndarray, later: State
 ) -> Iterator[Node]:
     """The nodes of one direction of a layer, from the end of its loop to its beginning."""
     steps = len(loop.x)
-    later: State = d_final or tuple(np.zeros_like(s[0]) for s in loop.states)
     for k in reversed(range(steps)):
-        t = steps - k if loop.reverse else k + 1
-        above = np.zeros_like(later[0]) if dy is None else dy[:, t - 1]
+        arriving = above[k]
         if loop.mask is not None:
-            above = np.where(loop.mask[k][:, None], above, 0)
-        node = _node(layer, t, group, _step(loop, k), above, later)
+            arriving = np.where(loop.mask[k][:, None], arriving, 0)
+        t = steps - k if loop.reverse else k + 1
+        node = _node(layer, t, group, _step(loop, k), arriving, later)
         yield node
         later = tuple(node.d_previous.values())
 

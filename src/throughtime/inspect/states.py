@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from throughtime import engines
-from throughtime.errors import InvalidTypeError, check_float, describe, sentence
+from throughtime.errors import ShapeError, check_array, check_float
 from throughtime.layers import Recurrent
 from throughtime.layers.base import Call
 from throughtime.training.options import check_network
@@ -15,7 +14,6 @@ from throughtime.training.options import check_network
 if TYPE_CHECKING:
     from throughtime.bptt import LoopTape
     from throughtime.network import Network
-    from throughtime.topology import Tape
 
 States = dict[str, np.ndarray]
 
@@ -52,7 +50,9 @@ def hidden_states(
     (['c', 'h'], (1, 6, 3), None)
     """
     net = check_network(net)
-    tape = readable_tape(net, x, lengths, mask, initial_state)
+    array, real = net.check_input(x, lengths, mask)
+    states = net.check_states(initial_state, len(array))
+    _, tape = net.run(array, real, states, Call(readable=True))
     found: list[States | None] = []
     for layer, cache in zip(net.layers, tape.caches, strict=True):
         found.append(_of_layer(layer, cache) if isinstance(layer, Recurrent) else None)
@@ -75,25 +75,21 @@ def saturation(h: Any, limit: float = 0.97) -> np.ndarray:
     -------
     ndarray of the shape of ``h`` without its last axis
 
+    Raises
+    ------
+    ShapeError, DataError, InvalidArgumentError, InvalidTypeError
+        If an argument does not fit.
+
     Examples
     --------
     >>> saturation([[0.99, -0.98, 0.2, 0.0]])
     array([0.5])
     """
     check_float("limit", limit, 0.0, 1.0, inclusive="neither")
-    values = np.asarray(h)
-    if values.dtype.kind not in "fiu" or values.ndim < 1:
-        raise InvalidTypeError(sentence("h", "an array of numbers (..., H)", describe(h)))
+    values = check_array("h", h)
+    if values.ndim < 1 or values.shape[-1] < 1:
+        raise ShapeError(f"h must be of shape (..., H) with H >= 1; got shape {values.shape}.")
     return np.mean(np.abs(values) > limit, axis=-1)
-
-
-def readable_tape(net: Network, x: Any, lengths: Any, mask: Any, initial_state: Any) -> Tape:
-    """A forward pass of the reference engine, whose tape holds every state."""
-    array, real = net.check_input(x, lengths, mask)
-    states = net.check_states(initial_state, len(array))
-    with engines.engine("reference"):
-        _, tape = net.run(array, real, states, Call())
-    return tape
 
 
 def loops(layer: Recurrent, cache: Any) -> dict[str, LoopTape]:

@@ -63,6 +63,9 @@ class Call(NamedTuple):
     offset : int
         How many steps of the sequences came before the first one of this pass, in truncated
         backpropagation: dropout that differs from step to step goes on from there.
+    readable : bool
+        Run the time loops on the reference engine, whose tape holds every state, whichever engine
+        is in use.
     """
 
     training: bool = False
@@ -70,6 +73,7 @@ class Call(NamedTuple):
     keep: bool = True
     logits: bool = False
     offset: int = 0
+    readable: bool = False
 
 
 #: A pass for its output alone.
@@ -242,7 +246,7 @@ def own_call(call: Call, layer: Layer, last: bool) -> Call:
     if call.training and layer.draws:
         assert call.rng is not None  # whoever trains provides it
         rng = np.random.Generator(np.random.PCG64(call.rng.integers(2**63)))
-    return Call(call.training, rng, call.keep, call.logits and last, call.offset)
+    return call._replace(rng=rng, logits=call.logits and last)
 
 
 LAYERS: Registry[Layer] = Registry("layer", Layer)

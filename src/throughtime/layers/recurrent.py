@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from throughtime import bptt as reference
 from throughtime import engines
 from throughtime.activations import ACTIVATIONS
 from throughtime.cells import Cell
@@ -256,7 +257,8 @@ class Recurrent(Layer):
             start = start[:-1]
         drop_x = keep_mask(self.dropout, (batch, 1, x.shape[2]), x.dtype, call)
         drop_h = keep_mask(self.recurrent_dropout, (batch, self.units), x.dtype, call)
-        y, final, tape = engines.unroll(
+        loops = reference if call.readable else engines
+        y, final, tape = loops.unroll(
             self.cell,
             p,
             x if drop_x is None else x * drop_x,

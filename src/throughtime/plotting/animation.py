@@ -3,26 +3,34 @@
 from __future__ import annotations
 
 import json
+import math
 import os
+import re
+import tempfile
 from collections.abc import Sequence
+from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from throughtime.container import replace_file
 from throughtime.errors import (
     InvalidArgumentError,
-    ShapeError,
+    InvalidTypeError,
     check_array,
     check_float,
     check_int,
     describe,
+    sentence,
 )
-from throughtime.plotting.style import LIGHT, Palette, canvas
+from throughtime.plotting.style import DARK, LIGHT, Palette, canvas
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+#: What programs that show a GIF can keep up with.
+MOST_PER_SECOND = 50
 PLAYER = Path(__file__).with_name("player.html")
 
 
@@ -55,12 +63,18 @@ def animate_fit(
     frames : int
         How many curves are shown at most: close ones at the beginning, where much happens.
     seconds : float
-        How long it takes.
+        How long it takes, at least half a second.
+    title : str
+        Stands above it.
+    size : tuple of float
+        Width and height of a GIF in inches, at 80 dots an inch.
+    palette : Palette
+        The colours; those of a page also follow a reader who prefers a dark background.
 
     Raises
     ------
-    InvalidArgumentError, ShapeError
-        If an argument does not fit.
+    InvalidArgumentError, InvalidTypeError, ShapeError, DataError
+        If an argument does not fit, or the folder is not there.
     MissingDependencyError
         If a GIF is asked for and matplotlib is not installed.
     """
@@ -69,7 +83,9 @@ def animate_fit(
     if kind not in (".gif", ".html"):
         raise InvalidArgumentError(f"path must end in .gif or .html; got {str(target)!r}.")
     check_int("frames", frames, 2)
-    check_float("seconds", seconds, 0.0, inclusive="neither")
+    check_float("seconds", seconds, 0.5)
+    if not isinstance(title, str):
+        raise InvalidTypeError(sentence("title", "a string", describe(title)))
     x = check_array("x", x, shape=("T",))
     y = check_array("y", y, shape=(len(x),), finite=False)
     curves, numbers = _checked(outputs, epochs, len(x))
@@ -81,9 +97,9 @@ def animate_fit(
         _write_gif(target, x, y, shown, names, seconds, title, size, palette)
 
 
-def _checked(
-    outputs: Sequence[Any], epochs: Sequence[int] | None, steps: int
-) -> tuple[np.ndarray, np.ndarray]:
+def _checked(outputs: Any, epochs: Any, steps: int) -> tuple[np.ndarray, np.ndarray]:
+    if not isinstance(outputs, Sequence | np.ndarray):
+        raise InvalidTypeError(sentence("outputs", "a list of arrays (T,)", describe(outputs)))
     if len(outputs) == 0:
         raise InvalidArgumentError(
             "outputs must hold at least one curve; got none. Train with keep_outputs=True."
@@ -91,12 +107,10 @@ def _checked(
     curves = [
         check_array(f"outputs[{i}]", curve, shape=(steps,)) for i, curve in enumerate(outputs)
     ]
-    numbers = list(range(1, len(curves) + 1)) if epochs is None else list(epochs)
-    if len(numbers) != len(curves):
-        raise ShapeError(
-            f"epochs must have {len(curves)} numbers, one a curve; got {describe(epochs)}."
-        )
-    return np.stack(curves), np.array(numbers)
+    numbers = np.arange(1, len(curves) + 1)
+    if epochs is not None:
+        numbers = check_array("epochs", epochs, shape=(len(curves),))
+    return np.stack(curves), numbers.astype(int)
 
 
 def _chosen(count: int, frames: int) -> np.ndarray:
@@ -122,11 +136,10 @@ def _write_gif(
 
         ax.plot(x, y, ".", ms=4.5, color=palette.naive, mew=0)
         (line,) = ax.plot(x, curves[0], color=palette.forecast, lw=1.9)
-        ax.set_title(title)
+        ax.set_title(title, parse_math=False)
         ax.set_xlabel(" ")  # its place is kept for every frame
         ax.set_ylim(*_limits(y, curves))
-        # Two seconds to look at the end of it.
-        rest = round(2.0 * len(curves) / seconds)
+        per_second = min(MOST_PER_SECOND, max(1, round(len(curves) / seconds)))
         last = len(curves) - 1
 
         def draw(frame: int) -> Any:
@@ -135,8 +148,12 @@ def _write_gif(
             ax.set_xlabel(f"epoch {epochs[here]}")
             return [line]
 
-        moving = FuncAnimation(_still(figure), draw, frames=len(curves) + rest)
-        moving.save(target, writer=PillowWriter(fps=max(1, round(len(curves) / seconds))), dpi=80)
+        # Two seconds to look at the end of it.
+        moving = FuncAnimation(_still(figure), draw, frames=len(curves) + 2 * per_second)
+        with tempfile.TemporaryDirectory() as folder:
+            file = Path(folder) / "fit.gif"
+            moving.save(file, writer=PillowWriter(fps=per_second), dpi=80)
+            replace_file(target, file.read_bytes())
 
 
 def _still(figure: Figure) -> Figure:
@@ -163,28 +180,35 @@ def _write_page(
     title: str,
     palette: Palette,
 ) -> None:
-    from html import escape
-
-    from throughtime.plotting.style import DARK
-
     data = {
         "x": _short(x),
         "y": [None if not np.isfinite(v) else v for v in _short(y)],
         "curves": [_short(curve) for curve in curves],
-        "epochs": [int(epoch) for epoch in epochs],
+        "epochs": epochs.tolist(),
         "limits": _limits(y, curves),
         "seconds": seconds,
     }
-    # "</" would end the script element, whatever stands around it.
-    text = json.dumps(data, separators=(",", ":")).replace("</", "<\\/")
-    page = PLAYER.read_text("utf-8")
-    for name, colours in (("light", palette), ("dark", DARK)):
-        css = ";".join(f"--{role}:{colour}" for role, colour in colours.items())
-        page = page.replace(f"/*{name}*/", css)
-    page = page.replace("{{title}}", escape(title)).replace("{{data}}", text)
-    target.write_text(page, "utf-8")
+    light, dark = (
+        ";".join(f"--{role}:{colour}" for role, colour in colours.items())
+        for colours in (palette, DARK)
+    )
+    parts = {
+        "/*light*/": light,
+        "/*dark*/": dark,
+        "{{title}}": escape(title),
+        # "</" would end the script element, whatever stands around it.
+        "{{data}}": json.dumps(data, separators=(",", ":")).replace("</", "<\\/"),
+    }
+    # In one pass: what is put in is not looked at again.
+    holes = re.compile("|".join(map(re.escape, parts)))
+    page = holes.sub(lambda hole: parts[hole[0]], PLAYER.read_text("utf-8"))
+    replace_file(target, page.encode())
 
 
 def _short(values: np.ndarray) -> list[float]:
-    """Five digits, finer than a screen."""
-    return [float(f"{value:.5g}") for value in values]
+    """The values to a ten-thousandth of their range, which is finer than a screen."""
+    spread = float(np.nanmax(values) - np.nanmin(values)) if np.isfinite(values).any() else 0.0
+    if spread == 0.0:
+        return [float(value) for value in values]
+    digits = 4 - math.floor(math.log10(spread))
+    return [round(float(value), digits) for value in values]

@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from throughtime.errors import InvalidArgumentError, ShapeError, check_array, check_float
+from throughtime.errors import (
+    InvalidArgumentError,
+    InvalidTypeError,
+    ShapeError,
+    check_array,
+    check_float,
+    describe,
+    sentence,
+)
 from throughtime.inspect import saturation
 from throughtime.plotting.style import LIGHT, WIDE, Palette, canvas, save_png
 
@@ -24,7 +32,7 @@ def plot_fit(
     y: Any,
     fits: Mapping[str, Any],
     *,
-    seen: float | None = None,
+    seen: Any = None,
     xlabel: str = "",
     ylabel: str = "",
     title: str | None = None,
@@ -43,10 +51,16 @@ def plot_fit(
     fits : mapping
         The name of a curve to its values (T,), or to a pair of arrays ``(x, values)`` where it
         stands elsewhere. Of several curves the last one is drawn strongest.
-    seen : float, optional
+    seen : number or datetime64, optional
         Where on the axis the data end that the network was trained on; what lies behind is shaded.
+    xlabel, ylabel, title : str, optional
+        Words at the axes and above the picture.
     path : str or path-like, optional
         Also write the picture to this PNG file.
+    size : tuple of float
+        Width and height in inches.
+    palette : Palette
+        The colours.
 
     Returns
     -------
@@ -56,8 +70,8 @@ def plot_fit(
     ------
     MissingDependencyError
         If matplotlib is not installed.
-    ShapeError
-        If the lengths do not agree.
+    ShapeError, DataError, InvalidArgumentError, InvalidTypeError
+        If an argument does not fit.
 
     Examples
     --------
@@ -69,20 +83,29 @@ def plot_fit(
     x, y = _place("x", x), check_array("y", y, shape=("T",), finite=False)
     if len(x) != len(y):
         raise ShapeError(f"y must have {len(x)} values, as x has; got {len(y)}.")
-    curves = {name: _curve(name, fit, x) for name, fit in fits.items()}
+    if not isinstance(fits, Mapping):
+        raise InvalidTypeError(sentence("fits", "a dict of curves by name", describe(fits)))
+    curves = {str(name): _curve(name, fit, x) for name, fit in fits.items()}
+    end = max([x[-1], *(place[-1] for place, _ in curves.values())])
+    if seen is not None:
+        seen = _moment(seen, x)
     with canvas(size, palette=palette) as (figure, (ax,)):
         ax.plot(x, y, ".", ms=4.5, color=palette.naive, label="data", mew=0)
-        if seen is not None:
-            _shade(ax, seen, max([x[-1], *(place[-1] for place, _ in curves.values())]), palette)
+        if seen is not None and seen < end:
+            _shade(ax, seen, end, palette)
         for number, (name, (place, values)) in enumerate(curves.items()):
             colour, strength = _shade_of(number, len(curves), palette)
             ax.plot(place, values, color=colour, alpha=strength, lw=1.7, label=name)
-        ax.set_xlabel(xlabel)
-        ax.set_ylabel(ylabel)
+        # Names of columns and networks are no formulas, whatever dollars are in them.
+        ax.set_xlabel(xlabel, parse_math=False)
+        ax.set_ylabel(ylabel, parse_math=False)
         ax.margins(x=0.012, y=0.09)
         if title:
-            ax.set_title(title)
-        figure.legend(loc="outside lower left", ncols=5 if size[0] > 6 else 2, borderpad=0.2)
+            ax.set_title(title, parse_math=False)
+        columns = 5 if size[0] > 6 else 2
+        legend = figure.legend(loc="outside lower left", ncols=columns, borderpad=0.2)
+        for text in legend.get_texts():
+            text.set_parse_math(False)
         if path is not None:
             save_png(figure, os.fspath(path))
     return figure
@@ -108,15 +131,30 @@ def plot_hidden_states(
     h : array of shape (T, H)
         ``tt.inspect.hidden_states(net, x)[layer]["h"][row]``.
     x : array of shape (T,), optional
-        Where the steps stand; by default 1 to T.
+        Where the steps stand: rising numbers; by default 1 to T.
     xlabel : str, optional
         By default ``"step"``, or ``"x"`` where that is given.
+    limit : float
+        In (0, 1); see :func:`throughtime.inspect.saturation`.
+    title : str, optional
+        By default ``"hidden states"``.
     path : str or path-like, optional
         Also write the picture to this PNG file.
+    size : tuple of float
+        Width and height in inches.
+    palette : Palette
+        The colours.
 
     Returns
     -------
     matplotlib.figure.Figure
+
+    Raises
+    ------
+    MissingDependencyError
+        If matplotlib is not installed.
+    ShapeError, DataError, InvalidArgumentError, InvalidTypeError
+        If an argument does not fit.
 
     Examples
     --------
@@ -126,10 +164,14 @@ def plot_hidden_states(
     """
     check_float("limit", limit, 0.0, 1.0, inclusive="neither")
     h = check_array("h", h, shape=("T", "H"))
+    if h.size == 0:
+        raise ShapeError(f"h must hold a step and a unit; got shape {h.shape}.")
     label = "step" if x is None else "x"
-    x = np.arange(1, len(h) + 1) if x is None else _place("x", x)
+    x = np.arange(1, len(h) + 1) if x is None else check_array("x", x, shape=("T",))
     if len(x) != len(h):
         raise ShapeError(f"x must have {len(h)} values, one a step of h; got {len(x)}.")
+    if not (np.diff(x) > 0).all():
+        raise InvalidArgumentError("x must rise from step to step; got values that do not.")
     with canvas(size, (2, 1), palette) as (figure, (above, below)):
         from matplotlib.colors import LinearSegmentedColormap
 
@@ -149,7 +191,7 @@ def plot_hidden_states(
         above.set_ylabel(f"{h.shape[1]} units")
         above.set_yticks([])
         above.tick_params(labelbottom=False)
-        above.set_title(title or "hidden states")
+        above.set_title(title or "hidden states", parse_math=False)
         below.plot(x, 100 * saturation(h, limit), color=palette.history)
         below.set_ylim(0, 100)
         below.set_ylabel(f"% beyond ±{limit:g}")
@@ -171,12 +213,25 @@ def _edges(x: np.ndarray) -> np.ndarray:
 def _place(name: str, value: Any) -> np.ndarray:
     """Positions on the axis."""
     array = np.asarray(value)
-    if array.dtype.kind == "M" and array.ndim == 1 and len(array):
-        return array
-    return check_array(name, value, shape=("T",))
+    if array.dtype.kind != "M":
+        array = check_array(name, value)
+    if array.ndim != 1 or not len(array):
+        got = f"shape {array.shape}"
+        raise ShapeError(sentence(name, "of shape (T,) with T >= 1", got))
+    return array
 
 
-def _curve(name: str, fit: Any, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _moment(seen: Any, x: np.ndarray) -> Any:
+    """Where the data end that were trained on, of the kind of ``x``."""
+    if x.dtype.kind != "M":
+        return check_float("seen", seen)
+    if not isinstance(seen, np.datetime64):
+        expected = "a numpy.datetime64, as x holds them"
+        raise InvalidTypeError(sentence("seen", expected, describe(seen)))
+    return seen
+
+
+def _curve(name: object, fit: Any, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     if isinstance(fit, tuple):
         if len(fit) != 2:
             raise InvalidArgumentError(
@@ -196,7 +251,7 @@ def _shade_of(number: int, count: int, palette: Palette) -> tuple[str, float]:
     return palette.forecast, 0.15 + 0.85 * ((number + 1) / count) ** 2
 
 
-def _shade(ax: Axes, seen: float, end: float, palette: Palette) -> None:
+def _shade(ax: Axes, seen: Any, end: Any, palette: Palette) -> None:
     ax.axvspan(seen, end, color=palette.backtest, alpha=0.07, lw=0)
     ax.annotate(
         "not trained on",

@@ -8,9 +8,19 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from throughtime.errors import InvalidArgumentError, check_int, import_extra
+from throughtime.errors import (
+    InvalidArgumentError,
+    InvalidTypeError,
+    ShapeError,
+    check_int,
+    describe,
+    import_extra,
+    sentence,
+)
 from throughtime.plotting.fits import plot_fit
+from throughtime.plotting.style import save_png
 from throughtime.training import History, train
+from throughtime.training.callbacks import check_callbacks
 from throughtime.training.options import check_network
 
 if TYPE_CHECKING:
@@ -61,8 +71,8 @@ def train_and_plot(
     ----------
     net : Network
         With one output at every step; changed in place.
-    x : array of shape (N, T, F)
-    y : array of shape (N, T, 1)
+    x : array of shape (N, T, F), or list of arrays (T_i, F)
+    y : array of shape (N, T, 1), or list of arrays (T_i, 1)
     every : int
         Epochs between two curves in the picture.
     row : int
@@ -71,7 +81,7 @@ def train_and_plot(
         Where the steps stand on the axis; by default the input where it is one rising feature,
         else 1 to T.
     folder : str or path-like, optional
-        An existing folder, into which ``fit.png`` and ``loss.png`` are written.
+        An existing folder, into which ``fit.png`` and ``loss.png`` are written at the end.
     **options :
         Those of :func:`throughtime.train`: ``loss``, ``optimizer``, ``epochs`` ...
 
@@ -84,7 +94,9 @@ def train_and_plot(
     MissingDependencyError
         If matplotlib is not installed; before any training.
     ShapeError, DataError, InvalidArgumentError, InvalidTypeError
-        If an argument does not fit.
+        If an argument does not fit; before any training.
+    KeyboardInterrupt
+        After Ctrl-C in the first epoch; in a later one training ends, and what there is is drawn.
 
     Examples
     --------
@@ -97,30 +109,28 @@ def train_and_plot(
     (4, 'finished')
     """
     import_extra("matplotlib", "cli", "Drawing a picture")
-    net = check_network(net)
     check_int("every", every, 1)
-    x, y = np.asarray(x), np.asarray(y)
-    if y.ndim != 3 or y.shape[2] != 1:
-        raise InvalidArgumentError(
-            f"y must be of shape (N, T, 1), one value a step, to be drawn; got shape {y.shape}."
-        )
-    check_int("row", row, 0, len(y) - 1)
-    place = _position(x, row, position)
-    target = None if folder is None else _existing(folder)
+    shown = _Shown(net, x, options.get("lengths"), options.get("mask"), row, position)
+    target = shown.targets(y)
+    into = None if folder is None else _existing(folder)
+    callbacks = check_callbacks(options.pop("callbacks", ()))
     curves: dict[str, np.ndarray] = {}
 
     def watch(run: Run) -> None:
         if run.epoch % every == 0:
-            curves[f"epoch {run.epoch}"] = run.net.predict(x[row : row + 1])[0, :, 0]
+            curves[f"epoch {run.epoch}"] = shown.curve()
 
-    called = [*options.pop("callbacks", ()), watch]
-    history = train(net, x, y, callbacks=called, **options)
-    last = f"epoch {history.epochs[-1]}"
-    curves[last] = net.predict(x[row : row + 1])[0, :, 0]
-    fit = plot_fit(
-        place, y[row, :, 0], _few(curves), path=None if target is None else target / "fit.png"
-    )
-    loss = history.plot(None if target is None else target / "loss.png", scale=_scale(history))
+    history = train(net, x, y, callbacks=[*callbacks, watch], **options)
+    if not history.epochs:
+        raise KeyboardInterrupt  # pressed in the first epoch: there is nothing to draw
+    kept = history.best_epoch if history.restored else history.epochs[-1]
+    curves.pop(f"epoch {kept}", None)  # to stand last, as the strongest
+    curves[f"epoch {kept}"] = shown.curve()
+    fit = plot_fit(shown.place, target, _few(curves))
+    loss = history.plot(scale=_scale(history))
+    if into is not None:
+        save_png(fit, into / "fit.png")
+        save_png(loss, into / "loss.png")
     return Trained(history, fit, loss)
 
 
@@ -129,6 +139,8 @@ def apply_and_plot(
     x: Any,
     y: Any = None,
     *,
+    lengths: Any = None,
+    mask: Any = None,
     row: int = 0,
     position: Any = None,
     seen: float | None = None,
@@ -140,7 +152,8 @@ def apply_and_plot(
     ----------
     net : Network
         With one output at every step.
-    x : array of shape (N, T, F)
+    x, lengths, mask :
+        As in :meth:`throughtime.Network.predict`.
     y : array of shape (N, T, 1), optional
         What the output should be, drawn as dots.
     row, position :
@@ -154,27 +167,72 @@ def apply_and_plot(
     -------
     Applied
         ``y``, the output (N, T, 1), and the ``figure``.
+
+    Raises
+    ------
+    MissingDependencyError
+        If matplotlib is not installed.
+    ShapeError, DataError, InvalidArgumentError, InvalidTypeError
+        If an argument does not fit.
     """
     import_extra("matplotlib", "cli", "Drawing a picture")
-    net, x = check_network(net), np.asarray(x)
-    output = net.predict(x)
-    if output.ndim != 3 or output.shape[2] != 1:
-        raise InvalidArgumentError(
-            "net must have one output at every step, to be drawn; it gives an output of shape"
-            f" {output.shape}."
-        )
-    check_int("row", row, 0, len(output) - 1)
-    place = _position(x, row, position)
-    aim = np.full(len(place), np.nan) if y is None else np.asarray(y)[row, :, 0]
-    curve = {"network": output[row, :, 0]}
-    return Applied(output, plot_fit(place, aim, curve, seen=seen, path=path))
+    shown = _Shown(net, x, lengths, mask, row, position)
+    aim = np.full(len(shown.place), np.nan) if y is None else shown.targets(y)
+    output = net.predict(x, lengths, mask=mask)
+    curve = {"network": shown.curve()}
+    return Applied(output, plot_fit(shown.place, aim, curve, seen=seen, path=path))
 
 
-def _position(x: np.ndarray, row: int, position: Any) -> np.ndarray:
-    if position is not None:
-        return np.asarray(position).reshape(-1)
-    one = x[row, :, 0] if x.ndim == 3 and x.shape[2] == 1 else np.zeros(2)
-    return one if (np.diff(one) > 0).all() else np.arange(1, x.shape[1] + 1)
+class _Shown:
+    """The sequence of ``x`` that is drawn, checked."""
+
+    def __init__(
+        self, net: Network, x: Any, lengths: Any, mask: Any, row: int, position: Any
+    ) -> None:
+        self.net = check_network(net)
+        array, real = self.net.check_input(x, lengths, mask)
+        shape = self.net.output_shape(array.shape)
+        if len(shape) != 3 or shape[2] != 1 or shape[1] != array.shape[1]:
+            raise InvalidArgumentError(
+                "net must have one output at every step, to be drawn;"
+                f" it gives an output of shape {shape}."
+            )
+        self.row = check_int("row", row, 0, len(array) - 1)
+        self.x = array[row : row + 1]
+        self.mask = None if real is None else real[row : row + 1]
+        self.place = self._place(position)
+
+    def _place(self, position: Any) -> np.ndarray:
+        steps = self.x.shape[1]
+        if position is None:
+            rises = self.x.ndim == 3 and self.x.shape[2] == 1 and self.mask is None
+            if rises and (np.diff(self.x[0, :, 0]) > 0).all():
+                return self.x[0, :, 0]
+            return np.arange(1, steps + 1)
+        place = np.asarray(position).reshape(-1)
+        if len(place) != steps:
+            raise ShapeError(f"position must have {steps} values, one a step; got {len(place)}.")
+        return place
+
+    def targets(self, y: Any) -> np.ndarray:
+        """The targets of the sequence, (T,); NaN where it has no step."""
+        try:
+            own = np.asarray(y[self.row], dtype=float)
+        except (TypeError, ValueError, IndexError, KeyError):
+            raise InvalidTypeError(sentence("y", "an array (N, T, 1)", describe(y))) from None
+        if own.ndim != 2 or own.shape[1] != 1 or len(own) > len(self.place):
+            raise ShapeError(
+                f"y must be of shape (N, T, 1), one value a step, to be drawn; y[{self.row}] is of"
+                f" shape {own.shape}."
+            )
+        whole = np.full(len(self.place), np.nan)
+        whole[: len(own)] = own[:, 0]
+        return whole if self.mask is None else np.where(self.mask[0], whole, np.nan)
+
+    def curve(self) -> np.ndarray:
+        """What the network says now, (T,); NaN where the sequence has no step."""
+        y = self.net.predict(self.x, mask=self.mask)[0, :, 0]
+        return y if self.mask is None else np.where(self.mask[0], y, np.nan)
 
 
 def _few(curves: dict[str, np.ndarray], most: int = 10) -> dict[str, np.ndarray]:

@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from throughtime.container import replace_file
 from throughtime.errors import import_extra
 
 if TYPE_CHECKING:
@@ -131,8 +132,10 @@ def canvas(
 
 
 def save_png(figure: Figure, path: str | Path, dpi: int = 160) -> None:
-    """Write ``figure`` to a PNG file."""
-    figure.savefig(path, format="png", dpi=dpi, metadata={"Software": "throughtime"})
+    """Write ``figure`` to a PNG file, in one step: an older one is replaced, or left as it was."""
+    stream = io.BytesIO()
+    figure.savefig(stream, format="png", dpi=dpi, metadata={"Software": "throughtime"})
+    replace_file(path, stream.getvalue())
 
 
 def to_svg(figure: Figure, palette: Palette, name: str, label: str) -> str:

@@ -9,21 +9,29 @@ from typing import Any
 
 import numpy as np
 
-from throughtime.errors import ShapeError, check_bool, check_float
+from throughtime.errors import (
+    InvalidTypeError,
+    ShapeError,
+    check_bool,
+    check_float,
+    check_int,
+    describe,
+)
 
 #: What stands where there is no figure.
 NOTHING = "-"
 
 
 @dataclass(frozen=True)
-class Figure:
+class Row:
     """One line of a :class:`Comparison`.
 
     Attributes
     ----------
     measure : str
         What was measured.
-    published, ours, naive : float or None
+    ours : float
+    published, naive : float or None
         None where there is no such figure.
     baseline : str
         What the naive figure belongs to.
@@ -31,8 +39,8 @@ class Figure:
     """
 
     measure: str
+    ours: float
     published: float | None
-    ours: float | None
     naive: float | None
     baseline: str
     higher_is_better: bool
@@ -48,7 +56,7 @@ class Figure:
         return self.published == self.ours or self._beats(self.published)
 
     def _beats(self, other: float | None) -> bool:
-        if other is None or self.ours is None:
+        if other is None:
             return True
         return self.ours > other if self.higher_is_better else self.ours < other
 
@@ -63,7 +71,7 @@ class Comparison:
 
     Attributes
     ----------
-    figures : list of Figure
+    rows : list of Row
         The lines so far.
 
     Examples
@@ -78,39 +86,56 @@ class Comparison:
     """
 
     title: str
-    figures: list[Figure] = field(default_factory=list)
+    rows: list[Row] = field(default_factory=list)
 
     def add(
         self,
         measure: str,
         *,
+        ours: float,
         published: float | None = None,
-        ours: float | None = None,
         naive: float | None = None,
         baseline: str = "",
         higher_is_better: bool = False,
     ) -> None:
-        """Add a line; see :class:`Figure`."""
-        figures = {"published": published, "ours": ours, "naive": naive}
-        for name, value in figures.items():
-            if value is not None:
-                check_float(name, value)
-        check_bool("higher_is_better", higher_is_better)
-        self.figures.append(Figure(measure, published, ours, naive, baseline, higher_is_better))
+        """Add a line.
 
-    def __getitem__(self, measure: str) -> Figure:
-        for figure in self.figures:
-            if figure.measure == measure:
-                return figure
-        known = ", ".join(repr(figure.measure) for figure in self.figures) or "none yet"
+        Parameters
+        ----------
+        measure : str
+            What was measured.
+        ours, published, naive : float
+            The figures; of the latter two, as far as there are any.
+        baseline : str
+            What the naive figure belongs to.
+        higher_is_better : bool
+
+        Raises
+        ------
+        InvalidArgumentError, InvalidTypeError
+            If a figure is no finite number.
+        """
+        figures = {"published": published, "naive": naive}
+        numbers = {n: None if v is None else check_float(n, v) for n, v in figures.items()}
+        check_bool("higher_is_better", higher_is_better)
+        own = check_float("ours", ours)
+        self.rows.append(
+            Row(measure, own, numbers["published"], numbers["naive"], baseline, higher_is_better)
+        )
+
+    def __getitem__(self, measure: str) -> Row:
+        for row in self.rows:
+            if row.measure == measure:
+                return row
+        known = ", ".join(repr(row.measure) for row in self.rows) or "none yet"
         raise KeyError(f"no figure {measure!r}; there are {known}")
 
     def __str__(self) -> str:
         head = (self.title, "published", "throughtime", "naive", "")
         rows = [
-            (f.measure, *map(_short, (f.published, f.ours, f.naive)),
-             f"({f.baseline})" if f.baseline else "")
-            for f in self.figures
+            (r.measure, *map(_short, (r.published, r.ours, r.naive)),
+             f"({r.baseline})" if r.baseline else "")
+            for r in self.rows
         ]  # fmt: skip
         widths = [max(len(row[k]) for row in (head, *rows)) for k in range(5)]
         lines = []
@@ -138,8 +163,8 @@ def side_by_side(actual: Iterable[Any], predicted: Iterable[Any], most: int = 20
 
     Raises
     ------
-    ShapeError
-        If a pair differs in length, or there are not equally many.
+    ShapeError, InvalidTypeError
+        If a pair differs in length, there are not equally many, or they are no sequences.
 
     Examples
     --------
@@ -150,7 +175,11 @@ def side_by_side(actual: Iterable[Any], predicted: Iterable[Any], most: int = 20
              ^
     5 of 6 symbols right; 0 said where 2 was right: 1
     """
-    pairs = [(_symbols(a), _symbols(p)) for a, p in _paired(list(actual), list(predicted))]
+    check_int("most", most, 0)
+    pairs = [
+        (_symbols("actual", a), _symbols("predicted", p))
+        for a, p in _paired(list(actual), list(predicted))
+    ]
     gap = "" if all(len(s) == 1 for pair in pairs for row in pair for s in row) else " "
     texts = [(gap.join(a), gap.join(p)) for a, p in pairs]
     width = max([len("actual"), *(len(a) for a, _ in texts)])
@@ -184,7 +213,10 @@ def _paired(actual: list[Any], predicted: list[Any]) -> list[tuple[Any, Any]]:
     return list(zip(actual, predicted, strict=True))
 
 
-def _symbols(row: str | Sequence[Any] | np.ndarray) -> list[str]:
+def _symbols(name: str, row: Any) -> list[str]:
+    if not isinstance(row, Sequence | np.ndarray) or np.ndim(row) > 1:
+        expected = "strings, or sequences of symbols"
+        raise InvalidTypeError(f"{name} must hold {expected}; got {describe(row)}.")
     return [str(symbol) for symbol in (row.tolist() if isinstance(row, np.ndarray) else row)]
 
 

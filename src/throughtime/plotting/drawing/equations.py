@@ -88,9 +88,9 @@ def _backward(context: Context) -> Iterator[Equation]:
         yield f"G4{p}", "dn = dh * (1 - z),  dz = dh * (h_{t-1} - n),  dh_{t-1} = dh * z"
         yield f"G3{p}", f"da_n = f{p} dn"
         if cell.reset_after:
-            yield "", "dr = da_n * q,  dq = da_n * r,  dh_{t-1} += dq W_hn^T"
+            yield f"G5{p}", "dr = da_n * q,  dq = da_n * r,  dh_{t-1} += dq W_hn^T"
         else:
-            yield "", "du = da_n W_hn^T,  dr = du * h_{t-1},  dh_{t-1} += du * r"
+            yield f"G5b{p}", "du = da_n W_hn^T,  dr = du * h_{t-1},  dh_{t-1} += du * r"
         yield (
             f"G1{p}, G2{p}",
             f"da_z = s{p} dz,  da_r = s{p} dr,  dh_{{t-1}} += [da_r, da_z] W_h[r,z]^T",

@@ -6,6 +6,7 @@ import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from throughtime.container import replace_file
 from throughtime.errors import InvalidArgumentError, InvalidTypeError, describe, sentence
 
 
@@ -50,7 +51,7 @@ class Drawing:
             raise InvalidArgumentError(
                 sentence("path", "a name that ends in .svg", describe(os.fsdecode(path)), hint)
             )
-        target.write_text(self.svg, encoding="utf-8")
+        replace_file(target, self.svg.encode())
 
     def _repr_svg_(self) -> str:
         return self.svg

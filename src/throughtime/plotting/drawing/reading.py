@@ -228,8 +228,8 @@ def _strands(net: Network, index: int, layer: Layer) -> Iterator[Strand]:
 
 
 def _steps_after(layer: Layer, steps: Steps | None) -> Steps | None:
-    """What a layer makes of the number of steps, found by asking for two large ones."""
-    probes = (None, None) if steps is None else (10_000, 20_000)
+    """What a layer makes of the number of steps, found by asking for two huge ones."""
+    probes = (None, None) if steps is None else (2**30, 2**31)
     if steps is not None and steps.total is not None:
         probes = (steps.total, steps.total)
     one, two = (layer.output_steps(probe) for probe in probes)
