@@ -28,10 +28,6 @@ extensions = [
 ]
 templates_path: list[str] = []
 exclude_patterns = ["_*", "**/.ipynb_checkpoints"]
-suppress_warnings: list[str] = []
-if not any(HERE.glob("systems/*.md")):  # a table of contents of nothing would be a warning
-    exclude_patterns.append("published-systems.md")
-    suppress_warnings.append("toc.not_readable")
 
 myst_enable_extensions = ["colon_fence", "deflist", "dollarmath"]
 myst_heading_anchors = 3

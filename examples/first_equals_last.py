@@ -3,8 +3,6 @@
 import sys
 from pathlib import Path
 
-import numpy as np
-
 import throughtime as tt
 from throughtime.layers import GRU, LSTM, RNN, Dense
 from throughtime.optimizers import Adam
@@ -34,7 +32,7 @@ def main(folder: Path) -> tt.report.Comparison:
     for word, p in zip(words, said[:, 0], strict=True):
         print(f"{word}  {p:.3f}  {'equal' if p > 0.5 else 'different'}")
     states = tt.inspect.hidden_states(net, others.x[:1])[0]["h"][0]
-    tt.plotting.plot_hidden_states(states, np.arange(1, 13), title=words[0],
+    tt.plotting.plot_hidden_states(states, xlabel="letter", title=words[0],
                                    path=folder / "hidden-states.png")
     print(table)
     return table

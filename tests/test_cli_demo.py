@@ -50,8 +50,8 @@ def test_all_demos_have_a_folder_each(small):
 def test_a_real_one_runs_by_its_name(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     assert main(["demo", "lecture-weather"]) == 0
-    assert "3 years, the next 50, 21 times" in capsys.readouterr().out
-    assert len(list(Path("demo-lecture-weather").iterdir())) == 2
+    assert "50 days of 2015: season" in capsys.readouterr().out
+    assert len(list(Path("demo-lecture-weather").iterdir())) == 3
 
 
 @pytest.mark.parametrize(

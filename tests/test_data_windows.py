@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from throughtime.data.datasets import seattle_temperature
 from throughtime.data.windows import ahead, count_windows, sliding_windows
 from throughtime.errors import DataError, InvalidArgumentError, ShapeError
 
@@ -176,3 +177,6 @@ def test_every_step_is_paired_with_a_later_one():
     np.testing.assert_array_equal(y, series[None, 2:])
     with pytest.raises(ValueError, match="read-only"):
         x[0, 0, 0] = 1.0
+    temperature = seattle_temperature()
+    np.testing.assert_array_equal(ahead(temperature, 1)[1][0, :, 0], temperature.values[1:])
+    assert len(sliding_windows(temperature, 7)) == 1454

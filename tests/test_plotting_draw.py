@@ -10,7 +10,7 @@ import pytest
 from drawing_cases import SVG, ZOO, names, network, texts
 
 from throughtime.activations import Custom
-from throughtime.layers import LAYERS, RNN, Dense, Recurrent, RepeatVector
+from throughtime.layers import GRU, LAYERS, RNN, Dense, Recurrent, RepeatVector
 from throughtime.network import Network
 from throughtime.plotting import DARK, LIGHT, Drawing, draw, draw_modes
 
@@ -208,6 +208,24 @@ def test_the_gradients_of_a_node():
     assert "from step t+1" in found
     first = names(draw(network("time bias"), node=(0, 1), gradients=True).svg)
     assert "dL/db_time" not in first
+
+
+@pytest.mark.parametrize(
+    ("layers", "node"),
+    [
+        ([RNN(3, activation="softmax", return_sequences=True)], (0, 2)),
+        ([RNN(3, return_sequences=True), Dense(4, activation="softmax")], (1, 2)),
+        ([GRU(3, activation="softmax", return_sequences=True)], (0, 2)),
+    ],
+)
+def test_a_softmax_has_a_jacobian_and_no_slope(layers, node):
+    net = Network(layers, n_features=2)
+    svg = draw(net, node=node, gradients=True).svg
+    assert "(Y4)" in names(svg)
+    whole = "".join(ET.fromstring(svg).itertext())
+    assert "Jij" in whole.replace(" ", "").replace("_", "")
+    if not isinstance(layers[node[0]], GRU):
+        assert "f\u2032" not in whole
 
 
 def test_nothing_comes_from_a_later_step_at_the_last_one():

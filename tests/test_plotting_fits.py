@@ -299,6 +299,16 @@ def test_a_file_that_cannot_be_written_leaves_the_old_one(name, tmp_path, monkey
         animate_fit(X, X, [X, X], tmp_path / "nowhere" / name)
 
 
+def test_only_a_png_is_written_under_such_a_name(tmp_path):
+    x, y = problem()
+    history = tt.train(network(), x, y, epochs=1)
+    for path in (tmp_path / "a.pdf", "a"):
+        with pytest.raises(InvalidArgumentError, match=r"^path must be a name that ends in .png;"):
+            history.plot(path)
+    assert history.plot(tmp_path / "a.PNG", columns="loss").axes
+    assert [one.name for one in tmp_path.iterdir()] == ["a.PNG"]
+
+
 DAYS = np.datetime64("2024-01-01") + np.arange(40)
 
 

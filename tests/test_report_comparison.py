@@ -28,11 +28,37 @@ def test_what_is_better_depends_on_the_measure():
     assert [figure.beats_published for figure in table.rows] == [True, True, True]
 
 
+def test_a_naive_answer_that_is_no_worse_is_said_so():
+    table = Comparison("A task")
+    table.add("error", ours=0.4, naive=0.3, baseline="the mean")
+    table.add("right", ours=0.6, naive=0.6, higher_is_better=True)
+    lines = str(table).splitlines()
+    assert lines[2].endswith("0.3  (the mean) naive is no worse")
+    assert lines[3].endswith("0.6  naive is no worse")
+
+
 def test_a_figure_that_is_not_there():
     table = Comparison("A task")
     table.add("error", ours=1.0)
     with pytest.raises(KeyError, match="no figure 'eror'; there are 'error'"):
         table["eror"]
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: Comparison(None), "title must be a string; got None."),
+        (lambda: side_by_side(None, []), "actual must be a list of sequences; got None."),
+        (
+            lambda: side_by_side([1, 2], [1, 2]),
+            "actual must hold strings, or sequences of symbols; got 1.",
+        ),
+    ],
+)
+def test_what_is_no_text_and_no_sequence(call, message):
+    with pytest.raises(InvalidTypeError) as caught:
+        call()
+    assert str(caught.value) == message
 
 
 def test_a_figure_must_be_a_number():

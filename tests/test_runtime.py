@@ -276,3 +276,31 @@ def test_an_engine_that_was_made_before_counts_from_where_its_block_begins():
     tt.engine("native")
     with kept:
         assert runtime.current() == "reference"
+
+
+# -- how long OpenMP's threads look for work, which they read from the environment once
+
+
+@needs_native
+@pytest.mark.parametrize(
+    ("variables", "seen"),
+    [
+        ({}, "10000 None"),
+        ({"GOMP_SPINCOUNT": "7"}, "7 7"),
+        ({"OMP_WAIT_POLICY": "active"}, "None None"),
+    ],
+)
+def test_threads_sleep_soon_unless_the_user_says_otherwise(variables, seen):
+    code = (
+        "import importlib, os; load = importlib.import_module; seen = []\n"
+        "def watch(name):\n"
+        "    if name == 'throughtime._native': seen.append(os.environ.get('GOMP_SPINCOUNT'))\n"
+        "    return load(name)\n"
+        "importlib.import_module = watch\n"
+        "from throughtime import runtime; runtime.extension()\n"
+        "print(*seen, os.environ.get('GOMP_SPINCOUNT'))"
+    )
+    nothing = {"GOMP_SPINCOUNT": "", "OMP_WAIT_POLICY": ""}
+    unset = "; ".join(f"os.environ.pop({n!r}, None)" for n in nothing if n not in variables)
+    out, _ = python(f"import os; {unset or 'pass'}\n{code}", **variables)
+    assert out == seen

@@ -198,7 +198,7 @@ def test_networks_that_cannot_stream_are_refused():
     )
     assert refused(stream(Conv1D(2, 3)), InvalidArgumentError) == (
         "layer 0 (Conv1D) cannot be run as a stream: with padding 'valid' its output at a step"
-        " depends on later ones."
+        " depends on later ones; with padding='causal' it does not."
     )
     assert refused(stream(Conv1D(2, 3, stride=2, padding="causal")), InvalidArgumentError) == (
         "layer 0 (Conv1D) cannot be run as a stream: with stride 2 it does not put out one step"

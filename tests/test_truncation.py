@@ -227,7 +227,8 @@ def test_dropout_does_not_depend_on_where_the_chunks_are_cut(tbptt):
         (Flatten(3), "it needs all steps of a sequence at once"),
         (MeanPool1D(2), "it does not put out one step for each step that it takes"),
         (Conv1D(2, 3, padding="same"),
-         "with padding 'same' its output at a step depends on later ones"),
+         ("with padding 'same' its output at a step depends on later ones; with padding='causal' it"
+          " does not")),
         (Conv1D(2, 1, stride=3), "with stride 3 it does not put out one step for each it takes"),
     ],
     ids=["bidirectional", "reverse", "pool", "flatten", "windows", "same", "stride"],

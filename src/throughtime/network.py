@@ -118,7 +118,7 @@ class Network:
 
     def output_shape(self, input_shape: tuple[int, ...]) -> tuple[int, ...]:
         """Shape of the output for an input of ``input_shape``, without computing it."""
-        return self.topology.output_shape(input_shape)
+        return self.topology.dry_run(input_shape)
 
     def lr_multipliers(self) -> np.ndarray | None:
         """The factor on the learning rate of every number in ``params.flat``; None if all are 1."""

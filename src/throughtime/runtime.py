@@ -12,6 +12,8 @@ from __future__ import annotations
 
 import importlib
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import ModuleType
 from typing import NamedTuple
 
@@ -139,11 +141,30 @@ def _checked(argument: str, name: str) -> str:
     return check_choice(argument, name, available())
 
 
+@contextmanager
+def _little_patience() -> Iterator[None]:
+    """Let GCC's OpenMP, if it loads now, look for work for a short while before its threads sleep.
+
+    It would look for milliseconds. Where another program wants the core too, that uses up the
+    thread's share of it, and every call then waits for its turn. The variable is read once, when
+    the library loads; what the user has said stands.
+    """
+    if "GOMP_SPINCOUNT" in os.environ or "OMP_WAIT_POLICY" in os.environ:
+        yield
+        return
+    os.environ["GOMP_SPINCOUNT"] = "10000"
+    try:
+        yield
+    finally:
+        del os.environ["GOMP_SPINCOUNT"]
+
+
 def _load() -> _Extension:
     global _extension
     if _extension is None:
         try:
-            module = importlib.import_module("throughtime._native")
+            with _little_patience():
+                module = importlib.import_module("throughtime._native")
         except ImportError as error:
             _extension = _Extension(None, str(error))
         else:

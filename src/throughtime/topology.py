@@ -132,6 +132,21 @@ class Topology:
         outputs = self.forms[-1].features
         return (input_shape[0], outputs) if steps is None else (input_shape[0], steps, outputs)
 
+    def dry_run(self, input_shape: Any) -> tuple[int, ...]:
+        """:meth:`output_shape` of a shape that is checked as its array would be."""
+        kind, features = self.input_form.kind, self.input_form.features
+        wanted = {"sequence": f"(N, T, {features})", "tokens": "(N, T)"}.get(
+            kind, f"(N, {features})"
+        )
+        shape = tuple(input_shape) if isinstance(input_shape, Iterable) else (input_shape,)
+        whole = all(isinstance(n, int | np.integer) and n >= 0 for n in shape)
+        own_features = kind == "tokens" or shape[-1:] == (features,)
+        if not whole or len(shape) != wanted.count(",") + 1 or not own_features:
+            raise ShapeError(f"input_shape must be {wanted}; got {describe(input_shape)}.")
+        if self.counts_steps and kind != "vector":
+            self._follow(int(shape[1]))
+        return self.output_shape(shape)
+
     def output_lengths(self, lengths: np.ndarray) -> np.ndarray:
         """Real steps of the output, for sequences of ``lengths (N,)`` real ones; 0 of a vector.
 

@@ -18,6 +18,10 @@ from throughtime.errors import DataError, ShapeError, check_array, check_choice,
 __all__ = ["Windows", "ahead", "count_windows", "sliding_windows"]
 
 
+#: What to do about NaN in a series that is cut.
+MISSING = "Fill it, or pass missing='drop' or missing='mask'."
+
+
 @dataclass(frozen=True)
 class Windows:
     """Windows over a series; N windows, F features, K targets.
@@ -82,7 +86,7 @@ def sliding_windows(
 
     Parameters
     ----------
-    series : array of shape (T, F) or (T,)
+    series : array of shape (T, F) or (T,), or Series
         What the windows read.
     window, horizon : int
         Steps read and steps to foretell. ``horizon=0`` gives windows without targets.
@@ -121,7 +125,7 @@ def sliding_windows(
     """
     check_choice("missing", missing, ("error", "drop", "mask"))
     span = _span(window, horizon, stride, gap)
-    source = _columns("series", series, missing == "error")
+    source = _columns("series", getattr(series, "values", series), missing == "error")
     aim = source if target is None else _columns("target", target, missing == "error")
     steps = source.shape[0]
     if aim.shape[0] != steps:
@@ -166,7 +170,7 @@ def ahead(series: Any, steps: int = 1) -> tuple[np.ndarray, np.ndarray]:
 
     Parameters
     ----------
-    series : array of shape (T, F) or (T,)
+    series : array of shape (T, F) or (T,), or Series
     steps : int
         The horizon, in steps.
 
@@ -187,7 +191,7 @@ def ahead(series: Any, steps: int = 1) -> tuple[np.ndarray, np.ndarray]:
     (array([1., 2.]), array([3., 4.]))
     """
     check_int("steps", steps, 1)
-    source = _columns("series", series, finite=True)
+    source = _columns("series", getattr(series, "values", series), True, "Fill it first.")
     if len(source) <= steps:
         raise DataError(
             f"series must have at least {steps + 1} steps for steps={steps}; got {len(source)}."
@@ -196,11 +200,11 @@ def ahead(series: Any, steps: int = 1) -> tuple[np.ndarray, np.ndarray]:
     return source[:, :-steps], source[:, steps:]
 
 
-def _columns(name: str, value: Any, finite: bool) -> np.ndarray:
+def _columns(name: str, value: Any, finite: bool, hint: str = MISSING) -> np.ndarray:
     """A series as an array ``(T, F)`` of floats."""
     array = check_array(name, value, finite=False)
     if finite:
-        check_array(name, array, hint="Fill it, or pass missing='drop' or missing='mask'.")
+        check_array(name, array, hint=hint)
     if array.ndim not in (1, 2):
         raise ShapeError(f"{name} must be of shape (T, F) or (T,); got shape {array.shape}.")
     if array.dtype.kind != "f":

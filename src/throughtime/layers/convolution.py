@@ -237,4 +237,7 @@ class Conv1D(Windowed):
             return None
         if self.stride > 1:
             return f"with stride {self.stride} it does not put out one step for each it takes"
-        return f"with padding {self.padding!r} its output at a step depends on later ones"
+        return (
+            f"with padding {self.padding!r} its output at a step depends on later ones; with"
+            " padding='causal' it does not"
+        )

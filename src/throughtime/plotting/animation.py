@@ -166,7 +166,8 @@ def _still(figure: Figure) -> Figure:
 def _limits(y: np.ndarray, curves: np.ndarray) -> tuple[float, float]:
     """The range of the data and of the last curve; early curves may leave it."""
     both = np.concatenate([y[np.isfinite(y)], curves[-1]])
-    margin = 0.15 * max(float(np.ptp(both)), 1e-12)
+    spread = float(np.ptp(both)) or abs(float(both[0])) or 1.0  # of a constant: its own size
+    margin = 0.15 * spread
     return float(both.min()) - margin, float(both.max()) + margin
 
 

@@ -90,7 +90,8 @@ def plot_fit(
     if seen is not None:
         seen = _moment(seen, x)
     with canvas(size, palette=palette) as (figure, (ax,)):
-        ax.plot(x, y, ".", ms=4.5, color=palette.naive, label="data", mew=0)
+        # Wide enough to be seen where a curve lies upon them.
+        ax.plot(x, y, ".", ms=7, color=palette.naive, alpha=0.6, label="data", mew=0)
         if seen is not None and seen < end:
             _shade(ax, seen, end, palette)
         for number, (name, (place, values)) in enumerate(curves.items()):

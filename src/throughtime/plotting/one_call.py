@@ -126,7 +126,7 @@ def train_and_plot(
     kept = history.best_epoch if history.restored else history.epochs[-1]
     curves.pop(f"epoch {kept}", None)  # to stand last, as the strongest
     curves[f"epoch {kept}"] = shown.curve()
-    fit = plot_fit(shown.place, target, _few(curves))
+    fit = plot_fit(shown.place, target, _few(curves), xlabel=shown.xlabel)
     loss = history.plot(scale=_scale(history))
     if into is not None:
         save_png(fit, into / "fit.png")
@@ -180,7 +180,8 @@ def apply_and_plot(
     aim = np.full(len(shown.place), np.nan) if y is None else shown.targets(y)
     output = net.predict(x, lengths, mask=mask)
     curve = {"network": shown.curve()}
-    return Applied(output, plot_fit(shown.place, aim, curve, seen=seen, path=path))
+    figure = plot_fit(shown.place, aim, curve, seen=seen, xlabel=shown.xlabel, path=path)
+    return Applied(output, figure)
 
 
 class _Shown:
@@ -191,7 +192,7 @@ class _Shown:
     ) -> None:
         self.net = check_network(net)
         array, real = self.net.check_input(x, lengths, mask)
-        shape = self.net.output_shape(array.shape)
+        shape = self.net.topology.output_shape(array.shape)
         if len(shape) != 3 or shape[2] != 1 or shape[1] != array.shape[1]:
             raise InvalidArgumentError(
                 "net must have one output at every step, to be drawn;"
@@ -204,10 +205,12 @@ class _Shown:
 
     def _place(self, position: Any) -> np.ndarray:
         steps = self.x.shape[1]
+        self.xlabel = "x"
         if position is None:
             rises = self.x.ndim == 3 and self.x.shape[2] == 1 and self.mask is None
             if rises and (np.diff(self.x[0, :, 0]) > 0).all():
                 return self.x[0, :, 0]
+            self.xlabel = "step"
             return np.arange(1, steps + 1)
         place = np.asarray(position).reshape(-1)
         if len(place) != steps:
@@ -248,7 +251,6 @@ def _scale(history: History) -> str:
 
 
 def _existing(folder: str | os.PathLike[str]) -> Path:
-    path = Path(folder)
-    if not path.is_dir():
-        raise InvalidArgumentError(f"folder must be a folder that exists; got {str(path)!r}.")
-    return path
+    if not isinstance(folder, str | os.PathLike) or not Path(folder).is_dir():
+        raise InvalidArgumentError(f"folder must be a folder that exists; got {describe(folder)}.")
+    return Path(folder)

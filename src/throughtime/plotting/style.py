@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import io
+import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,7 +17,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from throughtime.container import replace_file
-from throughtime.errors import import_extra
+from throughtime.errors import (
+    InvalidArgumentError,
+    InvalidTypeError,
+    describe,
+    import_extra,
+    sentence,
+)
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -132,7 +139,20 @@ def canvas(
 
 
 def save_png(figure: Figure, path: str | Path, dpi: int = 160) -> None:
-    """Write ``figure`` to a PNG file, in one step: an older one is replaced, or left as it was."""
+    """Write ``figure`` to a PNG file, in one step: an older one is replaced, or left as it was.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If ``path`` does not end in ``.png``, or its folder is not there.
+    """
+    if not isinstance(path, str | os.PathLike):
+        raise InvalidTypeError(sentence("path", "the name of a file", describe(path)))
+    if Path(path).suffix.lower() != ".png":
+        hint = "figure.savefig writes other formats."
+        raise InvalidArgumentError(
+            sentence("path", "a name that ends in .png", describe(os.fspath(path)), hint)
+        )
     stream = io.BytesIO()
     figure.savefig(stream, format="png", dpi=dpi, metadata={"Software": "throughtime"})
     replace_file(path, stream.getvalue())

@@ -16,6 +16,7 @@ from throughtime.errors import (
     check_float,
     check_int,
     describe,
+    sentence,
 )
 
 #: What stands where there is no figure.
@@ -88,6 +89,10 @@ class Comparison:
     title: str
     rows: list[Row] = field(default_factory=list)
 
+    def __post_init__(self) -> None:
+        if not isinstance(self.title, str):
+            raise InvalidTypeError(sentence("title", "a string", describe(self.title)))
+
     def add(
         self,
         measure: str,
@@ -134,7 +139,8 @@ class Comparison:
         head = (self.title, "published", "throughtime", "naive", "")
         rows = [
             (r.measure, *map(_short, (r.published, r.ours, r.naive)),
-             f"({r.baseline})" if r.baseline else "")
+             " ".join([*([f"({r.baseline})"] if r.baseline else []),
+                       *([] if r.beats_naive else ["naive is no worse"])]))
             for r in self.rows
         ]  # fmt: skip
         widths = [max(len(row[k]) for row in (head, *rows)) for k in range(5)]
@@ -176,6 +182,9 @@ def side_by_side(actual: Iterable[Any], predicted: Iterable[Any], most: int = 20
     5 of 6 symbols right; 0 said where 2 was right: 1
     """
     check_int("most", most, 0)
+    for name, rows in (("actual", actual), ("predicted", predicted)):
+        if not isinstance(rows, Iterable):
+            raise InvalidTypeError(sentence(name, "a list of sequences", describe(rows)))
     pairs = [
         (_symbols("actual", a), _symbols("predicted", p))
         for a, p in _paired(list(actual), list(predicted))

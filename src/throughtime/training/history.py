@@ -106,7 +106,7 @@ class History(Mapping[str, list[float]]):
         self,
         path: str | os.PathLike[str] | None = None,
         *,
-        columns: Sequence[str] = ("loss",),
+        columns: str | Sequence[str] = ("loss",),
         scale: str = "auto",
     ) -> Figure:
         """Draw the loss, and the validation loss if there was one, over the epochs.
@@ -115,7 +115,7 @@ class History(Mapping[str, list[float]]):
         ----------
         path : str or path-like, optional
             Also write the picture to this PNG file.
-        columns : sequence of str
+        columns : str or sequence of str
             What to draw, a panel each: ``("loss", "accuracy")``; with its ``val_`` if there is one.
         scale : {"auto", "log", "linear"}
             Scale of the axes; ``"auto"`` is logarithmic where the values span much.
@@ -139,7 +139,7 @@ class History(Mapping[str, list[float]]):
         if not self._columns:
             raise InvalidArgumentError("history must hold a finished epoch to be drawn; got none.")
         drawn = {}
-        for name in columns:
+        for name in (columns,) if isinstance(columns, str) else columns:
             check_choice("a column", name, self)
             drawn[name] = (self[name], self.get(f"val_{name}"))
             lowest = min([*self[name], *self.get(f"val_{name}", [])])

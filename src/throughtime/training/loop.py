@@ -268,7 +268,7 @@ class Loop:
 
     def _predict(self, samples: Samples) -> np.ndarray:
         """The outputs for all of ``samples``, zero at masked steps."""
-        outputs = np.zeros(self.net.output_shape(samples.x.shape), self.net.dtype)
+        outputs = np.zeros(self.net.topology.output_shape(samples.x.shape), self.net.dtype)
         states = [None] * len(self.net.layers)
         for rows in minibatches(len(samples), self._larger(), shuffle=False):
             part = samples.batch(rows)

@@ -127,7 +127,7 @@ def check_samples(
         The message names the argument, what was expected and what came.
     """
     inputs, real = net.check_input(x, lengths, mask)
-    shape = net.output_shape(inputs.shape)
+    shape = net.topology.output_shape(inputs.shape)
     per_step = len(shape) == 3 and _follows_input(net, inputs.shape)
     own = None if per_step else _own_mask(net, real, inputs.shape)
     shown = real if per_step else _present(real, shape) if own is None else own
@@ -195,7 +195,7 @@ def split_validation(
     order = np.random.default_rng([SPLIT, seed]).permutation(len(train))
     parts = train.take(np.sort(order[count:])), train.take(np.sort(order[:count]))
     for name, part in zip(("training", "validation"), parts, strict=True):
-        shape = net.output_shape(part.x.shape)
+        shape = net.topology.output_shape(part.x.shape)
         if loss.batch_weight(shape, part.output_mask, part.weight) == 0.0:
             raise DataError(
                 f"validation must leave something to learn from in the {name} part; got a"
@@ -229,12 +229,15 @@ def _follows_input(net: Network, shape: tuple[int, ...]) -> bool:
         return False
     more = shape[1] + 1
     longer = (shape[0], more, *shape[2:])
-    return (net.output_shape(shape)[1], net.output_shape(longer)[1]) == (shape[1], more)
+    return (net.topology.output_shape(shape)[1], net.topology.output_shape(longer)[1]) == (
+        shape[1],
+        more,
+    )
 
 
 def _own_mask(net: Network, real: np.ndarray | None, shape: tuple[int, ...]) -> np.ndarray | None:
     """Real steps of an output whose sequences differ in length, but not as those of x do."""
-    found = net.output_shape(shape)
+    found = net.topology.output_shape(shape)
     if real is None or len(found) != 3:
         return None
     lengths = net.topology.output_lengths(real.sum(axis=1))

@@ -34,7 +34,7 @@ class Scores:
         self.weight = 0.0
         self.outputs: np.ndarray | None = None
         if metrics:
-            self.outputs = np.zeros(net.output_shape(samples.x.shape), net.dtype)
+            self.outputs = np.zeros(net.topology.output_shape(samples.x.shape), net.dtype)
 
     def add(self, rows: np.ndarray, evaluation: Evaluation) -> None:
         """Take note of a batch, or of a part of its time steps.

@@ -6,7 +6,7 @@ from throughtime.cells import GRU, LSTM, Elman
 from throughtime.layers import Dense, Recurrent
 from throughtime.plotting.drawing.context import Context
 from throughtime.plotting.drawing.nodes import NodePen
-from throughtime.plotting.drawing.reading import name_of
+from throughtime.plotting.drawing.reading import slope_of, words_of
 from throughtime.plotting.drawing.text import Label, math
 
 #: Where states come in and go out, and the frame of a cell.
@@ -101,8 +101,8 @@ def elman(pen: NodePen, context: Context) -> None:
     _below(pen, context, x, low + 21, 318, "W_x")
     pen.part(x, low, "z_t", w=96, h=42)
     pen.inner((x, low - 21), (x, high + 21))
-    f = name_of(layer.cell.activation)
-    pen.note(x + 10, (low + high) / 2, "f\u2032" if pen.gradients else f, "start")
+    f = layer.cell.activation
+    pen.note(x + 10, (low + high) / 2, slope_of(f) if pen.gradients else words_of(f), "start")
     pen.part(x, high, "h_t", w=96, h=42)
     pen.number(x + 52, low + 32, "E1", "start")
     pen.number(x + 52, high - 26, "E2", "start")
@@ -242,8 +242,8 @@ def dense(pen: NodePen, context: Context, layer: Dense) -> None:
     _below(pen, context, x, low + 21, 318, "W")
     pen.part(x, low, context.indexed("z_t"), w=96, h=42)
     pen.inner((x, low - 21), (x, high + 21))
-    f = name_of(layer.activation)
-    pen.note(x + 10, (low + high) / 2, "f\u2032" if pen.gradients else f, "start")
+    f = layer.activation
+    pen.note(x + 10, (low + high) / 2, slope_of(f) if pen.gradients else words_of(f), "start")
     pen.part(x, high, context.indexed("y_t"), w=96, h=42)
     _above(pen, context, x, high - 21, context.indexed("y_t"))
 

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from throughtime.activations import Activation, Softmax
 from throughtime.cells import GRU, LSTM, Elman
 from throughtime.layers import Dense, Recurrent
 from throughtime.plotting.drawing.context import Context
-from throughtime.plotting.drawing.reading import name_of
+from throughtime.plotting.drawing.reading import words_of
 
 Equation = tuple[str, str]
 
@@ -26,6 +27,15 @@ def backward(context: Context) -> list[Equation]:
     return [(number, _turned(context, text)) for number, text in _backward(context)]
 
 
+def slope(number: str, y: str, f: Activation) -> Equation:
+    """How dL/dz follows from dL/dy; of softmax, by the whole Jacobian and not by its diagonal."""
+    end = " = dL/da_t" if y == "h" else ""
+    if not isinstance(f, Softmax):
+        return number, f"dL/dz_t = f\u2032(z_t) dL/d{y}_t{end}"
+    heat = "" if f.temperature == 1.0 else f" / {f.temperature:g}"
+    return "Y4", f"dL/dz_t = dL/d{y}_t J{end},  J_ij = {y}_i (δ_ij - {y}_j){heat}"
+
+
 def _turned(context: Context, text: str) -> str:
     text = context.indexed(text)
     return text.replace("{t-1}", f"{{{context.before}}}").replace(",  ", ",\u2003")
@@ -36,12 +46,12 @@ def _forward(context: Context) -> Iterator[Equation]:
     bias = " + b" if "b" in leaves else ""
     if isinstance(layer, Dense):
         yield "", f"z_t = x_t W{bias}"
-        yield "", f"y_t = f(z_t),  f = {name_of(layer.activation)}"
+        yield "", f"y_t = f(z_t),  f = {words_of(layer.activation)}"
         return
     assert isinstance(layer, Recurrent)
     cell = layer.cell
     # A cell of one's own need not have any.
-    f = name_of(getattr(cell, "activation", None))
+    f = words_of(getattr(cell, "activation", None))
     names = f" = [{', '.join(f'a_{g}' for g in cell.gates)}]" if len(cell.gates) > 1 else ""
     if "b_time" in leaves:
         time = " + b_time" if context.time_bias else ""
@@ -52,7 +62,7 @@ def _forward(context: Context) -> Iterator[Equation]:
         yield "E1", "z_t = a_t + h_{t-1} W_h"
         yield "E2", f"h_t = f(z_t),  f = {f}"
     elif type(cell) is GRU:
-        s = name_of(cell.recurrent_activation)
+        s = words_of(cell.recurrent_activation)
         yield "G1", f"r_t = s(a_r + h_{{t-1}} W_hr),  s = {s}"
         yield "G2", "z_t = s(a_z + h_{t-1} W_hz)"
         if cell.reset_after:
@@ -62,7 +72,7 @@ def _forward(context: Context) -> Iterator[Equation]:
             yield "G3b", f"n_t = f(a_n + (r_t * h_{{t-1}}) W_hn),  f = {f}"
         yield "G4", "h_t = (1 - z_t) * n_t + z_t * h_{t-1}"
     elif type(cell) is LSTM:
-        s = name_of(cell.recurrent_activation)
+        s = words_of(cell.recurrent_activation)
         yield "L1", "u_t = [u_i, u_f, u_g, u_o] = a_t + h_{t-1} W_h"
         yield "L2", "i = s(u_i),  f = s(u_f),  g = φ(u_g),  o = s(u_o)"
         yield "L3", "c_t = f * c_{t-1} + i * g"
@@ -72,7 +82,7 @@ def _forward(context: Context) -> Iterator[Equation]:
 def _backward(context: Context) -> Iterator[Equation]:
     layer, leaves = context.view.layer, context.strand.leaves
     if isinstance(layer, Dense):
-        yield "", "dL/dz_t = f\u2032(z_t) dL/dy_t"
+        yield slope("", "y", layer.activation)
         yield "", "dL/dW += x_t^T dL/dz_t" + (",  dL/db += dL/dz_t" if "b" in leaves else "")
         yield "", "dL/dx_t = dL/dz_t W^T"
         return
@@ -81,7 +91,7 @@ def _backward(context: Context) -> Iterator[Equation]:
     p = "\u2032"
     yield f"B3{p}", f"dL/dh_t = {' + '.join(context.sources)}"
     if type(cell) is Elman:
-        yield f"E2{p}", f"dL/dz_t = f{p}(z_t) dL/dh_t = dL/da_t"
+        yield slope(f"E2{p}", "h", cell.activation)
         yield f"E1{p}", "dL/dh_{t-1} = dL/dz_t W_h^T"
         yield "E1\u2033", "dL/dW_h += h_{t-1}^T dL/dz_t"
     elif type(cell) is GRU:
@@ -104,6 +114,9 @@ def _backward(context: Context) -> Iterator[Equation]:
         yield f"L3{p}", "di = dc * g,  dg = dc * i,  df = dc * c_{t-1},  dc_{t-1} = dc * f"
         yield f"L2{p}", f"du = [s{p}(u_i) di, s{p}(u_f) df, φ{p}(u_g) dg, s{p}(u_o) do] = da_t"
         yield f"L1{p}", "dh_{t-1} = du W_h^T,  dW_h += h_{t-1}^T du"
+    gates = getattr(cell, "recurrent_activation", None), getattr(cell, "activation", None)
+    if type(cell) is not Elman and any(isinstance(f, Softmax) for f in gates):
+        yield "Y4", f"softmax: its {p} is the whole Jacobian,  J_ij = y_i (δ_ij - y_j)"
     a = "dL/da_t" if type(cell) is Elman else "da_t"
     yield f"B1{p}", f"dL/dx_t = {a} W_x^T"
     sums = [f"dL/dW_x += x_t^T {a}"]

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from throughtime.activations import ACTIVATIONS
+from throughtime.activations import ACTIVATIONS, Softmax
 from throughtime.initializers import INITIALIZERS
 from throughtime.layers import Dense, Dropout, Embedding, LastStep, Layer, Recurrent, RepeatVector
 from throughtime.layers.pooling import Pool
@@ -163,6 +163,16 @@ def name_of(function: Any) -> str:
             if registry[name] is type(function):
                 return name
     return type(function).__name__
+
+
+def words_of(function: Any) -> str:
+    """The same for a formula, in which an underscore would begin an index."""
+    return name_of(function).replace("_", " ")
+
+
+def slope_of(function: Any) -> str:
+    """What dL/dy is multiplied by on its way through: f', or the Jacobian of a softmax."""
+    return "J" if isinstance(function, Softmax) else "f\u2032"
 
 
 def shape_of(steps: Steps | None, features: int) -> str:

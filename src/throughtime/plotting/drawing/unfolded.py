@@ -281,9 +281,11 @@ def _footer(pen: Pen, views: list[View]) -> None:
         if any(view.strands[0].params for view in views):
             lines.append("The gradient of a parameter is the sum over all steps that use it.")
     else:
-        lines.append("The same name means the same parameter: every step uses the same ones.")
+        lines.append(
+            "In a layer, and a direction, all steps use the same parameters, named as in params."
+        )
         if recurrent:
-            lines.append("Thick arrows carry the state from step to step.")
+            lines.append("Orange arrows carry the state from step to step.")
     for line in lines:
         sheet.text(MARGIN, y, plain(line), 11.5, "start", "muted")
         y += 16
