@@ -217,30 +217,6 @@ def test_what_a_vector_is_repeated_to_is_known_at_once():
     )
 
 
-@pytest.mark.parametrize(
-    ("shape", "message"),
-    [
-        (
-            (1, 12, 3),
-            (
-                "layer 2 (Flatten) needs exactly 4 steps in every sequence; got 5, of the 12 of"
-                " x[0]. Write Flatten(5), or a pooling layer, which takes sequences of any length."
-            ),
-        ),
-        ((1, 12, 4), "input_shape must be (N, T, 3); got (1, 12, 4)."),
-        ((12, 3), "input_shape must be (N, T, 3); got (12, 3)."),
-        (("a", 2, 3), "input_shape must be (N, T, 3); got ('a', 2, 3)."),
-        (7, "input_shape must be (N, T, 3); got 7."),
-    ],
-)
-def test_a_dry_run_refuses_what_a_run_would(shape, message):
-    net = Network([Conv1D(4, 3), MaxPool1D(2), Flatten(4), Dense(1)], n_features=3)
-    assert net.output_shape((5, 10, 3)) == net.predict(np.zeros((5, 10, 3))).shape == (5, 1)
-    with pytest.raises(ShapeError) as caught:
-        net.output_shape(shape)
-    assert str(caught.value) == message
-
-
 def test_another_number_of_steps_cannot_be_laid_side_by_side():
     net = Network([RNN(2, return_sequences=True), Flatten(4), Dense(1)], 1)
     assert refused(lambda: net.predict(X)) == (
