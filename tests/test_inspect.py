@@ -249,6 +249,13 @@ def test_the_engine_in_use_stays():
     assert engines == {runtime.current()}
 
 
+def test_words_for_a_trace_and_a_node():
+    net = jittered([RNN(3, bidirectional=True, return_sequences=True), Dense(1)])
+    found = trace(net, *data(net, (2, 4, 2)))
+    assert repr(found.node(0, 2, "backward")) == "Node(layer 0, backward, t=2; N=2, H=3)"
+    assert repr(found) == f"Trace(loss {found.loss:.6g}; outputs (2, 4, 6) -> (2, 4, 1))"
+
+
 def test_saturation_is_the_share_of_units_near_the_ends():
     h = np.array([[[0.98, -0.99, 0.5, 0.0], [0.0, 0.0, 0.0, 1.0]]])
     np.testing.assert_array_equal(saturation(h), [[0.5, 0.25]])

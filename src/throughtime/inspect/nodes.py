@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from throughtime.topology import Tape
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Node:
     """A recurrent layer at one time step; N sequences, F inputs, H units, G gates.
 
@@ -87,8 +87,13 @@ class Node:
     d_previous: dict[str, np.ndarray]
     gradients: dict[str, np.ndarray]
 
+    def __repr__(self) -> str:
+        way = f", {self.direction}" if self.direction else ""
+        rows, units = self.dh_above.shape
+        return f"Node(layer {self.layer}{way}, t={self.t}; N={rows}, H={units})"
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, repr=False)
 class Trace:
     """A network's passes over some sequences, with everything that they computed.
 
@@ -112,6 +117,10 @@ class Trace:
     outputs: list[np.ndarray]
     gradients: Params
     tape: Tape
+
+    def __repr__(self) -> str:
+        shapes = " -> ".join(str(y.shape) for y in self.outputs)
+        return f"Trace(loss {self.loss:.6g}; outputs {shapes})"
 
     def node(self, layer: int, t: int, direction: str = "forward") -> Node:
         """What happened in a recurrent layer at step ``t``.
