@@ -6,7 +6,6 @@ from pathlib import Path
 import numpy as np
 
 import throughtime as tt
-from throughtime.initializers import Normal
 from throughtime.layers import RNN, Dense
 from throughtime.optimizers import SGD, Adam
 from throughtime.schedules import Cosine, InverseTime
@@ -14,7 +13,7 @@ from throughtime.schedules import Cosine, InverseTime
 
 def network(units, **options):
     """Elman's network, without an output bias as in the slides."""
-    out = Dense(1, initializer=Normal(0.1), use_bias=False)
+    out = Dense(1, initializer=tt.initializers.Normal(0.1), use_bias=False)
     return tt.Network([RNN(units, return_sequences=True, **options), out], n_features=1)
 
 
@@ -24,7 +23,7 @@ def main(folder: Path) -> tt.report.Comparison:
     table, options = tt.report.Comparison("Noisy sine"), {"loss": "half_mse", "verbose": False}
     # The slides divide the loss by T and not the gradient: their rate of 1e-5 is 1e-5 T here.
     momentum = SGD(InverseTime(1e-5 * 200, decay=0.0), momentum=0.95)
-    large = {"initializer": Normal(0.1), "recurrent_initializer": Normal(0.1)}
+    large = dict.fromkeys(("initializer", "recurrent_initializer"), tt.initializers.Normal(0.1))
     for name, net, optimizer, limit in (
         ("momentum", network(500, **large), momentum, None),
         ("clipped", network(500, **large), momentum, 10.0),  # the same, its gradient clipped
@@ -52,6 +51,7 @@ def main(folder: Path) -> tt.report.Comparison:
         for part, chosen in (("0 .. 10", x <= 10), ("10 .. 20, unseen", x > 10)):
             error, naive = (np.mean((a - np.sin(x))[chosen] ** 2) / 2 for a in (y, 0 * y))
             table.add(f"{name}: applied to {part}", ours=error, naive=naive, baseline="zero")
+    tt.plotting.draw_modes().save(folder / "modes.svg")
     print(table)
     return table
 

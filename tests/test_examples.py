@@ -18,13 +18,16 @@ SIGNATURES = {
 
 #: Example -> the pictures that it draws.
 PICTURES = {
-    "lecture-oscillator": ["extrapolation.png", "fit.gif", "fit.html", "network.svg"],
+    "lecture-oscillator": [
+        "backward.svg", "extrapolation.png", "feed-forward.svg", "fit.gif", "fit.html",
+        "folded.svg", "network.svg", "node-gradients.svg", "node.svg", "output-gradients.svg",
+    ],
     "lecture-weather": ["5-days-of-2015.png", "50-days-of-2015.png", "50-days.png"],
     "lecture-digits": ["hidden-states.png", "scores.png"],
     "slides-sine": [
         "applied-Adam.png", "applied-any-step.png", "fit-Adam.png", "fit-clipped.png",
         "fit-momentum.png", "loss-Adam.png", "loss-clipped.png", "loss-momentum.png",
-        "states-Adam.png", "states-clipped.png", "states-momentum.png",
+        "modes.svg", "states-Adam.png", "states-clipped.png", "states-momentum.png",
     ],
     "mod3": ["loss.png", "node-gradients.svg", "node.svg"],
     "mod3-sum": ["hidden-states.png", "network.svg", "scores.png"],
