@@ -50,7 +50,7 @@ def affine_backward(
     db: np.ndarray | None,
     inputs: bool = True,
 ) -> np.ndarray | None:
-    """ADD to ``dW`` and ``db`` as (1') says, and return dL/dx; None if not ``inputs``.
+    """ADD to ``dW`` and ``db`` as (D1') says, and return dL/dx; None if not ``inputs``.
 
     Parameters
     ----------
