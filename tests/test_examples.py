@@ -166,6 +166,10 @@ def sequences(x):
     return {np.round(np.asarray(row, dtype=float), 6).tobytes() for row in x}
 
 
+#: Figures that depend on the clock; on the last digit, where weights have exploded; or on both.
+UNSTEADY = ("seconds", "momentum:", "unseen")
+
+
 def its_page_shows(table, name):
     """Lines of the table that do not depend on the processor: labels, published, naive."""
     page = (ROOT / "docs" / "systems" / f"{name}.md").read_text("utf-8").splitlines()
@@ -176,5 +180,5 @@ def its_page_shows(table, name):
         printed = line.removeprefix(row.measure).split(maxsplit=3)
         assert [*cells[:1], *cells[2:]] == [*printed[:1], *printed[2:]]
         ours = float(cells[1].replace(",", ""))
-        if "seconds" not in row.measure and ours > 1e-3:
+        if not any(word in row.measure for word in UNSTEADY) and ours > 1e-3:
             assert ours == pytest.approx(row.ours, rel=0.25)
