@@ -1,6 +1,5 @@
 """EpyNN: say whether a string of letters ends with the letter it begins with."""
 
-import sys
 from pathlib import Path
 
 import throughtime as tt
@@ -39,4 +38,4 @@ def main(folder: Path) -> tt.report.Comparison:
 
 
 if __name__ == "__main__":
-    main(Path(*sys.argv[1:2]))
+    main(Path())

@@ -1,6 +1,5 @@
 """Lecture note: read handwritten digits row by row, a row a time step, and name them."""
 
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -49,4 +48,4 @@ def main(folder: Path) -> tt.report.Comparison:
 
 
 if __name__ == "__main__":
-    main(Path(*sys.argv[1:2]))
+    main(Path())

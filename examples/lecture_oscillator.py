@@ -1,6 +1,5 @@
 """Lecture note: fit a damped oscillator, then let the network go on by itself."""
 
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -56,4 +55,4 @@ def main(folder: Path) -> tt.report.Comparison:
 
 
 if __name__ == "__main__":
-    main(Path(*sys.argv[1:2]))
+    main(Path())

@@ -1,6 +1,5 @@
 """Notebook: say the digit that follows, modulo 3."""
 
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -49,4 +48,4 @@ def main(folder: Path) -> tt.report.Comparison:
 
 
 if __name__ == "__main__":
-    main(Path(*sys.argv[1:2]))
+    main(Path())

@@ -1,6 +1,5 @@
 """Beside the notebook's task, one that needs memory: say the running sum, modulo 3."""
 
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -38,4 +37,4 @@ def main(folder: Path) -> tt.report.Comparison:
 
 
 if __name__ == "__main__":
-    main(Path(*sys.argv[1:2]))
+    main(Path())

@@ -1,6 +1,5 @@
 """Notebook: the next value of a sine from a window of four, by truncated backpropagation."""
 
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -26,7 +25,7 @@ def main(folder: Path) -> tt.report.Comparison:
         options = {"use_bias": False, "initializer": "glorot_uniform"}
         layer = RNN(50, activation=activation, recurrent_initializer="glorot_uniform", **options)
         net = tt.Network([layer, Dense(1, **options)], n_features=1, dtype="float64", seed=0)
-        stop = tt.EarlyStopping(patience=1000)
+        stop = tt.EarlyStopping(patience=1000, restore_best=False)
         history = tt.train(
             net, known.x, known.y, loss="half_mse", optimizer=Adam(Cosine(0.003, length=3000)),
             epochs=3000, tbptt=(4, 4), clip_value=1.0, validation=(later.x, later.y),
@@ -45,4 +44,4 @@ def main(folder: Path) -> tt.report.Comparison:
 
 
 if __name__ == "__main__":
-    main(Path(*sys.argv[1:2]))
+    main(Path())

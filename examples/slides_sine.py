@@ -1,6 +1,5 @@
 """Slides: fit a noisy sine with an Elman network, then apply it to other points."""
 
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -27,7 +26,7 @@ def main(folder: Path) -> tt.report.Comparison:
     for name, net, optimizer, limit, epochs, known in (
         ("momentum", network(800, **large), momentum, None, 400, None),
         ("clipped", network(500, **large), momentum, 10.0, 1000, 40.0),  # smaller, clipped
-        ("Adam", network(100), Adam(Cosine(0.003, length=1000)), 1.0, 1000, 40.0),
+        ("Adam", network(100), Adam(Cosine(0.003, length=1000)), 1.0, 1000, None),
     ):
         history, *figures = tt.plotting.train_and_plot(
             net, task.x, task.y, optimizer=optimizer, clip_norm=limit, epochs=epochs, **options)
@@ -57,4 +56,4 @@ def main(folder: Path) -> tt.report.Comparison:
 
 
 if __name__ == "__main__":
-    main(Path(*sys.argv[1:2]))
+    main(Path())

@@ -145,7 +145,7 @@ class Topology:
             raise ShapeError(f"input_shape must be {wanted}; got {describe(input_shape)}.")
         if self.counts_steps and kind != "vector":
             self._follow(int(shape[1]))
-        return self.output_shape(shape)
+        return self.output_shape(tuple(map(int, shape)))
 
     def output_lengths(self, lengths: np.ndarray) -> np.ndarray:
         """Real steps of the output, for sequences of ``lengths (N,)`` real ones; 0 of a vector.

@@ -190,8 +190,8 @@ def sine_or_noise(n: int = 1024, steps: int = 64, *, noise: float = 0.3, seed: S
     """Tell a noisy sine from pure noise (after an experiment of EpyNN).
 
     Sines have 2 to 6 periods, any phase, and noise of standard deviation ``noise``; the pure noise
-    has the same variance, so that no single step tells them apart. ``(N, T, 1)``, targets 1 for a
-    sine ``(N, 1)``. Baseline: the more common answer of this very sample, about one half.
+    has the same variance. How smooth a signal is tells them apart as well. ``(N, T, 1)``, targets 1
+    for a sine ``(N, 1)``. Baseline: the more common answer of this very sample, about one half.
     """
     check_int("n", n, 1)
     check_int("steps", steps, 2)

@@ -18,6 +18,7 @@ from throughtime.container import replace_file
 from throughtime.errors import (
     InvalidArgumentError,
     InvalidTypeError,
+    ShapeError,
     check_array,
     check_float,
     check_int,
@@ -78,7 +79,9 @@ def animate_fit(
     MissingDependencyError
         If a GIF is asked for and matplotlib is not installed.
     """
-    target = Path(os.fspath(path))
+    if not isinstance(path, str | os.PathLike):
+        raise InvalidTypeError(sentence("path", "the name of a file", describe(path)))
+    target = Path(path)
     kind = target.suffix.lower()
     if kind not in (".gif", ".html"):
         raise InvalidArgumentError(f"path must end in .gif or .html; got {str(target)!r}.")
@@ -87,6 +90,8 @@ def animate_fit(
     if not isinstance(title, str):
         raise InvalidTypeError(sentence("title", "a string", describe(title)))
     x = check_array("x", x, shape=("T",))
+    if not len(x):
+        raise ShapeError("x must hold at least one position; got none.")
     y = check_array("y", y, shape=(len(x),), finite=False)
     curves, numbers = _checked(outputs, epochs, len(x))
     chosen = _chosen(len(curves), frames)
@@ -110,6 +115,8 @@ def _checked(outputs: Any, epochs: Any, steps: int) -> tuple[np.ndarray, np.ndar
     numbers = np.arange(1, len(curves) + 1)
     if epochs is not None:
         numbers = check_array("epochs", epochs, shape=(len(curves),))
+        if (numbers != np.floor(numbers)).any() or (np.diff(numbers) <= 0).any():
+            raise InvalidArgumentError("epochs must be rising integers; got others.")
     return np.stack(curves), numbers.astype(int)
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from throughtime.errors import (
+    DataError,
     InvalidArgumentError,
     InvalidTypeError,
     ShapeError,
@@ -108,7 +109,7 @@ def plot_fit(
         for text in legend.get_texts():
             text.set_parse_math(False)
         if path is not None:
-            save_png(figure, os.fspath(path))
+            save_png(figure, path)
     return figure
 
 
@@ -199,7 +200,7 @@ def plot_hidden_states(
         below.set_xlabel(label if xlabel is None else xlabel)
         below.set_xlim(edges[0], edges[-1])
         if path is not None:
-            save_png(figure, os.fspath(path))
+            save_png(figure, path)
     return figure
 
 
@@ -219,6 +220,8 @@ def _place(name: str, value: Any) -> np.ndarray:
     if array.ndim != 1 or not len(array):
         got = f"shape {array.shape}"
         raise ShapeError(sentence(name, "of shape (T,) with T >= 1", got))
+    if array.dtype.kind == "M" and np.isnat(array).any():
+        raise DataError(f"{name} must hold no NaT; got {np.isnat(array).sum()} of them.")
     return array
 
 
@@ -226,7 +229,7 @@ def _moment(seen: Any, x: np.ndarray) -> Any:
     """Where the data end that were trained on, of the kind of ``x``."""
     if x.dtype.kind != "M":
         return check_float("seen", seen)
-    if not isinstance(seen, np.datetime64):
+    if not isinstance(seen, np.datetime64) or np.isnat(seen):
         expected = "a numpy.datetime64, as x holds them"
         raise InvalidTypeError(sentence("seen", expected, describe(seen)))
     return seen
@@ -238,7 +241,11 @@ def _curve(name: object, fit: Any, x: np.ndarray) -> tuple[np.ndarray, np.ndarra
             raise InvalidArgumentError(
                 f"fits[{name!r}] must be an array, or a pair (x, values); got {len(fit)} parts."
             )
-        x, fit = _place(f"fits[{name!r}][0]", fit[0]), fit[1]
+        place, fit = _place(f"fits[{name!r}][0]", fit[0]), fit[1]
+        if (place.dtype.kind == "M") != (x.dtype.kind == "M"):
+            kind = "dates" if x.dtype.kind == "M" else "numbers"
+            raise InvalidTypeError(f"fits[{name!r}][0] must hold {kind}, as x does; got others.")
+        x = place
     values = check_array(f"fits[{name!r}]", fit, shape=("T",), finite=False)
     if len(values) != len(x):
         raise ShapeError(f"fits[{name!r}] must have {len(x)} values, as x has; got {len(values)}.")

@@ -12,6 +12,7 @@ from throughtime.errors import (
     InvalidArgumentError,
     InvalidTypeError,
     ShapeError,
+    check_array,
     check_int,
     describe,
     import_extra,
@@ -212,17 +213,18 @@ class _Shown:
                 return self.x[0, :, 0]
             self.xlabel = "step"
             return np.arange(1, steps + 1)
-        place = np.asarray(position).reshape(-1)
-        if len(place) != steps:
-            raise ShapeError(f"position must have {steps} values, one a step; got {len(place)}.")
-        return place
+        place = np.asarray(position) if _is_date(position) else check_array("position", position)
+        if place.size != steps:
+            raise ShapeError(f"position must have {steps} values, one a step; got {place.size}.")
+        return place.reshape(-1)
 
     def targets(self, y: Any) -> np.ndarray:
         """The targets of the sequence, (T,); NaN where it has no step."""
         try:
-            own = np.asarray(y[self.row], dtype=float)
-        except (TypeError, ValueError, IndexError, KeyError):
+            found = y[self.row]
+        except (TypeError, IndexError, KeyError):
             raise InvalidTypeError(sentence("y", "an array (N, T, 1)", describe(y))) from None
+        own = check_array(f"y[{self.row}]", found, finite=False)
         if own.ndim != 2 or own.shape[1] != 1 or len(own) > len(self.place):
             raise ShapeError(
                 f"y must be of shape (N, T, 1), one value a step, to be drawn; y[{self.row}] is of"
@@ -236,6 +238,10 @@ class _Shown:
         """What the network says now, (T,); NaN where the sequence has no step."""
         y = self.net.predict(self.x, mask=self.mask)[0, :, 0]
         return y if self.mask is None else np.where(self.mask[0], y, np.nan)
+
+
+def _is_date(position: Any) -> bool:
+    return isinstance(position, np.ndarray) and position.dtype.kind == "M"
 
 
 def _few(curves: dict[str, np.ndarray], most: int = 10) -> dict[str, np.ndarray]:

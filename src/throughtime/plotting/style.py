@@ -132,13 +132,21 @@ def canvas(
     matplotlib = import_extra("matplotlib", "cli", "Drawing a picture")
     from matplotlib.figure import Figure
 
+    if not isinstance(palette, Palette):
+        expected = "a Palette, LIGHT or DARK of throughtime.plotting"
+        raise InvalidTypeError(sentence("palette", expected, describe(palette)))
+    sides = size if isinstance(size, tuple | list) and len(size) == 2 else (0, 0)
+    if not all(isinstance(side, int | float) and 0.5 <= side <= 100 for side in sides):
+        expected = "a pair of inches, each from 0.5 to 100"
+        raise InvalidArgumentError(sentence("size", expected, describe(size)))
+
     with matplotlib.rc_context(settings(palette)):
         figure = Figure(figsize=size, layout="constrained")
         axes = figure.subplots(*panels, squeeze=False)
         yield figure, list(axes.flat)
 
 
-def save_png(figure: Figure, path: str | Path, dpi: int = 160) -> None:
+def save_png(figure: Figure, path: str | os.PathLike[str], dpi: int = 160) -> None:
     """Write ``figure`` to a PNG file, in one step: an older one is replaced, or left as it was.
 
     Raises

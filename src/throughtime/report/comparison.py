@@ -120,6 +120,9 @@ class Comparison:
         InvalidArgumentError, InvalidTypeError
             If a figure is no finite number.
         """
+        for name, text in (("measure", measure), ("baseline", baseline)):
+            if not isinstance(text, str):
+                raise InvalidTypeError(sentence(name, "a string", describe(text)))
         figures = {"published": published, "naive": naive}
         numbers = {n: None if v is None else check_float(n, v) for n, v in figures.items()}
         check_bool("higher_is_better", higher_is_better)
@@ -223,7 +226,13 @@ def _paired(actual: list[Any], predicted: list[Any]) -> list[tuple[Any, Any]]:
 
 
 def _symbols(name: str, row: Any) -> list[str]:
-    if not isinstance(row, Sequence | np.ndarray) or np.ndim(row) > 1:
+    nested = isinstance(row, np.ndarray) and row.ndim != 1
+    if not isinstance(row, str) and isinstance(row, Sequence):
+        nested = any(
+            isinstance(symbol, Sequence | np.ndarray) and not isinstance(symbol, str)
+            for symbol in row
+        )
+    if not isinstance(row, Sequence | np.ndarray) or nested:
         expected = "strings, or sequences of symbols"
         raise InvalidTypeError(f"{name} must hold {expected}; got {describe(row)}.")
     return [str(symbol) for symbol in (row.tolist() if isinstance(row, np.ndarray) else row)]

@@ -10,7 +10,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from throughtime.container import replace_file
-from throughtime.errors import InvalidArgumentError, check_choice
+from throughtime.errors import (
+    InvalidArgumentError,
+    InvalidTypeError,
+    check_choice,
+    describe,
+    sentence,
+)
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -139,6 +145,8 @@ class History(Mapping[str, list[float]]):
         if not self._columns:
             raise InvalidArgumentError("history must hold a finished epoch to be drawn; got none.")
         drawn = {}
+        if not isinstance(columns, str | Sequence):
+            raise InvalidTypeError(sentence("columns", "a list of names", describe(columns)))
         for name in (columns,) if isinstance(columns, str) else columns:
             check_choice("a column", name, self)
             drawn[name] = (self[name], self.get(f"val_{name}"))
@@ -156,7 +164,7 @@ class History(Mapping[str, list[float]]):
                 if scale not in ("auto", ax.get_yscale()):
                     ax.set_yscale(scale)
             if path is not None:
-                save_png(figure, os.fspath(path))
+                save_png(figure, path)
         return figure
 
     def __repr__(self) -> str:
