@@ -48,6 +48,11 @@ def test_a_figure_that_is_not_there():
     ("call", "message"),
     [
         (lambda: Comparison(None), "title must be a string; got None."),
+        (lambda: Comparison("a").add(3, ours=1), "measure must be a string; got 3."),
+        (
+            lambda: side_by_side([[[1, 2], [3]]], [[[1, 2], [3]]]),
+            "actual must hold strings, or sequences of symbols; got [[1, 2], [3]].",
+        ),
         (lambda: side_by_side(None, []), "actual must be a list of sequences; got None."),
         (
             lambda: side_by_side([1, 2], [1, 2]),
