@@ -196,7 +196,7 @@ class Causes:
 
     def pytest_exception_interact(self, node: Any, call: Any) -> None:
         last = call.excinfo.traceback[-1].path
-        self.lines.append(f"{CAUSE} {node.name} {call.excinfo.typename} {last}")
+        self.lines.append(f"{CAUSE}\t{node.name}\t{call.excinfo.typename}\t{last}")
 
 
 class Copy:
@@ -276,25 +276,34 @@ class Copy:
         return code == 1, words
 
     def kills(self, mutant: Mutant) -> tuple[bool, str]:
-        """Whether a test of SUITE fails on a mutant, and which one."""
+        """Whether a test of SUITE finds a mutant wrong, and which one."""
         first = ("test_bptt.py",) if mutant.wrong_forwards else FIRST.get(mutant.file, ())
         files = [*first, *(name for name in SUITE if name not in first)]
-        dead, words = self.run_on(mutant, files, "--maxfail=1")
+        failed, words = self.run_on(mutant, files, "--maxfail=1")
         killer = next((line for line in words.splitlines() if line.startswith("FAILED")), "")
-        return dead, killer.removeprefix("FAILED tests/")
+        killer = killer.removeprefix("FAILED tests/")
+        _, asserted, how = self.cause(words)
+        return failed and asserted, killer if asserted or not failed else f"{killer}: {how}"
 
     def refutes(self, mutant: Mutant, file: str, test: str) -> tuple[bool, str]:
-        """Whether ``test`` finds a mutant wrong, and how it ends.
+        """Whether ``test`` finds a mutant wrong, and how it ends."""
+        failed, words = self.run_on(mutant, [f"{file}::{test}"], "--maxfail=1")
+        if not failed:
+            return False, "it passes"
+        name, asserted, how = self.cause(words)
+        return name == test and asserted, how
+
+    def cause(self, words: str) -> tuple[str, bool, str]:
+        """Which test failed, whether by an assertion of its own, and how it ended.
 
         An error inside the package is no finding: the mutant must run, and its result be asserted.
         """
-        failed, words = self.run_on(mutant, [f"{file}::{test}"], "--maxfail=1")
-        causes = [line.split(" ", 3) for line in words.splitlines() if line.startswith(CAUSE)]
-        if not failed or len(causes) != 1:
-            return False, words if failed else "it passes"
+        causes = [line.split("\t") for line in words.splitlines() if line.startswith(CAUSE)]
+        if len(causes) != 1:
+            return "", False, words
         _, name, kind, place = causes[0]
         inside = Path(place).is_relative_to(self.source)
-        return name == test and kind in ASSERTIONS and not inside, f"{kind} in {Path(place).name}"
+        return name, kind in ASSERTIONS and not inside, f"{kind} in {Path(place).name}"
 
 
 def run_script(name: str, part: int, parts: int) -> subprocess.CompletedProcess[str]:
