@@ -94,6 +94,9 @@ class Conv1D(Windowed):
     of shape (N, (k - 1) d F), earliest first; zeros where none is given. dL/d(past) is computed
     where it was given.
 
+    The windows of a batch are laid side by side for one product: a pass takes k times the memory of
+    its input.
+
     ``W.reshape(k, F, K)`` is the kernel of Keras, and transposed (2, 1, 0) the weight of PyTorch.
 
     Examples
