@@ -9,7 +9,7 @@ HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE / "_ext"))
 
 import throughtime  # noqa: E402  # after the path
-from throughtime.plotting import DARK, LIGHT, Palette  # noqa: E402
+from throughtime.plotting import DARK, LIGHT, Palette  # noqa: E402  # as above
 
 project = "throughtime"
 author = "the throughtime contributors"

@@ -1,13 +1,18 @@
 """States over time, and the share that every node has in the gradient."""
 
+from dataclasses import dataclass
+from typing import ClassVar
+
 import numpy as np
 import pytest
 
 import throughtime as tt
 from throughtime import runtime
+from throughtime.activations import Activation, Tanh
+from throughtime.cells import Cell, Elman
 from throughtime.errors import InvalidArgumentError
 from throughtime.inspect import hidden_states, saturation, trace
-from throughtime.layers import GRU, LSTM, RNN, Dense, MeanPool, RepeatVector
+from throughtime.layers import GRU, LSTM, RNN, Dense, MeanPool, Recurrent, RepeatVector
 
 LENGTHS = [5, 2, 4]
 
@@ -150,6 +155,37 @@ def test_states_in_the_order_of_time_and_held_where_masked():
     np.testing.assert_allclose(states["forward.h"][1, :2], y[1, :2, :3], rtol=1e-12)
     np.testing.assert_allclose(states["backward.h"][1, :2], y[1, :2, 3:], rtol=1e-12)
     assert (states["forward.h"][1, 2:] == states["forward.h"][1, 1]).all()
+
+
+@dataclass(frozen=True)
+class Own(Cell):
+    """Elman's cell, by somebody who names no gates' values."""
+
+    gates: ClassVar[tuple[str, ...]] = ("h",)
+    activation: Activation = Tanh()
+
+    def step(self, p, a, state, drop=None):
+        return Elman().step(p, a, state, drop)
+
+    def step_backward(self, p, dstate, state_prev, state, saved, drop=None):
+        return Elman().step_backward(p, dstate, state_prev, state, saved, drop)
+
+
+@dataclass(frozen=True)
+class OwnLayer(Recurrent):
+    @property
+    def cell(self):
+        return Own()
+
+
+def test_a_cell_of_ones_own_can_be_looked_into():
+    own, ours = jittered([OwnLayer(3), Dense(1)]), jittered([RNN(3), Dense(1)])
+    x, y = data(own, (2, 4, 2))
+    ours.params.flat[...] = own.params.flat
+    for node, other in zip(trace(own, x, y).nodes(0), trace(ours, x, y).nodes(0), strict=True):
+        assert node.gates == {}
+        np.testing.assert_allclose(node.z, other.z, rtol=1e-13)
+        np.testing.assert_allclose(node.gradients["W_h"], other.gradients["W_h"], rtol=1e-12)
 
 
 def test_what_reaches_a_last_output_comes_from_above():

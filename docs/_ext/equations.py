@@ -144,7 +144,7 @@ def _begin(app: Sphinx, env: BuildEnvironment, docnames: list[str]) -> None:
 
 def _purge(_app: Sphinx, env: BuildEnvironment, docname: str) -> None:
     kept = {tag: home for tag, home in getattr(env, "equations", {}).items() if home != docname}
-    env.equations = kept  # type: ignore[attr-defined]
+    env.equations = kept
 
 
 def setup(app: Sphinx) -> dict[str, Any]:

@@ -51,7 +51,8 @@ class Node:
     previous, state : dict
         ``"h"``, of an LSTM also ``"c"``: the state before and after the step, each (N, H).
     gates : dict
-        The gates by their letters, each (N, H); of an Elman layer ``"h"``.
+        The gates by their letters, each (N, H); of an Elman layer ``"h"``; empty of a cell that
+        does not say.
     z : ndarray of shape (N, G*H)
         What the activations were applied to.
     dh_above, dh_later : ndarray of shape (N, H)
@@ -298,7 +299,7 @@ def _node(layer: int, t: int, group: str, one: LoopTape, above: np.ndarray, late
         x=one.x[0],
         previous=dict(zip(names, previous, strict=True)),
         state=dict(zip(names, state, strict=True)),
-        gates=dict(zip(cell.gates, cell.gate_values(saved, state), strict=True)),
+        gates=dict(zip(cell.gates, cell.gate_values(saved, state), strict=False)),
         z=cell.preactivation(p, _input_part(one), previous[0], saved),
         dh_above=above,
         dh_later=later[0],

@@ -246,7 +246,8 @@ def own_call(call: Call, layer: Layer, last: bool) -> Call:
     if call.training and layer.draws:
         assert call.rng is not None  # whoever trains provides it
         rng = np.random.Generator(np.random.PCG64(call.rng.integers(2**63)))
-    return call._replace(rng=rng, logits=call.logits and last)
+    logits = call.logits and last
+    return Call(call.training, rng, call.keep, logits, call.offset, call.readable)
 
 
 LAYERS: Registry[Layer] = Registry("layer", Layer)
