@@ -156,10 +156,11 @@ def package_sources() -> dict[str, str]:
 def project_files(*suffixes: str) -> list[Path]:
     folders = [ROOT / name for name in FOLDERS]
     files = [path for folder in folders for path in folder.rglob("*")] + list(ROOT.iterdir())
+    generated = {"__pycache__", ".git"}  # .git is a file in a worktree
     return [
         path
         for path in files
-        if path.is_file() and path.suffix in suffixes and "__pycache__" not in path.parts
+        if path.is_file() and path.suffix in suffixes and not generated & set(path.parts)
     ]
 
 
