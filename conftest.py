@@ -17,9 +17,9 @@ ON_EVERY_ENGINE = {
     for name in (
         "activations", "bptt", "clipping", "divergence", "evaluate", "gradcheck", "gradients",
         "gradients_losses", "layers", "layers_windows", "learning", "losses", "losses_custom",
-        "losses_extremes", "network", "network_invariants", "optimizers", "published_s1",
-        "published_s2", "published_s3", "published_s4", "published_s5", "same_bits",
-        "sequence_modes", "stream", "training", "truncation",
+        "losses_extremes", "network", "network_invariants", "old_files", "optimizers",
+        "published_s1", "published_s2", "published_s3", "published_s4", "published_s5",
+        "same_bits", "sequence_modes", "stream", "training", "truncation",
     )
 }  # fmt: skip
 
