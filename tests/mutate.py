@@ -291,7 +291,7 @@ class Copy:
         if not failed:
             return False, "it passes"
         name, asserted, how = self.cause(words)
-        return name == test and asserted, how
+        return name.partition("[")[0] == test and asserted, how
 
     def cause(self, words: str) -> tuple[str, bool, str]:
         """Which test failed, whether by an assertion of its own, and how it ended.

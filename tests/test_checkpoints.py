@@ -248,6 +248,22 @@ OTHERS = [
 ]
 
 
+def test_data_of_another_shape_with_the_same_bytes_are_other_data(tmp_path):
+    path = tmp_path / "run.ckpt"
+    x, y = data()
+    train(network(), x, y, epochs=1, checkpoint=path)
+    for shape in ((6, 12), (24, 3)):
+        with pytest.raises(tt.errors.ModelFileError, match=r"belongs to a run with other data\."):
+            train(
+                network(),
+                x.reshape(*shape, 2),
+                y.reshape(*shape, 1),
+                epochs=2,
+                checkpoint=path,
+                resume=True,
+            )
+
+
 @pytest.mark.parametrize(("options", "what"), OTHERS)
 def test_another_run_is_refused(tmp_path, options, what):
     path = tmp_path / "run.ckpt"

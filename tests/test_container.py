@@ -277,6 +277,20 @@ def test_overlapping_arrays_and_foreign_dtypes_are_refused(path):
     assert refused(path) == "is not a usable model file: array 'v' has the dtype U64."
 
 
+def test_an_array_of_another_shape_is_not_covered_by_the_checksum(path):
+    write_container(path, {"w": np.arange(6.0).reshape(2, 3)}, {}, "model")
+    good = path.read_bytes()
+    for shape in (b"[3,2]", b"[6,1]", b"[1,6]"):
+        other = good.replace(b'"shape":[2,3]', b'"shape":' + shape)
+        assert other != good
+        path.write_bytes(other)
+        assert refused(path) == (
+            "is not a usable model file: its checksum does not fit its contents, so it is damaged."
+        )
+    path.write_bytes(good.replace(b'"w":', b'"v":'))
+    assert "checksum" in refused(path)
+
+
 def test_nan_in_an_otherwise_good_file_is_refused(path, monkeypatch):
     import throughtime.container as container
 

@@ -102,6 +102,25 @@ def test_the_same_seed_gives_the_same_bits_and_another_one_others() -> None:
     assert (one.networks_[0].params.flat != other.networks_[0].params.flat).any()
 
 
+def test_the_validation_block_is_not_learned_from() -> None:
+    """Of 60 steps it is the last 12, from which the first training takes no target."""
+
+    def first_loss(y: np.ndarray) -> float:
+        losses: list[float] = []
+        callbacks = [lambda run: losses.extend(run.history["loss"])]
+        Forecaster(4, season=None, transform="none", callbacks=callbacks, **QUICK).fit(y)
+        return losses[0]
+
+    y = wave(60)
+    expected = first_loss(y)
+    taken = []
+    for step in range(40, 60):
+        other = y.copy()
+        other[step] += 1e-3
+        taken.append(first_loss(other) != expected)
+    assert taken == [True] * 8 + [False] * 12
+
+
 def test_units_do_not_matter() -> None:
     y = wave() - 25.0
     one = Forecaster(6, **QUICK).fit(y).predict()

@@ -43,6 +43,12 @@ def test_naive_forecasts_by_hand() -> None:
     assert mase_scale(y, 7) == pytest.approx((4 + 3 + 4 + 2) / 4)
 
 
+def test_a_history_of_one_season_is_scaled_by_its_steps() -> None:
+    y = np.array([1.0, 5.0, 2.0])
+    assert mase_scale(y, 3) == pytest.approx((4 + 3) / 2)
+    assert mase_scale(y, 2) == 1.0
+
+
 def test_naive_forecasts_with_gaps() -> None:
     y = np.array([np.nan, 5.0, 2.0, np.nan, 4.0, np.nan])
     np.testing.assert_array_equal(persistence(y, 2), [4, 4])

@@ -73,6 +73,18 @@ def test_every_step_is_the_batch_so_far(name):
         close(stream.step(x[:, t]), expected if expected.ndim == 2 else expected[:, -1])
 
 
+def test_a_maximum_of_two_zeros_is_the_earlier_one():
+    """As argmax decides: 0 and -0 are equal, and only their signs tell which one it is."""
+    net = Network([MaxPool()], 1, dtype="float64")
+    for first, second in ((0.0, -0.0), (-0.0, 0.0)):
+        x = np.array([[[first], [second]]])
+        stream = net.stream()
+        stream.step([first])
+        y = stream.step([second])
+        assert np.signbit(y).tolist() == np.signbit(net.predict(x)[0]).tolist()
+        assert np.signbit(y[0]) == np.signbit(first)
+
+
 @every_model
 def test_warm_up_stands_where_the_steps_lead(name):
     """Rows of different lengths with holes, one of them empty; each goes on from its own end."""

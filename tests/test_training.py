@@ -146,6 +146,21 @@ def test_a_layer_can_be_frozen_or_hurried():
             np.testing.assert_array_equal(frozen.params[name], plain.params[name])
 
 
+@pytest.mark.parametrize("limit", [{}, {"clip_norm": 0.01}], ids=["", "clipped"])
+def test_what_is_frozen_does_not_count_in_the_norm(limit):
+    x, y = series()
+    net = tagger(lr_multiplier=0.0)
+    objective.evaluate_and_backward(net, x, y, tt.losses.get("mse"))
+    own = [net.grads[name] for name in net.grads if name.startswith("1.")]
+    norm = np.sqrt(sum(np.sum(g**2) for g in own))
+    assert np.linalg.norm(net.grads.flat) > 1.01 * norm > 0.01
+    before = net.params.flat.copy()
+    history = train(net, x, y, epochs=1, batch_size=None, optimizer=SGD(1.0), **limit)
+    assert history["grad_norm"] == pytest.approx([norm])
+    moved = np.linalg.norm(net.params.flat - before)
+    assert moved == pytest.approx(limit.get("clip_norm", norm))
+
+
 def test_truncation_updates_once_a_chunk():
     x, y = series(steps=10)
     optimizer = SGD(1e-3)
@@ -170,6 +185,28 @@ def test_a_chunk_of_padding_moves_nothing():
     lengths = np.full(10, 6)
     train(padded, wide, targets, lengths=lengths, epochs=3, tbptt=(3, 3), optimizer=optimizer)
     np.testing.assert_allclose(padded.params.flat, short.params.flat, rtol=1e-12)
+
+
+@pytest.mark.parametrize("absent", ["mask", "sample_weight"])
+@pytest.mark.parametrize("place", [0, 3, 6])
+def test_a_chunk_without_a_real_step_moves_nothing(absent, place):
+    """Momentum and a penalty would move the weights where the loss has no gradient."""
+    x, y = series(steps=6)
+    optimizer = SGD(0.1, momentum=0.9)
+    options = {"epochs": 3, "tbptt": (3, 3), "optimizer": optimizer, "l2": 0.01}
+    wide, targets = (np.insert(a, [place] * 3, 0.0, axis=1) for a in (x, y))
+    real = np.ones(wide.shape[:2])
+    real[:, place : place + 3] = 0.0
+    short, long = tagger(), tagger()
+    if absent == "mask":
+        short_history = train(short, x, y, **options)
+        history = train(long, wide, targets, mask=real.astype(bool), **options)
+        np.testing.assert_allclose(long.params.flat, short.params.flat, rtol=1e-12)
+        assert history["penalty"] == pytest.approx(short_history["penalty"])
+        assert history["grad_norm"] == pytest.approx(short_history["grad_norm"])
+    else:  # the state goes on, so the steps after it are others
+        train(long, wide, targets, sample_weight=real, **options)
+        assert optimizer.steps == 3 * 2
 
 
 def test_ragged_lists_equal_padded_arrays():

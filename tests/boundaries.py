@@ -1,0 +1,78 @@
+"""Where being wrong by one is not seen from afar: a step, a season, a tie, a limit.
+
+Each is a line of the package that looks right in two ways, the wrong way, and the test that was
+written to tell them apart. ``python tests/boundaries.py`` puts every wrong line into a copy of the
+package and runs that test; ``test_boundaries.py`` does the same.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from pathlib import Path
+from typing import NamedTuple
+
+from mutate import Copy, Mutant
+
+HELPERS = ("network_cases.py",)
+
+
+class Boundary(NamedTuple):
+    """A wrong line and the test that sees it."""
+
+    file: str
+    test: str
+    mutant: Mutant
+
+
+def wrong(name: str, file: str, old: str, new: str, test: str) -> Boundary:
+    """The line ``old`` of the package, the wrong one, and ``file::test``."""
+    tests, _, own = test.partition("::")
+    return Boundary(f"test_{tests}.py", f"test_{own}", Mutant(name, file, old, new))
+
+
+BOUNDARIES = [
+    wrong("a history of one season has a seasonal difference", "forecasting/baselines.py",
+          "season if len(y) > season else 1", "season if len(y) >= season else 1",
+          "forecasting_backtest::a_history_of_one_season_is_scaled_by_its_steps"),
+    wrong("the first step of the validation block is learned from", "forecasting/fitting.py",
+          "np.arange(plan.horizon) < cutoff", "np.arange(plan.horizon) <= cutoff",
+          "forecasting::the_validation_block_is_not_learned_from"),
+    wrong("gradients of what is frozen count in the norm", "training/loop.py",
+          "grads[self.frozen] = 0", "pass",
+          "training::what_is_frozen_does_not_count_in_the_norm"),
+    wrong("a chunk without a real step moves the weights", "training/loop.py",
+          "if evaluation.weight > 0:", "if evaluation.weight >= 0:",
+          "training::a_chunk_without_a_real_step_moves_nothing"),
+    wrong("the checksum of a file is without shapes", "container.py",
+          "[name, little.dtype.str, little.shape]", "[name, little.dtype.str]",
+          "container::an_array_of_another_shape_is_not_covered_by_the_checksum"),
+    wrong("the checksum of data is without shapes", "training/checkpoints.py",
+          'f"{array.dtype.str}{array.shape}"', 'f"{array.dtype.str}"',
+          "checkpoints::data_of_another_shape_with_the_same_bytes_are_other_data"),
+    wrong("the later of two equal maxima", "layers/pooling.py",
+          "(old >= x)", "(old > x)",
+          "stream::a_maximum_of_two_zeros_is_the_earlier_one"),
+]  # fmt: skip
+
+
+def main(part: int = 0, parts: int = 1) -> int:
+    """Print the table, of every ``parts``-th line; return 1 if a test lets one pass."""
+    chosen, missed = BOUNDARIES[part::parts], 0
+    with tempfile.TemporaryDirectory() as folder:
+        files = sorted({boundary.file for boundary in chosen})
+        copy = Copy(Path(folder), files, HELPERS)
+        for file, test, mutant in chosen:
+            seen, how = copy.refutes(mutant, file, test)
+            missed += not seen
+            sys.stdout.write(f"{'seen' if seen else 'MISSED':<8} {mutant.name:<60} {how}\n")
+            sys.stdout.flush()
+    sys.stdout.write(f"{len(chosen)} wrong lines, {missed} missed\n")
+    return int(missed > 0)
+
+
+if __name__ == "__main__":
+    os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
+    os.environ["THROUGHTIME_ENGINE"] = "reference"
+    sys.exit(main(*map(int, sys.argv[1:])))
