@@ -26,23 +26,23 @@ ON_EVERY_ENGINE = {
 
 def pytest_configure() -> None:
     """Let the tests press Ctrl-C; refuse to pass over native tests where the engine is required."""
-    from throughtime import runtime
+    from throughtime.kernels import selection
 
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as shells start a background job
         signal.signal(signal.SIGINT, signal.default_int_handler)
-    if os.environ.get("THROUGHTIME_REQUIRE_NATIVE") == "1" and runtime.problem():
+    if os.environ.get("THROUGHTIME_REQUIRE_NATIVE") == "1" and selection.problem():
         raise pytest.UsageError(
-            f"THROUGHTIME_REQUIRE_NATIVE is 1, but there is no native engine: {runtime.problem()}"
+            f"THROUGHTIME_REQUIRE_NATIVE is 1, but there is no native engine: {selection.problem()}"
         )
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Run the tests of ON_EVERY_ENGINE once on each; the name of a test ends with the engine."""
-    from throughtime import runtime
+    from throughtime.kernels import selection
 
     if metafunc.definition.path.name in ON_EVERY_ENGINE:
-        metafunc.parametrize("_engine", runtime.available(), indirect=True)
+        metafunc.parametrize("_engine", selection.available(), indirect=True)
 
 
 @pytest.fixture(autouse=True)

@@ -5,7 +5,7 @@ from pathlib import Path
 import throughtime as tt
 from throughtime.layers import GRU, LSTM, RNN, Dense
 from throughtime.optimizers import Adam
-from throughtime.schedules import Cosine
+from throughtime.optimizers.schedules import Cosine
 
 
 def main(folder: Path) -> tt.report.Comparison:

@@ -7,7 +7,7 @@ import numpy as np
 import throughtime as tt
 from throughtime.layers import GRU, RNN, Dense
 from throughtime.optimizers import Adam
-from throughtime.schedules import Cosine
+from throughtime.optimizers.schedules import Cosine
 
 
 def main(folder: Path) -> tt.report.Comparison:

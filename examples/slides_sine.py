@@ -7,7 +7,7 @@ import numpy as np
 import throughtime as tt
 from throughtime.layers import RNN, Dense
 from throughtime.optimizers import SGD, Adam
-from throughtime.schedules import Cosine, InverseTime
+from throughtime.optimizers.schedules import Cosine, InverseTime
 
 
 def network(units, **options):

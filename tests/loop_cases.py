@@ -11,12 +11,13 @@ import pytest
 from network_cases import FUNCTIONS
 
 import throughtime as tt
-from throughtime import cells, engines, runtime
+from throughtime import cells, engines
 from throughtime.activations import Custom, Softmax
 from throughtime.cells import Cell
+from throughtime.kernels import selection
 
 needs_native = pytest.mark.skipif(
-    bool(runtime.problem()), reason=f"there is no native engine here: {runtime.problem()}"
+    bool(selection.problem()), reason=f"there is no native engine here: {selection.problem()}"
 )
 
 #: Every cell of the registry, and every form of it.

@@ -30,14 +30,14 @@ SUITE = (
 #: What to begin with, so that mutants die soon.
 FIRST = {
     "bptt.py": ("test_gradients.py",),
-    "objective.py": ("test_gradients_losses.py",),
-    "truncation.py": ("test_truncation.py",),
+    "training/objective.py": ("test_gradients_losses.py",),
+    "training/truncation.py": ("test_truncation.py",),
     "losses/base.py": ("test_losses.py",),
     "layers/recurrent.py": ("test_gradients.py",),
     "layers/convolution.py": ("test_gradients.py",),
     "layers/windows.py": ("test_gradients.py",),
     "layers/window_pooling.py": ("test_gradients.py",),
-    "network.py": ("test_gradients.py",),
+    "network/network.py": ("test_gradients.py",),
 }
 #: Modules that SUITE imports.
 HELPERS = ("loss_cases.py", "naive.py", "network_cases.py")
@@ -155,7 +155,7 @@ MUTANTS = [
     Mutant("last output's gradient instead of the state's", "layers/recurrent.py",
            "d_final, dy = (rest[0] + dy, *rest[1:]), None",
            "d_final, dy = (dy, *rest[1:]), None"),
-    Mutant("a decoder does not teach its encoder", "network.py",
+    Mutant("a decoder does not teach its encoder", "network/network.py",
            "handed = None if tape.given[i] else d_initial", "handed = None"),
     Mutant("a repeated token learns once", "layers/dense.py",
            "np.add.at(grad.W, tokens, dy)", "grad.W[tokens] += dy"),
@@ -172,17 +172,17 @@ MUTANTS = [
     Mutant("maximum of a window sent to its first step", "layers/window_pooling.py",
            "np.put_along_axis(du, best,", "np.put_along_axis(du, best * 0,"),
     # -- the objective
-    Mutant("gradient of the penalty twice", "objective.py",
+    Mutant("gradient of the penalty twice", "training/objective.py",
            "W.dtype.type(l2) * W", "W.dtype.type(2 * l2) * W"),
-    Mutant("fused softmax without 1 / temperature", "objective.py", "dy *= scale", "pass"),
-    Mutant("truncated: state not carried", "truncation.py",
+    Mutant("fused softmax without 1 / temperature", "training/objective.py", "dy *= scale", "pass"),
+    Mutant("truncated: state not carried", "training/truncation.py",
            "carried = _advance(net, x, mask, begin, start, carried, training, seed)\n",
            "carried = None\n"),
-    Mutant("truncated: loss of the steps before the chunk too", "truncation.py",
+    Mutant("truncated: loss of the steps before the chunk too", "training/truncation.py",
            "own[:, : first - start] = 0.0", "pass"),
-    Mutant("truncated: back through k1 steps alone", "truncation.py",
+    Mutant("truncated: back through k1 steps alone", "training/truncation.py",
            "end - max(k2, end - first)", "end - (end - first)"),
-    Mutant("truncated: ragged rows not aligned", "truncation.py",
+    Mutant("truncated: ragged rows not aligned", "training/truncation.py",
            'source = np.argsort(mask, axis=1, kind="stable")',
            "source = np.tile(np.arange(x.shape[1]), (len(x), 1))"),
 ]  # fmt: skip

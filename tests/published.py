@@ -51,7 +51,7 @@ class Published(NamedTuple):
 
 
 BPTT, ELMAN, LOSS = "bptt.py", "cells/elman.py", "losses/base.py"
-RULES, STEP = "optimizers/__init__.py", "optimizers/base.py"
+RULES, STEP = "optimizers/rules.py", "optimizers/base.py"
 SLOPE = "slope[here] = c[part] * derivative"
 W_H_T = "dz @ p.W_h.T"
 
@@ -78,7 +78,7 @@ ERRORS = [
     Published(
         "the gradient of the weight penalty is added once a time step",
         "test_s1_weight_penalty_counts_once_an_update_not_once_a_step",
-        (Change("objective.py", "own_l2 = share * (",
+        (Change("training/objective.py", "own_l2 = share * (",
                 "own_l2 = result.given.x.shape[1] * share * ("),),
     ),
     Published(
@@ -149,14 +149,14 @@ ERRORS = [
     Published(
         "extrapolation starts from the first step",
         "test_s1_extrapolation_goes_on_from_the_last_step",
-        (Change("stream.py", "y = stream.warm_up(array, mask=mask)",
+        (Change("network/stream.py", "y = stream.warm_up(array, mask=mask)",
                 "y = stream.warm_up(array[:, :1])"),),
     ),
     Published(
         "all layers share one seed",
         "test_s1_layers_draw_from_streams_of_their_own",
         (
-            Change("network.py", "np.random.SeedSequence(self.seed).spawn(len(self.layers))",
+            Change("network/network.py", "np.random.SeedSequence(self.seed).spawn(len(self.layers))",
                    "[np.random.SeedSequence(self.seed)] * len(self.layers)"),
             Change("layers/base.py", "np.random.PCG64(call.rng.integers(2**63))",
                    "np.random.PCG64(0)"),
@@ -200,8 +200,8 @@ ERRORS = [
         "a trained network fails on a series longer than that of its training",
         "test_s2_a_trained_network_applies_to_a_longer_series",
         (
-            Change("network.py", "return self.topology.check_input(x, lengths, mask, self.dtype)",
-                   "found = self.topology.check_input(x, lengths, mask, self.dtype)\n"
+            Change("network/network.py", "return check_input(self.topology, x, lengths, mask, self.dtype)",
+                   "found = check_input(self.topology, x, lengths, mask, self.dtype)\n"
                    "        steps = found[0].shape[1]\n"
                    '        self.objects = getattr(self, "objects", [None] * steps)\n'
                    "        self.objects[steps - 1]  # an activation for each step\n"
@@ -228,7 +228,7 @@ ERRORS = [
         "numbers are float128",
         "test_s3_there_is_no_float128",
         (
-            Change("params.py", "(np.float32, np.float64)",
+            Change("network/params.py", "(np.float32, np.float64)",
                    "(np.float32, np.float64, np.longdouble)"),
             Change(BPTT, "da = np.empty((steps, batch, p.W_h.shape[1]), dtype=tape.x.dtype)",
                    "da = np.empty((steps, batch, p.W_h.shape[1]), dtype=np.longdouble)"),
@@ -303,7 +303,7 @@ ERRORS = [
         (
             Change("activations.py", "return y * (dy - inner) / y.dtype.type(self.temperature)",
                    "return y * (dy - inner)"),
-            Change("objective.py", "dy *= scale", "pass"),
+            Change("training/objective.py", "dy *= scale", "pass"),
         ),
     ),
     Published(
@@ -316,7 +316,7 @@ ERRORS = [
         "seed 0 is taken for no seed",
         "test_s5_seed_0_is_a_seed",
         (
-            Change("network.py", "np.random.SeedSequence(self.seed)",
+            Change("network/network.py", "np.random.SeedSequence(self.seed)",
                    "np.random.SeedSequence(self.seed or None)"),
             Change("training/loop.py",
                    "np.random.default_rng([SHUFFLE, options.seed, self.state.epoch])",
@@ -342,10 +342,10 @@ ERRORS = [
         "model files are pickles, which can run anything",
         "test_s5_model_files_are_no_pickles",
         (
-            Change("serialization.py", "    arrays, config = read_container(path, KIND, VERSION)\n",
+            Change("network/storage.py", "    arrays, config = read_container(path, KIND, VERSION)\n",
                    '    import pickle\n\n    with open(path, "rb") as file:\n'
                    "        return pickle.load(file)\n"),
-            Change("serialization.py",
+            Change("network/storage.py",
                    "    write_container(path, dict(net.params), net.to_config(), KIND, VERSION)\n",
                    '    import pickle\n\n    with open(path, "wb") as file:\n'
                    "        pickle.dump(net.params.flat, file)\n"),

@@ -15,7 +15,7 @@ import numpy as np
 
 from throughtime import losses
 from throughtime.network import Network
-from throughtime.objective import evaluate_and_backward
+from throughtime.training.objective import evaluate_and_backward
 
 #: The largest relative error of a gradient that is right: rounding, and sums of some hundreds.
 ROUNDING = 1e-12

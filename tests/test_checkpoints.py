@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 import throughtime as tt
-from throughtime.container import read_container, write_container
 from throughtime.layers import GRU, LSTM, Dense
 from throughtime.optimizers import SGD, Adam, RMSProp
-from throughtime.schedules import Cosine, Plateau, Warmup
+from throughtime.optimizers.schedules import Cosine, Plateau, Warmup
+from throughtime.serialization.container import read_container, write_container
 from throughtime.training import Callback, Checkpoint, EarlyStopping, train
 
 LENGTHS = np.array([6, 1, 3, 2, 6, 5, 4, 1, 2, 6, 6, 4])

@@ -7,9 +7,9 @@ import pytest
 
 from throughtime.cli import source
 from throughtime.cli.continuing import CONTINUED, WHOLE, check_step, join, notes_of, warnings_of
-from throughtime.data.files import read_table
-from throughtime.data.frequency import Frequency
 from throughtime.data.series import Series
+from throughtime.data.tables.files import read_table
+from throughtime.data.tables.frequency import Frequency
 from throughtime.errors import DataError
 from throughtime.forecasting.series import Observed
 

@@ -11,18 +11,18 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from safetensors.numpy import save, save_file
 
-from throughtime.container import (
-    MAX_HEADER,
-    identify,
-    read_container,
-    replace_file,
-    write_container,
-)
 from throughtime.errors import (
     DataError,
     InvalidArgumentError,
     InvalidTypeError,
     ModelFileError,
+)
+from throughtime.serialization.container import (
+    MAX_HEADER,
+    identify,
+    read_container,
+    replace_file,
+    write_container,
 )
 
 META = {"layers": [{"name": "gru", "units": 3}], "dropout": 0.1, "note": "é", "none": None}
@@ -292,7 +292,7 @@ def test_an_array_of_another_shape_is_not_covered_by_the_checksum(path):
 
 
 def test_nan_in_an_otherwise_good_file_is_refused(path, monkeypatch):
-    import throughtime.container as container
+    import throughtime.serialization.container as container
 
     with monkeypatch.context() as patch:
         patch.setattr(container, "check_array", lambda name, array: array)

@@ -4,9 +4,9 @@ import re
 
 import pytest
 
-from throughtime.data.files import read_table
-from throughtime.data.frequency import Frequency
 from throughtime.data.series import format_times
+from throughtime.data.tables.files import read_table
+from throughtime.data.tables.frequency import Frequency
 from throughtime.errors import DataError
 
 

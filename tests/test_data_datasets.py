@@ -36,7 +36,7 @@ def test_the_package_loads_its_modules_when_they_are_used():
         "import sys, throughtime.data as data;"
         "assert not [m for m in sys.modules if m.startswith('throughtime.data.')];"
         "data.pad; data.tasks;"
-        "assert 'throughtime.data.files' not in sys.modules;"
+        "assert 'throughtime.data.tables.files' not in sys.modules;"
         "assert all(getattr(data, name) is not None for name in dir(data))"
     )
     subprocess.run([sys.executable, "-W", "error", "-c", code], check=True)

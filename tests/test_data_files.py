@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from throughtime.data.files import read_table
 from throughtime.data.series import format_times
+from throughtime.data.tables.files import read_table
 from throughtime.errors import DataError, InvalidTypeError, ThroughtimeError
 
 

@@ -5,8 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from throughtime.data.parsing import UnreadableError, parse_numbers, parse_times
 from throughtime.data.series import format_times
+from throughtime.data.tables.dates import parse_times
+from throughtime.data.tables.numbers import UnreadableError, parse_numbers
 
 
 @given(st.lists(st.one_of(st.none(), st.floats(allow_infinity=False)), min_size=1))

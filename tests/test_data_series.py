@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from throughtime.data.frequency import Frequency, infer_frequency
 from throughtime.data.series import Series, fill, format_times
+from throughtime.data.tables.frequency import Frequency, infer_frequency
 from throughtime.errors import DataError, InvalidArgumentError, ShapeError
 
 

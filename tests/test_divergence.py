@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 import throughtime as tt
-from throughtime.container import read_container
 from throughtime.layers import GRU, LSTM, RNN, Dense, Dropout
 from throughtime.optimizers import SGD, Adagrad, Adam, RMSProp
+from throughtime.serialization.container import read_container
 from throughtime.training import Callback, EarlyStopping, train
 
 TRY = "Try a lower learning rate (it is 0.1), or clip_norm=1.0, or a network of dtype='float64'."

@@ -9,9 +9,10 @@ import pytest
 from network_cases import CASES, leaves
 
 import throughtime as tt
-from throughtime import bptt, runtime
+from throughtime import bptt
 from throughtime.engines import LOOPS, engine
 from throughtime.errors import InvalidArgumentError
+from throughtime.kernels import selection
 
 BUSY = [case for case in CASES if case.name.split(":")[0] in ("rnn", "gru", "lstm")]
 
@@ -31,35 +32,35 @@ def second(monkeypatch):
 
     module = type("module", (), {"unroll": staticmethod(unroll), "bptt": staticmethod(bptt.bptt)})
     monkeypatch.setitem(LOOPS, "second", module)
-    names = (*runtime.available(), "second")
-    monkeypatch.setattr(runtime, "available", lambda: names)
+    names = (*selection.available(), "second")
+    monkeypatch.setattr(selection, "available", lambda: names)
     return module
 
 
 def test_the_reference_is_there_and_chosen():
     assert LOOPS["reference"] is bptt
-    assert runtime.current() in runtime.available()
+    assert selection.current() in selection.available()
     assert tt.engine is engine
 
 
 def test_an_engine_for_a_block_and_for_good(second):
-    before = runtime.current()
+    before = selection.current()
     with engine("second"):
-        assert runtime.current() == "second"
+        assert selection.current() == "second"
         with engine("reference"):
-            assert runtime.current() == "reference"
-        assert runtime.current() == "second"
-    assert runtime.current() == before
+            assert selection.current() == "reference"
+        assert selection.current() == "second"
+    assert selection.current() == before
     engine("second")
-    assert runtime.current() == "second"
+    assert selection.current() == "second"
     engine(before)
 
 
 def test_an_error_inside_a_block_restores_the_engine(second):
-    before = runtime.current()
+    before = selection.current()
     with pytest.raises(ZeroDivisionError), engine("second"):
         raise ZeroDivisionError
-    assert runtime.current() == before
+    assert selection.current() == before
 
 
 def test_a_tape_goes_back_to_the_engine_that_wrote_it(second, monkeypatch):
@@ -73,17 +74,17 @@ def test_a_tape_goes_back_to_the_engine_that_wrote_it(second, monkeypatch):
 
 
 def test_unknown_engines_are_refused():
-    before = runtime.current()
+    before = selection.current()
     with pytest.raises(InvalidArgumentError) as caught:
         engine("natve")
-    names = ", ".join(map(repr, runtime.available()))
+    names = ", ".join(map(repr, selection.available()))
     assert str(caught.value).startswith(f"engine must be one of {names}; got 'natve'.")
-    assert runtime.current() == before
+    assert selection.current() == before
 
 
 @pytest.mark.parametrize("name", ["reference", "none"])
 def test_the_environment_chooses(name):
-    code = "from throughtime import runtime; print(runtime.current())"
+    code = "from throughtime import runtime; print(selection.current())"
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=False,
         env=os.environ | {"THROUGHTIME_ENGINE": name},
@@ -91,11 +92,11 @@ def test_the_environment_chooses(name):
     if name == "reference":
         assert done.stdout.strip() == "reference"
     else:
-        names = ", ".join(map(repr, runtime.available()))
+        names = ", ".join(map(repr, selection.available()))
         assert f"THROUGHTIME_ENGINE must be one of {names}" in done.stderr.splitlines()[-1]
 
 
-@pytest.mark.parametrize("name", runtime.available())
+@pytest.mark.parametrize("name", selection.available())
 @pytest.mark.parametrize("case", BUSY, ids=str)
 def test_every_engine_computes_what_the_reference_does(case, name):
     results = []

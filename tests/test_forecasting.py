@@ -292,7 +292,7 @@ def test_files_that_are_none(tmp_path: Path, fitted: Forecaster) -> None:
 
 
 def test_a_file_that_says_something_else(tmp_path: Path, fitted: Forecaster) -> None:
-    from throughtime.container import read_container, write_container
+    from throughtime.serialization.container import read_container, write_container
 
     path = tmp_path / "model.safetensors"
     fitted.save(path)

@@ -6,7 +6,6 @@ from loss_cases import CASES as LOSS_CASES
 from network_cases import FUNCTIONS, Case
 from test_gradients import error_along, largest_error
 
-from throughtime import objective
 from throughtime.activations import Softmax
 from throughtime.layers import (
     GRU,
@@ -20,6 +19,7 @@ from throughtime.layers import (
     RepeatVector,
 )
 from throughtime.losses import LOSSES, Custom
+from throughtime.training import objective
 
 REAL = np.array([[1, 1, 0, 1], [0, 1, 0, 0], [1, 1, 1, 1], [0, 0, 0, 0]], dtype=bool)
 

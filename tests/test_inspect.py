@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 import throughtime as tt
-from throughtime import runtime
 from throughtime.activations import Activation, Tanh
 from throughtime.cells import Cell, Elman
 from throughtime.errors import InvalidArgumentError
 from throughtime.inspect import hidden_states, saturation, trace
+from throughtime.kernels import selection
 from throughtime.layers import GRU, LSTM, RNN, Dense, MeanPool, Recurrent, RepeatVector
 
 LENGTHS = [5, 2, 4]
@@ -275,14 +275,14 @@ def test_the_engine_in_use_stays():
     engines = set()
 
     def watch(*arguments, **options):
-        engines.add(runtime.current())
+        engines.add(selection.current())
         return before(*arguments, **options)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("throughtime.bptt.unroll", watch)
         trace(net, x, y)
         hidden_states(net, x)
-    assert engines == {runtime.current()}
+    assert engines == {selection.current()}
 
 
 def test_words_for_a_trace_and_a_node():

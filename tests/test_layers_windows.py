@@ -5,9 +5,9 @@ import pytest
 from network_cases import Case
 
 import throughtime as tt
-from throughtime import runtime
 from throughtime.errors import InvalidArgumentError, ShapeError
 from throughtime.initializers import HeUniform
+from throughtime.kernels import selection
 from throughtime.layers import (
     GRU,
     RNN,
@@ -157,7 +157,7 @@ def test_side_by_side_has_the_bits_of_a_sequence_alone(dtype):
     for n in range(9):
         own = net.predict(x[n : n + 1, : 6 + n % 2])
         np.testing.assert_allclose(own[0], y[n], rtol=1e-4 if dtype == "float32" else 1e-12)
-        if runtime.current() == "native":
+        if selection.current() == "native":
             assert own.tobytes() == y[n : n + 1].tobytes()
 
 

@@ -11,7 +11,7 @@ import throughtime as tt
 from throughtime.data import tasks
 from throughtime.layers import GRU, LSTM, RNN, Dense
 from throughtime.optimizers import Adam
-from throughtime.schedules import Cosine
+from throughtime.optimizers.schedules import Cosine
 
 
 def learn(task, layers, epochs, lr, batch_size=32):

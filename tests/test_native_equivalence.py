@@ -27,9 +27,10 @@ from loop_cases import (
 from network_cases import CASES, leaves
 
 import throughtime as tt
-from throughtime import cells, runtime
+from throughtime import cells
 from throughtime.activations import Activation, Tanh
 from throughtime.cells.base import dropped
+from throughtime.kernels import selection
 
 pytestmark = needs_native
 
@@ -39,7 +40,7 @@ DOUBLE, SINGLE = 1e-12, 2e-6
 every_cell = pytest.mark.parametrize("cell", CELLS.values(), ids=CELLS)
 every_dtype = pytest.mark.parametrize("dtype", ["float32", "float64"])
 
-LEVELS = runtime.extension().levels() if runtime.extension() else ()
+LEVELS = selection.extension().levels() if selection.extension() else ()
 
 #: N, T, F, H: none, one, one more than a vector or a tile holds, and both at once.
 SIZES = [
@@ -78,7 +79,7 @@ def test_every_size_and_mask(cell, mask):
 @every_cell
 @pytest.mark.parametrize("level", LEVELS)
 def test_every_instruction_set(cell, level):
-    extension = runtime.extension()
+    extension = selection.extension()
     before = extension.level()
     extension.use_level(level)
     try:

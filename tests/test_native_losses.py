@@ -10,10 +10,11 @@ import pytest
 from loop_cases import needs_native
 
 import throughtime as tt
-from throughtime import losses, runtime
+from throughtime import losses
+from throughtime.kernels import selection
 from throughtime.losses import LOSSES, MSE, CategoricalCrossentropy, Huber
 
-KERNELS = runtime.extension()
+KERNELS = selection.extension()
 pytestmark = needs_native
 
 DTYPES = ["float32", "float64"]

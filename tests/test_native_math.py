@@ -5,12 +5,12 @@ import pytest
 from loop_cases import needs_native
 from network_cases import FUNCTIONS
 
-from throughtime import runtime
 from throughtime.activations import ACTIVATIONS, Activation, Custom, Softmax, Tanh, native_kind
+from throughtime.kernels import selection
 
 pytestmark = needs_native
 
-KERNELS = runtime.extension()
+KERNELS = selection.extension()
 LEVELS = KERNELS.levels() if KERNELS else ()
 BUILT_IN = {name: f for name, f in FUNCTIONS.items() if not isinstance(f, Custom)}
 
@@ -34,13 +34,13 @@ def native(name, x):
 
 
 def on(engine, call, *args):
-    before = runtime.current()
-    runtime.use(engine)
+    before = selection.current()
+    selection.use(engine)
     try:
         with np.errstate(all="ignore"):
             return call(*args)
     finally:
-        runtime.use(before)
+        selection.use(before)
 
 
 # -- at most 2 ulp from the correctly rounded result -------------------------------------------

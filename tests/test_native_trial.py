@@ -3,7 +3,7 @@
 import pytest
 from loop_cases import needs_native
 
-from throughtime import runtime
+from throughtime.kernels import selection
 
 pytestmark = needs_native
 
@@ -21,7 +21,7 @@ def follow(record, calls, alone, team, disturbed=()):
 
 
 def new():
-    return runtime.extension().Record()
+    return selection.extension().Record()
 
 
 @pytest.mark.parametrize(("alone", "team"), [(100.0, 60.0), (60.0, 100.0)])

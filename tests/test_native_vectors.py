@@ -11,12 +11,12 @@ from loop_cases import needs_native
 from test_optimizers import ALL, CASES
 
 import throughtime as tt
-from throughtime import runtime, vectors
-from throughtime.objective import evaluate_and_backward
+from throughtime.kernels import selection, vectors
 from throughtime.optimizers import SGD, Adam, AdamW
 from throughtime.training.clipping import clip_norm, clip_value
+from throughtime.training.objective import evaluate_and_backward
 
-KERNELS = runtime.extension()
+KERNELS = selection.extension()
 pytestmark = needs_native
 
 DTYPES = ["float32", "float64"]
@@ -126,7 +126,7 @@ def test_read_only_parameters_are_refused(case):
 @pytest.mark.parametrize("case", ALL)
 def test_what_is_not_finite_goes_on_and_is_told(case, bad, dtype):
     results = []
-    for engine in runtime.available():
+    for engine in selection.available():
         optimizer, params = copy.deepcopy(case), drawn(0, 100, dtype)
         g = drawn(1, 100, dtype)
         g[77] = bad
@@ -278,7 +278,7 @@ def test_penalties_are_those_of_the_reference(penalty, dtype):
     net.params["0.W_x"][3, 3:5] = 0.0, -0.0
     x, y = drawn(8, (2, 3, 150), dtype), drawn(9, (2, 3), dtype)
     found = []
-    for engine in runtime.available():
+    for engine in selection.available():
         net.grads.flat[...] = 0
         with tt.engine(engine):
             result = evaluate_and_backward(net, x, y, "mse", **penalty)

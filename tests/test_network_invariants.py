@@ -11,7 +11,7 @@ from throughtime.errors import InvalidArgumentError
 from throughtime.layers import GRU, LastStep, Recurrent
 from throughtime.layers.base import Call
 from throughtime.network import Network
-from throughtime.truncation import check_chunks
+from throughtime.training.truncation import check_chunks
 
 PLAIN = [case for case in CASES if not case.training]
 SEQUENCES = [case for case in PLAIN if case.network().topology.input_form.kind != "vector"]

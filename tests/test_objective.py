@@ -7,9 +7,9 @@ import pytest
 from network_cases import leaves
 
 import throughtime as tt
-from throughtime import runtime
+from throughtime.kernels import selection
 from throughtime.layers import GRU, LSTM, RNN, Dense, Dropout, Embedding
-from throughtime.objective import evaluate, evaluate_and_backward
+from throughtime.training.objective import evaluate, evaluate_and_backward
 
 NETWORKS = {
     "rnn": ([RNN(4, return_sequences=True)], 3),
@@ -30,7 +30,7 @@ def problem(name):
     return net, x, rng.normal(size=(5, 7, 4))
 
 
-@pytest.mark.parametrize("engine", runtime.available())
+@pytest.mark.parametrize("engine", selection.available())
 @pytest.mark.parametrize("name", NETWORKS)
 def test_the_gradient_of_the_input_may_be_left_out(name, engine):
     net, x, y = problem(name)

@@ -12,7 +12,7 @@ import pytest
 
 from throughtime.errors import ModelFileError
 from throughtime.optimizers import OPTIMIZERS, SGD, Adagrad, Adam, AdamW, RMSProp
-from throughtime.schedules import Cosine, InverseTime, Linear, Plateau, Warmup
+from throughtime.optimizers.schedules import Cosine, InverseTime, Linear, Plateau, Warmup
 
 # Every class with every option that changes what it does. The rates suit Rosenbrock's valley.
 CASES = {

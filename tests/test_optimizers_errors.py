@@ -9,7 +9,7 @@ import pytest
 
 from throughtime.errors import InvalidArgumentError, InvalidTypeError, ModelFileError, ShapeError
 from throughtime.optimizers import OPTIMIZERS, SGD, Adagrad, Adam, AdamW, RMSProp
-from throughtime.schedules import Constant, Plateau
+from throughtime.optimizers.schedules import Constant, Plateau
 
 
 def test_refuses_another_vector():

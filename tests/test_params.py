@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from throughtime.errors import InvalidArgumentError, InvalidTypeError, ShapeError
-from throughtime.params import Params, check_dtype
+from throughtime.network.params import Params, check_dtype
 
 SHAPES = {"0.W_x": (2, 3), "0.b": (3,), "0.forward.W_h": (1, 1), "1.scale": ()}
 

@@ -11,9 +11,9 @@ from throughtime.errors import InvalidArgumentError
 from throughtime.layers import RNN, Dense
 from throughtime.losses import CategoricalCrossentropy
 from throughtime.network import Network
-from throughtime.objective import evaluate_and_backward
+from throughtime.network.params import Params
 from throughtime.optimizers import Adam
-from throughtime.params import Params
+from throughtime.training.objective import evaluate_and_backward
 
 
 def problem(nodes=5, steps=6, rows=2):

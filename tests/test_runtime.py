@@ -12,11 +12,11 @@ import pytest
 from loop_cases import needs_native
 
 import throughtime as tt
-from throughtime import runtime
 from throughtime.cli.info import describe_engines
 from throughtime.errors import InvalidArgumentError, InvalidTypeError
+from throughtime.kernels import selection
 
-LEVELS = runtime.extension().levels() if runtime.extension() else ()
+LEVELS = selection.extension().levels() if selection.extension() else ()
 
 
 def python(code, **variables):
@@ -46,7 +46,7 @@ def none_there(monkeypatch):
 
     monkeypatch.setattr(importlib, "import_module", load_others)
     for name in ("_extension", "_current", "_kernels"):
-        monkeypatch.setattr(runtime, name, None)
+        monkeypatch.setattr(selection, name, None)
     monkeypatch.delenv("THROUGHTIME_ENGINE", raising=False)
 
 
@@ -54,8 +54,8 @@ def none_there(monkeypatch):
 
 
 def test_the_reference_engine_is_always_there():
-    assert runtime.available()[-1] == "reference"
-    assert set(runtime.available()) <= set(runtime.ENGINES)
+    assert selection.available()[-1] == "reference"
+    assert set(selection.available()) <= set(selection.ENGINES)
 
 
 def test_the_fastest_engine_is_the_one_without_a_choice():
@@ -64,12 +64,12 @@ def test_the_fastest_engine_is_the_one_without_a_choice():
     assert python(code, THROUGHTIME_ENGINE="") == ("True", "")
 
 
-@pytest.mark.parametrize("name", runtime.ENGINES)
+@pytest.mark.parametrize("name", selection.ENGINES)
 def test_kernels_are_those_of_the_engine_in_use(name):
-    if name not in runtime.available():
-        pytest.skip(runtime.problem())
+    if name not in selection.available():
+        pytest.skip(selection.problem())
     with tt.engine(name):
-        assert runtime.kernels() is (runtime.extension() if name == "native" else None)
+        assert selection.kernels() is (selection.extension() if name == "native" else None)
 
 
 @needs_native
@@ -79,10 +79,10 @@ def test_the_environment_may_choose_the_reference():
 
 
 def test_without_the_extension_the_reference_engine_runs(none_there):
-    assert runtime.available() == ("reference",)
-    assert runtime.current() == "reference"
-    assert runtime.kernels() is None
-    assert runtime.problem() == "No module named 'throughtime._native'"
+    assert selection.available() == ("reference",)
+    assert selection.current() == "reference"
+    assert selection.kernels() is None
+    assert selection.problem() == "No module named 'throughtime._native'"
     net = tt.Network([tt.layers.GRU(2)], n_features=1, seed=0)
     assert net.predict([[[1.0]]]).shape == (1, 2)
 
@@ -95,18 +95,18 @@ def test_without_the_extension_the_native_engine_is_refused(none_there, monkeypa
     with pytest.raises(InvalidArgumentError) as caught:
         tt.engine("native")
     assert str(caught.value) == f"engine{said}"
-    assert runtime.current() == "reference"
-    monkeypatch.setattr(runtime, "_current", None)
+    assert selection.current() == "reference"
+    monkeypatch.setattr(selection, "_current", None)
     monkeypatch.setenv("THROUGHTIME_ENGINE", "native")
     with pytest.raises(InvalidArgumentError) as caught:
-        runtime.kernels()
+        selection.kernels()
     assert str(caught.value) == f"THROUGHTIME_ENGINE{said}"
 
 
 def test_to_import_the_package_loads_neither_numpy_nor_the_extension():
     code = (
         "import sys, throughtime; print({'numpy', 'throughtime._native'} & set(sys.modules));"
-        " import throughtime.runtime; print('throughtime._native' in sys.modules)"
+        " import throughtime.kernels.selection; print('throughtime._native' in sys.modules)"
     )
     assert python(code) == ("set()\nFalse", "")
 
@@ -121,7 +121,7 @@ def test_the_environment_may_choose_a_lower_level(level):
         "import throughtime as tt; from throughtime import runtime;"
         " net = tt.Network([tt.layers.LSTM(5)], n_features=2, seed=0, dtype='float64');"
         " y, tape = net.forward([[[1.0, 2.0]] * 3]);"
-        " print(runtime.kernels().level(), round(float(y.sum()), 9))"
+        " print(selection.kernels().level(), round(float(y.sum()), 9))"
     )
     out, error = python(code, THROUGHTIME_LEVEL=level, THROUGHTIME_ENGINE="native")
     net = tt.Network([tt.layers.LSTM(5)], n_features=2, seed=0, dtype="float64")
@@ -132,13 +132,14 @@ def test_the_environment_may_choose_a_lower_level(level):
 
 @needs_native
 def test_a_level_that_this_machine_has_not_is_refused():
-    out, error = python("import throughtime.runtime as r; r.kernels()", THROUGHTIME_LEVEL="v9")
+    code = "from throughtime.kernels import selection; selection.kernels()"
+    out, error = python(code, THROUGHTIME_LEVEL="v9")
     names = ", ".join(map(repr, LEVELS))
     expected = f"THROUGHTIME_LEVEL must be one of {names}; got 'v9'."
     assert out == ""
     assert error.startswith(f"throughtime.errors.InvalidArgumentError: {expected}")
     with pytest.raises(ValueError, match=r"^level must be one of levels\(\); got v9\.$"):
-        runtime.extension().use_level("v9")
+        selection.extension().use_level("v9")
 
 
 # -- threads
@@ -235,8 +236,8 @@ def test_idle_memory_can_be_given_back():
     with tt.engine("native"):
         y, tape = net.forward([[[1.0] * 4] * 50] * 32)
         net.backward(tape, y)
-    runtime.extension().trim_memory()
-    assert runtime.extension().trim_memory() == 0
+    selection.extension().trim_memory()
+    assert selection.extension().trim_memory() == 0
 
 
 # -- throughtime info
@@ -244,13 +245,13 @@ def test_idle_memory_can_be_given_back():
 
 def test_info_says_which_engine_runs():
     lines = describe_engines()
-    assert lines[0].startswith(runtime.current())
+    assert lines[0].startswith(selection.current())
     assert len(lines) == 2
 
 
 @needs_native
 def test_info_says_what_the_native_engine_is(as_before):
-    module = runtime.extension()
+    module = selection.extension()
     tt.set_num_threads(1)
     with tt.engine("native"):
         native, other = describe_engines()
@@ -275,7 +276,7 @@ def test_an_engine_that_was_made_before_counts_from_where_its_block_begins():
     kept = tt.engine("reference")
     tt.engine("native")
     with kept:
-        assert runtime.current() == "reference"
+        assert selection.current() == "reference"
 
 
 # -- how long OpenMP's threads look for work, which they read from the environment once
@@ -297,7 +298,7 @@ def test_threads_sleep_soon_unless_the_user_says_otherwise(variables, seen):
         "    if name == 'throughtime._native': seen.append(os.environ.get('GOMP_SPINCOUNT'))\n"
         "    return load(name)\n"
         "importlib.import_module = watch\n"
-        "from throughtime import runtime; runtime.extension()\n"
+        "from throughtime import runtime; selection.extension()\n"
         "print(*seen, os.environ.get('GOMP_SPINCOUNT'))"
     )
     nothing = {"GOMP_SPINCOUNT": "", "OMP_WAIT_POLICY": ""}

@@ -17,8 +17,8 @@ from network_cases import keeps_steps, leaves
 from window_cases import WIDTHS, least, wide, windows_of
 
 import throughtime as tt
-from throughtime import runtime
 from throughtime.activations import ACTIVATIONS
+from throughtime.kernels import selection
 from throughtime.layers import (
     GRU,
     LSTM,
@@ -46,7 +46,7 @@ def same(got: Any, want: Any) -> None:
     for a, b in zip(leaves(got), leaves(want), strict=True):
         assert a.dtype == b.dtype
         assert a.shape == b.shape
-        if runtime.current() == "native":
+        if selection.current() == "native":
             assert a.tobytes() == b.tobytes()
         else:
             tolerance = 1e-4 if a.dtype == np.float32 else 1e-11

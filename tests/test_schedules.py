@@ -8,7 +8,7 @@ import math
 import pytest
 
 from throughtime.errors import InvalidArgumentError, InvalidTypeError, ModelFileError
-from throughtime.schedules import (
+from throughtime.optimizers.schedules import (
     SCHEDULES,
     Constant,
     Cosine,

@@ -9,11 +9,11 @@ import pytest
 from network_cases import CASES, Case
 
 import throughtime as tt
-from throughtime.container import read_container, write_container
 from throughtime.errors import DataError, InvalidTypeError, ModelFileError
 from throughtime.layers import GRU, LSTM, RNN, Conv1D, Dense, Flatten, MaxPool1D
 from throughtime.network import Network
 from throughtime.serialization import KIND, VERSION, load, save
+from throughtime.serialization.container import read_container, write_container
 
 OWN = [case for case in CASES if "custom" in case.name]
 

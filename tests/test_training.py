@@ -4,10 +4,9 @@ import numpy as np
 import pytest
 
 import throughtime as tt
-from throughtime import objective
 from throughtime.layers import GRU, LSTM, RNN, Dense, Dropout
 from throughtime.optimizers import SGD, Adam
-from throughtime.training import Callback, train
+from throughtime.training import Callback, objective, train
 
 
 def series(n=10, steps=6, features=2, seed=0):

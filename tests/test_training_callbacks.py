@@ -6,7 +6,7 @@ import pytest
 import throughtime as tt
 from throughtime.layers import GRU, Dense
 from throughtime.optimizers import SGD, Adam
-from throughtime.schedules import Exponential, Plateau, Warmup
+from throughtime.optimizers.schedules import Exponential, Plateau, Warmup
 from throughtime.training import Callback, EarlyStopping, train
 
 

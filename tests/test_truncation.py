@@ -22,9 +22,9 @@ from throughtime.layers import (
     RepeatVector,
 )
 from throughtime.network import Network
-from throughtime.objective import evaluate, evaluate_and_backward
-from throughtime.params import Params
-from throughtime.truncation import check_chunks, truncated
+from throughtime.network.params import Params
+from throughtime.training.objective import evaluate, evaluate_and_backward
+from throughtime.training.truncation import check_chunks, truncated
 
 MSE = losses.get("mse")
 T = 7

@@ -8,7 +8,8 @@ import numpy as np
 
 import throughtime as tt
 from benchmarks.tasks import LEARNING_RATE, Arrays, Task
-from throughtime import objective, runtime
+from throughtime.kernels import selection
+from throughtime.training import objective
 
 VARIANTS = {"train": ["default"], "predict": ["default"], "stream": ["default"]}
 
@@ -21,7 +22,7 @@ def versions() -> dict[str, str]:
     """Releases in use."""
     return {
         "throughtime": tt.__version__,
-        "engine": runtime.current(),
+        "engine": selection.current(),
         "numpy": np.__version__,
     }
 

@@ -14,6 +14,8 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from throughtime import _moved
+
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
@@ -28,61 +30,66 @@ if TYPE_CHECKING:
     from throughtime import optimizers as optimizers
     from throughtime import plotting as plotting
     from throughtime import report as report
-    from throughtime import schedules as schedules
     from throughtime import training as training
     from throughtime.engines import engine as engine
     from throughtime.gradcheck import check_gradients as check_gradients
+    from throughtime.kernels.selection import get_num_threads as get_num_threads
+    from throughtime.kernels.selection import set_num_threads as set_num_threads
     from throughtime.network import Network as Network
-    from throughtime.runtime import get_num_threads as get_num_threads
-    from throughtime.runtime import set_num_threads as set_num_threads
-    from throughtime.serialization import load as load
+    from throughtime.network.storage import load as load
+    from throughtime.optimizers import schedules as schedules
     from throughtime.training import Callback as Callback
     from throughtime.training import Checkpoint as Checkpoint
     from throughtime.training import EarlyStopping as EarlyStopping
     from throughtime.training import History as History
     from throughtime.training import evaluate as evaluate
     from throughtime.training import metrics as metrics
-    from throughtime.training import train as train
+    from throughtime.training.train import train as train
 
-#: Public name -> the module that defines it; a public module defines itself.
+#: Public modules, and where they are below this package.
+_MODULES = {
+    "activations": "activations",
+    "data": "data",
+    "errors": "errors",
+    "forecasting": "forecasting",
+    "initializers": "initializers",
+    "inspect": "inspect",
+    "layers": "layers",
+    "losses": "losses",
+    "metrics": "training.metrics",
+    "optimizers": "optimizers",
+    "plotting": "plotting",
+    "report": "report",
+    "schedules": "optimizers.schedules",
+    "training": "training",
+}
+#: Public classes and functions, and the modules that define them.
 _HOME = {
     "Callback": "training",
     "Checkpoint": "training",
     "EarlyStopping": "training",
     "History": "training",
     "Network": "network",
-    "activations": "activations",
     "check_gradients": "gradcheck",
-    "data": "data",
     "engine": "engines",
-    "errors": "errors",
     "evaluate": "training",
-    "forecasting": "forecasting",
-    "get_num_threads": "runtime",
-    "initializers": "initializers",
-    "inspect": "inspect",
-    "layers": "layers",
-    "load": "serialization",
-    "losses": "losses",
-    "metrics": "training.metrics",
-    "optimizers": "optimizers",
-    "plotting": "plotting",
-    "report": "report",
-    "schedules": "schedules",
-    "set_num_threads": "runtime",
-    "train": "training",
-    "training": "training",
+    "get_num_threads": "kernels.selection",
+    "load": "network.storage",
+    "set_num_threads": "kernels.selection",
+    "train": "training.train",
 }
 
-__all__ = [*_HOME, "__version__"]
+__all__ = sorted([*_HOME, *_MODULES, "__version__"])
+
+_moved.install()
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _HOME:
+    home = _MODULES.get(name) or _HOME.get(name)
+    if home is None:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    home = _HOME[name]
     module = importlib.import_module(f"{__name__}.{home}")
-    value = module if home.rpartition(".")[2] == name else getattr(module, name)
+    value = module if name in _MODULES else getattr(module, name)
     globals()[name] = value  # the next use finds it without coming here
     return value
 

@@ -21,8 +21,9 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from throughtime import autodiff, runtime
+from throughtime import autodiff
 from throughtime.errors import InvalidTypeError, check_float
+from throughtime.kernels import selection
 from throughtime.registry import Registry
 
 __all__ = [
@@ -72,7 +73,7 @@ class BuiltIn(Activation):
     """
 
     def __call__(self, z: np.ndarray) -> np.ndarray:
-        kernels, kind = runtime.kernels(), native_kind(self)
+        kernels, kind = selection.kernels(), native_kind(self)
         if kernels is not None and kind is not None and type(z) is np.ndarray:
             y = np.empty(z.shape, z.dtype)
             if kernels.activate(*kind, _packed(z), y):
@@ -80,7 +81,7 @@ class BuiltIn(Activation):
         return self.value(z)
 
     def backward(self, dy: np.ndarray, y: np.ndarray, z: np.ndarray | None = None) -> np.ndarray:
-        kernels, kind = runtime.kernels(), native_kind(self)
+        kernels, kind = selection.kernels(), native_kind(self)
         if kernels is not None and kind is not None and type(dy) is type(y) is np.ndarray:
             dz = np.empty(y.shape, y.dtype)
             if kernels.activate_backward(*kind, _packed(dy), _packed(y), dz):

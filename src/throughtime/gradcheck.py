@@ -23,9 +23,10 @@ from typing import Any
 
 import numpy as np
 
-from throughtime import losses, objective
+from throughtime import losses
 from throughtime.errors import InvalidArgumentError, check_bool, check_float, check_int
 from throughtime.network import Network
+from throughtime.training import objective
 from throughtime.training.options import check_network
 from throughtime.training.samples import check_samples
 

@@ -8,7 +8,7 @@ import torch
 from torch.optim import lr_scheduler
 
 from throughtime.optimizers import SGD, Adagrad, Adam, AdamW, RMSProp
-from throughtime.schedules import (
+from throughtime.optimizers.schedules import (
     Cosine,
     Exponential,
     InverseTime,

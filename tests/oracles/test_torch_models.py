@@ -13,7 +13,8 @@ import torch.nn.functional as F  # noqa: N812  # as everyone writes it
 from oracles.torch_modules import CLOSE, make_module, parameters, run_module
 
 import throughtime as tt
-from throughtime import losses, objective
+from throughtime import losses
+from throughtime.training import objective
 
 BATCH, STEPS, FEATURES, UNITS = 5, 6, 3, 4
 LENGTHS = np.array([4, 6, 1, 3, 5])

@@ -8,7 +8,7 @@ import torch
 from oracles.torch_modules import CLOSE, copy_parameters, make_module, parameters, recurrent_layers
 
 import throughtime as tt
-from throughtime import truncation
+from throughtime.training import truncation
 
 STEPS = 7
 LENGTHS = np.array([4, 7, 1, 3, 6])

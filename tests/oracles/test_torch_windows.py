@@ -13,7 +13,7 @@ import torch.nn.functional as F  # noqa: N812  # as everyone writes it
 from oracles.torch_modules import CLOSE
 
 import throughtime as tt
-from throughtime import objective
+from throughtime.training import objective
 
 BATCH, FEATURES, FILTERS = 4, 3, 5
 LENGTHS = np.array([9, 12, 7, 10])

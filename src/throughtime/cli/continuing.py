@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from throughtime.cli.source import History
-from throughtime.data.frequency import Frequency
 from throughtime.data.series import format_times
+from throughtime.data.tables.frequency import Frequency
 from throughtime.errors import DataError
 from throughtime.report import words
 
 if TYPE_CHECKING:
-    from throughtime.data.files import Table
+    from throughtime.data.tables.files import Table
     from throughtime.forecasting import Forecaster
     from throughtime.forecasting.series import Observed
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 if TYPE_CHECKING:
-    from throughtime.data.files import Table
+    from throughtime.data.tables.files import Table
 
 FILES = ("model.safetensors", "forecast.csv", "forecast.png", "report.html")
 CELLS = ("gru", "lstm", "rnn")
@@ -277,7 +277,7 @@ def run(options: Options) -> None:
 def read(options: Options) -> "Table":
     """The table that the options name, or the bundled one."""
     from throughtime.data.datasets import CO2_FILE
-    from throughtime.data.files import read_table
+    from throughtime.data.tables.files import read_table
 
     if options.data is None:
         return read_table(CO2_FILE, "co2", "date")

@@ -61,7 +61,7 @@ def describe_file(screen: "Screen", path: Path) -> None:
     ModelFileError
         If it is not a model file of throughtime.
     """
-    from throughtime.container import identify
+    from throughtime.serialization.container import identify
 
     kind, version = identify(path)
     if kind == "forecaster":
@@ -86,7 +86,7 @@ def _describe_forecaster(screen: "Screen", path: Path, version: int) -> None:
 
 def _describe_network(screen: "Screen", path: Path, version: int) -> None:
     from throughtime.cli.describe import layer_rows
-    from throughtime.serialization import load
+    from throughtime.network.storage import load
 
     net = load(path)
     screen.headline(f"{path.name}, a network (file version {version})")
@@ -123,16 +123,16 @@ def _print_layers(screen: "Screen", rows: "tuple[LayerRow, ...]") -> None:
 
 def describe_engines() -> list[str]:
     """The engine in use, and what the other one is or why there is none."""
-    from throughtime import runtime
+    from throughtime.kernels import selection
 
-    module = runtime.extension()
+    module = selection.extension()
     if module is None:
-        return ["reference", f"no native engine: {runtime.problem()}"]
-    threads = runtime.get_num_threads()
+        return ["reference", f"no native engine: {selection.problem()}"]
+    threads = selection.get_num_threads()
     cores = f"{threads} thread{'s' if threads > 1 else ''}"
     openmp = ", OpenMP" if module.openmp() else ""
     native = f"native: instruction set {module.level()}, {cores}{openmp}"
-    if runtime.current() == "native":
+    if selection.current() == "native":
         return [native, "also there: reference"]
     return ["reference", f"also there: {native}"]
 

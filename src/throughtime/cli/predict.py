@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 if TYPE_CHECKING:
     from throughtime.cli.source import History
-    from throughtime.data.files import Table
+    from throughtime.data.tables.files import Table
     from throughtime.forecasting import Forecaster
 
 FILES = ("forecast.csv", "forecast.png")
@@ -82,7 +82,7 @@ def run(
     from throughtime.cli.results import build_story, lines_of, show_forecast, sizes, write_files
     from throughtime.cli.source import histories
     from throughtime.cli.wording import in_options
-    from throughtime.data.files import read_table
+    from throughtime.data.tables.files import read_table
     from throughtime.errors import check_int, import_extra
     from throughtime.forecasting import Forecaster
 

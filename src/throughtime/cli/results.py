@@ -16,7 +16,7 @@ from throughtime.report.story import decimals_of, outlook
 
 if TYPE_CHECKING:
     from throughtime.cli.console import Screen
-    from throughtime.data.files import Table
+    from throughtime.data.tables.files import Table
     from throughtime.forecasting import BacktestReport, Forecaster
 
 SHOWN_STEPS = 6

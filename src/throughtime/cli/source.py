@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from throughtime.data.frequency import Frequency
 from throughtime.data.series import Series, format_times
+from throughtime.data.tables.frequency import Frequency
 from throughtime.errors import DataError, InvalidArgumentError
 
 if TYPE_CHECKING:
-    from throughtime.data.files import Table
+    from throughtime.data.tables.files import Table
     from throughtime.forecasting import Forecast
 
 

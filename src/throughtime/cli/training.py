@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from throughtime.cli.forecast import Options
     from throughtime.cli.interrupt import StopButton
     from throughtime.cli.source import History
-    from throughtime.data.files import Table
+    from throughtime.data.tables.files import Table
     from throughtime.forecasting import BacktestReport, Progress
 
 

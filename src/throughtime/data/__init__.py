@@ -7,7 +7,7 @@ batches          which samples go together in one training step
 scaling          scalers, one centre and scale a feature
 encoding         one-hot vectors, class ids, characters
 series           one time series: its calendar, its gaps
-files            tables: CSV and Parquet
+tables           from a CSV or Parquet file to series
 datasets         real data that ships inside the package
 tasks            problems with a known answer, made from a seed
 ================ =======================================================================
@@ -27,8 +27,8 @@ _HOME = {
     "Vocabulary": "encoding",
     "labels": "encoding",
     "one_hot": "encoding",
-    "Table": "files",
-    "read_table": "files",
+    "Table": "tables.files",
+    "read_table": "tables.files",
     "SCALERS": "scaling",
     "MinMaxScaler": "scaling",
     "RobustScaler": "scaling",
@@ -40,7 +40,7 @@ _HOME = {
     "mask_from_lengths": "sequences",
     "pad": "sequences",
     "unpad": "sequences",
-    "Frequency": "series",
+    "Frequency": "tables.frequency",
     "Series": "series",
     "fill": "series",
     "Windows": "windows",
@@ -49,14 +49,15 @@ _HOME = {
     "sliding_windows": "windows",
 }
 _MODULES = {
-    "batches", "datasets", "encoding", "files", "scaling", "sequences", "series", "tasks", "windows"
+    "batches", "datasets", "encoding", "scaling", "sequences", "series", "tables", "tasks",
+    "windows",
 }  # fmt: skip
 
 __all__ = [*_HOME, *sorted(_MODULES)]
 
 
 def __getattr__(name: str) -> Any:
-    if name in _MODULES:
+    if name in _MODULES or name == "files":  # which moved in 0.2; importing it warns
         return importlib.import_module(f"{__name__}.{name}")
     if name not in _HOME:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

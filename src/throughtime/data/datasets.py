@@ -21,8 +21,8 @@ from pathlib import Path
 
 import numpy as np
 
-from throughtime.data.files import read_table
 from throughtime.data.series import Series
+from throughtime.data.tables.files import read_table
 
 __all__ = ["CO2_FILE", "SEATTLE_FILE", "co2", "digits", "seattle_temperature"]
 

@@ -19,7 +19,6 @@ from typing import Any
 
 import numpy as np
 
-from throughtime import vectors
 from throughtime.errors import (
     DataError,
     InvalidArgumentError,
@@ -29,6 +28,7 @@ from throughtime.errors import (
     check_int,
     describe,
 )
+from throughtime.kernels import vectors
 
 __all__ = [
     "check_lengths",

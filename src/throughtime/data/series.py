@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from throughtime.data.frequency import Frequency, infer_frequency
+from throughtime.data.tables.frequency import Frequency, infer_frequency
 from throughtime.errors import (
     DataError,
     ShapeError,

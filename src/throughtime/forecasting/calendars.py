@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from throughtime.data.frequency import Frequency
 from throughtime.data.series import Series, format_times
+from throughtime.data.tables.frequency import Frequency
 from throughtime.errors import DataError
 
 

@@ -21,7 +21,7 @@ from throughtime.forecasting.smoothing import importance
 from throughtime.layers import GRU, LSTM, RNN, Dense, Layer
 from throughtime.network import Network
 from throughtime.optimizers import Adam
-from throughtime.schedules import Cosine
+from throughtime.optimizers.schedules import Cosine
 from throughtime.training import History, train
 from throughtime.training.callbacks import Callback, Run
 

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from throughtime.container import read_container, write_container
 from throughtime.errors import InvalidTypeError, ModelFileError, describe
 from throughtime.forecasting.calendars import Calendar
 from throughtime.forecasting.calibration import LEVELS, Calibration
@@ -21,6 +20,7 @@ from throughtime.forecasting.model import Fitted
 from throughtime.forecasting.series import Group, Observed
 from throughtime.forecasting.smoothing import Smoothing
 from throughtime.network import Network
+from throughtime.serialization.container import read_container, write_container
 
 if TYPE_CHECKING:
     from throughtime.forecasting.forecaster import Forecaster

@@ -21,19 +21,20 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from throughtime import bptt, losses, objective
+from throughtime import bptt, losses
 from throughtime.bptt import LoopTape
 from throughtime.errors import InvalidArgumentError, check_choice, check_int
 from throughtime.inspect.states import loops
 from throughtime.layers import Recurrent
-from throughtime.params import Params
+from throughtime.network.params import Params
+from throughtime.training import objective
 from throughtime.training.options import check_network
 from throughtime.training.samples import check_samples
 
 if TYPE_CHECKING:
     from throughtime.cells.base import State
     from throughtime.network import Network
-    from throughtime.topology import Tape
+    from throughtime.network.tape import Tape
 
 
 @dataclass(frozen=True, repr=False)

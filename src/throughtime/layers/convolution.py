@@ -40,9 +40,9 @@ from throughtime.errors import (
     sentence,
 )
 from throughtime.initializers import INITIALIZERS
+from throughtime.kernels.affine import affine, affine_backward
 from throughtime.layers.base import LAYERS, UNTAPED, Call, Form, Result, chosen
 from throughtime.layers.windows import LONGEST, Window, Windowed, look
-from throughtime.products import affine, affine_backward
 
 
 @LAYERS.register("Conv1D")

@@ -13,8 +13,8 @@ from throughtime.activations import ACTIVATIONS, Identity, native_kind
 from throughtime.cells.base import State
 from throughtime.errors import check_bool, check_float, check_int
 from throughtime.initializers import INITIALIZERS
+from throughtime.kernels.affine import affine, affine_backward
 from throughtime.layers.base import LAYERS, Call, Form, Layer, Result, chosen, keep_mask
-from throughtime.products import affine, affine_backward
 
 
 @LAYERS.register("Dense")

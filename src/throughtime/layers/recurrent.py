@@ -14,6 +14,7 @@ from throughtime import engines
 from throughtime.activations import ACTIVATIONS
 from throughtime.cells import Cell
 from throughtime.cells.base import State
+from throughtime.engines.native import native_form
 from throughtime.errors import (
     InvalidArgumentError,
     InvalidTypeError,
@@ -26,7 +27,6 @@ from throughtime.errors import (
 )
 from throughtime.initializers import INITIALIZERS
 from throughtime.layers.base import UNTAPED, Call, Form, Layer, Result, chosen, keep_mask
-from throughtime.native_loops import native_form
 
 
 @dataclass(frozen=True)

@@ -21,9 +21,9 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from throughtime import runtime, vectors
 from throughtime.activations import ACTIVATIONS, Activation
 from throughtime.errors import InvalidArgumentError, check_choice
+from throughtime.kernels import selection, vectors
 from throughtime.losses.checks import (
     check_mask,
     check_outputs,
@@ -317,7 +317,7 @@ class Loss(ABC):
 
         Weights, if there are any, are zero at masked steps.
         """
-        kernels, name = runtime.kernels(), self.logits_kernel if logits else self.kernel
+        kernels, name = selection.kernels(), self.logits_kernel if logits else self.kernel
         if kernels is None or name is None:
             return None
         function = getattr(kernels, name)

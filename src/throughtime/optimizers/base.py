@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 
-from throughtime import runtime, vectors
 from throughtime.errors import (
     InvalidTypeError,
     ModelFileError,
@@ -18,7 +17,8 @@ from throughtime.errors import (
     check_int,
     describe,
 )
-from throughtime.schedules import SCHEDULES, Schedule
+from throughtime.kernels import selection, vectors
+from throughtime.optimizers.schedules import SCHEDULES, Schedule
 
 _COUNTERS = ("steps", "epoch")
 _SCHEDULE = "schedule."
@@ -123,7 +123,7 @@ class Optimizer:
         known = isinstance(params, np.ndarray) and (params.shape, params.dtype) == self._form
         if not known:
             self._prepare(params, grads, multiplier, decay_mask)
-        finite, kernels = None, runtime.kernels()
+        finite, kernels = None, selection.kernels()
         if kernels is not None:
             last = multiplier, decay_mask, previous
             finite = self._kernel(kernels, params, grads, last, self.current_lr)

@@ -16,13 +16,14 @@ page, in colours that follow the page.
 matplotlib, and neither does :func:`draw_modes`, the picture of the sequence modes.
 """
 
+from throughtime.drawing import Drawing, draw, draw_modes
+from throughtime.drawing.palette import DARK, LIGHT, Palette
 from throughtime.plotting.animation import animate_fit
-from throughtime.plotting.drawing import Drawing, draw, draw_modes
 from throughtime.plotting.fits import plot_fit, plot_hidden_states
 from throughtime.plotting.forecast import MAX_PANELS, ForecastView, forecast_figure
 from throughtime.plotting.losses import history_figure, loss_figure
 from throughtime.plotting.one_call import Applied, Trained, apply_and_plot, train_and_plot
-from throughtime.plotting.style import DARK, LIGHT, NARROW, WIDE, Palette, save_png, to_svg
+from throughtime.plotting.style import NARROW, WIDE, save_png, to_svg
 
 __all__ = [
     "DARK",

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from throughtime.container import replace_file
+from throughtime.drawing.palette import DARK, LIGHT, Palette
 from throughtime.errors import (
     InvalidArgumentError,
     InvalidTypeError,
@@ -25,7 +25,8 @@ from throughtime.errors import (
     describe,
     sentence,
 )
-from throughtime.plotting.style import DARK, LIGHT, Palette, canvas
+from throughtime.plotting.style import canvas
+from throughtime.serialization.container import replace_file
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

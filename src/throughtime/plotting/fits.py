@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from throughtime.drawing.palette import LIGHT, Palette
 from throughtime.errors import (
     DataError,
     InvalidArgumentError,
@@ -19,7 +20,7 @@ from throughtime.errors import (
     sentence,
 )
 from throughtime.inspect import saturation
-from throughtime.plotting.style import LIGHT, WIDE, Palette, canvas, save_png
+from throughtime.plotting.style import WIDE, canvas, save_png
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

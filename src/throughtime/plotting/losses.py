@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from throughtime.plotting.style import LIGHT, WIDE, Palette, canvas
+from throughtime.drawing.palette import LIGHT, Palette
+from throughtime.plotting.style import WIDE, canvas
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -1,13 +1,12 @@
-"""One look for every picture: palettes, matplotlib settings, and how a figure leaves as PNG or SVG.
+"""One look for every matplotlib picture: settings, and how a figure leaves as PNG or SVG.
 
-Every colour of a picture is one of a :class:`Palette`. That lets one drawing become a PNG on white
+Every colour of a picture is one of a :class:`~throughtime.drawing.palette.Palette`. That lets one drawing become a PNG on white
 paper and an SVG whose colours follow the page it stands in: :func:`to_svg` writes each colour as a
 CSS variable with the drawn colour as the fallback.
 """
 
 from __future__ import annotations
 
-import dataclasses
 import io
 import os
 import re
@@ -16,7 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from throughtime.container import replace_file
+from throughtime.drawing.palette import LIGHT, Palette
 from throughtime.errors import (
     InvalidArgumentError,
     InvalidTypeError,
@@ -24,49 +23,11 @@ from throughtime.errors import (
     import_extra,
     sentence,
 )
+from throughtime.serialization.container import replace_file
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-
-@dataclasses.dataclass(frozen=True)
-class Palette:
-    """The colours of a picture; blue and orange stay apart for every kind of colour vision.
-
-    All colours of one palette differ, because :func:`to_svg` tells them apart by their value.
-    """
-
-    surface: str = "#ffffff"
-    ink: str = "#16191d"
-    muted: str = "#68717d"
-    grid: str = "#e4e7eb"
-    history: str = "#3f4955"
-    forecast: str = "#0b62d6"
-    backtest: str = "#d1660b"
-    naive: str = "#98a1ad"
-    panel: str = "#f3f4f6"
-    incoming: str = "#1b7a43"
-    outgoing: str = "#c0272d"
-
-    def items(self) -> Iterator[tuple[str, str]]:
-        """The pairs (role, colour)."""
-        yield from dataclasses.asdict(self).items()
-
-
-LIGHT = Palette()
-DARK = Palette(
-    surface="#14181d",
-    ink="#e9ecf0",
-    muted="#98a3b0",
-    grid="#2a313a",
-    history="#b3bdc9",
-    forecast="#68a9ff",
-    backtest="#f2a154",
-    naive="#6c7784",
-    panel="#1f252c",
-    incoming="#5ecb8b",
-    outgoing="#ff8379",
-)
 
 #: Sizes in inches: a page or a screen, and a telephone, where a wide picture is unreadable.
 WIDE = (9.6, 4.2)

@@ -2,8 +2,8 @@
 
 from throughtime.training.callbacks import Callback, EarlyStopping, Run
 from throughtime.training.checkpoints import Checkpoint
-from throughtime.training.entry import train
 from throughtime.training.evaluation import evaluate
 from throughtime.training.history import History
+from throughtime.training.train import train
 
 __all__ = ["Callback", "Checkpoint", "EarlyStopping", "History", "Run", "evaluate", "train"]

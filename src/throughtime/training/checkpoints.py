@@ -20,7 +20,6 @@ from typing import Any
 
 import numpy as np
 
-from throughtime.container import read_container, write_container
 from throughtime.errors import (
     InvalidArgumentError,
     InvalidTypeError,
@@ -28,6 +27,7 @@ from throughtime.errors import (
     check_int,
     describe,
 )
+from throughtime.serialization.container import read_container, write_container
 from throughtime.training.callbacks import Best, Callback, Run
 from throughtime.training.history import History
 

@@ -17,8 +17,8 @@ import math
 
 import numpy as np
 
-from throughtime import runtime, vectors
 from throughtime.errors import InvalidTypeError, check_float, describe
+from throughtime.kernels import selection, vectors
 
 
 def global_norm(grads: np.ndarray) -> float:
@@ -67,7 +67,7 @@ def clip_norm(grads: np.ndarray, limit: float) -> float:
         If ``limit`` is not a number > 0 or ``grads`` not an array of floats.
     """
     limit = _check(grads, "clip_norm", limit)
-    kernels = runtime.kernels()
+    kernels = selection.kernels()
     found = None if kernels is None else kernels.clip_norm(grads, limit)
     if found is not None:
         return found
@@ -100,7 +100,7 @@ def clip_value(grads: np.ndarray, limit: float) -> float:
         If ``limit`` is not a number > 0 or ``grads`` not an array of floats.
     """
     limit = _check(grads, "clip_value", limit)
-    kernels = runtime.kernels()
+    kernels = selection.kernels()
     found = None if kernels is None else kernels.clip_value(grads, limit)
     if found is not None:
         return found

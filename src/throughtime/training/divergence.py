@@ -16,9 +16,9 @@ import numpy as np
 
 from throughtime.layers import Recurrent
 from throughtime.network import Network
-from throughtime.objective import Evaluation, Pass
+from throughtime.network.tape import Tape
 from throughtime.optimizers.base import Optimizer
-from throughtime.topology import Tape
+from throughtime.training.objective import Evaluation, Pass
 
 #: The norm below which a gradient cannot spoil a moment, by dtype: a part of the root of the
 #: largest float, since sums of squares grow over many steps.

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from throughtime import objective
 from throughtime.data.batches import minibatches
 from throughtime.errors import check_int
 from throughtime.losses.base import Loss
-from throughtime.objective import Evaluation
+from throughtime.training import objective
 from throughtime.training.metrics import Metric
+from throughtime.training.objective import Evaluation
 from throughtime.training.options import check_loss, check_metrics, check_network
 from throughtime.training.samples import Samples, check_samples
 from throughtime.training.scores import Scores

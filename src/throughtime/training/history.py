@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from throughtime.container import replace_file
 from throughtime.errors import (
     InvalidArgumentError,
     InvalidTypeError,
@@ -17,6 +16,7 @@ from throughtime.errors import (
     describe,
     sentence,
 )
+from throughtime.serialization.container import replace_file
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

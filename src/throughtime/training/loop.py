@@ -17,12 +17,11 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from throughtime import objective, truncation
 from throughtime.data.batches import count_batches, minibatches
 from throughtime.errors import DivergedError
 from throughtime.layers.base import UNTAPED
 from throughtime.network import Network
-from throughtime.objective import Evaluation
+from throughtime.training import objective, truncation
 from throughtime.training.callbacks import Best, Callback, Run
 from throughtime.training.checkpoints import Checkpoint, load_checkpoint, save_checkpoint
 from throughtime.training.clipping import clip_norm, clip_value, global_norm
@@ -36,6 +35,7 @@ from throughtime.training.divergence import (
 from throughtime.training.evaluation import score
 from throughtime.training.history import History
 from throughtime.training.interrupt import Interruption
+from throughtime.training.objective import Evaluation
 from throughtime.training.options import Options
 from throughtime.training.progress import Progress
 from throughtime.training.samples import Samples

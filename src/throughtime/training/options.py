@@ -25,7 +25,7 @@ from throughtime.optimizers import OPTIMIZERS
 from throughtime.optimizers.base import Optimizer
 from throughtime.training import metrics as metrics_module
 from throughtime.training.metrics import Metric
-from throughtime.truncation import check_chunks
+from throughtime.training.truncation import check_chunks
 
 
 @dataclass(frozen=True)

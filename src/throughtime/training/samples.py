@@ -21,8 +21,8 @@ from throughtime.errors import (
     describe,
 )
 from throughtime.losses.base import Loss
-from throughtime.objective import drop_empty
 from throughtime.training.metrics import Metric
+from throughtime.training.objective import drop_empty
 
 if TYPE_CHECKING:
     from throughtime.network import Network

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from throughtime.losses.base import Loss
-from throughtime.objective import Evaluation
 from throughtime.training.metrics import Metric
+from throughtime.training.objective import Evaluation
 from throughtime.training.samples import Samples
 
 if TYPE_CHECKING:

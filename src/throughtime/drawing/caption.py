@@ -1,0 +1,77 @@
+"""The words beside a layer: what it is, the shape of its output, its parameters."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from throughtime.drawing.reading import View
+from throughtime.drawing.scene import Sheet
+from throughtime.drawing.text import Label, bold, code, plain, shorten, width, wrap
+
+#: The widest caption, and the height of a line in it.
+ROOM = 192.0
+LINE = 15.5
+#: Sizes of its words and of the names of parameters.
+WORDS = 11.5
+NAMES = 11.0
+
+
+@dataclass(frozen=True)
+class Caption:
+    """Lines of text under each other, as (label, size, role)."""
+
+    lines: tuple[tuple[Label, float, str], ...]
+
+    @property
+    def width(self) -> float:
+        """Of the longest line."""
+        return max(width(label, size) for label, size, _ in self.lines)
+
+    @property
+    def height(self) -> float:
+        """Of all lines."""
+        return LINE * len(self.lines)
+
+    def put(self, sheet: Sheet, x: float, y: float) -> None:
+        """Add the lines to ``sheet``, the first one at the height ``y``."""
+        for number, (label, size, role) in enumerate(self.lines):
+            sheet.text(x, y + (number + 0.5) * LINE, label, size, "start", role)
+
+
+def layer_caption(view: View) -> Caption:
+    """Of one layer."""
+    number = f"{view.index} "
+    title = shorten(view.title, ROOM - 20, 13, "bold")
+    lines: list[tuple[Label, float, str]] = [(bold(number + title), 13.0, "ink")]
+    lines.append((plain(f"\u2192 {view.shape}"), WORDS, "muted"))
+    for strand in view.strands:
+        for name, shape in strand.params:
+            lines += [(code(text), NAMES, "ink") for text in parameter(name, shape)]
+    for note in view.notes():
+        lines += [(plain(text), WORDS, "muted") for text in wrap(note, ROOM, WORDS)]
+    return Caption(tuple(lines))
+
+
+def bar_words(view: View) -> str:
+    """What stands in the box of a layer whose weights have no arrow of their own."""
+    leaves = [name.partition(".")[2] for name, _ in view.strands[0].params]
+    return f"{view.title}: {', '.join(leaves)}" if leaves else view.title
+
+
+def parameter(name: str, shape: tuple[int, ...]) -> list[str]:
+    """Name and shape of a parameter, in two lines where one is too short.
+
+    >>> parameter("0.W_x", (3, 16))
+    ['0.W_x (3, 16)']
+    """
+    whole = f"{name} {shape}"
+    if width(code(whole), NAMES) <= ROOM:
+        return [whole]
+    return [shorten(name, ROOM, NAMES, "code"), shorten(str(shape), ROOM, NAMES, "code")]
+
+
+def small_caption(title: str, *words: str) -> Caption:
+    """Of the input or the output."""
+    lines: list[tuple[Label, float, str]] = [(bold(title), 13.0, "ink")]
+    lines += [(plain(word), WORDS, "muted") for word in words]
+    return Caption(tuple(lines))

@@ -1,0 +1,156 @@
+"""The public functions: what is asked for is checked here, and laid out and painted elsewhere."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from throughtime.drawing.folded import folded
+from throughtime.drawing.modes import modes
+from throughtime.drawing.node import node_picture
+from throughtime.drawing.picture import Drawing
+from throughtime.drawing.reading import View, read
+from throughtime.drawing.svg import THEMES, paint
+from throughtime.drawing.unfolded import unfolded
+from throughtime.errors import (
+    InvalidArgumentError,
+    InvalidTypeError,
+    check_bool,
+    check_choice,
+    check_int,
+    describe,
+    sentence,
+)
+from throughtime.layers import Dense, Recurrent
+from throughtime.network import Network
+
+#: More columns, or more layers, have no room in a picture that can be read.
+MOST_STEPS, MOST_STEPS_BOTH_WAYS = 6, 4
+MOST_LAYERS = 60
+
+
+def draw(
+    net: Network,
+    steps: int = 4,
+    node: tuple[int, int | None] | None = None,
+    gradients: bool = False,
+    *,
+    view: str = "unfolded",
+    theme: str = "auto",
+) -> Drawing:
+    """Draw a network, or one node of it, as SVG.
+
+    Parameters
+    ----------
+    net : Network
+    steps : int
+        How many time steps stand in the picture: the first ones and, after an ellipsis, the last
+        one, T. Up to 6, or 4 where a layer is bidirectional; any number for a node.
+    node : tuple of int, optional
+        ``(layer, t)``: draw this layer at this step alone, t from 1 to ``steps``, with what comes
+        in, what goes out, and the equations by their numbers. It must be a recurrent or a Dense
+        layer; t is None where the layer works on vectors.
+    gradients : bool
+        Draw how the gradients flow back: which come in, and which are to be computed.
+    view : {"unfolded", "folded"}
+        Layers by time steps; or each layer once, with a loop where it has a state.
+    theme : {"auto", "light", "dark"}
+        ``"auto"`` follows what the reader's system prefers.
+
+    Returns
+    -------
+    Drawing
+        A notebook shows it; ``.save("net.svg")`` writes it, ``.svg`` is its text.
+
+    Raises
+    ------
+    InvalidArgumentError, InvalidTypeError
+        If there is no such node, or the picture would be too large to be read.
+
+    Examples
+    --------
+    >>> import throughtime as tt
+    >>> from throughtime.plotting import draw
+    >>> layers = [tt.layers.LSTM(16, return_sequences=True), tt.layers.Dense(1)]
+    >>> net = tt.Network(layers, n_features=3)
+    >>> picture = draw(net)
+    >>> "0.W_x (3, 64)" in picture.svg
+    True
+    >>> draw(net, node=(0, 2), gradients=True)
+    <Drawing: gradients of layer 0, LSTM(16), at t = 2>
+    """
+    if not isinstance(net, Network):
+        raise InvalidTypeError(sentence("net", "a Network", describe(net)))
+    gradients = check_bool("gradients", gradients)
+    view = check_choice("view", view, ("unfolded", "folded"))
+    theme = check_choice("theme", theme, THEMES)
+    for asked, what in ((node is not None, "a node is"), (gradients, "gradients are")):
+        if asked and view == "folded":
+            expected = f"'unfolded' where {what} drawn"
+            raise InvalidArgumentError(sentence("view", expected, describe(view)))
+    if node is not None:
+        steps = check_int("steps", steps, 1)
+        index, t = _check_node(node, read(net), steps)
+        sheet = node_picture(read(net), index, t, steps, gradients)
+        return Drawing(paint(sheet, theme), sheet.title)
+    hint = "The last one drawn stands for T, whatever T is; more would be too small to read."
+    both = any(getattr(layer, "bidirectional", False) for layer in net.layers)
+    steps = check_int("steps", steps, 1, MOST_STEPS_BOTH_WAYS if both else MOST_STEPS, hint)
+    if len(net.layers) > MOST_LAYERS:
+        raise InvalidArgumentError(
+            f"net must have at most {MOST_LAYERS} layers to be drawn; got {len(net.layers)}."
+            " Draw one layer with node=(layer, t), or print(net)."
+        )
+    sheet = folded(net) if view == "folded" else unfolded(net, steps, gradients)
+    return Drawing(paint(sheet, theme), sheet.title)
+
+
+def draw_modes(theme: str = "auto") -> Drawing:
+    """Draw what a recurrent network can make of sequences: the modes, side by side.
+
+    One-to-one, one-to-many, many-to-one and many-to-many, both step by step and as an encoder
+    with its decoder, each with the layers that make it.
+
+    Parameters
+    ----------
+    theme : {"auto", "light", "dark"}
+        ``"auto"`` follows what the reader's system prefers.
+
+    Examples
+    --------
+    >>> from throughtime.plotting import draw_modes
+    >>> draw_modes()
+    <Drawing: sequence modes>
+    """
+    theme = check_choice("theme", theme, THEMES)
+    sheet = modes()
+    return Drawing(paint(sheet, theme), sheet.title)
+
+
+def _check_node(node: Any, views: list[View], steps: int) -> tuple[int, int | None]:
+    """Return the layer and the step of a node that can be drawn."""
+    if not isinstance(node, tuple | list) or len(node) != 2:
+        raise InvalidTypeError(sentence("node", "a pair (layer, t)", describe(node)))
+    index = check_int("the layer of node", node[0], 0, len(views) - 1)
+    found = views[index]
+    if not isinstance(found.layer, Recurrent | Dense):
+        able = [v.index for v in views if isinstance(v.layer, Recurrent | Dense)]
+        hint = f"Those of this network are {', '.join(map(str, able))}." if able else ""
+        raise InvalidArgumentError(
+            sentence(
+                "the layer of node",
+                "a recurrent or a Dense layer",
+                f"{index} ({found.layer.name})",
+                hint,
+            )
+        )
+    if found.before is None:
+        if node[1] is not None:
+            raise InvalidArgumentError(
+                f"the step of node must be None: layer {index} ({found.layer.name}) works on a"
+                f" vector, which has no time steps; got {describe(node[1])}."
+                f" Write node=({index}, None)."
+            )
+        return index, None
+    return index, check_int(
+        "the step of node", node[1], 1, steps, "Steps count from 1 to the argument steps."
+    )

@@ -1,0 +1,117 @@
+"""The picture of one node: its diagram, its equations, its parameters."""
+
+from __future__ import annotations
+
+from throughtime.drawing.caption import NAMES, parameter
+from throughtime.drawing.context import Context
+from throughtime.drawing.diagrams import diagram, height
+from throughtime.drawing.equations import backward, forward
+from throughtime.drawing.nodes import NodePen
+from throughtime.drawing.reading import View
+from throughtime.drawing.scene import MARGIN, WIDTH, Sheet
+from throughtime.drawing.text import bold, code, math, plain, shorten, width
+from throughtime.layers import Recurrent
+
+#: Left end of the numbers and of the formulas.
+NUMBERS, FORMULAS = MARGIN, 78.0
+
+
+def node_picture(
+    views: list[View], index: int, t: int | None, steps: int, gradients: bool
+) -> Sheet:
+    """Lay out the node of layer ``index`` at step ``t``; both directions where there are two."""
+    view = views[index]
+    below = views[index - 1] if index else None
+    above = views[index + 1] if index + 1 < len(views) else None
+    place = f"layer {index}, {shorten(view.title, 300, 15, 'bold')}"
+    time = "" if t is None else f", at t = {t}"
+    if t == steps:
+        time += " = T"
+    what = "gradients of " if gradients else ""
+    sheet = Sheet(f"{what}{place}{time}")
+    words = []
+    y = MARGIN
+    for strand in view.strands:
+        context = Context(view, strand, t, steps, below, above)
+        direction = f", {strand.group} direction" if strand.group else ""
+        title = f"{sheet.title}{direction}"
+        sheet.text(MARGIN, y + 8, bold(title[0].upper() + title[1:]), 15, "start")
+        y += 30
+        gated = isinstance(view.layer, Recurrent) and len(view.layer.cell.gates) > 1
+        y -= 0 if context.passes else 44  # nothing stands above the node
+        diagram(NodePen(sheet, gradients, y, not gated), context)
+        y = _legend(sheet, y + height(context) + 14, gradients)
+        y = _equations(sheet, y + 26, context, gradients)
+        y = _parameters(sheet, y + 8, context) + 30
+        equations = backward(context) if gradients else forward(context)
+        words.append(f"{title}: " + "; ".join(text for _, text in equations).replace('"', "") + ".")
+    sheet.description = " ".join(words)
+    sheet.height = y - 16
+    return sheet
+
+
+def _legend(sheet: Sheet, y: float, gradients: bool) -> float:
+    """What the two kinds of arrows mean."""
+    kinds = [("incoming", "solid", "comes in"), ("outgoing", "dash", "goes out")]
+    if gradients:
+        kinds = [
+            ("forecast", "solid", "gradients that come in"),
+            ("outgoing", "dash", "gradients to be computed"),
+        ]
+    x = MARGIN
+    for role, dash, words in kinds:
+        sheet.line((x, y), (x + 34, y), role=role, dash=dash, width=2.0)
+        sheet.text(x + 42, y, plain(words), 12, "start", role)
+        x += 42 + width(plain(words), 12) + 26
+    return y
+
+
+def _equations(sheet: Sheet, y: float, context: Context, gradients: bool) -> float:
+    equations = backward(context) if gradients else forward(context)
+    for number, formula in equations:
+        if number:
+            sheet.text(NUMBERS, y, plain(f"({number})"), 11.5, "start", "muted")
+        label = math(formula)
+        size = 14.0 if width(label, 14) < WIDTH - MARGIN - FORMULAS else 12.5
+        sheet.text(FORMULAS, y, label, size, "start")
+        y += 22
+    for note in _notes(context, gradients):
+        sheet.text(FORMULAS, y, plain(note), 11.5, "start", "muted")
+        y += 18
+    return y
+
+
+def _notes(context: Context, gradients: bool) -> list[str]:
+    layer = context.view.layer
+    notes: list[str] = []
+    if gradients and context.strand.leaves & {"b", "b_time", "b_hn"}:
+        notes.append("The gradient of a bias is summed over the rows of the batch.")
+    if not isinstance(layer, Recurrent):
+        return notes
+    if "b_time" in context.strand.leaves and not context.time_bias:
+        notes.append("At the first step b_time is absent (B1, where e_t = 0).")
+    if layer.recurrent_dropout:
+        notes.append(
+            f"In training, dropout ({layer.recurrent_dropout:g}) acts on the state before W_h."
+        )
+    if layer.dropout:
+        notes.append(f"In training, dropout ({layer.dropout:g}) acts on the input before W_x.")
+    if not context.passes:
+        notes.append(f"Only its h at t = {context.end} goes to the layer above.")
+    if gradients and len(layer.cell.gates) > 1:
+        notes.append("The letter d before a name is dL/d of it.")
+    return notes
+
+
+def _parameters(sheet: Sheet, y: float, context: Context) -> float:
+    """Names and shapes, in as many columns as have room."""
+    texts = [" ".join(parameter(name, shape)) for name, shape in context.strand.params]
+    if not texts:
+        return y
+    wide = max(width(code(text), NAMES) for text in texts) + 24
+    columns = max(1, int((WIDTH - 2 * MARGIN) // wide))
+    for number, text in enumerate(texts):
+        row, column = divmod(number, columns)
+        label = code(shorten(text, WIDTH - 2 * MARGIN, NAMES, "code"))
+        sheet.text(MARGIN + column * wide, y + 16 * row, label, NAMES, "start")
+    return y + 16 * (-(-len(texts) // columns))

@@ -1,0 +1,63 @@
+"""What :func:`throughtime.plotting.draw` returns."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from throughtime.errors import InvalidArgumentError, InvalidTypeError, describe, sentence
+from throughtime.serialization.container import replace_file
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """A picture as SVG. A notebook shows it; ``str(drawing)`` is its text.
+
+    Attributes
+    ----------
+    svg : str
+        An ``<svg>`` element, complete in itself, to stand in a page or in a file.
+    title : str
+        What it shows, in one line.
+
+    Examples
+    --------
+    >>> import throughtime as tt
+    >>> from throughtime.plotting import draw
+    >>> net = tt.Network([tt.layers.GRU(8), tt.layers.Dense(1)], n_features=3)
+    >>> draw(net)
+    <Drawing: GRU(8), Dense(1), unfolded in time>
+    >>> draw(net).svg[:4]
+    '<svg'
+    """
+
+    svg: str = field(repr=False)
+    title: str
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the picture to a file whose name ends in ``.svg``.
+
+        Raises
+        ------
+        InvalidArgumentError
+            If the name ends in something else.
+        """
+        if not isinstance(path, str | os.PathLike):
+            raise InvalidTypeError(sentence("path", "the name of a file", describe(path)))
+        target = Path(os.fsdecode(path))
+        if target.suffix.lower() != ".svg":
+            hint = "A browser or Inkscape makes a PNG or a PDF of it."
+            raise InvalidArgumentError(
+                sentence("path", "a name that ends in .svg", describe(os.fsdecode(path)), hint)
+            )
+        replace_file(target, self.svg.encode())
+
+    def _repr_svg_(self) -> str:
+        return self.svg
+
+    def __str__(self) -> str:
+        return self.svg
+
+    def __repr__(self) -> str:
+        return f"<Drawing: {self.title}>"

@@ -1,0 +1,309 @@
+"""The network unfolded: layers from bottom to top, time steps from left to right."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from throughtime.drawing.caption import Caption, bar_words, layer_caption, small_caption
+from throughtime.drawing.grid import NODE, Grid, Pen, Signal, make_grid, scripted
+from throughtime.drawing.reading import Steps, View, input_steps, read, shape_of
+from throughtime.drawing.scene import MARGIN, WIDTH, Sheet
+from throughtime.drawing.strands import (
+    ABOVE,
+    BELOW,
+    BETWEEN,
+    Row,
+    band_height,
+    draw_inputs,
+    draw_nodes,
+    draw_states,
+    put_final,
+)
+from throughtime.drawing.text import math, plain, shorten, width
+from throughtime.network import Network
+
+GAP = 14.0
+#: Below a layer that receives a state, for the way it comes.
+WAY = 26.0
+#: Heights of the rows of the input and of the output.
+ENDS = 62.0
+#: Names that are too long for a narrow box.
+SHORT = {"Embedding": "Embed"}
+
+
+@dataclass(frozen=True)
+class Band:
+    """One layer's part of the picture."""
+
+    view: View
+    caption: Caption
+    top: float
+    height: float
+
+    @property
+    def bottom(self) -> float:
+        """Its lower end."""
+        return self.top + self.height
+
+
+def unfolded(net: Network, columns: int, gradients: bool) -> Sheet:
+    """Lay out the picture."""
+    views = read(net)
+    first = input_steps(net)
+    captions = [layer_caption(view) for view in views]
+    kind = "tokens" if net.topology.input_form.kind == "tokens" else ""
+    shape = "(N, T)" if kind else shape_of(first, net.n_features)
+    inner = small_caption("input", f"{shape} {kind}".strip())
+    outer = small_caption("output", views[-1].shape)
+    grid = make_grid(views, first, columns, max(c.width for c in [inner, outer, *captions]))
+
+    names = ", ".join(view.title for view in views)
+    what = "gradients through time" if gradients else "unfolded in time"
+    sheet = Sheet(f"{shorten(names, 600, 14)}, {what}", _words(views, gradients))
+    crossed = any(len(view.strands) > 1 for view in views)
+    pen = Pen(sheet, gradients, grid.pitch >= 92, grid.pitch >= 80 and not crossed)
+    bands, foot = _bands(views, captions)
+
+    sheet.height = foot + ENDS
+    for band in bands:
+        sheet.box(WIDTH / 2, band.top + band.height / 2, WIDTH - 8, band.height, 8, None, "panel")
+    signal = _input_row(sheet, grid, first, columns, foot)
+    inner.put(sheet, MARGIN, foot + 12)
+    drawn: dict[int, list[Row]] = {}
+    for band in bands:
+        signal = _layer(pen, grid, band, signal, columns, drawn, len(views))
+        band.caption.put(sheet, MARGIN, band.top + (band.height - band.caption.height) / 2)
+    for band in bands:
+        if band.view.receives is not None:
+            _hand_over(pen, grid, drawn[band.view.receives], drawn[band.view.index], band)
+    _output_row(pen, grid, signal)
+    outer.put(sheet, MARGIN, 12)
+    _footer(pen, views)
+    return sheet
+
+
+def _bands(views: list[View], captions: list[Caption]) -> tuple[list[Band], float]:
+    """Bands from the first layer, at the bottom, to the last, and where the lowest one ends."""
+    heights = []
+    for view, caption in zip(views, captions, strict=True):
+        if view.kind == "recurrent":
+            need = band_height(view)
+        elif view.strands[0].params and view.kind == "step":
+            need = 14 + NODE + BELOW
+        else:
+            need = 76.0
+        heights.append(max(need, caption.height + 14))
+    bands = []
+    top = ENDS
+    for view, caption, height in reversed(list(zip(views, captions, heights, strict=True))):
+        bands.append(Band(view, caption, top, height))
+        top += height + (GAP if view.receives is None else WAY + 8 * (len(view.strands) - 1))
+    return bands[::-1], top - GAP
+
+
+def _input_row(sheet: Sheet, grid: Grid, first: Steps | None, columns: int, top: float) -> Signal:
+    if first is None:
+        names, gap, xs = [""], False, [grid.middle]
+    else:
+        names, gap = first.names(columns)
+        xs = list(grid.xs[: len(names)])
+    y = top + 24
+    for x, name in zip(xs, names, strict=True):
+        sheet.text(x, y, math(scripted("x", name)), 15)
+        if name:
+            sheet.text(x, y + 21, math(f"t = {name}"), 11.5, role="muted")
+    if gap:
+        sheet.text(grid.dots, y, math("\u22ef"), 16, role="muted")
+    return Signal("x", None, names, [(x, y - 11) for x in xs], gap)
+
+
+def _output_row(pen: Pen, grid: Grid, signal: Signal) -> None:
+    y = 22.0
+    for number, (x, top) in signal.pairs():
+        name = signal.names[number]
+        formula = scripted("y", name)
+        pen.connect((x, top), (x, y + 12), given=True)
+        pen.sheet.text(x, y, math(formula), 15)
+        if pen.gradients:
+            pen.label(x - 14, y + 26, pen.gradient(formula), "end", "forecast")
+    if signal.gap:
+        pen.dots(grid.dots, y)
+
+
+def _layer(
+    pen: Pen,
+    grid: Grid,
+    band: Band,
+    signal: Signal,
+    columns: int,
+    drawn: dict[int, list[Row]],
+    count: int,
+) -> Signal:
+    """Draw one layer above ``signal`` and return what leaves it."""
+    view = band.view
+    if view.kind == "recurrent":
+        rows = _rows(view, grid, band, signal)
+        drawn[view.index] = rows
+        return _recurrent(pen, grid, band, rows, signal)
+    layer = None if count == view.index + 1 else view.index
+    if view.kind == "step":
+        return _stepwise(pen, grid, band, signal, layer)
+    return _bar(pen, grid, band, signal, layer, columns)
+
+
+def _rows(view: View, grid: Grid, band: Band, signal: Signal) -> list[Row]:
+    content = band_height(view)
+    base = band.bottom - (band.height - content) / 2 - BELOW - NODE / 2
+    shift = min(26.0, grid.pitch / 4) if len(view.strands) > 1 else 0.0
+    rows = []
+    for place, strand in enumerate(view.strands):
+        xs = [x + shift * (2 * place - 1) for x, _ in signal.points]
+        y = base - place * (NODE + BETWEEN)
+        layer = view.index if grid.several else None
+        rows.append(Row(view, strand, xs, signal.names, signal.gap, y, layer))
+    return rows
+
+
+def _recurrent(pen: Pen, grid: Grid, band: Band, rows: list[Row], signal: Signal) -> Signal:
+    view = band.view
+    for place, row in enumerate(rows):
+        draw_inputs(pen, row, signal, -1.0 if len(rows) > 1 and place == 0 else 1.0)
+    for row in rows:
+        draw_states(pen, grid, row)
+    for row in rows:
+        draw_nodes(pen, grid, row)
+    steps = range(len(signal.points)) if view.after else [rows[0].final]
+    names = [signal.names[i] for i in steps]
+    layer, index = rows[0].layer, ""
+    if not view.after:  # one of them, as a vector
+        names, index = [""], "" if len(rows) > 1 else names[0]
+    gap = signal.gap and view.after is not None
+    if len(rows) == 1:
+        points = [(rows[0].xs[i], rows[0].y - NODE / 2) for i in steps]
+        return Signal("h", layer, names, points, gap, index)
+    tops = []
+    join = rows[1].y - NODE / 2 - ABOVE + 8
+    for i in steps:
+        x = (rows[0].xs[i] + rows[1].xs[i]) / 2
+        for row in rows:
+            own = i if view.after else row.final
+            bend = join + 14 if view.after else join
+            pen.connect(
+                (row.xs[own], row.y - NODE / 2), (row.xs[own], bend), (x, join), back=(-5.0, 0.0)
+            )
+        pen.sheet.box(x, join, 7, 7, 4, None, "history")
+        tops.append((x, join - 4))
+    return Signal("h", layer, names, tops, gap)
+
+
+def _stepwise(pen: Pen, grid: Grid, band: Band, signal: Signal, layer: int | None) -> Signal:
+    view, sheet = band.view, pen.sheet
+    leaves = view.strands[0].leaves
+    y = band.bottom - (BELOW if leaves else 26.0) - NODE / 2
+    wide = min(74.0, grid.pitch - 8)
+    name = view.layer.name
+    if width(plain(name), 12) > wide - 6:
+        name = shorten(SHORT.get(name, name), wide - 6, 12)
+    points = []
+    for number, (x, from_y) in signal.pairs():
+        role = "forecast" if leaves else "history"
+        tokens = "tokens" in view.layer.takes  # whole numbers, which have no gradient
+        if tokens:
+            sheet.line((x, from_y), (x, y + 15), role="naive" if pen.gradients else role)
+        else:
+            pen.connect((x, from_y), (x, y + 15), role=role)
+        pen.sheet.box(x, y, wide, 30, 6)
+        pen.sheet.text(x, y, plain(name), 12)
+        if pen.gradients and not tokens:
+            label = pen.gradient(signal.at(number))
+            pen.label(x - 14, y + NODE / 2 + 14, label, "end", "outgoing")
+        elif not pen.gradients:
+            for line, leaf in enumerate(leaf for leaf in ("W", "b") if leaf in leaves):
+                label_ = math(f"{view.index}.{leaf}")
+                pen.label(x + 6, y + NODE / 2 + 14 + 15 * line, label_, "start", "forecast")
+        points.append((x, y - 15))
+    if signal.gap:
+        pen.dots(grid.dots, y)
+    return Signal("y", layer, signal.names, points, signal.gap)
+
+
+def _bar(
+    pen: Pen, grid: Grid, band: Band, signal: Signal, layer: int | None, columns: int
+) -> Signal:
+    """A layer that takes many steps or makes many: one bar over all of them."""
+    view = band.view
+    y = band.top + band.height / 2
+    names, gap = view.after.names(columns) if view.after else ([""], False)
+    ins = signal.points[-1:] if view.kind == "last" else signal.points
+    outs = list(grid.xs[: len(names)]) if view.after else [ins[-1][0]]
+    if view.kind == "pool":
+        outs = [(ins[0][0] + ins[-1][0]) / 2]
+    ends = [*outs, *(x for x, _ in ins)]
+    low, high = min(ends) - 30, max(ends) + 30
+    words = bar_words(view)
+    need = min(width(plain(words), 12) + 20, grid.pitch + 100)
+    if high - low < need:
+        low, high = (low + high - need) / 2, (low + high + need) / 2
+    first = len(signal.points) - len(ins)
+    for number, (x, from_y) in enumerate(ins):
+        pen.connect((x, from_y), (x, y + 15))
+        if pen.gradients:
+            label = pen.gradient(signal.at(first + number))
+            pen.label(x - 14, y + 30, label, "end", "outgoing")
+    pen.sheet.box((low + high) / 2, y, high - low, 30, 6)
+    words = shorten(words, high - low - 10, 12)
+    pen.sheet.text((low + high) / 2, y, plain(words), 12)
+    return Signal("y", layer, names, [(x, y - 15) for x in outs], gap)
+
+
+def _hand_over(pen: Pen, grid: Grid, givers: list[Row], takers: list[Row], band: Band) -> None:
+    """The way of the final states to the layer that starts from them."""
+    for place, (giver, taker) in enumerate(zip(givers, takers, strict=True)):
+        level = band.bottom + 13 + 8 * place
+        out = giver.xs[giver.final] + giver.sign * (grid.node / 2 + 1)
+        side = grid.route_right if giver.sign > 0 else grid.route_left
+        x = grid.right if taker.strand.reverse else grid.left
+        pen.connect(
+            (out, giver.y), (side, giver.y), (side, level), (x, level), (x, taker.y + 14),
+            role="backtest", width=2.0, dash="dash", back=(0.0, 0.0),
+        )  # fmt: skip
+        put_final(pen, giver, out + giver.sign * 6)
+
+
+def _footer(pen: Pen, views: list[View]) -> None:
+    sheet = pen.sheet
+    y = sheet.height + 8
+    lines = []
+    recurrent = any(view.kind == "recurrent" for view in views)
+    if pen.gradients:
+        words = "Dashed arrows carry gradients: from the loss down, and back in time."
+        lines.append(words if pen.long else f"{words} A d before a name is dL/d of it.")
+        if any(view.strands[0].params for view in views):
+            lines.append("The gradient of a parameter is the sum over all steps that use it.")
+    else:
+        lines.append(
+            "In a layer, and a direction, all steps use the same parameters, named as in params."
+        )
+        if recurrent:
+            lines.append("Orange arrows carry the state from step to step.")
+    for line in lines:
+        sheet.text(MARGIN, y, plain(line), 11.5, "start", "muted")
+        y += 16
+    sheet.height = y
+
+
+def _words(views: list[View], gradients: bool) -> str:
+    """The picture in words."""
+    parts = []
+    for view in views:
+        text = f"Layer {view.index} is {view.title}"
+        if view.kind == "recurrent":
+            ways = [("backward" if s.reverse else "forward") for s in view.strands]
+            text += f", which runs {' and '.join(ways)} in time"
+            text += ", and passes on " + ("every step" if view.after else "its last step only")
+        if view.receives is not None:
+            text += f", and starts from the final state of layer {view.receives}"
+        parts.append(f"{text}; its output has the shape {view.shape}.")
+    if gradients:
+        parts.append("Gradients flow from the output to the input and from later to earlier steps.")
+    return " ".join(parts)

@@ -1,0 +1,87 @@
+"""The dense layer's product for many rows, and its gradients, on either engine.
+
+    z = x W + b                                                     (D1)
+    dL/dW += x^T dz,   dL/db += sum over rows of dz,   dL/dx = dz W^T   (D1')
+
+The native engine adds up each number of z in one order, so a row has the same bits whatever rows
+stand beside it.
+"""
+
+from __future__ import annotations
+
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from throughtime.kernels import selection
+
+
+def affine(x: np.ndarray, W: np.ndarray, b: np.ndarray | None = None) -> np.ndarray:
+    """Return (D1).
+
+    Parameters
+    ----------
+    x : ndarray of shape (..., F)
+    W : ndarray of shape (F, K)
+    b : ndarray of shape (K,), optional
+
+    Returns
+    -------
+    z : ndarray of shape (..., K)
+    """
+    kernels = _kernels(x, W)
+    if kernels is None:
+        z = x @ W
+        if b is not None:
+            z += b
+        return z
+    rows = _rows(x)
+    z = np.empty((len(rows), W.shape[1]), x.dtype)
+    kernels.affine(rows, W, b, z)
+    return z if x.ndim == 2 else z.reshape(*x.shape[:-1], W.shape[1])
+
+
+def affine_backward(
+    x: np.ndarray,
+    W: np.ndarray,
+    dz: np.ndarray,
+    dW: np.ndarray,
+    db: np.ndarray | None,
+    inputs: bool = True,
+) -> np.ndarray | None:
+    """ADD to ``dW`` and ``db`` as (D1') says, and return dL/dx; None if not ``inputs``.
+
+    Parameters
+    ----------
+    x, W :
+        Those of :func:`affine`.
+    dz : ndarray of shape (..., K)
+        dL/dz.
+    dW, db : ndarray of the shapes of W and b
+        Contiguous; ``db`` may be None.
+    """
+    kernels = _kernels(x, W)
+    if kernels is None:
+        rows = dz.reshape(-1, dz.shape[-1])
+        dW += x.reshape(-1, x.shape[-1]).T @ rows
+        if db is not None:
+            db += rows.sum(axis=0)
+        return dz @ W.T if inputs else None
+    own = _rows(x)
+    dx = np.empty_like(own) if inputs else None
+    kernels.affine_back(own, W, _rows(dz), dW, db, dx)
+    return None if dx is None else dx.reshape(x.shape)
+
+
+def _kernels(x: np.ndarray, W: np.ndarray) -> Any:
+    """The native engine, if it is in use and has this type of numbers."""
+    kernels: ModuleType | None = selection.kernels()
+    return kernels if x.dtype == W.dtype and x.dtype.kind == "f" else None
+
+
+def _rows(array: np.ndarray) -> np.ndarray:
+    """The array as contiguous, aligned rows (M, ...)."""
+    rows = array if array.ndim == 2 else array.reshape(-1, array.shape[-1])
+    flags = rows.flags
+    return rows if flags.c_contiguous and flags.aligned else np.array(rows, order="C")

@@ -1,0 +1,20 @@
+"""Networks: ordered layers that own one vector of parameters.
+
+========== ==========================================================================
+network    :class:`Network`: forward, backward, predict
+graph      how layers fit together: the form of every signal, who hands on a state
+inputs     checks of what goes in: arrays, lengths, masks, states
+params     one flat vector with named views
+tape       what a forward pass leaves for the backward pass
+stream     one step at a time, and free-running extrapolation
+summary    ``print(net)``
+storage    ``net.save`` and ``tt.load``
+========== ==========================================================================
+"""
+
+from throughtime.network.network import Network
+from throughtime.network.params import Params
+from throughtime.network.stream import Stream
+from throughtime.network.tape import Tape
+
+__all__ = ["Network", "Params", "Stream", "Tape"]

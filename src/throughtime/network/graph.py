@@ -1,0 +1,209 @@
+"""How layers fit together: the form of every signal, and which layer hands a state to which."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+
+from throughtime.errors import (
+    InvalidArgumentError,
+    InvalidTypeError,
+    ShapeError,
+    check_int,
+    describe,
+)
+from throughtime.layers import Embedding, Layer, Recurrent, RepeatVector
+from throughtime.layers.base import Form
+
+
+class Topology:
+    """The static part of a network: checked layers and the form of every signal between them.
+
+    Parameters
+    ----------
+    layers : sequence of Layer
+    n_features : int or None
+        F of the input; None for tokens.
+
+    Attributes
+    ----------
+    input_form : Form
+        Of the network's input.
+    forms : list of Form
+        Of the output of each layer.
+    hands_state : list of bool
+        Which layers hand their final state to the next recurrent one.
+    returns_state : int or None
+        The layer whose final state ``predict`` returns.
+    draws : bool
+        Whether a layer draws random numbers in training.
+    penalised : bool
+        Whether a layer has a penalty of its own.
+    counts_steps : bool
+        Whether a layer refuses sequences of some numbers of steps.
+    """
+
+    def __init__(self, layers: Sequence[Layer], n_features: int | None) -> None:
+        self.layers = _check_layers(layers)
+        self.input_form = _input_form(self.layers, n_features)
+        self.forms = _chain(self.layers, self.input_form)
+        self.hands_state = [False] * len(self.layers)
+        self.returns_state: int | None = None
+        self.draws = any(layer.draws for layer in self.layers)
+        self.penalised = any(
+            getattr(layer, name, None) for layer in self.layers for name in ("l1", "l2")
+        )
+        self._hand_over()
+        self.counts_steps = any(
+            type(layer).steps_refusal is not Layer.steps_refusal for layer in self.layers
+        )
+        if self.input_form.kind == "vector":
+            self._follow(None)
+
+    def _hand_over(self) -> None:
+        recurrent = [(i, r) for i, r in enumerate(self.layers) if isinstance(r, Recurrent)]
+        for k, (i, layer) in enumerate(recurrent):
+            if not layer.return_state:
+                continue
+            if k + 1 == len(recurrent):
+                self.returns_state = i
+                continue
+            j, consumer = recurrent[k + 1]
+            if _state_form(layer) != _state_form(consumer):
+                raise InvalidArgumentError(
+                    f"layer {i} ({layer.name}) hands its state to layer {j} ({consumer.name}),"
+                    " which must have the same units, states and directions. Make them equal, or"
+                    f" set return_state=False in layer {i}."
+                )
+            self.hands_state[i] = True
+
+    def param_shapes(self) -> dict[str, tuple[int, ...]]:
+        """Name and shape of every parameter of the network."""
+        before = [self.input_form, *self.forms[:-1]]
+        return {
+            f"{i}.{name}": shape
+            for i, layer in enumerate(self.layers)
+            for name, shape in layer.param_shapes(before[i]).items()
+        }
+
+    def output_shape(self, input_shape: tuple[int, ...]) -> tuple[int, ...]:
+        """Shape of the output for an input of ``input_shape``."""
+        steps: int | None = None if self.input_form.kind == "vector" else input_shape[1]
+        for layer in self.layers:
+            steps = layer.output_steps(steps)
+        outputs = self.forms[-1].features
+        return (input_shape[0], outputs) if steps is None else (input_shape[0], steps, outputs)
+
+    def dry_run(self, input_shape: Any) -> tuple[int, ...]:
+        """:meth:`output_shape` of a shape that is checked as its array would be."""
+        kind, features = self.input_form.kind, self.input_form.features
+        wanted = {"sequence": f"(N, T, {features})", "tokens": "(N, T)"}.get(
+            kind, f"(N, {features})"
+        )
+        shape = tuple(input_shape) if isinstance(input_shape, Iterable) else (input_shape,)
+        whole = all(isinstance(n, int | np.integer) and n >= 0 for n in shape)
+        own_features = kind == "tokens" or shape[-1:] == (features,)
+        if not whole or len(shape) != wanted.count(",") + 1 or not own_features:
+            raise ShapeError(f"input_shape must be {wanted}; got {describe(input_shape)}.")
+        if self.counts_steps and kind != "vector":
+            self._follow(int(shape[1]))
+        return self.output_shape(tuple(map(int, shape)))
+
+    def output_lengths(self, lengths: np.ndarray) -> np.ndarray:
+        """Real steps of the output, for sequences of ``lengths (N,)`` real ones; 0 of a vector.
+
+        Raises
+        ------
+        ShapeError
+            If a layer cannot take a sequence of that many steps.
+        """
+        kinds, first, kind = np.unique(lengths, return_index=True, return_inverse=True)
+        found = [
+            self._follow(steps, row) or 0
+            for steps, row in zip(kinds.tolist(), first.tolist(), strict=True)
+        ]
+        return np.array(found, dtype=np.int64)[kind]
+
+    def _follow(self, given: int | None, row: int = 0) -> int | None:
+        """Real steps of the output for ``given`` ones, those of ``x[row]``."""
+        steps = given
+        for i, layer in enumerate(self.layers):
+            refusal = layer.steps_refusal(steps) if steps else None
+            if refusal is not None:
+                needed, way_out = refusal
+                whose = f" in x[{row}]" if steps == given else f", of the {given} of x[{row}]"
+                raise ShapeError(
+                    f"layer {i} ({layer.name}) needs {needed}; got {steps}"
+                    f"{'' if given is None else whose}. {way_out}"
+                )
+            steps = layer.output_steps(steps)
+        return steps
+
+
+def _check_layers(layers: Any) -> tuple[Layer, ...]:
+    if isinstance(layers, Layer):
+        layers = [layers]
+    if not isinstance(layers, list | tuple) or not layers:
+        raise InvalidTypeError(
+            f"layers must be a list of at least one layer; got {describe(layers)}."
+        )
+    for i, layer in enumerate(layers):
+        if not isinstance(layer, Layer):
+            raise InvalidTypeError(f"layers[{i}] must be a layer; got {describe(layer)}.")
+    return tuple(layers)
+
+
+def _input_form(layers: tuple[Layer, ...], n_features: int | None) -> Form:
+    """What the network takes: the first layer that is particular about it decides."""
+    if isinstance(layers[0], Embedding):
+        if n_features is not None:
+            raise InvalidArgumentError(
+                f"n_features must be left out where the first layer is an Embedding;"
+                f" got {describe(n_features)}."
+            )
+        return Form("tokens", 1)
+    if n_features is None:
+        raise InvalidArgumentError("n_features must be given: the number of features of a step.")
+    particular = next((layer for layer in layers if len(layer.takes) == 1), None)
+    kind = "vector" if isinstance(particular, RepeatVector) else "sequence"
+    return Form(kind, check_int("n_features", n_features, 1))
+
+
+def _chain(layers: tuple[Layer, ...], form: Form) -> list[Form]:
+    forms: list[Form] = []
+    for i, layer in enumerate(layers):
+        if form.kind not in layer.takes:
+            wanted = layer.takes[0] if layer.takes[0] == "tokens" else f"a {layer.takes[0]}"
+            raise InvalidArgumentError(
+                f"layer {i} ({layer.name}) needs {wanted}, and layer {i - 1} ({layers[i - 1].name})"
+                f" gives a {form.kind}. {_way_out(layers, forms, layer.takes[0])}"
+            )
+        form = layer.output_form(form)
+        forms.append(form)
+    return forms
+
+
+def _way_out(layers: tuple[Layer, ...], forms: list[Form], wanted: str) -> str:
+    """What to do where the next layer needs ``wanted``; ``forms`` are those of the layers before.
+
+    The first layer always has what it needs, so there is one before.
+    """
+    if wanted == "tokens":
+        return "An Embedding must be the first layer."
+    if wanted == "vector":
+        return (
+            "Let the recurrent layer before it have return_sequences=False, or put a pooling layer"
+            " between."
+        )
+    maker = len(forms) - 1  # of the vector
+    while maker > 0 and forms[maker - 1].kind == forms[-1].kind:
+        maker -= 1
+    if isinstance(layers[maker], Recurrent):
+        return f"Set return_sequences=True in layer {maker}, or put a RepeatVector between."
+    return "Put a RepeatVector between."
+
+
+def _state_form(layer: Recurrent) -> tuple[Any, ...]:
+    return layer.units, layer.cell.states, layer.time_bias, layer.bidirectional

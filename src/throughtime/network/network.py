@@ -1,0 +1,402 @@
+"""The network: ordered layers, one vector of parameters, forward and backward."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from throughtime.activations import Activation
+from throughtime.errors import (
+    InvalidArgumentError,
+    InvalidTypeError,
+    ModelFileError,
+    check_array,
+    check_int,
+    describe,
+    sentence,
+)
+from throughtime.layers import Dense, Layer, Recurrent
+from throughtime.layers.base import LAYERS, UNTAPED, Call, own_call
+from throughtime.network.graph import Topology
+from throughtime.network.inputs import check_input, check_states
+from throughtime.network.params import Params, check_dtype
+from throughtime.network.stream import Stream, extrapolate
+from throughtime.network.summary import table
+from throughtime.network.tape import Tape, add_states
+
+
+class Network:
+    """An ordered stack of layers with one flat vector of parameters.
+
+    Parameters
+    ----------
+    layers : sequence of Layer
+        Applied in this order. A layer is a description: where one object stands twice, there are
+        two sets of parameters.
+    n_features : int, optional
+        F of the input. Not needed where the first layer is an Embedding.
+    dtype : {"float32", "float64"}
+        Of the parameters and of all computation.
+    seed : int
+        Of the initial parameters; each layer draws from a stream of its own.
+
+    Attributes
+    ----------
+    params : Params
+        ``net.params["0.W_x"]``, ``net.params.flat``.
+    grads : Params
+        Gradients of the same names; ``backward`` ADDS to them.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If the layers do not fit together.
+
+    Examples
+    --------
+    >>> import throughtime as tt
+    >>> layers = [tt.layers.GRU(8, return_sequences=True), tt.layers.Dense(1)]
+    >>> net = tt.Network(layers, n_features=3)
+    >>> y, tape = net.forward(np.zeros((2, 5, 3)))
+    >>> y.shape
+    (2, 5, 1)
+    """
+
+    def __init__(
+        self,
+        layers: Sequence[Layer],
+        n_features: int | None = None,
+        dtype: str = "float32",
+        seed: int = 0,
+    ) -> None:
+        self._prepare(Topology(layers, n_features), check_dtype(dtype), check_int("seed", seed, 0))
+        self.reset_parameters()
+
+    def _prepare(self, topology: Topology, dtype: np.dtype, seed: int) -> None:
+        """Everything but the initial parameters, which are zero."""
+        self.topology, self.layers = topology, topology.layers
+        self.dtype, self.seed = dtype, seed
+        self.params = Params(topology.param_shapes(), dtype)
+        self.grads = self.params.zeros_like()
+        self._bind()
+
+    def _bind(self) -> None:
+        """Cut the vectors into one namespace a layer; the views stay valid for good."""
+        self.groups = [self.params.group(str(i)) for i in range(len(self.layers))]
+        self.grad_groups = [self.grads.group(str(i)) for i in range(len(self.layers))]
+
+    def reset_parameters(self, seed: int | None = None) -> None:
+        """Draw the initial parameters anew, from ``seed`` or the network's own."""
+        if seed is not None:
+            self.seed = check_int("seed", seed, 0)
+        self.params.flat[...] = 0
+        streams = np.random.SeedSequence(self.seed).spawn(len(self.layers))
+        for i, (layer, stream) in enumerate(zip(self.layers, streams, strict=True)):
+            start = f"{i}."
+            own = {n[len(start) :]: a for n, a in self.params.items() if n.startswith(start)}
+            layer.initialize(own, np.random.default_rng(stream))
+
+    # -- form ---------------------------------------------------------------------------------
+
+    @property
+    def n_features(self) -> int:
+        """F of the input; 1 for tokens."""
+        return self.topology.input_form.features
+
+    @property
+    def n_outputs(self) -> int:
+        """K of the output."""
+        return self.topology.forms[-1].features
+
+    @property
+    def output_activation(self) -> Activation | None:
+        """The activation of the output layer if that is a Dense layer, else None."""
+        last = self.layers[-1]
+        return last.activation if isinstance(last, Dense) else None
+
+    def output_shape(self, input_shape: tuple[int, ...]) -> tuple[int, ...]:
+        """Shape of the output for an input of ``input_shape``, without computing it."""
+        return self.topology.dry_run(input_shape)
+
+    def lr_multipliers(self) -> np.ndarray | None:
+        """The factor on the learning rate of every number in ``params.flat``; None if all are 1."""
+        factors = [getattr(layer, "lr_multiplier", 1.0) for layer in self.layers]
+        if all(factor == 1.0 for factor in factors):
+            return None
+        result = np.ones(self.params.size, dtype=self.dtype)
+        for name, part in self.params.slices.items():
+            result[part] = factors[int(name.partition(".")[0])]
+        return result
+
+    def weight_mask(self) -> np.ndarray:
+        """Which numbers in ``params.flat`` are weights: penalties leave biases and states alone."""
+        result = np.zeros(self.params.size, dtype=bool)
+        for name, part in self.params.slices.items():
+            result[part] = name.rpartition(".")[2].startswith("W")
+        return result
+
+    # -- forward and backward -----------------------------------------------------------------
+
+    def forward(
+        self,
+        x: Any,
+        lengths: Any = None,
+        initial_state: Any = None,
+        training: bool = False,
+        *,
+        mask: Any = None,
+        rng: np.random.Generator | None = None,
+    ) -> tuple[np.ndarray, Tape]:
+        """Compute the output and the tape that :meth:`backward` needs.
+
+        Parameters
+        ----------
+        x : array of shape (N, T, F), or list of arrays (T_i, F)
+            Integers (N, T) where the first layer is an Embedding, (N, F) where it takes vectors.
+            What stands at masked steps is ignored.
+        lengths : array of int of shape (N,), optional
+            Real steps of each row.
+        initial_state : list or dict, optional
+            One entry a layer, None or a state as in ``tape.final_state``; or ``{layer: state}``.
+        training : bool
+            Whether dropout acts.
+        mask : array of bool of shape (N, T), optional
+            True at real steps; holes are allowed. A masked step puts out zero, leaves the state as
+            it is and has no gradient.
+        rng : Generator, optional
+            Random numbers for dropout; a fixed stream of the network's seed without it.
+
+        Returns
+        -------
+        y : ndarray of shape (N, T, K) or (N, K)
+        tape : Tape
+
+        Raises
+        ------
+        ShapeError, DataError, InvalidArgumentError, InvalidTypeError
+            If an argument does not fit; the message says which, and what would.
+        """
+        array, real = self.check_input(x, lengths, mask)
+        states = self.check_states(initial_state, array.shape[0])
+        if not isinstance(rng, np.random.Generator | None):
+            hint = "Write numpy.random.default_rng(seed)."
+            raise InvalidTypeError(sentence("rng", "a numpy.random.Generator", describe(rng), hint))
+        if training and rng is None:
+            rng = np.random.default_rng(self.seed)
+        # What the caller does to x or y afterwards must not reach into the tape.
+        if isinstance(x, np.ndarray) and np.may_share_memory(array, x):
+            array = array.copy()
+        y, tape = self.run(array, real, states, Call(training=bool(training), rng=rng))
+        return y.copy(), tape
+
+    def run(
+        self, x: np.ndarray, mask: np.ndarray | None, states: list[Any], call: Call
+    ) -> tuple[np.ndarray, Tape]:
+        """Forward pass on what :meth:`check_input` and :meth:`check_states` returned."""
+        tape = Tape(mask=mask, taped=call.keep)
+        handed = None
+        for i, layer in enumerate(self.layers):
+            state = states[i]
+            if isinstance(layer, Recurrent):  # a state of one's own replaces the one handed on
+                state, handed = handed if state is None else state, None
+            own = own_call(call, layer, i + 1 == len(self.layers))
+            result = layer.forward(self.groups[i], x, mask, state, own)
+            if self.topology.hands_state[i]:
+                handed = result.final_state
+            x, mask = result.y, result.mask
+            tape.outputs.append(x)
+            tape.final_state.append(result.final_state)
+            tape.given.append(states[i] is not None)
+            if call.keep:
+                tape.caches.append(result.cache)
+        tape.output_mask = mask
+        return x, tape
+
+    def backward(
+        self, tape: Tape, dy: Any, d_final_state: Any = None, *, input_gradient: bool = True
+    ) -> np.ndarray | None:
+        """Backpropagate: ADD dL/dparams to ``net.grads`` and return dL/dx.
+
+        Parameters
+        ----------
+        tape : Tape
+            From :meth:`forward`. It may be used again; gradients then add.
+        dy : array of the shape of the output
+            dL/dy; ignored at masked steps.
+        d_final_state : list or dict, optional
+            dL/d(final state), in the form of ``tape.final_state``; None means zero.
+        input_gradient : bool
+            Whether dL/dx is wanted; training the parameters needs none, and is quicker without.
+
+        Returns
+        -------
+        dx : ndarray of the shape of x, or None
+            Zero at masked steps; None where x are tokens, and without ``input_gradient``.
+        """
+        if not tape.taped:
+            raise InvalidArgumentError(
+                "tape must come from net.forward; got one of a pass that kept nothing."
+            )
+        d_states = self.check_states(d_final_state, tape.outputs[0].shape[0], "d_final_state")
+        shape = tape.outputs[-1].shape
+        dx = check_array("dy", dy, shape=shape, dtype=self.dtype, finite=False)
+        return self.run_back(tape, dx, d_states, input_gradient)
+
+    def run_back(
+        self, tape: Tape, dx: np.ndarray | None, d_states: list[Any], input_gradient: bool
+    ) -> np.ndarray | None:
+        """Backward pass from dL/dy and states that are checked; ``d_states`` is worked in."""
+        handed = None
+        tape.d_initial_state = [None] * len(self.layers)
+        tape.d_outputs = [None] * len(self.layers)
+        for i in reversed(range(len(self.layers))):
+            tape.d_outputs[i] = dx
+            if self.topology.hands_state[i]:
+                d_states[i], handed = add_states(d_states[i], handed), None
+            dx, d_initial = self.layers[i].backward(
+                self.grad_groups[i], tape.caches[i], dx, d_states[i], i > 0 or input_gradient
+            )
+            tape.d_initial_state[i] = d_initial
+            if isinstance(self.layers[i], Recurrent):
+                handed = None if tape.given[i] else d_initial
+        return dx if input_gradient else None
+
+    def predict(
+        self,
+        x: Any,
+        lengths: Any = None,
+        *,
+        mask: Any = None,
+        initial_state: Any = None,
+        batch_size: int | None = None,
+    ) -> Any:
+        """Compute the output alone, without a tape.
+
+        Parameters
+        ----------
+        x, lengths, mask, initial_state :
+            As in :meth:`forward`.
+        batch_size : int, optional
+            Work through the rows in parts of this size, to save memory.
+
+        Returns
+        -------
+        y : ndarray of shape (N, T, K) or (N, K)
+            With ``return_state`` on the last recurrent layer, ``(y, its final state)``.
+        """
+        array, real = self.check_input(x, lengths, mask)
+        rows, states = len(array), self.check_states(initial_state, len(array))
+        size = rows if batch_size is None else check_int("batch_size", batch_size, 1)
+        keeper = self.topology.returns_state
+        if size < rows and (keeper is not None or initial_state is not None):
+            raise InvalidArgumentError(
+                f"batch_size must be left out where states go in or out; got {batch_size}."
+            )
+        if size >= rows:
+            y, tape = self.run(array, real, states, UNTAPED)
+            return y if keeper is None else (y, tape.final_state[keeper])
+        cuts = range(size, rows, size)
+        masks = [None] * (len(cuts) + 1) if real is None else np.split(real, cuts)
+        parts = zip(np.split(array, cuts), masks, strict=True)
+        return np.concatenate([self.run(x, own, states, UNTAPED)[0] for x, own in parts])
+
+    def stream(self, rows: int = 1) -> Stream:
+        """Run one step at a time; see :class:`throughtime.network.stream.Stream`."""
+        return Stream(self, rows)
+
+    def extrapolate(self, x: Any, steps: int, lengths: Any = None, *, feedback: Any = None) -> Any:
+        """Feed outputs back as inputs; see :func:`throughtime.network.stream.extrapolate`."""
+        return extrapolate(self, x, steps, lengths, feedback)
+
+    def check_input(
+        self, x: Any, lengths: Any = None, mask: Any = None
+    ) -> tuple[np.ndarray, np.ndarray | None]:
+        """Return ``x`` in the network's dtype, zero at masked steps, and the mask or None."""
+        return check_input(self.topology, x, lengths, mask, self.dtype)
+
+    def check_states(self, states: Any, batch: int, name: str = "initial_state") -> list[Any]:
+        """Return one checked state, or None, for each layer."""
+        return check_states(self.topology, states, batch, self.dtype, name)
+
+    # -- copies, files, words -----------------------------------------------------------------
+
+    def to_config(self) -> dict[str, Any]:
+        """A JSON-ready description of the architecture."""
+        return {
+            "layers": [LAYERS.to_config(layer) for layer in self.layers],
+            "n_features": None if self.topology.input_form.kind == "tokens" else self.n_features,
+            "dtype": str(self.dtype),
+            "seed": self.seed,
+        }
+
+    @classmethod
+    def from_config(cls, config: Any, size: int | None = None) -> Network:
+        """Build the network that :meth:`to_config` described.
+
+        Parameters
+        ----------
+        config : dict
+        size : int, optional
+            How many parameters there are to fill it with. A description of a network of another
+            size is refused before any memory is taken for it, and the parameters are zero instead
+            of initial ones.
+        """
+        if not isinstance(config, dict) or not isinstance(config.get("layers"), list):
+            raise ModelFileError(f"the file describes no network; got {describe(config)}.")
+        unknown = sorted(config.keys() - {"layers", "n_features", "dtype", "seed"})
+        if unknown:
+            raise ModelFileError(f"the file gives a network an unknown entry {unknown[0]!r}.")
+        layers = [LAYERS.from_config(layer) for layer in config["layers"]]
+        try:
+            topology = Topology(layers, config.get("n_features"))
+            dtype = check_dtype(config.get("dtype"))
+            seed = check_int("seed", config.get("seed"), 0)
+        except (InvalidArgumentError, InvalidTypeError) as error:
+            raise ModelFileError(f"the file describes no valid network: {error}") from None
+        wanted = sum(math.prod(shape) for shape in topology.param_shapes().values())
+        if size is not None and wanted != size:
+            raise ModelFileError(
+                f"the file describes a network of {wanted} parameters and holds {size}."
+            )
+        net = cls.__new__(cls)
+        net._prepare(topology, dtype, seed)
+        if size is None:
+            net.reset_parameters()
+        return net
+
+    def copy(self) -> Network:
+        """An independent network with the same parameters."""
+        return self.astype(str(self.dtype))
+
+    def astype(self, dtype: str) -> Network:
+        """An independent network with the same parameters in another dtype."""
+        other = Network.__new__(Network)
+        other._prepare(self.topology, check_dtype(dtype), self.seed)
+        other.params.flat[...] = self.params.flat
+        return other
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the network to one safetensors file; :func:`throughtime.load` reads it."""
+        from throughtime.network.storage import save
+
+        save(self, path)
+
+    def __getstate__(self) -> dict[str, Any]:
+        state = self.__dict__.copy()
+        del state["groups"], state["grad_groups"]
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._bind()
+
+    def __str__(self) -> str:
+        return table(self)
+
+    def __repr__(self) -> str:
+        names = ", ".join(layer.name for layer in self.layers)
+        return f"<Network of {names}; {self.params.size} parameters, {self.dtype}>"

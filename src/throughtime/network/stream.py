@@ -1,0 +1,307 @@
+"""One step at a time: streams with an explicit state, and free-running extrapolation."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from throughtime.cells.base import State
+from throughtime.errors import (
+    InvalidArgumentError,
+    InvalidTypeError,
+    ShapeError,
+    check_array,
+    check_int,
+    describe,
+)
+from throughtime.kernels import selection
+from throughtime.layers.base import UNTAPED
+from throughtime.layers.pooling import Pool
+
+if TYPE_CHECKING:
+    from throughtime.network.network import Network
+
+#: Rows up to which one row after the other is faster than a product for all of them.
+_FEW = 8
+
+
+class Stream:
+    """A network that is fed one step at a time; equal to the batch result.
+
+    The output after step t is that of ``net.predict(x[:, :t + 1])`` at its last step.
+
+    Parameters
+    ----------
+    net : Network
+        Its parameters are used as they are at each step.
+    rows : int
+        N: how many independent sequences run side by side.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If a layer needs more than the steps seen so far.
+
+    Examples
+    --------
+    >>> import throughtime as tt
+    >>> net = tt.Network([tt.layers.GRU(4), tt.layers.Dense(2)], n_features=3)
+    >>> stream = net.stream()
+    >>> stream.step([0.1, 0.2, 0.3]).shape
+    (2,)
+    """
+
+    def __init__(self, net: Network, rows: int = 1) -> None:
+        self.net = net
+        self.rows = check_int("rows", rows, 1)
+        if net.topology.input_form.kind == "vector":
+            raise InvalidArgumentError(
+                "the network takes one vector a sequence, so it cannot be run as a stream."
+            )
+        for i, layer in enumerate(net.layers):
+            reason = layer.stream_refusal()
+            if reason is not None:
+                raise InvalidArgumentError(
+                    f"layer {i} ({layer.name}) cannot be run as a stream: {reason}."
+                )
+        if any(net.topology.hands_state):
+            raise InvalidArgumentError(
+                "a decoder starts from the end of its encoder's input, which a stream has not"
+                " seen yet: stream the two as networks of their own."
+            )
+        self._adopt(self._start(self.rows))
+
+    def _adopt(self, state: list[State]) -> None:
+        self._state = state
+        # Made when it is first needed: it changes the arrays of this state in place.
+        self._stepper: Any = None
+
+    def _native_stepper(self, kernels: ModuleType) -> Any:
+        """The whole network as one native object; False where it has none."""
+        net = self.net
+        if self.rows > _FEW or net.topology.input_form.kind == "tokens":
+            return False
+        stepper = kernels.Stepper(self.rows, net.dtype == np.float64)
+        every = zip(net.layers, net.groups, self._state, strict=True)
+        fits = all(layer.stream_native(kernels, stepper, p, own) for layer, p, own in every)
+        return stepper if fits else False
+
+    def _start(self, rows: int) -> list[State]:
+        net = self.net
+        return [
+            layer.stream_start(p, rows, net.dtype)
+            for layer, p in zip(net.layers, net.groups, strict=True)
+        ]
+
+    def step(self, x: Any) -> np.ndarray:
+        """Take one step.
+
+        Parameters
+        ----------
+        x : array of shape (N, F), or (F,) where there is one row
+            Integers (N,) where the first layer is an Embedding.
+
+        Returns
+        -------
+        y : ndarray of shape (N, K), or (K,)
+        """
+        kernels = selection.kernels()
+        if kernels is not None:
+            if self._stepper is None:
+                self._stepper = self._native_stepper(kernels)
+            if self._stepper:
+                return self._native_step(x)
+        y, single = self._prepare(x)
+        state = []
+        for layer, p, own in zip(self.net.layers, self.net.groups, self._state, strict=True):
+            y, new = layer.stream_step(p, y, own)
+            state.append(new)
+        self._adopt(state)
+        return y[0] if single else y
+
+    def _native_step(self, x: Any) -> np.ndarray:
+        net = self.net
+        if type(x) is np.ndarray:
+            y = np.empty(net.n_outputs if x.ndim == 1 else (self.rows, net.n_outputs), net.dtype)
+            if self._stepper.step(x, y):
+                return y
+        array, single = self._prepare(x)
+        y = np.empty((self.rows, net.n_outputs), net.dtype)
+        self._stepper.step(np.require(array, requirements=["C", "A"]), y)
+        return y[0] if single else y
+
+    def _prepare(self, x: Any) -> tuple[np.ndarray, bool]:
+        net = self.net
+        if net.topology.input_form.kind == "tokens":
+            array = np.asarray(x)
+            tokens, _ = net.check_input(array.reshape(-1, 1))
+            if len(tokens) != self.rows:
+                raise ShapeError(f"x must hold {self.rows} tokens, one a row; got {tokens.size}.")
+            return tokens[:, 0], array.ndim == 0
+        array = check_array("x", x, dtype=net.dtype)
+        single = array.ndim == 1
+        if single:
+            array = array[None]
+        if array.shape != (self.rows, net.n_features):
+            raise ShapeError(
+                f"x must be of shape {(self.rows, net.n_features)}, one step of each row;"
+                f" got shape {np.shape(x)}."
+            )
+        return array, single
+
+    @property
+    def state(self) -> list[State]:
+        """A copy of the state: for each layer a tuple of arrays whose first axis is the row.
+
+        Assign it to go back to that moment, or to start another stream there.
+        """
+        return [tuple(part.copy() for part in own) for own in self._state]
+
+    @state.setter
+    def state(self, state: Any) -> None:
+        if not isinstance(state, list | tuple) or len(state) != len(self._state):
+            raise InvalidTypeError(
+                f"state must be a list of {len(self._state)} tuples, as stream.state gives it;"
+                f" got {describe(state)}."
+            )
+        new: list[State] = []
+        for i, (given, own) in enumerate(zip(state, self._state, strict=True)):
+            if not isinstance(given, tuple | list | None):
+                raise InvalidTypeError(
+                    f"state[{i}] must be a tuple of arrays; got {describe(given)}."
+                )
+            parts = tuple(  # None, as tape.final_state has it, stands for no state
+                check_array(f"state[{i}][{k}]", part, dtype=self.net.dtype).copy()
+                for k, part in enumerate(given or ())
+            )
+            # A pool's state has its full width only after a step, so widths may differ there.
+            pool = isinstance(self.net.layers[i], Pool)
+            fits = len(parts) == len(own) and all(
+                a.shape == b.shape
+                or (pool and a.ndim == 2 and len(a) == self.rows and 1 in (a.shape[1], b.shape[1]))
+                for a, b in zip(parts, own, strict=True)
+            )
+            if not fits:
+                raise ShapeError(
+                    f"state[{i}] must have the shapes {[b.shape for b in own]};"
+                    f" got {[a.shape for a in parts]}."
+                )
+            new.append(parts)
+        self._adopt(new)
+
+    def reset(self, rows: Any = None) -> None:
+        """Start anew: all rows, or those that ``rows`` (an index, a list or a mask) selects."""
+        fresh = self._start(self.rows)
+        if rows is None:
+            self._adopt(fresh)
+            return
+        chosen = np.zeros(self.rows, dtype=bool)
+        try:
+            if np.size(rows) > 0:
+                chosen[np.asarray(rows)] = True
+        except IndexError:
+            raise InvalidArgumentError(
+                f"rows must select rows from 0 to {self.rows - 1}; got {describe(rows)}."
+            ) from None
+        self._adopt(
+            [
+                tuple(np.where(chosen[:, None], new, old) for new, old in zip(a, b, strict=True))
+                for a, b in zip(fresh, self._state, strict=True)
+            ]
+        )
+
+    def warm_up(self, x: Any, lengths: Any = None, *, mask: Any = None) -> np.ndarray:
+        """Start anew and take all steps of ``x (N, T, F)`` at once; return the last output (N, K).
+
+        Rows may differ in length; each stands at its own end afterwards.
+        """
+        net = self.net
+        array, real = net.check_input(x, lengths, mask)
+        if len(array) != self.rows:
+            raise ShapeError(
+                f"x must have {self.rows} rows, those of the stream; got {len(array)}."
+            )
+        y, tape = net.run(array, real, [None] * len(net.layers), UNTAPED)
+        inputs, masks = [array, *tape.outputs[:-1]], real
+        state = []
+        for i, layer in enumerate(net.layers):
+            state.append(layer.stream_after(inputs[i], masks, tape.final_state[i]))
+            if tape.outputs[i].ndim == 2:
+                masks = None
+        self._adopt(state)
+        if y.ndim == 2:
+            return y
+        last = np.full(self.rows, y.shape[1] - 1)
+        if tape.output_mask is not None:
+            last -= tape.output_mask[:, ::-1].argmax(axis=1)
+        return y[np.arange(self.rows), last]
+
+    def copy(self) -> Stream:
+        """Another stream of the same network at the same moment."""
+        other = Stream(self.net, self.rows)
+        other._adopt(self.state)
+        return other
+
+
+def extrapolate(
+    net: Network,
+    x: Any,
+    steps: int,
+    lengths: Any = None,
+    feedback: Callable[[np.ndarray], Any] | None = None,
+) -> np.ndarray:
+    """Continue sequences: each output is the next input.
+
+    Parameters
+    ----------
+    net : Network
+        Its output at step t is taken as the value of step t + 1.
+    x : array of shape (N, T, F), or list of arrays (T_i, F)
+        The sequences so far.
+    steps : int
+        How many steps to add.
+    lengths : array of int of shape (N,), optional
+        Real steps of each row; each is continued from its own end.
+    feedback : callable, optional
+        Makes the next input (N, F) of an output (N, K); needed where K is not F.
+
+    Returns
+    -------
+    ndarray of shape (N, steps, K)
+
+    Raises
+    ------
+    InvalidArgumentError
+        If outputs cannot be inputs, or the network cannot run as a stream.
+
+    Examples
+    --------
+    >>> import throughtime as tt
+    >>> layers = [tt.layers.RNN(4, return_sequences=True), tt.layers.Dense(1)]
+    >>> net = tt.Network(layers, n_features=1)
+    >>> net.extrapolate(np.zeros((2, 9, 1)), steps=5).shape
+    (2, 5, 1)
+    """
+    check_int("steps", steps, 1)
+    if feedback is not None and not callable(feedback):
+        raise InvalidTypeError(
+            f"feedback must be a function of an output (N, K); got {describe(feedback)}."
+        )
+    tokens = net.topology.input_form.kind == "tokens"
+    if feedback is None and (tokens or net.n_outputs != net.n_features):
+        raise InvalidArgumentError(
+            f"feedback must be given, a function of an output ({net.n_outputs} numbers) that"
+            f" returns the next input ({'a token' if tokens else f'{net.n_features} numbers'})."
+        )
+    array, mask = net.check_input(x, lengths)
+    stream = Stream(net, len(array))
+    y = stream.warm_up(array, mask=mask)
+    result = np.empty((len(array), steps, net.n_outputs), dtype=net.dtype)
+    result[:, 0] = y
+    for t in range(1, steps):
+        result[:, t] = stream.step(y if feedback is None else feedback(y))
+        y = result[:, t]
+    return result

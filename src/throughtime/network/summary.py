@@ -1,0 +1,57 @@
+"""``print(net)``: a table of layers, output shapes and parameter counts."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from throughtime.layers.base import summary_of
+
+if TYPE_CHECKING:
+    from throughtime.network.network import Network
+
+
+def table(net: Network) -> str:
+    """The table as text.
+
+    Examples
+    --------
+    >>> import throughtime as tt
+    >>> print(tt.Network([tt.layers.GRU(8), tt.layers.Dense(1)], n_features=3))
+    layer      output    parameters
+    -------------------------------
+    input      (N, T, 3)
+    0 GRU(8)   (N, 8)           296
+    1 Dense(1) (N, 1)             9
+    -------------------------------
+    305 parameters, float32, 1.2 kB
+    """
+    form = net.topology.input_form
+    steps = None if form.kind == "vector" else -1
+    first = "(N, T) tokens" if form.kind == "tokens" else _shape(steps, form.features)
+    rows = [("input", first, "")]
+    for i, layer in enumerate(net.layers):
+        steps = layer.output_steps(steps)
+        count = sum(
+            part.stop - part.start
+            for name, part in net.params.slices.items()
+            if name.startswith(f"{i}.")
+        )
+        shape = _shape(steps, net.topology.forms[i].features)
+        rows.append((f"{i} {summary_of(layer)}", shape, f"{count:,}"))
+    head = ("layer", "output", "parameters")
+    widths = [max(len(row[column]) for row in [head, *rows]) for column in range(3)]
+    lines = [
+        f"{a:<{widths[0]}} {b:<{widths[1]}} {c:>{widths[2]}}".rstrip() for a, b, c in [head, *rows]
+    ]
+    rule = "-" * (sum(widths) + 2)
+    size = net.params.flat.nbytes
+    human = f"{size / 1e6:.1f} MB" if size >= 1e6 else f"{size / 1e3:.1f} kB"
+    total = f"{net.params.size:,} parameters, {net.dtype}, {human}"
+    return "\n".join([lines[0], rule, *lines[1:], rule, total])
+
+
+def _shape(steps: int | None, features: int) -> str:
+    if steps is None:
+        return f"(N, {features})"
+    shown = {-1: "T", -2: "T'"}.get(steps, steps)  # T': a number that depends on T
+    return f"(N, {shown}, {features})"
