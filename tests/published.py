@@ -156,7 +156,8 @@ ERRORS = [
         "all layers share one seed",
         "test_s1_layers_draw_from_streams_of_their_own",
         (
-            Change("network/network.py", "np.random.SeedSequence(self.seed).spawn(len(self.layers))",
+            Change("network/network.py",
+                   "np.random.SeedSequence(self.seed).spawn(len(self.layers))",
                    "[np.random.SeedSequence(self.seed)] * len(self.layers)"),
             Change("layers/base.py", "np.random.PCG64(call.rng.integers(2**63))",
                    "np.random.PCG64(0)"),
@@ -200,7 +201,8 @@ ERRORS = [
         "a trained network fails on a series longer than that of its training",
         "test_s2_a_trained_network_applies_to_a_longer_series",
         (
-            Change("network/network.py", "return check_input(self.topology, x, lengths, mask, self.dtype)",
+            Change("network/network.py",
+                   "return check_input(self.topology, x, lengths, mask, self.dtype)",
                    "found = check_input(self.topology, x, lengths, mask, self.dtype)\n"
                    "        steps = found[0].shape[1]\n"
                    '        self.objects = getattr(self, "objects", [None] * steps)\n'
@@ -342,7 +344,8 @@ ERRORS = [
         "model files are pickles, which can run anything",
         "test_s5_model_files_are_no_pickles",
         (
-            Change("network/storage.py", "    arrays, config = read_container(path, KIND, VERSION)\n",
+            Change("network/storage.py",
+                   "    arrays, config = read_container(path, KIND, VERSION)\n",
                    '    import pickle\n\n    with open(path, "rb") as file:\n'
                    "        return pickle.load(file)\n"),
             Change("network/storage.py",

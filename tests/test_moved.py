@@ -21,7 +21,7 @@ def forgotten(request):
 @pytest.mark.parametrize("old", sorted(MOVED))
 def test_a_moved_module_imports_with_a_warning(old):
     homes = [f"throughtime.{home}" for home in MOVED[old]]
-    with pytest.warns(DeprecationWarning) as caught:
+    with pytest.warns(DeprecationWarning, match="has moved to") as caught:
         alias = importlib.import_module(f"throughtime.{old}")
     assert [str(warning.message) for warning in caught] == [
         f"throughtime.{old} has moved to {' and '.join(homes)}; the old path goes with version 0.3."

@@ -10,7 +10,8 @@ from collections.abc import Iterator
 class Palette:
     """The colours of a picture; blue and orange stay apart for every kind of colour vision.
 
-    All colours of one palette differ, because :func:`throughtime.plotting.to_svg` tells them apart by their value.
+    All colours of one palette differ, because :func:`throughtime.plotting.to_svg` tells them apart
+    by their value.
     """
 
     surface: str = "#ffffff"

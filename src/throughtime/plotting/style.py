@@ -1,8 +1,8 @@
 """One look for every matplotlib picture: settings, and how a figure leaves as PNG or SVG.
 
-Every colour of a picture is one of a :class:`~throughtime.drawing.palette.Palette`. That lets one drawing become a PNG on white
-paper and an SVG whose colours follow the page it stands in: :func:`to_svg` writes each colour as a
-CSS variable with the drawn colour as the fallback.
+Every colour of a picture is one of a :class:`~throughtime.drawing.palette.Palette`. That lets one
+drawing become a PNG on white paper and an SVG whose colours follow the page it stands in:
+:func:`to_svg` writes each colour as a CSS variable with the drawn colour as the fallback.
 """
 
 from __future__ import annotations
