@@ -5,9 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-
-import throughtime as tt
-from throughtime.optimizers import SGD, Adagrad, Adam, AdamW, RMSProp
 from throughtime.schedules import (
     Constant,
     Cosine,
@@ -17,6 +14,9 @@ from throughtime.schedules import (
     Plateau,
     Warmup,
 )
+
+import throughtime as tt
+from throughtime.optimizers import SGD, Adagrad, Adam, AdamW, RMSProp
 
 #: Epochs that a checkpoint has seen, and those of the whole run.
 SEEN, EPOCHS = 2, 4
