@@ -63,7 +63,7 @@ bench: $(ORACLES_VENV)/.bench ## measure beside PyTorch, JAX and ONNX Runtime (a
 # Each has an extension of its own. The sanitizers must be in the process before Python is, and the
 # C++ library before them asks for what throws.
 # With --capture=sys what a sanitizer writes as it ends the process is seen.
-NATIVE_TESTS = --capture=sys $(wildcard tests/test_native*.py) tests/test_runtime.py tests/test_same_bits.py
+NATIVE_TESTS = --capture=sys $(wildcard tests/test_native*.py) tests/test_kernels_selection.py tests/test_same_bits.py
 sanitize: export THROUGHTIME_REQUIRE_NATIVE := 1
 sanitize: export OPENBLAS_NUM_THREADS := 1
 sanitize: export PYTHONMALLOC := malloc

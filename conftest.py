@@ -15,11 +15,12 @@ hypothesis.settings.load_profile("repeatable")
 ON_EVERY_ENGINE = {
     f"test_{name}.py"
     for name in (
-        "activations", "bptt", "clipping", "divergence", "evaluate", "gradcheck", "gradients",
-        "gradients_losses", "layers", "layers_windows", "learning", "losses", "losses_custom",
-        "losses_extremes", "network", "network_invariants", "old_files", "optimizers",
-        "published_s1", "published_s2", "published_s3", "published_s4", "published_s5",
-        "same_bits", "sequence_modes", "stream", "training", "truncation",
+        "activations", "bptt", "gradcheck", "gradients", "gradients_losses", "layers",
+        "layers_windows", "learning", "losses", "losses_custom", "losses_extremes", "network",
+        "network_invariants", "network_stream", "old_files", "optimizers", "published_s1",
+        "published_s2", "published_s3", "published_s4", "published_s5", "same_bits",
+        "sequence_modes", "training", "training_clipping", "training_divergence",
+        "training_evaluation", "training_truncation",
     )
 }  # fmt: skip
 

@@ -45,15 +45,15 @@ BOUNDARIES = [
     wrong("a chunk without a real step moves the weights", "training/loop.py",
           "if evaluation.weight > 0:", "if evaluation.weight >= 0:",
           "training::a_chunk_without_a_real_step_moves_nothing"),
-    wrong("the checksum of a file is without shapes", "container.py",
+    wrong("the checksum of a file is without shapes", "serialization/container.py",
           "[name, little.dtype.str, little.shape]", "[name, little.dtype.str]",
-          "container::an_array_of_another_shape_is_not_covered_by_the_checksum"),
+          "serialization_container::an_array_of_another_shape_is_not_covered_by_the_checksum"),
     wrong("the checksum of data is without shapes", "training/checkpoints.py",
           'f"{array.dtype.str}{array.shape}"', 'f"{array.dtype.str}"',
-          "checkpoints::data_of_another_shape_with_the_same_bytes_are_other_data"),
+          "training_checkpoints::data_of_another_shape_with_the_same_bytes_are_other_data"),
     wrong("the later of two equal maxima", "layers/pooling.py",
           "(old >= x)", "(old > x)",
-          "stream::a_maximum_of_two_zeros_is_the_earlier_one"),
+          "network_stream::a_maximum_of_two_zeros_is_the_earlier_one"),
 ]  # fmt: skip
 
 

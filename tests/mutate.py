@@ -25,13 +25,13 @@ ROOT = Path(__file__).resolve().parent.parent
 #: The suite that must kill every mutant; it stops at the first failure.
 SUITE = (
     "test_cells.py", "test_bptt.py", "test_gradients.py", "test_gradients_losses.py",
-    "test_truncation.py", "test_losses.py", "test_network_invariants.py",
+    "test_training_truncation.py", "test_losses.py", "test_network_invariants.py",
 )  # fmt: skip
 #: What to begin with, so that mutants die soon.
 FIRST = {
     "bptt.py": ("test_gradients.py",),
     "training/objective.py": ("test_gradients_losses.py",),
-    "training/truncation.py": ("test_truncation.py",),
+    "training/truncation.py": ("test_training_truncation.py",),
     "losses/base.py": ("test_losses.py",),
     "layers/recurrent.py": ("test_gradients.py",),
     "layers/convolution.py": ("test_gradients.py",),

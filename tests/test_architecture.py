@@ -37,6 +37,12 @@ DOORS = {
     ("training", "plotting"): "history.plot()",
 }
 
+#: Suites of tests that stand for no room of the package: each one goes through many.
+ACROSS = {
+    "architecture", "boundaries", "docs", "examples", "gradients", "learning", "mutants",
+    "old_files", "published", "same_bits", "sequence_modes",
+}  # fmt: skip
+
 # Slow to import or not installed with the core: only inside the function that needs them.
 HEAVY = {
     "aeon", "jax", "jinja2", "keras", "matplotlib", "onnx", "onnxruntime", "pandas", "pyarrow",
@@ -142,6 +148,20 @@ def machine_paths(text: str) -> list[str]:
     return re.findall(r"(?<![\w.])/(?:home|root|Users|tmp|work)/[\w.]+", text)
 
 
+def misnamed(tests: Iterable[str], modules: Iterable[str]) -> list[str]:
+    """Files of tests whose names begin neither with the path of a module nor with one of ACROSS.
+
+    ``test_training_clipping.py`` stands for ``training/clipping.py``, and
+    ``test_training_errors.py`` for all of ``training/``; ``test_native_math.py`` for ``native/``.
+    """
+    paths = ["_".join(name.split(".")[1:]).lstrip("_") for name in modules]
+    known = {*paths, "native", *ACROSS} - {""}
+    stems = {name: name.removeprefix("test_").removesuffix(".py") + "_" for name in tests}
+    return [
+        name for name, stem in stems.items() if not stem.startswith(tuple(f"{k}_" for k in known))
+    ]
+
+
 def package_sources() -> dict[str, str]:
     sources = {}
     for path in sorted(PACKAGE.rglob("*.py")):
@@ -170,6 +190,11 @@ def test_every_module_has_its_place_in_the_order():
 
 def test_few_modules_stand_beside_the_folders():
     assert len(list(PACKAGE.glob("*.py"))) <= 12
+
+
+def test_the_test_of_a_module_is_found_by_its_name():
+    tests = [path.name for path in (ROOT / "tests").glob("test_*.py")]
+    assert misnamed(tests, package_sources()) == []
 
 
 def test_imports_run_one_way():
@@ -287,6 +312,12 @@ def test_cycle_is_found():
     assert set(cycle(imports(sources))) == set(sources)
     sources["throughtime.cells.gru"] = "def f():\n    from throughtime.cells import CELLS"
     assert cycle(imports(sources)) == []
+
+
+def test_a_misnamed_test_is_found():
+    tests = ["test_data_tables.py", "test_data_tables_files.py", "test_moved.py", "test_table.py"]
+    modules = ["throughtime", "throughtime.data.tables", "throughtime._moved"]
+    assert misnamed([*tests, "test_native_math.py"], modules) == ["test_table.py"]
 
 
 def test_undeclared_and_heavy_are_found():

@@ -84,7 +84,7 @@ def test_unknown_engines_are_refused():
 
 @pytest.mark.parametrize("name", ["reference", "none"])
 def test_the_environment_chooses(name):
-    code = "from throughtime import runtime; print(selection.current())"
+    code = "from throughtime.kernels import selection; print(selection.current())"
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=False,
         env=os.environ | {"THROUGHTIME_ENGINE": name},

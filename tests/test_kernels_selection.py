@@ -59,7 +59,7 @@ def test_the_reference_engine_is_always_there():
 
 
 def test_the_fastest_engine_is_the_one_without_a_choice():
-    code = "from throughtime import runtime as r; print(r.current() == r.available()[0])"
+    code = "from throughtime.kernels import selection as s; print(s.current() == s.available()[0])"
     assert python(code) == ("True", "")
     assert python(code, THROUGHTIME_ENGINE="") == ("True", "")
 
@@ -74,7 +74,7 @@ def test_kernels_are_those_of_the_engine_in_use(name):
 
 @needs_native
 def test_the_environment_may_choose_the_reference():
-    code = "from throughtime import runtime as r; print(r.current(), r.kernels())"
+    code = "from throughtime.kernels import selection as s; print(s.current(), s.kernels())"
     assert python(code, THROUGHTIME_ENGINE="reference") == ("reference None", "")
 
 
@@ -118,7 +118,7 @@ def test_to_import_the_package_loads_neither_numpy_nor_the_extension():
 @pytest.mark.parametrize("level", LEVELS)
 def test_the_environment_may_choose_a_lower_level(level):
     code = (
-        "import throughtime as tt; from throughtime import runtime;"
+        "import throughtime as tt; from throughtime.kernels import selection;"
         " net = tt.Network([tt.layers.LSTM(5)], n_features=2, seed=0, dtype='float64');"
         " y, tape = net.forward([[[1.0, 2.0]] * 3]);"
         " print(selection.kernels().level(), round(float(y.sum()), 9))"
@@ -298,7 +298,7 @@ def test_threads_sleep_soon_unless_the_user_says_otherwise(variables, seen):
         "    if name == 'throughtime._native': seen.append(os.environ.get('GOMP_SPINCOUNT'))\n"
         "    return load(name)\n"
         "importlib.import_module = watch\n"
-        "from throughtime import runtime; selection.extension()\n"
+        "from throughtime.kernels import selection; selection.extension()\n"
         "print(*seen, os.environ.get('GOMP_SPINCOUNT'))"
     )
     nothing = {"GOMP_SPINCOUNT": "", "OMP_WAIT_POLICY": ""}

@@ -108,7 +108,7 @@ SCRIPT = """
 import sys, os, signal
 from pathlib import Path
 sys.path[:0] = [{tests!r}, {src!r}]
-from test_checkpoints import Callback, OPTIMIZERS, network, run
+from test_training_checkpoints import Callback, OPTIMIZERS, network, run
 
 class Killer(Callback):
     def on_batch_end(self, state):
