@@ -117,7 +117,8 @@ def check_samples(
     x, lengths, mask
         As in :meth:`Network.forward`.
     y : array-like, or a list of ragged arrays where the network gives an output at every step
-        The targets; anything may stand at masked steps, and for sequences without a real step.
+        The targets. Masked steps, steps of weight zero and sequences without a real step may hold
+        a placeholder: NaN, -100 or anything else.
     sample_weight : array-like of shape (N,) or of the output steps, or a list of ragged arrays
         How much each sequence, or each step, counts.
 
@@ -141,13 +142,14 @@ def check_samples(
         raise ShapeError(
             f"y must hold one target for each of the {len(inputs)} sequences; got {got}."
         )
-    target = loss.check_target(y, shape, shown)
-    point = loss.point(np.zeros((1, shape[-1])))
-    for metric in metrics:
-        metric.check_target(target, (*shape[:-1], point.shape[-1]), shown)
     weight = None
     if sample_weight is not None:
         weight = _check_weight(sample_weight, shape, shown if in_time else None, in_time)
+    counted = _counted(shown, weight, shape)
+    target = loss.check_target(y, shape, counted)
+    point = loss.point(np.zeros((1, shape[-1])))
+    for metric in metrics:
+        metric.check_target(target, (*shape[:-1], point.shape[-1]), counted)
     if not per_step:
         weight = drop_empty(weight, real)
     if loss.batch_weight(shape, shown, weight) == 0.0:
@@ -255,6 +257,17 @@ def _present(real: np.ndarray | None, shape: tuple[int, ...]) -> np.ndarray | No
         return None
     present = real.any(axis=1).reshape(-1, *(1,) * (len(shape) - 2))
     return np.broadcast_to(present, shape[:-1])
+
+
+def _counted(
+    shown: np.ndarray | None, weight: np.ndarray | None, shape: tuple[int, ...]
+) -> np.ndarray | None:
+    """The outputs, of ``shape``, that are compared with a target; None where all are."""
+    if weight is None or weight.all():
+        return shown
+    positive = np.asarray(weight > 0.0).reshape(weight.shape + (1,) * (len(shape) - 1 - weight.ndim))
+    positive = np.broadcast_to(positive, shape[:-1])
+    return positive if shown is None else positive & shown
 
 
 def _pad_like(
