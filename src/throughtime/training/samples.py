@@ -265,7 +265,9 @@ def _counted(
     """The outputs, of ``shape``, that are compared with a target; None where all are."""
     if weight is None or weight.all():
         return shown
-    positive = np.asarray(weight > 0.0).reshape(weight.shape + (1,) * (len(shape) - 1 - weight.ndim))
+    positive = np.asarray(weight > 0.0).reshape(
+        weight.shape + (1,) * (len(shape) - 1 - weight.ndim)
+    )
     positive = np.broadcast_to(positive, shape[:-1])
     return positive if shown is None else positive & shown
 
