@@ -25,10 +25,10 @@ MAX_LINES = 450
 
 # Each part may import what stands before it.
 ORDER = [
-    "_moved", "shapes", "errors", "registry", "kernels", "serialization", "autodiff", "activations",
-    "initializers", "cells", "bptt", "engines", "losses", "optimizers", "data", "layers", "network",
-    "training", "gradcheck", "inspect", "forecasting", "drawing", "plotting", "report", "cli",
-    "__main__",
+    "_moved", "shapes", "messages", "errors", "registry", "kernels", "serialization", "autodiff",
+    "activations", "initializers", "cells", "bptt", "engines", "losses", "optimizers", "data",
+    "layers", "network", "training", "gradcheck", "inspect", "forecasting", "drawing", "plotting",
+    "report", "cli", "__main__",
 ]  # fmt: skip
 RANK = {name: rank for rank, name in enumerate(ORDER)} | {"__version__": -1}
 

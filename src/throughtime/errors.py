@@ -4,6 +4,11 @@ One grammar for every message: the argument, what was expected, what was got, th
 
     epochs must be an integer >= 1; got 0.
     x must have 3 axes (N, T, F); got shape (5, 3). Write x[..., None] for a single feature.
+
+Build it with :func:`sentence`. The error then carries its parts, and no program searches the text::
+
+    raise ShapeError(sentence("x", "3 axes (N, T, F)", f"shape {x.shape}", must="have"))
+    error.parameter, error.value, error.hint
 """
 
 from __future__ import annotations
@@ -14,17 +19,22 @@ import numbers
 import operator
 from collections.abc import Iterable
 from types import ModuleType
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
+from throughtime.messages import Argument, Message, Setting, describe, sentence
+
 __all__ = [
+    "Argument",
     "DataError",
     "DivergedError",
     "InvalidArgumentError",
     "InvalidTypeError",
+    "Message",
     "MissingDependencyError",
     "ModelFileError",
+    "Setting",
     "ShapeError",
     "ThroughtimeError",
     "check_array",
@@ -39,7 +49,44 @@ __all__ = [
 
 
 class ThroughtimeError(Exception):
-    """Base of every error that throughtime raises on purpose."""
+    """Base of every error that throughtime raises on purpose.
+
+    A program reads the attributes; the text is for people and may change.
+
+    Attributes
+    ----------
+    parameter : str or None
+        The argument that is wrong, where the error is about one.
+    value : object
+        The value that it had, where that is known.
+    hint : str
+        What to do about it; empty where there is nothing to say.
+    """
+
+    @property
+    def message(self) -> Message:
+        """The text with its parts."""
+        text = self.args[0] if self.args else ""
+        return text if isinstance(text, Message) else Message.of(str(self))
+
+    @property
+    def parameter(self) -> str | None:
+        """The argument that is wrong."""
+        return self.message.parameter
+
+    @property
+    def value(self) -> Any:
+        """The value that it had."""
+        return self.message.value
+
+    @property
+    def hint(self) -> str:
+        """What to do about it."""
+        return self.message.hint
+
+    def with_hint(self, hint: str) -> Self:
+        """The same error with another way out."""
+        return type(self)(self.message.with_hint(hint))
 
 
 class InvalidArgumentError(ThroughtimeError, ValueError):
@@ -78,26 +125,12 @@ class DivergedError(ThroughtimeError, ArithmeticError):
     history: Any = None
 
 
-def describe(value: Any, limit: int = 60) -> str:
-    """Say in a few words what ``value`` is, for the "got" part of a message."""
-    if isinstance(value, np.ndarray):
-        return f"an array of shape {value.shape} and dtype {value.dtype}"
-    text = repr(value)
-    return text if len(text) <= limit else f"{text[: limit - 3]}..."
-
-
-def sentence(name: str, expected: str, got: Any, hint: str = "") -> str:
-    """Build the one-line message: ``"{name} must be {expected}; got {got}. {hint}"``.
-
-    A string as ``got`` is words, printed as they are; anything else goes through :func:`describe`.
-    Give a user's own string as ``describe(value)``, which quotes it.
-    """
-    words = got if isinstance(got, str) else describe(got)
-    return f"{name} must be {expected}; got {words}.{' ' + hint if hint else ''}"
-
-
 def check_int(
-    name: str, value: Any, minimum: int | None = None, maximum: int | None = None, hint: str = ""
+    name: str | Argument,
+    value: Any,
+    minimum: int | None = None,
+    maximum: int | None = None,
+    hint: str = "",
 ) -> int:
     """Return ``value`` as an int inside ``[minimum, maximum]``; booleans are refused."""
     expected = "an integer"
@@ -119,7 +152,7 @@ def check_int(
 
 
 def check_float(
-    name: str,
+    name: str | Argument,
     value: Any,
     low: float = -math.inf,
     high: float = math.inf,
@@ -155,14 +188,14 @@ def check_float(
     return number
 
 
-def check_bool(name: str, value: Any) -> bool:
+def check_bool(name: str | Argument, value: Any) -> bool:
     """Return ``value`` if it is a boolean."""
     if not isinstance(value, (bool, np.bool_)):
         raise InvalidTypeError(sentence(name, "True or False", describe(value)))
     return bool(value)
 
 
-def check_choice(name: str, value: Any, choices: Iterable[str]) -> str:
+def check_choice(name: str | Argument, value: Any, choices: Iterable[str]) -> str:
     """Return ``value`` if it is one of the strings ``choices``; suggest the nearest otherwise."""
     options = list(choices)
     if isinstance(value, str) and value in options:
@@ -179,7 +212,7 @@ def check_choice(name: str, value: Any, choices: Iterable[str]) -> str:
 
 
 def check_array(
-    name: str,
+    name: str | Argument,
     value: Any,
     *,
     shape: tuple[int | str, ...] | None = None,
@@ -199,8 +232,8 @@ def check_array(
         Refuse NaN and infinities.
     """
     if isinstance(value, np.ma.MaskedArray) and np.ma.is_masked(value):
-        way = hint or "Fill the masked values, or hand over .data and the steps' mask."
-        raise DataError(f"{name} must hold no masked values; got {describe(value)}. {way}")
+        way = hint or "Fill the masked values, or pass .data and a mask of the steps."
+        raise DataError(sentence(name, "no masked values", describe(value), way, must="hold"))
     try:
         array = np.asarray(value)
     except ValueError:
@@ -210,11 +243,12 @@ def check_array(
                 "a rectangular array",
                 "a ragged sequence",
                 hint or "Pass a list of arrays only where ragged data is allowed.",
+                value=value,
             )
         ) from None
     if array.dtype.kind not in "biuf":
         what = "text" if array.dtype.kind in "US" else f"an array of dtype {array.dtype}"
-        raise DataError(f"{name} must hold numbers; got {what}.{' ' + hint if hint else ''}")
+        raise DataError(sentence(name, "numbers", what, hint, must="hold", value=value))
     if shape is not None:
         fits = array.shape == shape or (
             array.ndim == len(shape)
@@ -225,7 +259,8 @@ def check_array(
         )
         if not fits:
             wanted = "(" + ", ".join(str(s) for s in shape) + ("," if len(shape) == 1 else "") + ")"
-            raise ShapeError(sentence(name, f"of shape {wanted}", f"shape {array.shape}", hint))
+            got = f"shape {array.shape}"
+            raise ShapeError(sentence(name, f"of shape {wanted}", got, hint, value=value))
     if finite:
         _check_finite(name, array, hint)
     if dtype is not None and array.dtype != np.dtype(dtype):
@@ -236,14 +271,13 @@ def check_array(
     return array
 
 
-def _check_finite(name: str, array: np.ndarray, hint: str) -> None:
+def _check_finite(name: str | Argument, array: np.ndarray, hint: str) -> None:
     if array.dtype.kind != "f" or np.isfinite(array).all():
         return
     first = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
-    raise DataError(
-        f"{name} must be finite; got {array[first]} at index {first}."
-        f" {hint or 'Remove or fill missing values first.'}"
-    )
+    got = f"{array[first]} at index {first}"
+    way = hint or "Remove or fill missing values first."
+    raise DataError(sentence(name, "finite", got, way, value=array))
 
 
 def how_to_install(extra: str) -> str:
@@ -260,6 +294,10 @@ def import_extra(module: str, extra: str, purpose: str, hint: str = "") -> Modul
         if (error.name or "").partition(".")[0] != module.partition(".")[0]:
             raise
         raise MissingDependencyError(
-            f"{purpose} needs the package {module.partition('.')[0]!r}, which is not installed."
-            f" Run: {how_to_install(extra)}{'. ' + hint if hint else ''}"
+            Message(
+                "{purpose} needs the package {package!r}, which is not installed.",
+                hint=f"Run: {how_to_install(extra)}{'. ' + hint if hint else ''}",
+                purpose=purpose,
+                package=module.partition(".")[0],
+            )
         ) from None
