@@ -12,7 +12,7 @@ import throughtime as tt
 from throughtime.errors import DataError, InvalidTypeError, ModelFileError
 from throughtime.layers import GRU, LSTM, RNN, Conv1D, Dense, Flatten, MaxPool1D
 from throughtime.network import Network
-from throughtime.serialization import KIND, VERSION, load, save
+from throughtime.network.storage import KIND, VERSION, load, save
 from throughtime.serialization.container import read_container, write_container
 
 OWN = [case for case in CASES if "custom" in case.name]

@@ -5,7 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from throughtime.schedules import (
+
+import throughtime as tt
+from throughtime.optimizers import SGD, Adagrad, Adam, AdamW, RMSProp
+from throughtime.optimizers.schedules import (
     Constant,
     Cosine,
     Exponential,
@@ -14,9 +17,6 @@ from throughtime.schedules import (
     Plateau,
     Warmup,
 )
-
-import throughtime as tt
-from throughtime.optimizers import SGD, Adagrad, Adam, AdamW, RMSProp
 
 #: Epochs that a checkpoint has seen, and those of the whole run.
 SEEN, EPOCHS = 2, 4
