@@ -17,8 +17,8 @@ def layer_rows(net: Network) -> tuple[LayerRow, ...]:
     """One row a layer: its name, the form of its output, its number of parameters."""
     rows = []
     for i, (layer, form) in enumerate(zip(net.layers, net.topology.forms, strict=True)):
-        own = [part for name, part in net.params.slices.items() if name.startswith(f"{i}.")]
-        count = sum(part.stop - part.start for part in own)
+        own = net.params.owned(net.topology.owners[i])
+        count = sum(array.size for array in own.values())
         shape = f"{form.features}" if form.kind == "vector" else f"steps x {form.features}"
         rows.append(LayerRow(layer.name, shape, count))
     return tuple(rows)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from throughtime.drawing.reading import View
 from throughtime.drawing.scene import Sheet
 from throughtime.drawing.text import Label, bold, code, plain, shorten, width, wrap
+from throughtime.network import Params
 
 #: The widest caption, and the height of a line in it.
 ROOM = 192.0
@@ -54,8 +55,8 @@ def layer_caption(view: View) -> Caption:
 
 def bar_words(view: View) -> str:
     """What stands in the box of a layer whose weights have no arrow of their own."""
-    leaves = [name.partition(".")[2] for name, _ in view.strands[0].params]
-    return f"{view.title}: {', '.join(leaves)}" if leaves else view.title
+    names = [Params.local(name) for name, _ in view.strands[0].params]
+    return f"{view.title}: {', '.join(names)}" if names else view.title
 
 
 def parameter(name: str, shape: tuple[int, ...]) -> list[str]:

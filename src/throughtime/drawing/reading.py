@@ -11,7 +11,7 @@ from throughtime.activations import ACTIVATIONS, Softmax
 from throughtime.initializers import INITIALIZERS
 from throughtime.layers import Dense, Dropout, Embedding, LastStep, Layer, Recurrent, RepeatVector
 from throughtime.layers.pooling import Pool
-from throughtime.network import Network
+from throughtime.network import Network, Params
 
 #: Layers that act on each step by itself.
 STEPWISE = (Dense, Dropout, Embedding)
@@ -85,7 +85,7 @@ class Strand:
     @property
     def leaves(self) -> set[str]:
         """Names of the parameters without layer and direction."""
-        return {name.rpartition(".")[2] for name, _ in self.params}
+        return {Params.leaf(name) for name, _ in self.params}
 
 
 @dataclass(frozen=True)
@@ -229,12 +229,12 @@ def _kind(layer: Layer) -> str:
 
 
 def _strands(net: Network, index: int, layer: Layer) -> Iterator[Strand]:
-    start = f"{index}."
-    own = [(n, a.shape) for n, a in net.params.items() if n.startswith(start)]
+    own = net.params.owned(net.topology.owners[index])
     directions = layer.directions if isinstance(layer, Recurrent) else (("", False),)
     for group, reverse in directions:
-        inner = f"{start}{group}." if group else start
-        yield Strand(group, reverse, tuple(pair for pair in own if pair[0].startswith(inner)))
+        inner = f"{group}." if group else ""
+        params = [(n, a.shape) for n, a in own.items() if Params.local(n).startswith(inner)]
+        yield Strand(group, reverse, tuple(params))
 
 
 def _steps_after(layer: Layer, steps: Steps | None) -> Steps | None:

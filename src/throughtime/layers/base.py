@@ -12,7 +12,7 @@ import dataclasses
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import ModuleType
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple, cast
 
 import numpy as np
 
@@ -134,6 +134,10 @@ class Layer:
     #: Kinds of signal the layer takes.
     takes: ClassVar[tuple[str, ...]] = ("sequence", "vector")
 
+    # Values of layers without these options. A layer with parameters has fields of these names.
+    lr_multiplier = 1.0
+    l1 = l2 = cast("float | None", None)
+
     def __post_init__(self) -> None:
         find: dict[Any, Callable[[Any], Any]] = {
             ACTIVATIONS: activations.get,
@@ -143,11 +147,10 @@ class Layer:
             if "registry" in f.metadata:
                 value = find[f.metadata["registry"]](getattr(self, f.name))
                 object.__setattr__(self, f.name, value)
-        if hasattr(self, "lr_multiplier"):
-            check_float("lr_multiplier", self.lr_multiplier, 0.0)
-        for name in ("l1", "l2"):
-            if getattr(self, name, None) is not None:
-                check_float(name, getattr(self, name), 0.0)
+        check_float("lr_multiplier", self.lr_multiplier, 0.0)
+        for name, penalty in (("l1", self.l1), ("l2", self.l2)):
+            if penalty is not None:
+                check_float(name, penalty, 0.0)
 
     @property
     def draws(self) -> bool:
@@ -175,7 +178,11 @@ class Layer:
         return None
 
     def param_shapes(self, form: Form) -> dict[str, tuple[int, ...]]:
-        """Name and shape of every parameter; a dot makes a sub-group."""
+        """Name and shape of every parameter.
+
+        A dot makes a sub-group. A name whose last part begins with ``W`` is that of weights, which
+        penalties apply to.
+        """
         return {}
 
     def initialize(self, params: Mapping[str, np.ndarray], rng: np.random.Generator) -> None:

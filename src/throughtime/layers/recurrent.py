@@ -149,21 +149,21 @@ class Recurrent(Layer):
         if self.learn_initial_state:
             shapes |= {f"{state}_0": (units,) for state in cell.states}
         return {
-            f"{group}.{name}".lstrip("."): shape
+            _in_group(group, leaf): shape
             for group, _ in self.directions
-            for name, shape in shapes.items()
+            for leaf, shape in shapes.items()
         }
 
     def initialize(self, params: Mapping[str, np.ndarray], rng: np.random.Generator) -> None:
-        for name, array in params.items():
-            leaf = name.rpartition(".")[2]
-            if leaf in ("W_x", "W_h"):
-                init = self.initializer if leaf == "W_x" else self.recurrent_initializer
+        drawn = {"W_x": self.initializer, "W_h": self.recurrent_initializer}
+        for group, _ in self.directions:
+            for leaf, init in drawn.items():
+                array = params[_in_group(group, leaf)]
                 for gate in range(len(self.cell.gates)):
                     block = array[:, gate * self.units : (gate + 1) * self.units]
                     block[...] = init(block.shape, rng, array.dtype)
-            elif leaf == "b":
-                self.initialize_bias(array)
+            if self.use_bias:
+                self.initialize_bias(params[_in_group(group, "b")])
 
     def initialize_bias(self, b: np.ndarray) -> None:
         """Fill b, which is zero so far."""
@@ -340,3 +340,8 @@ class Recurrent(Layer):
         if self.bidirectional or self.reverse:
             return "it reads each sequence from its end, which a stream has not seen yet"
         return None
+
+
+def _in_group(group: str, leaf: str) -> str:
+    """The name of a parameter of one direction."""
+    return f"{group}.{leaf}" if group else leaf

@@ -16,6 +16,7 @@ from throughtime.errors import (
 )
 from throughtime.layers import Embedding, Layer, Recurrent, RepeatVector
 from throughtime.layers.base import Form
+from throughtime.network.params import Params
 
 
 class Topology:
@@ -33,6 +34,8 @@ class Topology:
         Of the network's input.
     forms : list of Form
         Of the output of each layer.
+    owners : list of str
+        Of each layer, the owner of its parameters, with which their names begin: its number.
     hands_state : list of bool
         Which layers hand their final state to the next recurrent one.
     returns_state : int or None
@@ -49,18 +52,26 @@ class Topology:
         self.layers = _check_layers(layers)
         self.input_form = _input_form(self.layers, n_features)
         self.forms = _chain(self.layers, self.input_form)
+        self.owners = [str(i) for i in range(len(self.layers))]
         self.hands_state = [False] * len(self.layers)
         self.returns_state: int | None = None
         self.draws = any(layer.draws for layer in self.layers)
-        self.penalised = any(
-            getattr(layer, name, None) for layer in self.layers for name in ("l1", "l2")
-        )
+        self.penalised = any(penalty for layer in self.layers for penalty in (layer.l1, layer.l2))
         self._hand_over()
         self.counts_steps = any(
             type(layer).steps_refusal is not Layer.steps_refusal for layer in self.layers
         )
         if self.input_form.kind == "vector":
             self._follow(None)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        tokens = self.input_form.kind == "tokens"
+        return Topology, (self.layers, None if tokens else self.input_form.features)
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        # A pickle of 0.1 holds the attributes, of which there are more by now.
+        form = state["input_form"]
+        Topology.__init__(self, state["layers"], None if form.kind == "tokens" else form.features)
 
     def _hand_over(self) -> None:
         recurrent = [(i, r) for i, r in enumerate(self.layers) if isinstance(r, Recurrent)]
@@ -83,10 +94,14 @@ class Topology:
         """Name and shape of every parameter of the network."""
         before = [self.input_form, *self.forms[:-1]]
         return {
-            f"{i}.{name}": shape
-            for i, layer in enumerate(self.layers)
-            for name, shape in layer.param_shapes(before[i]).items()
+            f"{owner}.{name}": shape
+            for owner, layer, form in zip(self.owners, self.layers, before, strict=True)
+            for name, shape in layer.param_shapes(form).items()
         }
+
+    def layer_of(self, name: str) -> int:
+        """The number of the layer that owns the parameter ``name``."""
+        return self.owners.index(Params.owner(name))
 
     def output_shape(self, input_shape: tuple[int, ...]) -> tuple[int, ...]:
         """Shape of the output for an input of ``input_shape``."""

@@ -86,8 +86,8 @@ class Network:
 
     def _bind(self) -> None:
         """Cut the vectors into one namespace a layer; the views stay valid for good."""
-        self.groups = [self.params.group(str(i)) for i in range(len(self.layers))]
-        self.grad_groups = [self.grads.group(str(i)) for i in range(len(self.layers))]
+        self.groups = [self.params.group(owner) for owner in self.topology.owners]
+        self.grad_groups = [self.grads.group(owner) for owner in self.topology.owners]
 
     def reset_parameters(self, seed: int | None = None) -> None:
         """Draw the initial parameters anew, from ``seed`` or the network's own."""
@@ -95,9 +95,9 @@ class Network:
             self.seed = check_int("seed", seed, 0)
         self.params.flat[...] = 0
         streams = np.random.SeedSequence(self.seed).spawn(len(self.layers))
-        for i, (layer, stream) in enumerate(zip(self.layers, streams, strict=True)):
-            start = f"{i}."
-            own = {n[len(start) :]: a for n, a in self.params.items() if n.startswith(start)}
+        every = zip(self.layers, self.topology.owners, streams, strict=True)
+        for layer, owner, stream in every:
+            own = {Params.local(name): array for name, array in self.params.owned(owner).items()}
             layer.initialize(own, np.random.default_rng(stream))
 
     # -- form ---------------------------------------------------------------------------------
@@ -124,19 +124,19 @@ class Network:
 
     def lr_multipliers(self) -> np.ndarray | None:
         """The factor on the learning rate of every number in ``params.flat``; None if all are 1."""
-        factors = [getattr(layer, "lr_multiplier", 1.0) for layer in self.layers]
+        factors = [layer.lr_multiplier for layer in self.layers]
         if all(factor == 1.0 for factor in factors):
             return None
         result = np.ones(self.params.size, dtype=self.dtype)
         for name, part in self.params.slices.items():
-            result[part] = factors[int(name.partition(".")[0])]
+            result[part] = factors[self.topology.layer_of(name)]
         return result
 
     def weight_mask(self) -> np.ndarray:
         """Which numbers in ``params.flat`` are weights: penalties leave biases and states alone."""
         result = np.zeros(self.params.size, dtype=bool)
         for name, part in self.params.slices.items():
-            result[part] = name.rpartition(".")[2].startswith("W")
+            result[part] = Params.is_weight(name)
         return result
 
     # -- forward and backward -----------------------------------------------------------------

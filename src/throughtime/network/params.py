@@ -2,6 +2,11 @@
 
 Optimisers, clipping, penalties, checkpoints and gradient checks work on ``params.flat``; people
 read ``params["0.W_x"]``. Gradients are another :class:`Params` of the same form.
+
+A name has parts with dots between them: ``"0.forward.W_x"`` belongs to layer 0 (its owner), is
+``"forward.W_x"`` to that layer, and ends in the leaf ``"W_x"``. A leaf that begins with ``W`` names
+weights, which penalties apply to; others name biases and initial states, which they leave alone.
+Only this module takes names apart.
 """
 
 from __future__ import annotations
@@ -117,13 +122,35 @@ class Params(Mapping[str, np.ndarray]):
         rows = ", ".join(f"{name} {shape}" for name, shape in self.shapes.items())
         return f"Params({self.size} numbers, {self.dtype}: {rows})"
 
-    def group(self, prefix: str) -> SimpleNamespace:
-        """The arrays below ``prefix`` as attributes: ``params.group("0").forward.W_x``."""
+    @staticmethod
+    def owner(name: str) -> str:
+        """The owner of a parameter: ``"0"`` of ``"0.forward.W_x"``."""
+        return name.partition(".")[0]
+
+    @staticmethod
+    def local(name: str) -> str:
+        """The name by which its owner knows a parameter: ``"forward.W_x"``."""
+        return name.partition(".")[2]
+
+    @staticmethod
+    def leaf(name: str) -> str:
+        """The last part of a name: ``"W_x"``."""
+        return name.rpartition(".")[2]
+
+    @staticmethod
+    def is_weight(name: str) -> bool:
+        """Whether a parameter holds weights, not a bias or an initial state."""
+        return Params.leaf(name).startswith("W")
+
+    def owned(self, owner: str) -> dict[str, np.ndarray]:
+        """The parameters of one owner, by their whole names."""
+        return {name: view for name, view in self._views.items() if self.owner(name) == owner}
+
+    def group(self, owner: str) -> SimpleNamespace:
+        """The arrays of one owner as attributes: ``params.group("0").forward.W_x``."""
         tree = SimpleNamespace()
-        for name, view in self._views.items():
-            if not name.startswith(prefix + "."):
-                continue
-            *path, leaf = name[len(prefix) + 1 :].split(".")
+        for name, view in self.owned(owner).items():
+            *path, leaf = self.local(name).split(".")
             node = tree
             for part in path:
                 if not hasattr(node, part):

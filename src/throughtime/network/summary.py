@@ -31,11 +31,7 @@ def table(net: Network) -> str:
     rows = [("input", first, "")]
     for i, layer in enumerate(net.layers):
         steps = layer.output_steps(steps)
-        count = sum(
-            part.stop - part.start
-            for name, part in net.params.slices.items()
-            if name.startswith(f"{i}.")
-        )
+        count = sum(array.size for array in net.params.owned(net.topology.owners[i]).values())
         shape = _shape(steps, net.topology.forms[i].features)
         rows.append((f"{i} {summary_of(layer)}", shape, f"{count:,}"))
     head = ("layer", "output", "parameters")

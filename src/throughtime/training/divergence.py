@@ -78,8 +78,8 @@ def backward_origin(net: Network, evaluation: Evaluation) -> Origin:
             what = f"the derivative of the loss is {_kind(dy)}"
             return Origin(what, i, _last(net.layers[i], dy, times) if dy.ndim == 3 else None)
         dx = tape.d_outputs[i - 1] if i > 0 else _input_gradient(net, tape)
-        names = [name for name in net.grads if name.partition(".")[0] == str(i)]
-        bad = [name for name in names if not np.isfinite(net.grads[name]).all()]
+        own = net.grads.owned(net.topology.owners[i])
+        bad = [name for name, values in own.items() if not np.isfinite(values).all()]
         if bad or (dx is not None and not np.isfinite(dx).all()):
             where = f"the gradient of {bad[0]}, in" if bad else "the gradient of the input of"
             kind = _kind(net.grads[bad[0]]) if bad else _kind(dx)
@@ -113,7 +113,7 @@ def update_origin(net: Network, optimizer: Optimizer, norm: float, finite: bool)
 def _parameter(net: Network, finite: np.ndarray) -> tuple[str, int]:
     """Name and layer of the first number in ``net.params.flat`` that is not ``finite``."""
     name, _ = net.params.locate(int(np.argmin(finite)))
-    return name, int(name.partition(".")[0])
+    return name, net.topology.layer_of(name)
 
 
 def advice(net: Network, x: np.ndarray, lr: float, clipped: bool) -> str:

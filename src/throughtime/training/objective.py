@@ -261,11 +261,11 @@ def _penalised(
     if not (l1 or l2 or net.topology.penalised):
         return result
     for name, W in net.params.items():
-        if not name.rpartition(".")[2].startswith("W"):
+        if not net.params.is_weight(name):
             continue
-        layer = net.layers[int(name.partition(".")[0])]
-        own_l1 = share * (l1 + (getattr(layer, "l1", None) or 0.0))
-        own_l2 = share * (l2 + (getattr(layer, "l2", None) or 0.0))
+        layer = net.layers[net.topology.layer_of(name)]
+        own_l1 = share * (l1 + (layer.l1 or 0.0))
+        own_l2 = share * (l2 + (layer.l2 or 0.0))
         result.penalty += _penalty(W, net.grads[name] if backward else None, own_l1, own_l2)
     result.value = result.data_loss + result.penalty
     return result
