@@ -84,6 +84,26 @@ def test_group_is_the_tree_below_a_prefix():
     assert vars(params.group("2")) == {}
 
 
+def test_a_name_tells_owner_local_name_leaf_and_whether_it_is_a_weight():
+    names = {
+        "0.W_x": ("0", "W_x", "W_x", True),
+        "0.b": ("0", "b", "b", False),
+        "10.forward.W_h": ("10", "forward.W_h", "W_h", True),
+        "encoder.backward.h_0": ("encoder", "backward.h_0", "h_0", False),
+    }
+    for name, parts in names.items():
+        told = Params.owner(name), Params.local(name), Params.leaf(name), Params.is_weight(name)
+        assert told == parts
+
+
+def test_owned_are_the_arrays_of_one_owner_alone():
+    params = Params(SHAPES | {"10.b": (2,)})
+    assert list(params.owned("0")) == ["0.W_x", "0.b", "0.forward.W_h"]
+    assert params.owned("1") == {"1.scale": params["1.scale"]}
+    assert list(params.owned("10")) == ["10.b"]
+    assert params.owned("2") == {}
+
+
 def test_copies_are_independent():
     params = numbered()
     for other in (params.copy(), copy.deepcopy(params), pickle.loads(pickle.dumps(params))):

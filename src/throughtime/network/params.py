@@ -146,11 +146,13 @@ class Params(Mapping[str, np.ndarray]):
         """The parameters of one owner, by their whole names."""
         return {name: view for name, view in self._views.items() if self.owner(name) == owner}
 
-    def group(self, owner: str) -> SimpleNamespace:
-        """The arrays of one owner as attributes: ``params.group("0").forward.W_x``."""
+    def group(self, prefix: str) -> SimpleNamespace:
+        """The arrays below ``prefix`` as attributes: ``params.group("0").forward.W_x``."""
         tree = SimpleNamespace()
-        for name, view in self.owned(owner).items():
-            *path, leaf = self.local(name).split(".")
+        for name, view in self._views.items():
+            if not name.startswith(prefix + "."):
+                continue
+            *path, leaf = name[len(prefix) + 1 :].split(".")
             node = tree
             for part in path:
                 if not hasattr(node, part):
