@@ -17,10 +17,15 @@ copyright = author  # noqa: A001  # Sphinx's name
 version = release = throughtime.__version__
 
 extensions = [
+    "commands",
+    "complete",
+    "console",
     "docstrings",
     "equations",
     "included",
     "myst_nb",
+    "pictures",
+    "registries",
     "sphinx.ext.autodoc",
     "sphinx.ext.autosummary",
     "sphinx.ext.napoleon",
@@ -72,6 +77,7 @@ html_title = "throughtime"
 html_static_path = ["_static"]
 html_css_files = ["house.css"]
 html_copy_source = False
+html_domain_indices = False
 html_show_sphinx = False
 html_theme_options: dict[str, Any] = {
     "light_css_variables": colours(LIGHT),

@@ -1,3 +1,4 @@
+import pickle
 import re
 import xml.etree.ElementTree as ET
 
@@ -125,6 +126,14 @@ def test_png_is_written_the_same_twice(tmp_path):
         contents.append((tmp_path / name).read_bytes())
     assert contents[0] == contents[1]
     assert contents[0].startswith(b"\x89PNG")
+
+
+def test_a_notebook_shows_a_figure_that_belongs_to_no_window():
+    with loss_figure({"network": ([1.0, 0.5], [])}) as figure:
+        pass
+    again = pickle.loads(pickle.dumps(figure))
+    for shown in (figure, again):
+        assert shown._repr_png_().startswith(b"\x89PNG")
 
 
 def test_svg_stands_inside_a_page():

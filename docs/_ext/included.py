@@ -12,7 +12,7 @@ from sphinx.util import logging
 
 #: Which page of the site shows which file of the repository.
 PAGES = {
-    "README.md": "start.md",
+    "README.md": "index.md",
     "CONTRIBUTING.md": "contributing.md",
     "CHANGELOG.md": "changelog.md",
     "benchmarks/README.md": "benchmarks.md",

@@ -12,6 +12,7 @@ import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -103,8 +104,17 @@ def canvas(
 
     with matplotlib.rc_context(settings(palette)):
         figure = Figure(figsize=size, layout="constrained")
+        # Notebooks show figures of pyplot by themselves, and others that offer a picture.
+        figure._repr_png_ = partial(png, figure)  # type: ignore[attr-defined]
         axes = figure.subplots(*panels, squeeze=False)
         yield figure, list(axes.flat)
+
+
+def png(figure: Figure, dpi: int = 160) -> bytes:
+    """``figure`` as the content of a PNG file."""
+    stream = io.BytesIO()
+    figure.savefig(stream, format="png", dpi=dpi, metadata={"Software": "throughtime"})
+    return stream.getvalue()
 
 
 def save_png(figure: Figure, path: str | os.PathLike[str], dpi: int = 160) -> None:
@@ -122,9 +132,7 @@ def save_png(figure: Figure, path: str | os.PathLike[str], dpi: int = 160) -> No
         raise InvalidArgumentError(
             sentence("path", "a name that ends in .png", describe(os.fspath(path)), hint)
         )
-    stream = io.BytesIO()
-    figure.savefig(stream, format="png", dpi=dpi, metadata={"Software": "throughtime"})
-    replace_file(path, stream.getvalue())
+    replace_file(path, png(figure, dpi))
 
 
 def to_svg(figure: Figure, palette: Palette, name: str, label: str) -> str:

@@ -1,0 +1,110 @@
+"""Shell sessions that run when the site is built, each page in a folder of its own.
+
+::
+
+    ```{console}
+    :exit: 2
+    throughtime forecast sales.csv
+    ```
+
+shows the command after a ``$`` and what it printed. Commands of one page share a folder, which
+starts empty; a block with ``:file: NAME`` shows its content and puts it there. An exit code other
+than the one expected is a warning, and warnings fail the build. Only ``throughtime``, ``cat``,
+``head`` and ``ls`` are run, without a shell, so the page can be built wherever Python runs.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any, ClassVar
+
+from docutils import nodes
+from docutils.parsers.rst import directives
+from sphinx.application import Sphinx
+from sphinx.util import logging
+from sphinx.util.docutils import SphinxDirective
+
+#: The folder of each page. They go when the build does.
+FOLDERS: dict[str, tempfile.TemporaryDirectory[str]] = {}
+#: As wide as a block of code on a page.
+COLUMNS = 92
+
+logger = logging.getLogger(__name__)
+
+
+def folder_of(docname: str) -> Path:
+    """The folder in which the commands of a page run."""
+    if docname not in FOLDERS:
+        FOLDERS[docname] = tempfile.TemporaryDirectory(prefix="throughtime-docs-")
+    return Path(FOLDERS[docname].name)
+
+
+def run(line: str, folder: Path) -> tuple[int, str]:
+    """Run one command; return its exit code and what it printed, errors after the output."""
+    program, *words = shlex.split(line)
+    if program == "throughtime":
+        found = subprocess.run(
+            [sys.executable, "-m", "throughtime", *words],
+            cwd=folder,
+            env=os.environ | {"COLUMNS": str(COLUMNS), "NO_COLOR": "1"},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            encoding="utf-8",
+            check=False,
+        )
+        return found.returncode, found.stdout + found.stderr
+    if program == "ls":
+        return 0, "\n".join(sorted(path.name for path in folder.joinpath(*words).iterdir()))
+    if program in ("cat", "head"):
+        lines = (folder / words[-1]).read_text("utf-8").splitlines()
+        count = int(words[1]) if program == "head" and words[0] == "-n" else len(lines)
+        return 0, "\n".join(lines[:count])
+    raise ValueError(f"a page may run throughtime, cat, head and ls; got {line!r}")
+
+
+class Console(SphinxDirective):
+    """Commands and their output; or, with ``:file:``, a file for them to read."""
+
+    has_content = True
+    option_spec: ClassVar[dict[str, Any]] = {
+        "exit": directives.nonnegative_int,
+        "file": directives.unchanged_required,
+        "hide-output": directives.flag,
+        "last": directives.nonnegative_int,
+    }
+
+    def run(self) -> list[nodes.Node]:
+        """Run the commands, and show them."""
+        folder = folder_of(self.env.docname)
+        if "file" in self.options:
+            text = "\n".join(self.content) + "\n"
+            (folder / self.options["file"]).write_text(text, encoding="utf-8")
+            return [nodes.literal_block(text, text, language="text")]
+        shown, expected = [], self.options.get("exit", 0)
+        for line in self.content:
+            if not line.strip():
+                continue
+            code, output = run(line, folder)
+            if code != expected:
+                where = self.get_location()
+                logger.warning("exit code %d of %r: %s", code, line, output, location=where)
+            shown.append(f"$ {line}")
+            output = output.replace(str(folder) + os.sep, "").rstrip()
+            lines = output.splitlines()
+            if "last" in self.options:
+                lines = lines[-self.options["last"] :]
+            if lines and "hide-output" not in self.options:
+                shown += [text.rstrip() for text in lines]
+        text = "\n".join(shown)
+        return [nodes.literal_block(text, text, language="console")]
+
+
+def setup(app: Sphinx) -> dict[str, Any]:
+    """Register with Sphinx."""
+    app.add_directive("console", Console)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
