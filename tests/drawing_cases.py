@@ -2,7 +2,7 @@
 
 import functools
 import xml.etree.ElementTree as ET
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from throughtime.activations import Custom
 from throughtime.cells import Cell
@@ -23,7 +23,7 @@ from throughtime.layers import (
     Recurrent,
     RepeatVector,
 )
-from throughtime.layers.base import Form
+from throughtime.layers.forms import Form
 from throughtime.network import Network
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -43,8 +43,9 @@ class Mixer(Layer):
 class Halver(Layer):
     """Another one, which changes the number of steps."""
 
-    def output_steps(self, steps):
-        return None if steps is None else steps // 2
+    def output_form(self, form: Form) -> Form:
+        steps = form.steps and form.steps.after(lambda count: count // 2)
+        return replace(form, steps=steps)
 
 
 @dataclass(frozen=True)

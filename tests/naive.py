@@ -24,6 +24,7 @@ from throughtime.layers import (
     Recurrent,
     RepeatVector,
 )
+from throughtime.layers.forms import Form, Steps
 
 
 def elman(layer: Any, p: dict[str, Any], x: Any, state: Any, time: Any) -> Any:
@@ -138,8 +139,8 @@ def run_windows(layer: Any, p: Any, x: Any, real: Any, state: Any) -> Any:
         seen = windows(steps, layer.size, layer.stride or layer.size, 1, "valid")
         combine = np.max if isinstance(layer, MaxPool1D) else np.mean
         found, width = [combine(u, axis=0) for u in seen], x.shape[1]
-    outputs = np.zeros((layer.output_steps(len(x)), width))
-    if layer.output_steps(7) == 7 and layer.output_steps(8) == 8:
+    outputs = np.zeros((layer.output_form(Form("sequence", 1, Steps(len(x)))).steps.count, width))
+    if layer.output_form(Form("sequence", 1, Steps())).steps == Steps():
         outputs[real] = np.reshape(found, (-1, width))
         return outputs, real, final
     outputs[: len(found)] = np.reshape(found, (-1, width))

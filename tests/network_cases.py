@@ -28,6 +28,7 @@ from throughtime.layers import (
     RepeatVector,
 )
 from throughtime.layers.base import Call
+from throughtime.layers.forms import Steps
 from throughtime.network import Network
 
 HOLES = [[1, 0, 1, 1, 0], [0, 0, 1, 0, 1], [1, 1, 1, 1, 1], [0, 0, 0, 0, 0]]
@@ -114,10 +115,7 @@ def leaves(state: Any) -> list[np.ndarray]:
 
 def keeps_steps(net: Network) -> bool:
     """Whether the steps of the output are those of the input."""
-    steps = -1
-    for layer in net.layers:
-        steps = layer.output_steps(steps)
-    return steps == -1
+    return net.topology.forms[-1].steps == Steps()
 
 
 def swish(z: np.ndarray) -> np.ndarray:

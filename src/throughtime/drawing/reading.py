@@ -10,6 +10,7 @@ from typing import Any
 from throughtime.activations import ACTIVATIONS, Softmax
 from throughtime.initializers import INITIALIZERS
 from throughtime.layers import Dense, Dropout, Embedding, LastStep, Layer, Recurrent, RepeatVector
+from throughtime.layers.forms import Form
 from throughtime.layers.pooling import Pool
 from throughtime.network import Network, Params
 
@@ -188,7 +189,7 @@ def read(net: Network) -> list[View]:
     handing: int | None = None
     views: list[View] = []
     for i, (layer, form) in enumerate(zip(net.layers, topology.forms, strict=True)):
-        after = _steps_after(layer, steps)
+        after = _steps_of(form)
         receives = None
         if isinstance(layer, Recurrent):
             receives, handing = handing, None
@@ -214,7 +215,7 @@ def read(net: Network) -> list[View]:
 
 def input_steps(net: Network) -> Steps | None:
     """Of the input of the network."""
-    return None if net.topology.input_form.kind == "vector" else Steps()
+    return _steps_of(net.topology.input_form)
 
 
 def _kind(layer: Layer) -> str:
@@ -237,14 +238,7 @@ def _strands(net: Network, index: int, layer: Layer) -> Iterator[Strand]:
         yield Strand(group, reverse, tuple(params))
 
 
-def _steps_after(layer: Layer, steps: Steps | None) -> Steps | None:
-    """What a layer makes of the number of steps, found by asking for two huge ones."""
-    probes = (None, None) if steps is None else (2**30, 2**31)
-    if steps is not None and steps.total is not None:
-        probes = (steps.total, steps.total)
-    one, two = (layer.output_steps(probe) for probe in probes)
-    if one is None or two is None:
+def _steps_of(form: Form) -> Steps | None:
+    if form.steps is None:
         return None
-    if one == two:
-        return Steps(one, str(one))
-    return steps if (one, two) == probes else Steps(None, f"{steps.last if steps else 'T'}\u2032")
+    return Steps(form.steps.count, str(form.steps).replace("'", "\u2032"))

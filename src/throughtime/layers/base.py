@@ -9,6 +9,7 @@ networks. ``forward`` returns everything the backward pass needs; of a pass noth
 from __future__ import annotations
 
 import dataclasses
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import ModuleType
@@ -21,29 +22,13 @@ from throughtime.activations import ACTIVATIONS
 from throughtime.cells.base import State
 from throughtime.errors import InvalidArgumentError, check_float, describe
 from throughtime.initializers import INITIALIZERS
+from throughtime.layers.forms import Form, Steps
 from throughtime.registry import Registry
 
 
 def chosen(default: str, registry: Registry[Any]) -> Any:
     """A field of a layer that takes a name of ``registry``, one of its objects, or a function."""
     return field(default=default, metadata={"registry": registry})
-
-
-@dataclass(frozen=True)
-class Form:
-    """The static form of a signal between layers.
-
-    Attributes
-    ----------
-    kind : str
-        ``"sequence"`` (N, T, features), ``"vector"`` (N, features) or ``"tokens"``
-        (N, T), integers.
-    features : int
-        Size of the last axis; 1 for tokens.
-    """
-
-    kind: str
-    features: int
 
 
 class Call(NamedTuple):
@@ -163,15 +148,28 @@ class Layer:
         return type(self).__name__
 
     def output_form(self, form: Form) -> Form:
-        """Form of the output for an input of ``form``."""
+        """Form of the output for an input of ``form``, its time steps included."""
         return form
 
     def output_steps(self, steps: int | None) -> int | None:
         """Time steps of the output for an input of ``steps``; None for a vector.
 
-        Below zero they are not known: -1 means those of the network's input, -2 other ones.
+        .. deprecated:: 0.2
+            They are part of :meth:`output_form`.
         """
-        return steps
+        warnings.warn(
+            "Layer.output_steps goes with version 0.3: the steps are in layer.output_form(form).",
+            DeprecationWarning,
+            stacklevel=2,
+        )
+        if steps is None:
+            found = self.output_form(Form("vector", 1)).steps
+        else:  # below zero: that of the network's input (-1), or another unknown number (-2)
+            own = Steps(steps) if steps >= 0 else Steps(changed=steps < -1)
+            found = self.output_form(Form("sequence", 1, own)).steps
+        if found is None or found.count is not None:
+            return None if found is None else found.count
+        return -2 if found.changed else -1
 
     def steps_refusal(self, steps: int) -> tuple[str, str] | None:
         """What the layer needs and the way out, where ``steps`` real steps cannot go in."""

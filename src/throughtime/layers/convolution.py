@@ -41,8 +41,9 @@ from throughtime.errors import (
 )
 from throughtime.initializers import INITIALIZERS
 from throughtime.kernels.affine import affine, affine_backward
-from throughtime.layers.base import LAYERS, UNTAPED, Call, Form, Result, chosen
-from throughtime.layers.windows import LONGEST, Window, Windowed, look
+from throughtime.layers.base import LAYERS, UNTAPED, Call, Result, chosen
+from throughtime.layers.forms import Form
+from throughtime.layers.windows import LONGEST, Window, Windowed, find_windows
 
 
 @LAYERS.register("Conv1D")
@@ -157,7 +158,7 @@ class Conv1D(Windowed):
         return self.window.in_place and (self.padding == "causal" or self.window.span == 1)
 
     def output_form(self, form: Form) -> Form:
-        return Form("sequence", self.filters)
+        return Form("sequence", self.filters, self.window.output_steps(form.steps))
 
     def param_shapes(self, form: Form) -> dict[str, tuple[int, ...]]:
         shapes: dict[str, tuple[int, ...]] = {"W": (self.kernel_size * form.features, self.filters)}
@@ -185,15 +186,15 @@ class Conv1D(Windowed):
     def forward(
         self, p: Any, x: np.ndarray, mask: np.ndarray | None, state: Any, call: Call
     ) -> Result:
-        view = look(self.window, x, mask, state[0] if state else None)
+        windows = find_windows(self.window, x, mask, state[0] if state else None)
         f, b = self.activation, p.b if self.use_bias else None
-        z = affine(view.windows.reshape(-1, len(p.W)), p.W, b)  # (W3)
+        z = affine(windows.u.reshape(-1, len(p.W)), p.W, b)  # (W3)
         rows = f(z) if len(z) else z  # (W4)
         final = None
         if self.goes_on and self.window.span > 1:
-            final = (view.last.reshape(len(x), -1),)
-        cache = (p, view, rows, z if f.needs_input else None, bool(state)) if call.keep else None
-        return Result(view.place(rows), view.real, cache, final)
+            final = (windows.last.reshape(len(x), -1),)
+        cache = (p, windows, rows, z if f.needs_input else None, bool(state)) if call.keep else None
+        return Result(windows.place(rows), windows.real, cache, final)
 
     def backward(
         self,
@@ -203,22 +204,22 @@ class Conv1D(Windowed):
         d_final: Any = None,
         inputs: bool = True,
     ) -> tuple[np.ndarray | None, Any]:
-        p, view, rows, z, given = cache
+        p, windows, rows, z, given = cache
         assert dy is not None
-        u = view.windows
+        u = windows.u
         du: np.ndarray | None = u
         if len(rows):  # else there are no windows, and du is as empty as u
-            dz = self.activation.backward(view.collect(dy), rows, z)  # (W4')
+            dz = self.activation.backward(windows.collect(dy), rows, z)  # (W4')
             db = grad.b if self.use_bias else None
             flat = u.reshape(-1, len(p.W))
             du = affine_backward(flat, p.W, dz, grad.W, db, inputs or given)  # (W3')
         if du is None:
             return None, None
-        N, past = len(view.steps), self.window.span - 1
+        N, past = len(windows.steps), self.window.span - 1
         d_last = None if d_final is None else d_final[0].reshape(N, past, -1)
-        d_steps = view.send_back(du.reshape(u.shape), d_last)
+        d_steps = windows.send_back(du.reshape(u.shape), d_last)
         d_initial = (d_steps[:, :past].reshape(N, -1),) if given else None
-        return (view.inputs(d_steps) if inputs else None), d_initial
+        return (windows.inputs(d_steps) if inputs else None), d_initial
 
     # -- streams ------------------------------------------------------------------------------
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import KW_ONLY, dataclass
+from dataclasses import KW_ONLY, dataclass, replace
 from types import ModuleType
 from typing import Any, ClassVar
 
@@ -14,7 +14,8 @@ from throughtime.cells.base import State
 from throughtime.errors import check_bool, check_float, check_int
 from throughtime.initializers import INITIALIZERS
 from throughtime.kernels.affine import affine, affine_backward
-from throughtime.layers.base import LAYERS, Call, Form, Layer, Result, chosen, keep_mask
+from throughtime.layers.base import LAYERS, Call, Layer, Result, chosen, keep_mask
+from throughtime.layers.forms import Form
 
 
 @LAYERS.register("Dense")
@@ -55,7 +56,7 @@ class Dense(Layer):
         check_bool("use_bias", self.use_bias)
 
     def output_form(self, form: Form) -> Form:
-        return Form(form.kind, self.units)
+        return replace(form, features=self.units)
 
     def param_shapes(self, form: Form) -> dict[str, tuple[int, ...]]:
         shapes: dict[str, tuple[int, ...]] = {"W": (form.features, self.units)}
@@ -184,7 +185,7 @@ class Embedding(Layer):
         check_int("units", self.units, 1)
 
     def output_form(self, form: Form) -> Form:
-        return Form("sequence", self.units)
+        return Form("sequence", self.units, form.steps)
 
     def param_shapes(self, form: Form) -> dict[str, tuple[int, ...]]:
         return {"W": (self.n_tokens, self.units)}

@@ -14,7 +14,8 @@ import numpy as np
 
 from throughtime.cells.base import State
 from throughtime.errors import check_int
-from throughtime.layers.base import LAYERS, Call, Form, Layer, Result
+from throughtime.layers.base import LAYERS, Call, Layer, Result
+from throughtime.layers.forms import Form, Steps
 from throughtime.layers.windows import LONGEST
 
 
@@ -29,9 +30,6 @@ class Pool(Layer):
 
     def output_form(self, form: Form) -> Form:
         return Form("vector", form.features)
-
-    def output_steps(self, steps: int | None) -> int | None:
-        return None
 
 
 @LAYERS.register("LastStep")
@@ -193,9 +191,6 @@ class Flatten(Layer):
     def output_form(self, form: Form) -> Form:
         return Form("vector", self.steps * form.features)
 
-    def output_steps(self, steps: int | None) -> int | None:
-        return None
-
     def steps_refusal(self, steps: int) -> tuple[str, str] | None:
         if steps == self.steps:
             return None
@@ -250,10 +245,7 @@ class RepeatVector(Layer):
         check_int("steps", self.steps, 1)
 
     def output_form(self, form: Form) -> Form:
-        return Form("sequence", form.features)
-
-    def output_steps(self, steps: int | None) -> int | None:
-        return self.steps
+        return Form("sequence", form.features, Steps(self.steps))
 
     def forward(
         self, p: Any, x: np.ndarray, mask: np.ndarray | None, state: Any, call: Call

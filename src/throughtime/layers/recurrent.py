@@ -26,7 +26,8 @@ from throughtime.errors import (
     describe,
 )
 from throughtime.initializers import INITIALIZERS
-from throughtime.layers.base import UNTAPED, Call, Form, Layer, Result, chosen, keep_mask
+from throughtime.layers.base import UNTAPED, Call, Layer, Result, chosen, keep_mask
+from throughtime.layers.forms import Form
 
 
 @dataclass(frozen=True)
@@ -132,11 +133,10 @@ class Recurrent(Layer):
         return (("", self.reverse),)
 
     def output_form(self, form: Form) -> Form:
-        kind = "sequence" if self.return_sequences else "vector"
-        return Form(kind, self.units * len(self.directions))
-
-    def output_steps(self, steps: int | None) -> int | None:
-        return steps if self.return_sequences else None
+        features = self.units * len(self.directions)
+        if self.return_sequences:
+            return Form("sequence", features, form.steps)
+        return Form("vector", features)
 
     def param_shapes(self, form: Form) -> dict[str, tuple[int, ...]]:
         cell, units = self.cell, self.units

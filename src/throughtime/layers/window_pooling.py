@@ -22,7 +22,7 @@ import numpy as np
 
 from throughtime.errors import check_int
 from throughtime.layers.base import LAYERS, Call, Result
-from throughtime.layers.windows import LONGEST, Window, Windowed, look
+from throughtime.layers.windows import LONGEST, Window, Windowed, find_windows
 
 
 @dataclass(frozen=True)
@@ -70,11 +70,11 @@ class MaxPool1D(WindowPool):
     def forward(
         self, p: Any, x: np.ndarray, mask: np.ndarray | None, state: Any, call: Call
     ) -> Result:
-        view = look(self.window, x, mask)
-        u = view.windows
+        windows = find_windows(self.window, x, mask)
+        u = windows.u
         best = u.argmax(axis=1)[:, None]
         rows = np.take_along_axis(u, best, axis=1)[:, 0]  # (W5)
-        return Result(view.place(rows), view.real, (view, best))
+        return Result(windows.place(rows), windows.real, (windows, best))
 
     def backward(
         self,
@@ -84,14 +84,14 @@ class MaxPool1D(WindowPool):
         d_final: Any = None,
         inputs: bool = True,
     ) -> tuple[np.ndarray | None, Any]:
-        view, best = cache
+        windows, best = cache
         assert dy is not None
         if not inputs:
             return None, None
-        rows = view.collect(dy)
+        rows = windows.collect(dy)
         du = np.zeros((len(rows), self.size, rows.shape[1]), rows.dtype)
         np.put_along_axis(du, best, rows[:, None], axis=1)  # (W5')
-        return view.inputs(view.send_back(du)), None
+        return windows.inputs(windows.send_back(du)), None
 
 
 @LAYERS.register("MeanPool1D")
@@ -121,15 +121,15 @@ class MeanPool1D(WindowPool):
     def forward(
         self, p: Any, x: np.ndarray, mask: np.ndarray | None, state: Any, call: Call
     ) -> Result:
-        view = look(self.window, x, mask)
+        windows = find_windows(self.window, x, mask)
         # NumPy's sum takes another order where time happens to be the axis with the smallest
         # stride; this one is the same for every window of every batch.
-        u = view.windows
+        u = windows.u
         total = np.zeros((len(u), x.shape[2]), x.dtype)
         for j in range(self.size):
             total += u[:, j]
         rows = total / x.dtype.type(self.size)  # (W6)
-        return Result(view.place(rows), view.real, view)
+        return Result(windows.place(rows), windows.real, windows)
 
     def backward(
         self,
@@ -139,10 +139,10 @@ class MeanPool1D(WindowPool):
         d_final: Any = None,
         inputs: bool = True,
     ) -> tuple[np.ndarray | None, Any]:
-        view = cache
+        windows = cache
         assert dy is not None
         if not inputs:
             return None, None
-        rows = view.collect(dy) / dy.dtype.type(self.size)  # (W6')
+        rows = windows.collect(dy) / dy.dtype.type(self.size)  # (W6')
         du = np.broadcast_to(rows[:, None], (len(rows), self.size, rows.shape[1]))
-        return view.inputs(view.send_back(du)), None
+        return windows.inputs(windows.send_back(du)), None

@@ -23,13 +23,14 @@ the mask stays as it is. Otherwise the L' outputs of a sequence stand at the fro
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
 from throughtime.layers.base import Layer
+from throughtime.layers.forms import Form, Steps
 
 #: No window spans more steps, and none are further apart: a model file cannot ask for more.
 LONGEST = 2**20
@@ -60,6 +61,13 @@ class Window:
             return np.maximum((steps - self.span) // self.stride + 1, 0)
         return -(-steps // self.stride)
 
+    def output_steps(self, steps: Steps | None) -> Steps | None:
+        """The time axis of the outputs, where the axis of the inputs is ``steps``."""
+        if steps is None or self.in_place or steps.count == 0:
+            return steps
+        # The array has one step even where no sequence is as long as a window.
+        return steps.after(lambda count: max(int(self.count(count)), 1))
+
     def before(self, steps: np.ndarray) -> np.ndarray:
         """P of (W2), for an array of numbers of steps."""
         if self.padding == "same":
@@ -69,7 +77,7 @@ class Window:
 
 
 @dataclass
-class View:
+class Windows:
     """The windows of a whole batch.
 
     O is the largest number of windows of a sequence, B the number of them in the whole batch.
@@ -105,7 +113,7 @@ class View:
     outputs: int
 
     @property
-    def windows(self) -> np.ndarray:
+    def u(self) -> np.ndarray:
         """The u of (W1), (B, k, F)."""
         N, _, F = self.steps.shape
         row, step, feature = self.steps.strides
@@ -162,9 +170,9 @@ class View:
         return dx
 
 
-def look(
+def find_windows(
     window: Window, x: np.ndarray, mask: np.ndarray | None, past: np.ndarray | None = None
-) -> View:
+) -> Windows:
     """Find the windows of all sequences.
 
     Parameters
@@ -186,7 +194,7 @@ def look(
         steps[:, : window.span - 1] = past.reshape(N, -1, F)
     if mask is None:
         steps[:, before[0] : ends[0]] = x
-        return View(window, steps, None, int(before[0]), int(ends[0]), None, None, None, outputs)
+        return Windows(window, steps, None, int(before[0]), int(ends[0]), None, None, None, outputs)
     columns = np.arange(width)
     inside = (columns >= before[:, None]) & (columns < ends[:, None])
     steps[inside] = x[mask]
@@ -194,7 +202,7 @@ def look(
     real = mask
     if not window.in_place:
         real = np.arange(max(int(window.count(T)), 1)) < counts[:, None]
-    return View(window, steps, inside, before, ends, found, mask, real, outputs)
+    return Windows(window, steps, inside, before, ends, found, mask, real, outputs)
 
 
 @dataclass(frozen=True)
@@ -210,12 +218,8 @@ class Windowed(Layer):
         """The window with this layer's options."""
         raise NotImplementedError
 
-    def output_steps(self, steps: int | None) -> int | None:
-        assert steps is not None  # it takes sequences
-        if self.window.in_place or steps == 0:
-            return steps
-        # Where no sequence has a step, the array has one all the same.
-        return -2 if steps < 0 else max(int(self.window.count(steps)), 1)
+    def output_form(self, form: Form) -> Form:
+        return replace(form, steps=self.window.output_steps(form.steps))
 
     def steps_refusal(self, steps: int) -> tuple[str, str] | None:
         if self.window.padding != "valid" or steps >= self.window.span:

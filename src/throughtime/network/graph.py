@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -15,7 +17,7 @@ from throughtime.errors import (
     describe,
 )
 from throughtime.layers import Embedding, Layer, Recurrent, RepeatVector
-from throughtime.layers.base import Form
+from throughtime.layers.forms import Form, Steps
 from throughtime.network.params import Params
 
 
@@ -58,6 +60,7 @@ class Topology:
         self.draws = any(layer.draws for layer in self.layers)
         self.penalised = any(penalty for layer in self.layers for penalty in (layer.l1, layer.l2))
         self._hand_over()
+        self._warn_of_old_layers()
         self.counts_steps = any(
             type(layer).steps_refusal is not Layer.steps_refusal for layer in self.layers
         )
@@ -90,6 +93,16 @@ class Topology:
                 )
             self.hands_state[i] = True
 
+    def _warn_of_old_layers(self) -> None:
+        for layer in self.layers:
+            if type(layer).output_steps is not Layer.output_steps:
+                warnings.warn(
+                    f"{layer.name}.output_steps goes with version 0.3: let output_form return a"
+                    " Form with steps.",
+                    DeprecationWarning,
+                    stacklevel=4,
+                )
+
     def param_shapes(self) -> dict[str, tuple[int, ...]]:
         """Name and shape of every parameter of the network."""
         before = [self.input_form, *self.forms[:-1]]
@@ -105,11 +118,15 @@ class Topology:
 
     def output_shape(self, input_shape: tuple[int, ...]) -> tuple[int, ...]:
         """Shape of the output for an input of ``input_shape``."""
-        steps: int | None = None if self.input_form.kind == "vector" else input_shape[1]
+        form = self.input_form
+        if form.kind != "vector":
+            form = replace(form, steps=Steps(input_shape[1]))
         for layer in self.layers:
-            steps = layer.output_steps(steps)
-        outputs = self.forms[-1].features
-        return (input_shape[0], outputs) if steps is None else (input_shape[0], steps, outputs)
+            form = output_form(layer, form)
+        if form.steps is None:
+            return input_shape[0], form.features
+        assert form.steps.count is not None  # because that of the input is known
+        return input_shape[0], form.steps.count, form.features
 
     def dry_run(self, input_shape: Any) -> tuple[int, ...]:
         """:meth:`output_shape` of a shape that is checked as its array would be."""
@@ -123,7 +140,7 @@ class Topology:
         if not whole or len(shape) != wanted.count(",") + 1 or not own_features:
             raise ShapeError(f"input_shape must be {wanted}; got {describe(input_shape)}.")
         if self.counts_steps and kind != "vector":
-            self._follow(int(shape[1]))
+            self._follow(Steps(int(shape[1])))
         return self.output_shape(tuple(map(int, shape)))
 
     def output_lengths(self, lengths: np.ndarray) -> np.ndarray:
@@ -136,25 +153,26 @@ class Topology:
         """
         kinds, first, kind = np.unique(lengths, return_index=True, return_inverse=True)
         found = [
-            self._follow(steps, row) or 0
+            self._follow(Steps(steps), row)
             for steps, row in zip(kinds.tolist(), first.tolist(), strict=True)
         ]
         return np.array(found, dtype=np.int64)[kind]
 
-    def _follow(self, given: int | None, row: int = 0) -> int | None:
-        """Real steps of the output for ``given`` ones, those of ``x[row]``."""
-        steps = given
+    def _follow(self, given: Steps | None, row: int = 0) -> int:
+        """Steps of the output for the ``given`` steps of ``x[row]``; 0 for a vector."""
+        form = replace(self.input_form, steps=given)
         for i, layer in enumerate(self.layers):
-            refusal = layer.steps_refusal(steps) if steps else None
+            count = form.steps.count if form.steps else None
+            refusal = layer.steps_refusal(count) if count else None
             if refusal is not None:
                 needed, way_out = refusal
-                whose = f" in x[{row}]" if steps == given else f", of the {given} of x[{row}]"
+                whose = f" in x[{row}]" if form.steps == given else f", of the {given} of x[{row}]"
                 raise ShapeError(
-                    f"layer {i} ({layer.name}) needs {needed}; got {steps}"
+                    f"layer {i} ({layer.name}) needs {needed}; got {count}"
                     f"{'' if given is None else whose}. {way_out}"
                 )
-            steps = layer.output_steps(steps)
-        return steps
+            form = output_form(layer, form)
+        return (form.steps.count or 0) if form.steps else 0
 
 
 def _check_layers(layers: Any) -> tuple[Layer, ...]:
@@ -178,12 +196,13 @@ def _input_form(layers: tuple[Layer, ...], n_features: int | None) -> Form:
                 f"n_features must be left out where the first layer is an Embedding;"
                 f" got {describe(n_features)}."
             )
-        return Form("tokens", 1)
+        return Form("tokens", 1, Steps())
     if n_features is None:
         raise InvalidArgumentError("n_features must be given: the number of features of a step.")
     particular = next((layer for layer in layers if len(layer.takes) == 1), None)
     kind = "vector" if isinstance(particular, RepeatVector) else "sequence"
-    return Form(kind, check_int("n_features", n_features, 1))
+    steps = None if kind == "vector" else Steps()
+    return Form(kind, check_int("n_features", n_features, 1), steps)
 
 
 def _chain(layers: tuple[Layer, ...], form: Form) -> list[Form]:
@@ -195,9 +214,34 @@ def _chain(layers: tuple[Layer, ...], form: Form) -> list[Form]:
                 f"layer {i} ({layer.name}) needs {wanted}, and layer {i - 1} ({layers[i - 1].name})"
                 f" gives a {form.kind}. {_way_out(layers, forms, layer.takes[0])}"
             )
-        form = layer.output_form(form)
+        form = output_form(layer, form)
         forms.append(form)
     return forms
+
+
+def output_form(layer: Layer, form: Form) -> Form:
+    """Form of the output of ``layer``, also of a user-defined layer written for version 0.1.
+
+    Such a layer says by ``output_steps`` how many steps its output has, and its forms have none.
+    """
+    after = layer.output_form(form)
+    if after.kind == "vector":
+        return replace(after, steps=None)
+    if type(layer).output_steps is not Layer.output_steps:
+        return replace(after, steps=_steps_by_number(layer, form.steps))
+    return after if after.steps is not None else replace(after, steps=form.steps)
+
+
+def _steps_by_number(layer: Layer, steps: Steps | None) -> Steps | None:
+    """What ``layer.output_steps`` makes of a number, or of two large ones where none is known."""
+    if steps is None or steps.count is not None:
+        count = layer.output_steps(None if steps is None else steps.count)
+        return None if count is None else Steps(int(count))
+    numbers = 2**30, 2**31
+    one, two = (layer.output_steps(number) for number in numbers)
+    if one == two:
+        return None if one is None else Steps(int(one))
+    return steps if (one, two) == numbers else Steps(changed=True)
 
 
 def _way_out(layers: tuple[Layer, ...], forms: list[Form], wanted: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from throughtime.layers.base import summary_of
+from throughtime.layers.forms import Form
 
 if TYPE_CHECKING:
     from throughtime.network.network import Network
@@ -26,13 +27,10 @@ def table(net: Network) -> str:
     305 parameters, float32, 1.2 kB
     """
     form = net.topology.input_form
-    steps = None if form.kind == "vector" else -1
-    first = "(N, T) tokens" if form.kind == "tokens" else _shape(steps, form.features)
-    rows = [("input", first, "")]
+    rows = [("input", "(N, T) tokens" if form.kind == "tokens" else _shape(form), "")]
     for i, layer in enumerate(net.layers):
-        steps = layer.output_steps(steps)
         count = sum(array.size for array in net.params.owned(net.topology.owners[i]).values())
-        shape = _shape(steps, net.topology.forms[i].features)
+        shape = _shape(net.topology.forms[i])
         rows.append((f"{i} {summary_of(layer)}", shape, f"{count:,}"))
     head = ("layer", "output", "parameters")
     widths = [max(len(row[column]) for row in [head, *rows]) for column in range(3)]
@@ -46,8 +44,6 @@ def table(net: Network) -> str:
     return "\n".join([lines[0], rule, *lines[1:], rule, total])
 
 
-def _shape(steps: int | None, features: int) -> str:
-    if steps is None:
-        return f"(N, {features})"
-    shown = {-1: "T", -2: "T'"}.get(steps, steps)  # T': a number that depends on T
-    return f"(N, {shown}, {features})"
+def _shape(form: Form) -> str:
+    steps = "" if form.steps is None else f" {form.steps},"
+    return f"(N,{steps} {form.features})"

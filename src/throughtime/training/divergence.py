@@ -15,6 +15,7 @@ from typing import Any, cast
 import numpy as np
 
 from throughtime.layers import Recurrent
+from throughtime.layers.forms import Steps
 from throughtime.network import Network
 from throughtime.network.tape import Tape
 from throughtime.optimizers.base import Optimizer
@@ -156,10 +157,8 @@ def _run_again(net: Network, i: int, given: Pass) -> np.ndarray:
 
 def _times(net: Network, i: int, evaluation: Evaluation) -> np.ndarray | None:
     """The time steps (N, T) or (1, T) of the input of the pass; None if layer ``i`` has others."""
-    forms = [net.topology.input_form, *net.topology.forms[:i]]
-    if any(form.kind == "vector" for form in forms):
-        return None
-    return evaluation.given.steps
+    before = net.topology.forms[i - 1] if i else net.topology.input_form
+    return evaluation.given.steps if before.steps == Steps() else None
 
 
 def _input_gradient(net: Network, tape: Tape) -> np.ndarray | None:
