@@ -21,6 +21,7 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from throughtime import activations as activations
     from throughtime import data as data
+    from throughtime import drawing as drawing
     from throughtime import errors as errors
     from throughtime import forecasting as forecasting
     from throughtime import initializers as initializers
@@ -50,6 +51,7 @@ if TYPE_CHECKING:
 _MODULES = {
     "activations": "activations",
     "data": "data",
+    "drawing": "drawing",
     "errors": "errors",
     "forecasting": "forecasting",
     "initializers": "initializers",

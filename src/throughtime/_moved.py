@@ -7,6 +7,7 @@ comes last in ``sys.meta_path``: importing what exists costs nothing more.
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import sys
 import warnings
 from collections.abc import Sequence
@@ -27,6 +28,17 @@ MOVED: dict[str, tuple[str, ...]] = {
     "objective": ("training.objective",),
     "params": ("network.params",),
     "plotting.drawing": ("drawing",),
+    "plotting.drawing.context": ("drawing.node.context",),
+    "plotting.drawing.diagrams": ("drawing.node.diagrams",),
+    "plotting.drawing.entry": ("drawing.draw",),
+    "plotting.drawing.equations": ("drawing.node.equations",),
+    "plotting.drawing.grid": ("drawing.grid", "drawing.pen"),
+    "plotting.drawing.node": ("drawing.node.picture",),
+    "plotting.drawing.nodes": ("drawing.node.pen",),
+    "plotting.drawing.reading": ("drawing.drawn_layer",),
+    "plotting.drawing.scene": ("drawing.sheet",),
+    "plotting.drawing.strands": ("drawing.node_row",),
+    "plotting.one_call": ("plotting.train_and_apply",),
     "products": ("kernels.affine",),
     "runtime": ("kernels.selection",),
     "schedules": ("optimizers.schedules",),
@@ -40,15 +52,34 @@ MOVED: dict[str, tuple[str, ...]] = {
 _PACKAGE = "throughtime."
 
 
+def find_homes(path: str) -> tuple[str, ...] | None:
+    """Return where the module at an old ``path`` is now; None if it has not moved.
+
+    A module that :data:`MOVED` does not name may stand in a package that has moved.
+    """
+    if path in MOVED:
+        return MOVED[path]
+    parent, _, leaf = path.rpartition(".")
+    for package in MOVED.get(parent, ()):
+        home = f"{package}.{leaf}"
+        if hasattr(importlib.import_module(_PACKAGE + package), "__path__") and (
+            importlib.util.find_spec(_PACKAGE + home) is not None
+        ):
+            return (home,)
+    return None
+
+
 class _Finder(MetaPathFinder):
-    """Finds the modules of :data:`MOVED` at their old paths."""
+    """Finds modules that have moved at their old paths."""
 
     def find_spec(self, name: str, path: Any, target: Any = None) -> ModuleSpec | None:
         """The module as an alias of its new homes, if it has moved."""
         if not name.startswith(_PACKAGE):
             return None
-        homes = MOVED.get(name.removeprefix(_PACKAGE))
-        return None if homes is None else ModuleSpec(name, _Alias(homes))
+        homes = find_homes(name.removeprefix(_PACKAGE))
+        # An alias of a package has an empty path, so that its modules are found here too: found in
+        # the folder of the package, each would load a second time, with classes of its own.
+        return None if homes is None else ModuleSpec(name, _Alias(homes), is_package=True)
 
 
 class _Alias(Loader):
@@ -70,11 +101,13 @@ class _Alias(Loader):
         modules = [importlib.import_module(home) for home in self.homes]
 
         def find(name: str) -> Any:
+            """Look a name up in the new homes."""
             for home in modules:
                 if hasattr(home, name):
                     return getattr(home, name)
             raise AttributeError(f"module {module.__name__!r} has no attribute {name!r}")
 
+        module.__doc__ = modules[0].__doc__
         module.__getattr__ = find  # type: ignore[method-assign]
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from throughtime.drawing.reading import View
-from throughtime.drawing.scene import Sheet
+from throughtime.drawing.drawn_layer import DrawnLayer
+from throughtime.drawing.sheet import Sheet
 from throughtime.drawing.text import Label, bold, code, plain, shorten, width, wrap
 from throughtime.network import Params
 
@@ -39,24 +39,24 @@ class Caption:
             sheet.text(x, y + (number + 0.5) * LINE, label, size, "start", role)
 
 
-def layer_caption(view: View) -> Caption:
+def layer_caption(drawn: DrawnLayer) -> Caption:
     """Of one layer."""
-    number = f"{view.index} "
-    title = shorten(view.title, ROOM - 20, 13, "bold")
+    number = f"{drawn.index} "
+    title = shorten(drawn.title, ROOM - 20, 13, "bold")
     lines: list[tuple[Label, float, str]] = [(bold(number + title), 13.0, "ink")]
-    lines.append((plain(f"\u2192 {view.shape}"), WORDS, "muted"))
-    for strand in view.strands:
-        for name, shape in strand.params:
+    lines.append((plain(f"\u2192 {drawn.shape}"), WORDS, "muted"))
+    for direction in drawn.directions:
+        for name, shape in direction.params:
             lines += [(code(text), NAMES, "ink") for text in parameter(name, shape)]
-    for note in view.notes():
+    for note in drawn.notes():
         lines += [(plain(text), WORDS, "muted") for text in wrap(note, ROOM, WORDS)]
     return Caption(tuple(lines))
 
 
-def bar_words(view: View) -> str:
+def bar_words(drawn: DrawnLayer) -> str:
     """What stands in the box of a layer whose weights have no arrow of their own."""
-    names = [Params.local(name) for name, _ in view.strands[0].params]
-    return f"{view.title}: {', '.join(names)}" if names else view.title
+    names = [Params.local(name) for name, _ in drawn.directions[0].params]
+    return f"{drawn.title}: {', '.join(names)}" if names else drawn.title
 
 
 def parameter(name: str, shape: tuple[int, ...]) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from throughtime.drawing.scene import MARGIN, WIDTH, Sheet
+from throughtime.drawing.sheet import MARGIN, WIDTH, Sheet
 from throughtime.drawing.text import bold, code, math, plain
 
 NODE, PITCH = 34.0, 54.0

@@ -12,8 +12,8 @@ import math
 import xml.etree.ElementTree as ET
 
 from throughtime.drawing.palette import DARK, LIGHT, Palette
-from throughtime.drawing.scene import WIDTH, Box, Line, Point, Sheet, Text
-from throughtime.drawing.text import Run, script_size, spoken
+from throughtime.drawing.sheet import WIDTH, Box, Line, Point, Sheet, Text
+from throughtime.drawing.text import Span, script_size, spoken
 
 THEMES = ("auto", "light", "dark")
 DASHES = {"dash": "6 4", "dot": "1.5 3.5"}
@@ -172,29 +172,29 @@ def _text(parent: ET.Element, text: Text, ground: str, colours: dict[str, str]) 
         attributes["text-anchor"] = text.anchor
     if text.halo:
         attributes |= {"stroke-width": "4", "stroke-linejoin": "round", "paint-order": "stroke"}
-    if any(run.shift for run in text.label):
+    if any(span.shift for span in text.label):
         attributes["data-name"] = spoken(text.label)
     element = ET.SubElement(parent, "text", attributes)
-    runs = text.label
-    if len(runs) == 1 and not runs[0].shift:
-        for key, value in FACES[runs[0].face].items():
+    spans = text.label
+    if len(spans) == 1 and not spans[0].shift:
+        for key, value in FACES[spans[0].face].items():
             element.set(key, value)
-        element.text = runs[0].text
+        element.text = spans[0].text
         return
     level = 0.0
-    for run in runs:
-        level = _run(element, run, text.size, level)
+    for span in spans:
+        level = _span(element, span, text.size, level)
 
 
-def _run(element: ET.Element, run: Run, size: float, level: float) -> float:
+def _span(element: ET.Element, span: Span, size: float, level: float) -> float:
     """Add a piece; ``level`` is how far below the line the last one stood. Return its own."""
-    own = {0: 0.0, -1: 0.24 * size, 1: -0.36 * size}[run.shift]
-    attributes = dict(FACES[run.face])
-    if run.shift:
+    own = {0: 0.0, -1: 0.24 * size, 1: -0.36 * size}[span.shift]
+    attributes = dict(FACES[span.face])
+    if span.shift:
         attributes["font-size"] = _number(script_size(size))
     if own != level:
         attributes["dy"] = _number(own - level)
-    ET.SubElement(element, "tspan", attributes).text = run.text
+    ET.SubElement(element, "tspan", attributes).text = span.text
     return own
 
 

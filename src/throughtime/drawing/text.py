@@ -1,6 +1,6 @@
 """Labels: mathematics with subscripts, plain words and code, and how wide they are.
 
-A label is a tuple of :class:`Run`, so two labels are joined with ``+``. The widths are those of
+A label is a tuple of :class:`Span`, so two labels are joined with ``+``. The widths are those of
 DejaVu, which is wider than the fonts of most readers: what fits here fits there.
 """
 
@@ -13,7 +13,7 @@ from typing import NamedTuple
 SMALLEST = 11.0
 
 
-class Run(NamedTuple):
+class Span(NamedTuple):
     """A piece of a label in one face.
 
     Attributes
@@ -30,7 +30,7 @@ class Run(NamedTuple):
     shift: int = 0
 
 
-Label = tuple[Run, ...]
+Label = tuple[Span, ...]
 
 _SCRIPT = re.compile(r"([_^])(?:\{([^}]*)\}|(\([^)]*\)|[0-9A-Za-z\u2032]+))")
 _LETTERS = re.compile(r"[A-Za-z\u0370-\u03ff]+")
@@ -57,17 +57,17 @@ _WIDTHS = {
 
 def plain(text: str) -> Label:
     """Words as they are."""
-    return (Run(text),)
+    return (Span(text),)
 
 
 def bold(text: str) -> Label:
     """Words in bold."""
-    return (Run(text, "bold"),)
+    return (Span(text, "bold"),)
 
 
 def code(text: str) -> Label:
     """A name of the code, as it is."""
-    return (Run(text, "code"),)
+    return (Span(text, "code"),)
 
 
 def math(text: str) -> Label:
@@ -75,42 +75,42 @@ def math(text: str) -> Label:
 
     What stands between double quotes is words.
 
-    >>> [run.text for run in math("dL/dh_{t-1}")]
+    >>> [span.text for span in math("dL/dh_{t-1}")]
     ['dL', '/', 'dh', 't', '\u22121']
-    >>> [(run.text, run.shift) for run in math("b_time")]
+    >>> [(span.text, span.shift) for span in math("b_time")]
     [('b', 0), ('time', -1)]
     """
-    runs: list[Run] = []
+    spans: list[Span] = []
     for number, part in enumerate(text.split('"')):
-        runs += [Run(part)] if number % 2 else _formula(part)
-    return tuple(run for run in runs if run.text)
+        spans += [Span(part)] if number % 2 else _formula(part)
+    return tuple(span for span in spans if span.text)
 
 
-def _formula(text: str) -> list[Run]:
-    runs: list[Run] = []
+def _formula(text: str) -> list[Span]:
+    spans: list[Span] = []
     end = 0
     for match in _SCRIPT.finditer(text):
-        runs += _faces(text[end : match.start()], 0)
+        spans += _faces(text[end : match.start()], 0)
         inner = match.group(2) if match.group(2) is not None else match.group(3)
-        runs += _faces(inner, -1 if match.group(1) == "_" else 1)
+        spans += _faces(inner, -1 if match.group(1) == "_" else 1)
         end = match.end()
-    return runs + _faces(text[end:], 0)
+    return spans + _faces(text[end:], 0)
 
 
-def _faces(text: str, shift: int) -> list[Run]:
+def _faces(text: str, shift: int) -> list[Span]:
     """Letters are italic, words and all other characters upright."""
     text = text.replace("-", "\u2212").replace("*", "\u2299")
-    runs: list[Run] = []
+    spans: list[Span] = []
     end = 0
     for match in _LETTERS.finditer(text):
         if match.start() > end:
-            runs.append(Run(text[end : match.start()], "upright", shift))
+            spans.append(Span(text[end : match.start()], "upright", shift))
         word = match.group()
-        runs.append(Run(word, "upright" if len(word) > 3 else "italic", shift))
+        spans.append(Span(word, "upright" if len(word) > 3 else "italic", shift))
         end = match.end()
     if end < len(text):
-        runs.append(Run(text[end:], "upright", shift))
-    return runs
+        spans.append(Span(text[end:], "upright", shift))
+    return spans
 
 
 def script_size(size: float) -> float:
@@ -121,13 +121,13 @@ def script_size(size: float) -> float:
 def width(label: Label, size: float) -> float:
     """How wide a label is, in the unit of ``size``."""
     total = 0.0
-    for run in label:
-        em = size if run.shift == 0 else script_size(size)
-        if run.face == "code":
-            total += 0.603 * em * len(run.text)
+    for span in label:
+        em = size if span.shift == 0 else script_size(size)
+        if span.face == "code":
+            total += 0.603 * em * len(span.text)
             continue
-        factor = 1.12 if run.face == "bold" else 1.0
-        total += factor * em * sum(_WIDTHS.get(c, 75) for c in run.text) / 100
+        factor = 1.12 if span.face == "bold" else 1.0
+        total += factor * em * sum(_WIDTHS.get(c, 75) for c in span.text) / 100
     return total
 
 
@@ -145,11 +145,11 @@ def spoken(label: Label) -> str:
 
 def _grouped(label: Label) -> list[tuple[int, str]]:
     groups: list[tuple[int, str]] = []
-    for run in label:
-        if groups and groups[-1][0] == run.shift:
-            groups[-1] = (run.shift, groups[-1][1] + run.text)
+    for span in label:
+        if groups and groups[-1][0] == span.shift:
+            groups[-1] = (span.shift, groups[-1][1] + span.text)
         else:
-            groups.append((run.shift, run.text))
+            groups.append((span.shift, span.text))
     return groups
 
 
@@ -159,9 +159,9 @@ def shorten(text: str, room: float, size: float, face: str = "plain") -> str:
     >>> shorten("Embedding", 40, 11)
     'Embe\u2026'
     """
-    if width((Run(text, face),), size) <= room:
+    if width((Span(text, face),), size) <= room:
         return text
-    while text and width((Run(text + "\u2026", face),), size) > room:
+    while text and width((Span(text + "\u2026", face),), size) > room:
         text = text[:-1]
     return text + "\u2026"
 
@@ -171,7 +171,7 @@ def wrap(text: str, room: float, size: float, face: str = "plain") -> list[str]:
     lines: list[str] = []
     for word in text.split():
         longer = f"{lines[-1]} {word}" if lines else ""
-        if lines and width((Run(longer, face),), size) <= room:
+        if lines and width((Span(longer, face),), size) <= room:
             lines[-1] = longer
         else:
             lines.append(shorten(word, room, size, face))

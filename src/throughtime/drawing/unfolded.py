@@ -5,20 +5,21 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from throughtime.drawing.caption import Caption, bar_words, layer_caption, small_caption
-from throughtime.drawing.grid import NODE, Grid, Pen, Signal, make_grid, scripted
-from throughtime.drawing.reading import Steps, View, input_steps, read, shape_of
-from throughtime.drawing.scene import MARGIN, WIDTH, Sheet
-from throughtime.drawing.strands import (
+from throughtime.drawing.drawn_layer import DrawnLayer, Steps, input_steps, read, shape_of
+from throughtime.drawing.grid import NODE, Grid, make_grid
+from throughtime.drawing.node_row import (
     ABOVE,
     BELOW,
     BETWEEN,
-    Row,
+    NodeRow,
     band_height,
     draw_inputs,
     draw_nodes,
     draw_states,
     put_final,
 )
+from throughtime.drawing.pen import Pen, Signal, scripted
+from throughtime.drawing.sheet import MARGIN, WIDTH, Sheet
 from throughtime.drawing.text import math, plain, shorten, width
 from throughtime.network import Network
 
@@ -35,7 +36,7 @@ SHORT = {"Embedding": "Embed"}
 class Band:
     """One layer's part of the picture."""
 
-    view: View
+    drawn: DrawnLayer
     caption: Caption
     top: float
     height: float
@@ -48,56 +49,56 @@ class Band:
 
 def unfolded(net: Network, columns: int, gradients: bool) -> Sheet:
     """Lay out the picture."""
-    views = read(net)
+    layers = read(net)
     first = input_steps(net)
-    captions = [layer_caption(view) for view in views]
+    captions = [layer_caption(drawn) for drawn in layers]
     kind = "tokens" if net.topology.input_form.kind == "tokens" else ""
     shape = "(N, T)" if kind else shape_of(first, net.n_features)
     inner = small_caption("input", f"{shape} {kind}".strip())
-    outer = small_caption("output", views[-1].shape)
-    grid = make_grid(views, first, columns, max(c.width for c in [inner, outer, *captions]))
+    outer = small_caption("output", layers[-1].shape)
+    grid = make_grid(layers, first, columns, max(c.width for c in [inner, outer, *captions]))
 
-    names = ", ".join(view.title for view in views)
+    names = ", ".join(drawn.title for drawn in layers)
     what = "gradients through time" if gradients else "unfolded in time"
-    sheet = Sheet(f"{shorten(names, 600, 14)}, {what}", _words(views, gradients))
-    crossed = any(len(view.strands) > 1 for view in views)
+    sheet = Sheet(f"{shorten(names, 600, 14)}, {what}", _words(layers, gradients))
+    crossed = any(len(drawn.directions) > 1 for drawn in layers)
     pen = Pen(sheet, gradients, grid.pitch >= 92, grid.pitch >= 80 and not crossed)
-    bands, foot = _bands(views, captions)
+    bands, foot = _bands(layers, captions)
 
     sheet.height = foot + ENDS
     for band in bands:
         sheet.box(WIDTH / 2, band.top + band.height / 2, WIDTH - 8, band.height, 8, None, "panel")
     signal = _input_row(sheet, grid, first, columns, foot)
     inner.put(sheet, MARGIN, foot + 12)
-    drawn: dict[int, list[Row]] = {}
+    node_rows: dict[int, list[NodeRow]] = {}
     for band in bands:
-        signal = _layer(pen, grid, band, signal, columns, drawn, len(views))
+        signal = _layer(pen, grid, band, signal, columns, node_rows, len(layers))
         band.caption.put(sheet, MARGIN, band.top + (band.height - band.caption.height) / 2)
     for band in bands:
-        if band.view.receives is not None:
-            _hand_over(pen, grid, drawn[band.view.receives], drawn[band.view.index], band)
+        if band.drawn.receives is not None:
+            _hand_over(pen, grid, node_rows[band.drawn.receives], node_rows[band.drawn.index], band)
     _output_row(pen, grid, signal)
     outer.put(sheet, MARGIN, 12)
-    _footer(pen, views)
+    _footer(pen, layers)
     return sheet
 
 
-def _bands(views: list[View], captions: list[Caption]) -> tuple[list[Band], float]:
+def _bands(layers: list[DrawnLayer], captions: list[Caption]) -> tuple[list[Band], float]:
     """Bands from the first layer, at the bottom, to the last, and where the lowest one ends."""
     heights = []
-    for view, caption in zip(views, captions, strict=True):
-        if view.kind == "recurrent":
-            need = band_height(view)
-        elif view.strands[0].params and view.kind == "step":
+    for drawn, caption in zip(layers, captions, strict=True):
+        if drawn.kind == "recurrent":
+            need = band_height(drawn)
+        elif drawn.directions[0].params and drawn.kind == "step":
             need = 14 + NODE + BELOW
         else:
             need = 76.0
         heights.append(max(need, caption.height + 14))
     bands = []
     top = ENDS
-    for view, caption, height in reversed(list(zip(views, captions, heights, strict=True))):
-        bands.append(Band(view, caption, top, height))
-        top += height + (GAP if view.receives is None else WAY + 8 * (len(view.strands) - 1))
+    for drawn, caption, height in reversed(list(zip(layers, captions, heights, strict=True))):
+        bands.append(Band(drawn, caption, top, height))
+        top += height + (GAP if drawn.receives is None else WAY + 8 * (len(drawn.directions) - 1))
     return bands[::-1], top - GAP
 
 
@@ -136,48 +137,48 @@ def _layer(
     band: Band,
     signal: Signal,
     columns: int,
-    drawn: dict[int, list[Row]],
+    node_rows: dict[int, list[NodeRow]],
     count: int,
 ) -> Signal:
     """Draw one layer above ``signal`` and return what leaves it."""
-    view = band.view
-    if view.kind == "recurrent":
-        rows = _rows(view, grid, band, signal)
-        drawn[view.index] = rows
+    drawn = band.drawn
+    if drawn.kind == "recurrent":
+        rows = _rows(drawn, grid, band, signal)
+        node_rows[drawn.index] = rows
         return _recurrent(pen, grid, band, rows, signal)
-    layer = None if count == view.index + 1 else view.index
-    if view.kind == "step":
+    layer = None if count == drawn.index + 1 else drawn.index
+    if drawn.kind == "step":
         return _stepwise(pen, grid, band, signal, layer)
     return _bar(pen, grid, band, signal, layer, columns)
 
 
-def _rows(view: View, grid: Grid, band: Band, signal: Signal) -> list[Row]:
-    content = band_height(view)
+def _rows(drawn: DrawnLayer, grid: Grid, band: Band, signal: Signal) -> list[NodeRow]:
+    content = band_height(drawn)
     base = band.bottom - (band.height - content) / 2 - BELOW - NODE / 2
-    shift = min(26.0, grid.pitch / 4) if len(view.strands) > 1 else 0.0
+    shift = min(26.0, grid.pitch / 4) if len(drawn.directions) > 1 else 0.0
     rows = []
-    for place, strand in enumerate(view.strands):
+    for place, direction in enumerate(drawn.directions):
         xs = [x + shift * (2 * place - 1) for x, _ in signal.points]
         y = base - place * (NODE + BETWEEN)
-        layer = view.index if grid.several else None
-        rows.append(Row(view, strand, xs, signal.names, signal.gap, y, layer))
+        layer = drawn.index if grid.several else None
+        rows.append(NodeRow(drawn, direction, xs, signal.names, signal.gap, y, layer))
     return rows
 
 
-def _recurrent(pen: Pen, grid: Grid, band: Band, rows: list[Row], signal: Signal) -> Signal:
-    view = band.view
+def _recurrent(pen: Pen, grid: Grid, band: Band, rows: list[NodeRow], signal: Signal) -> Signal:
+    drawn = band.drawn
     for place, row in enumerate(rows):
         draw_inputs(pen, row, signal, -1.0 if len(rows) > 1 and place == 0 else 1.0)
     for row in rows:
         draw_states(pen, grid, row)
     for row in rows:
         draw_nodes(pen, grid, row)
-    steps = range(len(signal.points)) if view.after else [rows[0].final]
+    steps = range(len(signal.points)) if drawn.after else [rows[0].final]
     names = [signal.names[i] for i in steps]
     layer, index = rows[0].layer, ""
-    if not view.after:  # one of them, as a vector
+    if not drawn.after:  # one of them, as a vector
         names, index = [""], "" if len(rows) > 1 else names[0]
-    gap = signal.gap and view.after is not None
+    gap = signal.gap and drawn.after is not None
     if len(rows) == 1:
         points = [(rows[0].xs[i], rows[0].y - NODE / 2) for i in steps]
         return Signal("h", layer, names, points, gap, index)
@@ -186,8 +187,8 @@ def _recurrent(pen: Pen, grid: Grid, band: Band, rows: list[Row], signal: Signal
     for i in steps:
         x = (rows[0].xs[i] + rows[1].xs[i]) / 2
         for row in rows:
-            own = i if view.after else row.final
-            bend = join + 14 if view.after else join
+            own = i if drawn.after else row.final
+            bend = join + 14 if drawn.after else join
             pen.connect(
                 (row.xs[own], row.y - NODE / 2), (row.xs[own], bend), (x, join), back=(-5.0, 0.0)
             )
@@ -197,17 +198,17 @@ def _recurrent(pen: Pen, grid: Grid, band: Band, rows: list[Row], signal: Signal
 
 
 def _stepwise(pen: Pen, grid: Grid, band: Band, signal: Signal, layer: int | None) -> Signal:
-    view, sheet = band.view, pen.sheet
-    leaves = view.strands[0].leaves
+    drawn, sheet = band.drawn, pen.sheet
+    leaves = drawn.directions[0].leaves
     y = band.bottom - (BELOW if leaves else 26.0) - NODE / 2
     wide = min(74.0, grid.pitch - 8)
-    name = view.layer.name
+    name = drawn.layer.name
     if width(plain(name), 12) > wide - 6:
         name = shorten(SHORT.get(name, name), wide - 6, 12)
     points = []
     for number, (x, from_y) in signal.pairs():
         role = "forecast" if leaves else "history"
-        tokens = "tokens" in view.layer.takes  # whole numbers, which have no gradient
+        tokens = "tokens" in drawn.layer.takes  # whole numbers, which have no gradient
         if tokens:
             sheet.line((x, from_y), (x, y + 15), role="naive" if pen.gradients else role)
         else:
@@ -219,7 +220,7 @@ def _stepwise(pen: Pen, grid: Grid, band: Band, signal: Signal, layer: int | Non
             pen.label(x - 14, y + NODE / 2 + 14, label, "end", "outgoing")
         elif not pen.gradients:
             for line, leaf in enumerate(leaf for leaf in ("W", "b") if leaf in leaves):
-                label_ = math(f"{view.index}.{leaf}")
+                label_ = math(f"{drawn.index}.{leaf}")
                 pen.label(x + 6, y + NODE / 2 + 14 + 15 * line, label_, "start", "forecast")
         points.append((x, y - 15))
     if signal.gap:
@@ -231,16 +232,16 @@ def _bar(
     pen: Pen, grid: Grid, band: Band, signal: Signal, layer: int | None, columns: int
 ) -> Signal:
     """A layer that takes many steps or makes many: one bar over all of them."""
-    view = band.view
+    drawn = band.drawn
     y = band.top + band.height / 2
-    names, gap = view.after.names(columns) if view.after else ([""], False)
-    ins = signal.points[-1:] if view.kind == "last" else signal.points
-    outs = list(grid.xs[: len(names)]) if view.after else [ins[-1][0]]
-    if view.kind == "pool":
+    names, gap = drawn.after.names(columns) if drawn.after else ([""], False)
+    ins = signal.points[-1:] if drawn.kind == "last" else signal.points
+    outs = list(grid.xs[: len(names)]) if drawn.after else [ins[-1][0]]
+    if drawn.kind == "pool":
         outs = [(ins[0][0] + ins[-1][0]) / 2]
     ends = [*outs, *(x for x, _ in ins)]
     low, high = min(ends) - 30, max(ends) + 30
-    words = bar_words(view)
+    words = bar_words(drawn)
     need = min(width(plain(words), 12) + 20, grid.pitch + 100)
     if high - low < need:
         low, high = (low + high - need) / 2, (low + high + need) / 2
@@ -256,13 +257,15 @@ def _bar(
     return Signal("y", layer, names, [(x, y - 15) for x in outs], gap)
 
 
-def _hand_over(pen: Pen, grid: Grid, givers: list[Row], takers: list[Row], band: Band) -> None:
+def _hand_over(
+    pen: Pen, grid: Grid, givers: list[NodeRow], takers: list[NodeRow], band: Band
+) -> None:
     """The way of the final states to the layer that starts from them."""
     for place, (giver, taker) in enumerate(zip(givers, takers, strict=True)):
         level = band.bottom + 13 + 8 * place
         out = giver.xs[giver.final] + giver.sign * (grid.node / 2 + 1)
         side = grid.route_right if giver.sign > 0 else grid.route_left
-        x = grid.right if taker.strand.reverse else grid.left
+        x = grid.right if taker.direction.reverse else grid.left
         pen.connect(
             (out, giver.y), (side, giver.y), (side, level), (x, level), (x, taker.y + 14),
             role="backtest", width=2.0, dash="dash", back=(0.0, 0.0),
@@ -270,15 +273,15 @@ def _hand_over(pen: Pen, grid: Grid, givers: list[Row], takers: list[Row], band:
         put_final(pen, giver, out + giver.sign * 6)
 
 
-def _footer(pen: Pen, views: list[View]) -> None:
+def _footer(pen: Pen, layers: list[DrawnLayer]) -> None:
     sheet = pen.sheet
     y = sheet.height + 8
     lines = []
-    recurrent = any(view.kind == "recurrent" for view in views)
+    recurrent = any(drawn.kind == "recurrent" for drawn in layers)
     if pen.gradients:
         words = "Dashed arrows carry gradients: from the loss down, and back in time."
         lines.append(words if pen.long else f"{words} A d before a name is dL/d of it.")
-        if any(view.strands[0].params for view in views):
+        if any(drawn.directions[0].params for drawn in layers):
             lines.append("The gradient of a parameter is the sum over all steps that use it.")
     else:
         lines.append(
@@ -292,18 +295,18 @@ def _footer(pen: Pen, views: list[View]) -> None:
     sheet.height = y
 
 
-def _words(views: list[View], gradients: bool) -> str:
+def _words(layers: list[DrawnLayer], gradients: bool) -> str:
     """The picture in words."""
     parts = []
-    for view in views:
-        text = f"Layer {view.index} is {view.title}"
-        if view.kind == "recurrent":
-            ways = [("backward" if s.reverse else "forward") for s in view.strands]
+    for drawn in layers:
+        text = f"Layer {drawn.index} is {drawn.title}"
+        if drawn.kind == "recurrent":
+            ways = [("backward" if s.reverse else "forward") for s in drawn.directions]
             text += f", which runs {' and '.join(ways)} in time"
-            text += ", and passes on " + ("every step" if view.after else "its last step only")
-        if view.receives is not None:
-            text += f", and starts from the final state of layer {view.receives}"
-        parts.append(f"{text}; its output has the shape {view.shape}.")
+            text += ", and passes on " + ("every step" if drawn.after else "its last step only")
+        if drawn.receives is not None:
+            text += f", and starts from the final state of layer {drawn.receives}"
+        parts.append(f"{text}; its output has the shape {drawn.shape}.")
     if gradients:
         parts.append("Gradients flow from the output to the input and from later to earlier steps.")
     return " ".join(parts)

@@ -12,9 +12,12 @@
 one or several of them. :func:`save_png` writes a file; :func:`to_svg` gives an element for a web
 page, in colours that follow the page.
 
-:func:`draw` draws a network, folded, unfolded in time or one node of it, as SVG; it needs no
-matplotlib, and neither does :func:`draw_modes`, the picture of the sequence modes.
+``draw``, ``draw_modes`` and ``Drawing`` are those of :mod:`throughtime.drawing`, which needs no
+matplotlib.
 """
+
+import importlib
+from typing import Any
 
 from throughtime.drawing import Drawing, draw, draw_modes
 from throughtime.drawing.palette import DARK, LIGHT, Palette
@@ -22,8 +25,8 @@ from throughtime.plotting.animation import animate_fit
 from throughtime.plotting.fits import plot_fit, plot_hidden_states
 from throughtime.plotting.forecast import MAX_PANELS, ForecastView, forecast_figure
 from throughtime.plotting.losses import history_figure, loss_figure
-from throughtime.plotting.one_call import Applied, Trained, apply_and_plot, train_and_plot
 from throughtime.plotting.style import NARROW, WIDE, save_png, to_svg
+from throughtime.plotting.train_and_apply import Applied, Trained, apply_and_plot, train_and_plot
 
 __all__ = [
     "DARK",
@@ -49,3 +52,9 @@ __all__ = [
     "to_svg",
     "train_and_plot",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "drawing":  # which moved in 0.2; importing it warns
+        return importlib.import_module(f"{__name__}.{name}")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

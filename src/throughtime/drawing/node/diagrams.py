@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from throughtime.cells import GRU, LSTM, Elman
-from throughtime.drawing.context import Context
-from throughtime.drawing.nodes import NodePen
-from throughtime.drawing.reading import slope_of, words_of
+from throughtime.drawing.drawn_layer import slope_of, words_of
+from throughtime.drawing.node.context import NodeContext
+from throughtime.drawing.node.pen import NodePen
 from throughtime.drawing.text import Label, math
 from throughtime.layers import Dense, Recurrent
 
@@ -14,17 +14,17 @@ WEST, EAST = 22.0, 678.0
 LEFT, RIGHT = 168.0, 556.0
 
 
-def height(context: Context) -> float:
+def height(context: NodeContext) -> float:
     """How much room a diagram needs."""
-    layer = context.view.layer
+    layer = context.drawn.layer
     if isinstance(layer, Recurrent):
         return 324.0 if type(layer.cell) is Elman else 452.0
     return 324.0
 
 
-def diagram(pen: NodePen, context: Context) -> None:
+def diagram(pen: NodePen, context: NodeContext) -> None:
     """Draw the node of ``context``."""
-    layer = context.view.layer
+    layer = context.drawn.layer
     if isinstance(layer, Dense):
         dense(pen, context, layer)
         return
@@ -33,10 +33,10 @@ def diagram(pen: NodePen, context: Context) -> None:
     kinds.get(type(layer.cell), unknown)(pen, context)
 
 
-def _below(pen: NodePen, context: Context, x: float, top: float, bottom: float, w: str) -> None:
+def _below(pen: NodePen, context: NodeContext, x: float, top: float, bottom: float, w: str) -> None:
     """The input, from below."""
     pen.arrive((x, bottom), (x, top))
-    names = [w, "b"] if "b" in context.strand.leaves else [w]
+    names = [w, "b"] if "b" in context.direction.leaves else [w]
     pen.arriving(x + 10, bottom - 26, *names, anchor="start")
     pen.arriving(
         x - 10,
@@ -47,7 +47,7 @@ def _below(pen: NodePen, context: Context, x: float, top: float, bottom: float, 
     )
 
 
-def _above(pen: NodePen, context: Context, x: float, start: float, name: str = "h_t") -> None:
+def _above(pen: NodePen, context: NodeContext, x: float, start: float, name: str = "h_t") -> None:
     """The output, upwards, if it is passed on."""
     if not context.passes:
         return
@@ -59,7 +59,7 @@ def _above(pen: NodePen, context: Context, x: float, start: float, name: str = "
         pen.leaving(x + 10, 22, context.weights_above, anchor="start")
 
 
-def _state_in(pen: NodePen, context: Context, y: float, state: str, *params: str) -> None:
+def _state_in(pen: NodePen, context: NodeContext, y: float, state: str, *params: str) -> None:
     """Names of a state that comes in from the left, above and below its arrow."""
     name = f"{state}_{{{context.before}}}"
     shown = f"{name} = {state}_0" if context.first and not pen.gradients else name
@@ -68,14 +68,14 @@ def _state_in(pen: NodePen, context: Context, y: float, state: str, *params: str
         pen.arriving(WEST, y + 15, *params, anchor="start")
 
 
-def _origin(pen: NodePen, context: Context, y: float) -> None:
+def _origin(pen: NodePen, context: NodeContext, y: float) -> None:
     words = context.origin
     if pen.gradients:
         words = [line.replace("from ", "to ", 1) for line in words]
     pen.arriving(WEST, y - 15 * (len(words) - 1), anchor="start", words=words)
 
 
-def _target(pen: NodePen, context: Context, y: float) -> None:
+def _target(pen: NodePen, context: NodeContext, y: float) -> None:
     words = context.target
     if pen.gradients:
         words = [word.replace("to ", "from ", 1) for word in words]
@@ -84,9 +84,9 @@ def _target(pen: NodePen, context: Context, y: float) -> None:
     pen.leaving(EAST, y, anchor="end", words=words)
 
 
-def elman(pen: NodePen, context: Context) -> None:
+def elman(pen: NodePen, context: NodeContext) -> None:
     """Elman's cell: z_t below, h_t above it."""
-    layer = context.view.layer
+    layer = context.drawn.layer
     assert isinstance(layer, Recurrent)
     x, low, high = 358.0, 196.0, 102.0
     pen.frame(270, 66, 446, 238)
@@ -96,7 +96,7 @@ def elman(pen: NodePen, context: Context) -> None:
     if context.time_bias:
         pen.arrive((WEST, low + 46), (250, low + 46), (250, low + 12), (x - 48, low + 12))
         pen.arriving(WEST, low + 60, "b_time", anchor="start")
-    elif "b_time" in context.strand.leaves:
+    elif "b_time" in context.direction.leaves:
         pen.arriving(WEST, low + 40, anchor="start", words=["no b_time", "at the first step"])
     _below(pen, context, x, low + 21, 318, "W_x")
     pen.part(x, low, "z_t", w=96, h=42)
@@ -114,7 +114,7 @@ def elman(pen: NodePen, context: Context) -> None:
     _above(pen, context, x, high - 21)
 
 
-def lstm(pen: NodePen, context: Context) -> None:
+def lstm(pen: NodePen, context: NodeContext) -> None:
     """LSTM: the gates between u_t below and the line of c above."""
     line, mid, gate, low = 116.0, 178.0, 240.0, 312.0
     f, i, g, o = 252.0, 322.0, 392.0, 478.0
@@ -158,18 +158,18 @@ def lstm(pen: NodePen, context: Context) -> None:
     pen.number(o - 16, mid + 20, "L4", "end")
 
 
-def _time_bias(pen: NodePen, context: Context, low: float, end: float) -> None:
+def _time_bias(pen: NodePen, context: NodeContext, low: float, end: float) -> None:
     """b_time, from the left below the state."""
     if context.time_bias:
         pen.arrive((WEST, low + 62), (end - 26, low + 62), (end - 26, low + 11), (end, low + 11))
         pen.arriving(WEST, low + 76, "b_time", anchor="start")
-    elif "b_time" in context.strand.leaves:
+    elif "b_time" in context.direction.leaves:
         pen.arriving(WEST, low + 52, anchor="start", words=["no b_time", "at the first step"])
 
 
-def gru(pen: NodePen, context: Context) -> None:
+def gru(pen: NodePen, context: NodeContext) -> None:
     """GRU: the line of h above, the gates below it, a_t at the bottom."""
-    layer = context.view.layer
+    layer = context.drawn.layer
     assert isinstance(layer, Recurrent)
     cell = layer.cell
     assert isinstance(cell, GRU)
@@ -220,7 +220,7 @@ def gru(pen: NodePen, context: Context) -> None:
         pen.inside(x, y - 12, name, "end")
     if cell.reset_after:
         pen.inside((z + q - 24) / 2, deep - 12, "W_hn")
-        if "b_hn" in context.strand.leaves:
+        if "b_hn" in context.direction.leaves:
             pen.arrive((n - 16, deep), (q + 24, deep))
             pen.inside((n - 16 + q + 24) / 2, deep - 12, "b_hn")
     else:
@@ -235,7 +235,7 @@ def _one_minus() -> tuple[Label, float]:
     return math("1 - z"), 12.0
 
 
-def dense(pen: NodePen, context: Context, layer: Dense) -> None:
+def dense(pen: NodePen, context: NodeContext, layer: Dense) -> None:
     """A Dense layer: z_t below, y_t above it."""
     x, low, high = 358.0, 196.0, 102.0
     pen.frame(270, 66, 446, 238)
@@ -248,13 +248,13 @@ def dense(pen: NodePen, context: Context, layer: Dense) -> None:
     _above(pen, context, x, high - 21, context.indexed("y_t"))
 
 
-def unknown(pen: NodePen, context: Context) -> None:
+def unknown(pen: NodePen, context: NodeContext) -> None:
     """A cell of one's own, of which the states and the parameters are known."""
     middle, low = (LEFT + RIGHT) / 2, 240.0
     left, right = middle - 100, middle + 100
     pen.frame(LEFT, 72, RIGHT, 352)
     pen.part(middle, low, "step", "step\u2032", w=200, h=100)
-    states = context.view.states
+    states = context.drawn.states
     apart = 64.0 / max(len(states) - 1, 1)
     for place, state in enumerate(states):
         y = low - 32 + apart * place

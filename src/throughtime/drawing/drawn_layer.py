@@ -1,4 +1,4 @@
-"""From a network to what a picture of it needs: views of layers, and the steps of signals."""
+"""What a picture needs to know of a network: its layers and the steps of its signals."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ class Steps:
 
 
 @dataclass(frozen=True)
-class Strand:
+class Direction:
     """One direction of a recurrent layer, or the whole of any other layer.
 
     Attributes
@@ -90,7 +90,7 @@ class Strand:
 
 
 @dataclass(frozen=True)
-class View:
+class DrawnLayer:
     """A layer as a picture sees it.
 
     Attributes
@@ -104,7 +104,7 @@ class View:
         Of the input and of the output.
     before, after : Steps or None
         Of the input and of the output; None for a vector.
-    strands : tuple of Strand
+    directions : tuple of Direction
     receives, hands : int or None
         The layer whose final state it starts from, and the one that starts from its own.
     returns : bool
@@ -118,7 +118,7 @@ class View:
     units: int
     before: Steps | None
     after: Steps | None
-    strands: tuple[Strand, ...]
+    directions: tuple[Direction, ...]
     receives: int | None = None
     hands: int | None = None
     returns: bool = False
@@ -181,13 +181,13 @@ def shape_of(steps: Steps | None, features: int) -> str:
     return f"(N, {features})" if steps is None else f"(N, {steps.last}, {features})"
 
 
-def read(net: Network) -> list[View]:
+def read(net: Network) -> list[DrawnLayer]:
     """The layers of ``net``, in their order."""
     topology = net.topology
     steps = input_steps(net)
     features = topology.input_form.features
     handing: int | None = None
-    views: list[View] = []
+    layers: list[DrawnLayer] = []
     for i, (layer, form) in enumerate(zip(net.layers, topology.forms, strict=True)):
         after = _steps_of(form)
         receives = None
@@ -195,7 +195,7 @@ def read(net: Network) -> list[View]:
             receives, handing = handing, None
         if topology.hands_state[i]:
             handing = i
-        view = View(
+        drawn = DrawnLayer(
             i,
             layer,
             _kind(layer),
@@ -203,14 +203,14 @@ def read(net: Network) -> list[View]:
             form.features,
             steps,
             after,
-            tuple(_strands(net, i, layer)),
+            tuple(_directions(net, i, layer)),
             receives,
             returns=topology.returns_state == i,
         )
-        views.append(view)
+        layers.append(drawn)
         steps, features = after, form.features
-    takers = {view.receives: view.index for view in views if view.receives is not None}
-    return [dataclasses.replace(view, hands=takers.get(view.index)) for view in views]
+    takers = {drawn.receives: drawn.index for drawn in layers if drawn.receives is not None}
+    return [dataclasses.replace(drawn, hands=takers.get(drawn.index)) for drawn in layers]
 
 
 def input_steps(net: Network) -> Steps | None:
@@ -229,13 +229,13 @@ def _kind(layer: Layer) -> str:
     return next((kind for kind, types in kinds.items() if isinstance(layer, types)), "other")
 
 
-def _strands(net: Network, index: int, layer: Layer) -> Iterator[Strand]:
+def _directions(net: Network, index: int, layer: Layer) -> Iterator[Direction]:
     own = net.params.owned(net.topology.owners[index])
     directions = layer.directions if isinstance(layer, Recurrent) else (("", False),)
     for group, reverse in directions:
         inner = f"{group}." if group else ""
         params = [(n, a.shape) for n, a in own.items() if Params.local(n).startswith(inner)]
-        yield Strand(group, reverse, tuple(params))
+        yield Direction(group, reverse, tuple(params))
 
 
 def _steps_of(form: Form) -> Steps | None:

@@ -10,19 +10,19 @@ from collections.abc import Iterator
 
 from throughtime.activations import Activation, Softmax
 from throughtime.cells import GRU, LSTM, Elman
-from throughtime.drawing.context import Context
-from throughtime.drawing.reading import words_of
+from throughtime.drawing.drawn_layer import words_of
+from throughtime.drawing.node.context import NodeContext
 from throughtime.layers import Dense, Recurrent
 
 Equation = tuple[str, str]
 
 
-def forward(context: Context) -> list[Equation]:
+def forward(context: NodeContext) -> list[Equation]:
     """What the node computes."""
     return [(number, _turned(context, text)) for number, text in _forward(context)]
 
 
-def backward(context: Context) -> list[Equation]:
+def backward(context: NodeContext) -> list[Equation]:
     """What the node's derivative computes."""
     return [(number, _turned(context, text)) for number, text in _backward(context)]
 
@@ -36,13 +36,13 @@ def slope(number: str, y: str, f: Activation) -> Equation:
     return "Y4", f"dL/dz_t = dL/d{y}_t J{end},  J_ij = {y}_i (δ_ij - {y}_j){heat}"
 
 
-def _turned(context: Context, text: str) -> str:
+def _turned(context: NodeContext, text: str) -> str:
     text = context.indexed(text)
     return text.replace("{t-1}", f"{{{context.before}}}").replace(",  ", ",\u2003")
 
 
-def _forward(context: Context) -> Iterator[Equation]:
-    layer, leaves = context.view.layer, context.strand.leaves
+def _forward(context: NodeContext) -> Iterator[Equation]:
+    layer, leaves = context.drawn.layer, context.direction.leaves
     bias = " + b" if "b" in leaves else ""
     if isinstance(layer, Dense):
         yield "", f"z_t = x_t W{bias}"
@@ -79,8 +79,8 @@ def _forward(context: Context) -> Iterator[Equation]:
         yield "L4", f"h_t = o * φ(c_t),  s = {s},  φ = {f}"
 
 
-def _backward(context: Context) -> Iterator[Equation]:
-    layer, leaves = context.view.layer, context.strand.leaves
+def _backward(context: NodeContext) -> Iterator[Equation]:
+    layer, leaves = context.drawn.layer, context.direction.leaves
     if isinstance(layer, Dense):
         yield slope("", "y", layer.activation)
         yield "", "dL/dW += x_t^T dL/dz_t" + (",  dL/db += dL/dz_t" if "b" in leaves else "")

@@ -1,14 +1,14 @@
-"""The public functions: what is asked for is checked here, and laid out and painted elsewhere."""
+"""``draw`` and ``draw_modes``: they check the arguments; other modules lay out and paint."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from throughtime.drawing.drawn_layer import DrawnLayer, read
 from throughtime.drawing.folded import folded
 from throughtime.drawing.modes import modes
-from throughtime.drawing.node import node_picture
+from throughtime.drawing.node.picture import node_picture
 from throughtime.drawing.picture import Drawing
-from throughtime.drawing.reading import View, read
 from throughtime.drawing.svg import THEMES, paint
 from throughtime.drawing.unfolded import unfolded
 from throughtime.errors import (
@@ -126,14 +126,14 @@ def draw_modes(theme: str = "auto") -> Drawing:
     return Drawing(paint(sheet, theme), sheet.title)
 
 
-def _check_node(node: Any, views: list[View], steps: int) -> tuple[int, int | None]:
+def _check_node(node: Any, layers: list[DrawnLayer], steps: int) -> tuple[int, int | None]:
     """Return the layer and the step of a node that can be drawn."""
     if not isinstance(node, tuple | list) or len(node) != 2:
         raise InvalidTypeError(sentence("node", "a pair (layer, t)", describe(node)))
-    index = check_int("the layer of node", node[0], 0, len(views) - 1)
-    found = views[index]
+    index = check_int("the layer of node", node[0], 0, len(layers) - 1)
+    found = layers[index]
     if not isinstance(found.layer, Recurrent | Dense):
-        able = [v.index for v in views if isinstance(v.layer, Recurrent | Dense)]
+        able = [drawn.index for drawn in layers if isinstance(drawn.layer, Recurrent | Dense)]
         hint = f"Those of this network are {', '.join(map(str, able))}." if able else ""
         raise InvalidArgumentError(
             sentence(

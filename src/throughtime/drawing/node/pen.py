@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from throughtime.drawing.scene import Point, Sheet
+from throughtime.drawing.sheet import Point, Sheet
 from throughtime.drawing.text import math, plain
 
 

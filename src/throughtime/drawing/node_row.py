@@ -5,8 +5,9 @@ from __future__ import annotations
 import itertools
 from dataclasses import dataclass
 
-from throughtime.drawing.grid import NODE, Grid, Pen, Signal, scripted
-from throughtime.drawing.reading import Strand, View
+from throughtime.drawing.drawn_layer import Direction, DrawnLayer
+from throughtime.drawing.grid import NODE, Grid
+from throughtime.drawing.pen import Pen, Signal, scripted
 from throughtime.drawing.text import math, plain, width
 
 #: Above a node, below it (with the names of two parameters), and between two directions.
@@ -14,7 +15,7 @@ ABOVE, BELOW, BETWEEN = 24.0, 46.0, 50.0
 
 
 @dataclass(frozen=True)
-class Row:
+class NodeRow:
     """One direction of a recurrent layer as it is drawn: its nodes, from the first in its time.
 
     Attributes
@@ -27,8 +28,8 @@ class Row:
         Shown in the names of the states where there are several recurrent layers.
     """
 
-    view: View
-    strand: Strand
+    drawn: DrawnLayer
+    direction: Direction
     xs: list[float]
     names: list[str]
     gap: bool
@@ -38,27 +39,27 @@ class Row:
     @property
     def final(self) -> int:
         """The node that comes last in its time."""
-        return 0 if self.strand.reverse else len(self.xs) - 1
+        return 0 if self.direction.reverse else len(self.xs) - 1
 
     @property
     def sign(self) -> float:
         """1 where time runs to the right, -1 where to the left."""
-        return -1.0 if self.strand.reverse else 1.0
+        return -1.0 if self.direction.reverse else 1.0
 
 
-def band_height(view: View) -> float:
+def band_height(drawn: DrawnLayer) -> float:
     """What the nodes of a layer need."""
-    count = len(view.strands)
+    count = len(drawn.directions)
     return ABOVE + count * NODE + (count - 1) * BETWEEN + BELOW
 
 
-def prefixed(row: Row, leaf: str) -> tuple[str, str]:
+def prefixed(row: NodeRow, leaf: str) -> tuple[str, str]:
     """The name of a parameter with its layer, and without."""
     symbol = leaf.replace("_", "_{", 1) + "}" if "_" in leaf else leaf
-    return f"{row.view.index}.{symbol}", symbol
+    return f"{row.drawn.index}.{symbol}", symbol
 
 
-def draw_nodes(pen: Pen, grid: Grid, row: Row) -> None:
+def draw_nodes(pen: Pen, grid: Grid, row: NodeRow) -> None:
     """The nodes of a row."""
     for number, x in enumerate(row.xs):
         pen.sheet.box(x, row.y, grid.node, NODE, NODE / 2, "ink")
@@ -68,14 +69,14 @@ def draw_nodes(pen: Pen, grid: Grid, row: Row) -> None:
         pen.sheet.text(x, row.y, math(formula))
 
 
-def draw_inputs(pen: Pen, row: Row, signal: Signal, side: float) -> None:
+def draw_inputs(pen: Pen, row: NodeRow, signal: Signal, side: float) -> None:
     """Arrows from the signal below to each node, named W_x and b.
 
     ``side`` is -1 where the names stand to the left of the arrows, 1 to the right.
     """
     bottom = row.y + NODE / 2
-    leaves = row.strand.leaves
-    two = len(row.view.strands) > 1
+    leaves = row.direction.leaves
+    two = len(row.drawn.directions) > 1
     for number, (x, (from_x, from_y)) in enumerate(zip(row.xs, signal.points, strict=True)):
         if x == from_x:
             pen.connect((x, from_y), (x, bottom), role="forecast")
@@ -95,17 +96,17 @@ def draw_inputs(pen: Pen, row: Row, signal: Signal, side: float) -> None:
             pen.label(x + 6 * side, bottom + 15 + 15 * line, label, anchor, "forecast")
 
 
-def draw_states(pen: Pen, grid: Grid, row: Row) -> None:
+def draw_states(pen: Pen, grid: Grid, row: NodeRow) -> None:
     """The states from node to node and the weights on them."""
     half = grid.node / 2 + 1
     order = range(len(row.xs))
-    for one, two in itertools.pairwise(reversed(order) if row.strand.reverse else order):
+    for one, two in itertools.pairwise(reversed(order) if row.direction.reverse else order):
         start, end = row.xs[one] + row.sign * half, row.xs[two] - row.sign * half
         if not (row.gap and max(one, two) == len(row.xs) - 1):
             _transition(pen, row, start, end, row.names[one])
             continue
         before, after = row.names[-2:]
-        if row.strand.reverse:  # from the last step, over the dots, to one that has a number
+        if row.direction.reverse:  # from the last step, over the dots, to one that has a number
             names = after, str(int(before) + 1)
         else:
             names = before, str(int(after) - 1) if after.isdecimal() else f"{after}-1"
@@ -117,20 +118,20 @@ def draw_states(pen: Pen, grid: Grid, row: Row) -> None:
     _final(pen, grid, row)
 
 
-def _transition(pen: Pen, row: Row, start: float, end: float, name: str) -> None:
+def _transition(pen: Pen, row: NodeRow, start: float, end: float, name: str) -> None:
     """One arrow from step to step; ``name`` is the index of the state that it carries."""
     room = abs(end - start) - 4
     x, y = (start + end) / 2 - 3 * row.sign, row.y
-    second = row.view.states[1:2]  # c of an LSTM, which meets no weights
+    second = row.drawn.states[1:2]  # c of an LSTM, which meets no weights
     pen.connect((start, y), (end, y), role="backtest", width=2.0, back=(0.0, -8.0))
     if second:
         pen.connect((start, y + 9), (end, y + 9), role="backtest", width=1.3, back=(0.0, 7.0))
     if pen.gradients:
         room += 0.7 * NODE  # they stand above and below the nodes
-        for state, place in zip(row.view.states, (y - 23, y + 28), strict=False):
+        for state, place in zip(row.drawn.states, (y - 23, y + 28), strict=False):
             _put(pen, x, place, room, "outgoing", *_gradients(pen, row, state, name))
         return
-    leaves = row.strand.leaves
+    leaves = row.direction.leaves
     choices = prefixed(row, "W_h")[0 if pen.prefix else 1 :]
     _put(pen, x, y - 12, room + 8, "backtest", *choices)
     for state in second:
@@ -146,17 +147,17 @@ def _put(pen: Pen, x: float, y: float, room: float, role: str, *choices: str) ->
         pen.label(x, y, label, "middle", role)
 
 
-def _gradients(pen: Pen, row: Row, state: str, name: str) -> list[str]:
+def _gradients(pen: Pen, row: NodeRow, state: str, name: str) -> list[str]:
     mark = "dL/d" if pen.long else "d"
     return [mark + scripted(state, name, row.layer), mark + scripted(state, name)]
 
 
-def _initial(pen: Pen, grid: Grid, row: Row) -> None:
+def _initial(pen: Pen, grid: Grid, row: NodeRow) -> None:
     """The state before the first step, at the side where time begins."""
-    x = grid.right if row.strand.reverse else grid.left
-    first = row.xs[-1] if row.strand.reverse else row.xs[0]
-    states = row.view.states
-    learned = "h_0" in row.strand.leaves
+    x = grid.right if row.direction.reverse else grid.left
+    first = row.xs[-1] if row.direction.reverse else row.xs[0]
+    states = row.drawn.states
+    learned = "h_0" in row.direction.leaves
     wide = 48.0 if len(states) > 1 else 36.0
     start, end = x + row.sign * (wide / 2 + 1), first - row.sign * (grid.node / 2 + 1)
     pen.sheet.box(x, row.y, wide, 28, 6, "muted", dash="solid" if learned else "dash", width=1.2)
@@ -166,30 +167,30 @@ def _initial(pen: Pen, grid: Grid, row: Row) -> None:
         middle = (start + end) / 2 - 3 * row.sign
         room = abs(end - start) + 6
         _put(pen, middle, row.y - 12, room, "backtest", *prefixed(row, "W_h"))
-        leaves = {"b_hn"} if row.view.receives is None else {"b_hn", "b_time"}
-        biases = [prefixed(row, leaf)[1] for leaf in sorted(leaves & row.strand.leaves)]
+        leaves = {"b_hn"} if row.drawn.receives is None else {"b_hn", "b_time"}
+        biases = [prefixed(row, leaf)[1] for leaf in sorted(leaves & row.direction.leaves)]
         _put(pen, middle, row.y + 13, room, "backtest", ", ".join(biases))
-    if row.view.receives is not None:
-        words = f"from layer {row.view.receives}"
+    if row.drawn.receives is not None:
+        words = f"from layer {row.drawn.receives}"
     else:
         words = "learned" if learned else "zero"
     pen.sheet.text(x, row.y - 22, plain(words), 11, role="muted")
-    if row.strand.group:
-        pen.sheet.text(x, row.y - 36, plain(row.strand.group), 11, role="muted")
+    if row.direction.group:
+        pen.sheet.text(x, row.y - 36, plain(row.direction.group), 11, role="muted")
 
 
-def _final(pen: Pen, grid: Grid, row: Row) -> None:
+def _final(pen: Pen, grid: Grid, row: NodeRow) -> None:
     """The final state, where ``predict`` returns it."""
-    if row.view.returns:
+    if row.drawn.returns:
         x = row.xs[row.final] + row.sign * (grid.node / 2 + 1)
         end = x + row.sign * 22
         pen.connect((x, row.y), (end, row.y), role="backtest", width=2.0, back=(0.0, -8.0))
         put_final(pen, row, x + row.sign * 4)
 
 
-def put_final(pen: Pen, row: Row, x: float) -> None:
+def put_final(pen: Pen, row: NodeRow, x: float) -> None:
     """The names of the final state, or of the gradients with respect to it, below its arrow."""
-    names = [scripted(state, row.names[row.final]) for state in row.view.states]
+    names = [scripted(state, row.names[row.final]) for state in row.drawn.states]
     anchor = "start" if row.sign > 0 else "end"
     if not pen.gradients:
         pen.label(x, row.y + 15, math(", ".join(names)), anchor, "backtest")

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from throughtime.drawing.caption import NAMES, parameter
-from throughtime.drawing.context import Context
-from throughtime.drawing.diagrams import diagram, height
-from throughtime.drawing.equations import backward, forward
-from throughtime.drawing.nodes import NodePen
-from throughtime.drawing.reading import View
-from throughtime.drawing.scene import MARGIN, WIDTH, Sheet
+from throughtime.drawing.drawn_layer import DrawnLayer
+from throughtime.drawing.node.context import NodeContext
+from throughtime.drawing.node.diagrams import diagram, height
+from throughtime.drawing.node.equations import backward, forward
+from throughtime.drawing.node.pen import NodePen
+from throughtime.drawing.sheet import MARGIN, WIDTH, Sheet
 from throughtime.drawing.text import bold, code, math, plain, shorten, width
 from throughtime.layers import Recurrent
 
@@ -17,35 +17,35 @@ NUMBERS, FORMULAS = MARGIN, 78.0
 
 
 def node_picture(
-    views: list[View], index: int, t: int | None, steps: int, gradients: bool
+    layers: list[DrawnLayer], index: int, t: int | None, steps: int, gradients: bool
 ) -> Sheet:
     """Lay out the node of layer ``index`` at step ``t``; both directions where there are two."""
-    view = views[index]
-    below = views[index - 1] if index else None
-    above = views[index + 1] if index + 1 < len(views) else None
-    place = f"layer {index}, {shorten(view.title, 300, 15, 'bold')}"
+    drawn = layers[index]
+    below = layers[index - 1] if index else None
+    above = layers[index + 1] if index + 1 < len(layers) else None
+    place = f"layer {index}, {shorten(drawn.title, 300, 15, 'bold')}"
     time = "" if t is None else f", at t = {t}"
     if t == steps:
         time += " = T"
     what = "gradients of " if gradients else ""
     sheet = Sheet(f"{what}{place}{time}")
-    words = []
+    told = []
     y = MARGIN
-    for strand in view.strands:
-        context = Context(view, strand, t, steps, below, above)
-        direction = f", {strand.group} direction" if strand.group else ""
-        title = f"{sheet.title}{direction}"
+    for direction in drawn.directions:
+        context = NodeContext(drawn, direction, t, steps, below, above)
+        words = f", {direction.group} direction" if direction.group else ""
+        title = f"{sheet.title}{words}"
         sheet.text(MARGIN, y + 8, bold(title[0].upper() + title[1:]), 15, "start")
         y += 30
-        gated = isinstance(view.layer, Recurrent) and len(view.layer.cell.gates) > 1
+        gated = isinstance(drawn.layer, Recurrent) and len(drawn.layer.cell.gates) > 1
         y -= 0 if context.passes else 44  # nothing stands above the node
         diagram(NodePen(sheet, gradients, y, not gated), context)
         y = _legend(sheet, y + height(context) + 14, gradients)
         y = _equations(sheet, y + 26, context, gradients)
         y = _parameters(sheet, y + 8, context) + 30
         equations = backward(context) if gradients else forward(context)
-        words.append(f"{title}: " + "; ".join(text for _, text in equations).replace('"', "") + ".")
-    sheet.description = " ".join(words)
+        told.append(f"{title}: " + "; ".join(text for _, text in equations).replace('"', "") + ".")
+    sheet.description = " ".join(told)
     sheet.height = y - 16
     return sheet
 
@@ -66,7 +66,7 @@ def _legend(sheet: Sheet, y: float, gradients: bool) -> float:
     return y
 
 
-def _equations(sheet: Sheet, y: float, context: Context, gradients: bool) -> float:
+def _equations(sheet: Sheet, y: float, context: NodeContext, gradients: bool) -> float:
     equations = backward(context) if gradients else forward(context)
     for number, formula in equations:
         if number:
@@ -81,14 +81,14 @@ def _equations(sheet: Sheet, y: float, context: Context, gradients: bool) -> flo
     return y
 
 
-def _notes(context: Context, gradients: bool) -> list[str]:
-    layer = context.view.layer
+def _notes(context: NodeContext, gradients: bool) -> list[str]:
+    layer = context.drawn.layer
     notes: list[str] = []
-    if gradients and context.strand.leaves & {"b", "b_time", "b_hn"}:
+    if gradients and context.direction.leaves & {"b", "b_time", "b_hn"}:
         notes.append("The gradient of a bias is summed over the rows of the batch.")
     if not isinstance(layer, Recurrent):
         return notes
-    if "b_time" in context.strand.leaves and not context.time_bias:
+    if "b_time" in context.direction.leaves and not context.time_bias:
         notes.append("At the first step b_time is absent (B1, where e_t = 0).")
     if layer.recurrent_dropout:
         notes.append(
@@ -103,9 +103,9 @@ def _notes(context: Context, gradients: bool) -> list[str]:
     return notes
 
 
-def _parameters(sheet: Sheet, y: float, context: Context) -> float:
+def _parameters(sheet: Sheet, y: float, context: NodeContext) -> float:
     """Names and shapes, in as many columns as have room."""
-    texts = [" ".join(parameter(name, shape)) for name, shape in context.strand.params]
+    texts = [" ".join(parameter(name, shape)) for name, shape in context.direction.params]
     if not texts:
         return y
     wide = max(width(code(text), NAMES) for text in texts) + 24

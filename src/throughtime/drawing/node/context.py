@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from throughtime.drawing.reading import Strand, View
+from throughtime.drawing.drawn_layer import Direction, DrawnLayer
 from throughtime.layers import Recurrent
 
 
 @dataclass(frozen=True)
-class Context:
+class NodeContext:
     """A layer at a time step, in one direction.
 
     Attributes
@@ -18,56 +18,56 @@ class Context:
         The step, from 1; None where the layer works on a vector.
     steps : int
         The last one.
-    below, above : View or None
+    below, above : DrawnLayer or None
         The layers before and after.
     """
 
-    view: View
-    strand: Strand
+    drawn: DrawnLayer
+    direction: Direction
     t: int | None
     steps: int
-    below: View | None
-    above: View | None
+    below: DrawnLayer | None
+    above: DrawnLayer | None
 
     @property
     def first(self) -> bool:
         """Whether nothing comes before it in the time of its direction."""
-        return self.t == (self.steps if self.strand.reverse else 1)
+        return self.t == (self.steps if self.direction.reverse else 1)
 
     @property
     def last(self) -> bool:
         """Whether nothing comes after it in the time of its direction."""
-        return self.t == (1 if self.strand.reverse else self.steps)
+        return self.t == (1 if self.direction.reverse else self.steps)
 
     @property
     def before(self) -> str:
         """The index of the step before, in the time of its direction."""
-        return "t+1" if self.strand.reverse else "t-1"
+        return "t+1" if self.direction.reverse else "t-1"
 
     @property
     def after(self) -> str:
         """The index of the step after."""
-        return "t-1" if self.strand.reverse else "t+1"
+        return "t-1" if self.direction.reverse else "t+1"
 
     @property
     def time_bias(self) -> bool:
         """Whether b_time takes part: not at the first step, unless a state was handed over."""
-        started = not self.first or self.view.receives is not None
-        return "b_time" in self.strand.leaves and started
+        started = not self.first or self.drawn.receives is not None
+        return "b_time" in self.direction.leaves and started
 
     @property
     def passes(self) -> bool:
         """Whether this step's h goes to the layer above."""
-        if not isinstance(self.view.layer, Recurrent):
+        if not isinstance(self.drawn.layer, Recurrent):
             return True
-        if self.above is not None and self.above.kind == "last" and self.view.after:
+        if self.above is not None and self.above.kind == "last" and self.drawn.after:
             return self.t == self.steps
-        return self.view.after is not None or self.last
+        return self.drawn.after is not None or self.last
 
     @property
     def end(self) -> int:
         """The step whose h goes to the layer above, where it is one alone."""
-        return 1 if self.strand.reverse and self.view.after is None else self.steps
+        return 1 if self.direction.reverse and self.drawn.after is None else self.steps
 
     def indexed(self, text: str) -> str:
         """``text`` without the index t where there are no time steps."""
@@ -97,7 +97,7 @@ class Context:
         """The weights that the output meets in the layer above; empty where there are none."""
         if self.above is None:
             return ""
-        leaves = self.above.strands[0].leaves
+        leaves = self.above.directions[0].leaves
         for name, formula in (("W_x", "W_x"), ("W", "W")):
             if name in leaves and self.above.kind in ("recurrent", "step"):
                 return f"{self.above.index}.{formula}"
@@ -108,9 +108,9 @@ class Context:
         """Where the state comes from, in lines of words."""
         if not self.first:
             return [f"from step {self.before}"]
-        if self.view.receives is not None:
-            return ["from the final state", f"of layer {self.view.receives}"]
-        learned = next((n for n, _ in self.strand.params if n.endswith(".h_0")), None)
+        if self.drawn.receives is not None:
+            return ["from the final state", f"of layer {self.drawn.receives}"]
+        learned = next((n for n, _ in self.direction.params if n.endswith(".h_0")), None)
         return ["initial state,", f"learned: {learned}" if learned else "zero"]
 
     @property
@@ -118,11 +118,11 @@ class Context:
         """Where the state goes, in lines of words."""
         if not self.last:
             return [f"to step {self.after}"]
-        if self.view.hands is not None:
-            return ["final state,", f"to layer {self.view.hands}"]
-        return ["final state", "(returned)" if self.view.returns else "(not used)"]
+        if self.drawn.hands is not None:
+            return ["final state,", f"to layer {self.drawn.hands}"]
+        return ["final state", "(returned)" if self.drawn.returns else "(not used)"]
 
 
-def layer_words(view: View) -> str:
+def layer_words(drawn: DrawnLayer) -> str:
     """``layer 1, Dense``."""
-    return f"layer {view.index}, {view.layer.name}"
+    return f"layer {drawn.index}, {drawn.layer.name}"
