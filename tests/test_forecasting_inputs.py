@@ -4,7 +4,7 @@ import dataclasses
 
 import numpy as np
 
-from throughtime.forecasting.inputs import Block, History, cut
+from throughtime.forecasting.inputs import PreparedSeries, WindowBatch, cut
 from throughtime.forecasting.smoothing import Smoothing
 
 SETTING = Smoothing(period=5.0, alpha=0.4, trend="local", beta=0.2, phi=0.9, gamma=0.3)
@@ -12,15 +12,15 @@ ORIGINS = np.array([12, 20, 31])
 WINDOW, HORIZON = 6, 4
 
 
-def history(seed: int = 0, steps: int = 40, gap: int | None = None) -> History:
+def history(seed: int = 0, steps: int = 40, gap: int | None = None) -> PreparedSeries:
     rng = np.random.default_rng(seed)
     y = 10.0 + rng.normal(size=steps).cumsum()
     if gap is not None:
         y[gap] = np.nan
-    return History.from_values(y, SETTING, rng.normal(size=(steps, 2)))
+    return PreparedSeries.from_values(y, SETTING, rng.normal(size=(steps, 2)))
 
 
-def changed(old: History, step: int) -> History:
+def changed(old: PreparedSeries, step: int) -> PreparedSeries:
     """``old`` with other values, and other covariates, from ``step`` on."""
     z, raw, extra = old.z.copy(), old.raw.copy(), old.covariates.copy()
     z[step:] += 100.0
@@ -67,7 +67,7 @@ def test_target_of_step_one_is_the_value_right_after_the_history() -> None:
 
 
 def test_the_last_step_of_the_window_is_the_last_known_value() -> None:
-    line = History.from_values(np.arange(30.0), Smoothing(alpha=0.5))
+    line = PreparedSeries.from_values(np.arange(30.0), Smoothing(alpha=0.5))
     block = cut(line, np.array([20]), WINDOW, HORIZON)
     level = block.anchor[0, 0]
     deviation = block.x[0, :WINDOW, 0] * block.scale[0]
@@ -98,7 +98,8 @@ def test_a_gap_is_filled_by_nothing_that_came_later() -> None:
     other[22:] += 500.0
     origins = np.array([17, 20, 22])  # two of them inside the gap
     one, two = (
-        cut(History.from_values(values, SETTING), origins, WINDOW, HORIZON) for values in (y, other)
+        cut(PreparedSeries.from_values(values, SETTING), origins, WINDOW, HORIZON)
+        for values in (y, other)
     )
     for name in ("x", "anchor", "scale"):
         np.testing.assert_array_equal(getattr(one, name), getattr(two, name))
@@ -109,14 +110,14 @@ def test_a_gap_is_filled_by_nothing_that_came_later() -> None:
 
 def test_a_missing_step_does_not_count_in_the_scale() -> None:
     y = np.array([0.0, 1.0, 0.0, 2.0, np.nan, np.nan, 4.0, 0.0])
-    block = cut(History.from_values(y, Smoothing(alpha=0.0)), np.array([8]), 5, 1)
+    block = cut(PreparedSeries.from_values(y, Smoothing(alpha=0.0)), np.array([8]), 5, 1)
     assert block.scale[0] == (2.0 + 4.0 + 0.0) / 3
     np.testing.assert_array_equal(block.x[0, :5, 0] * block.scale[0], [2.0, 0.0, 0.0, 4.0, 0.0])
 
 
 def test_a_forecast_reads_what_training_read() -> None:
     old = history()
-    short = History(
+    short = PreparedSeries(
         old.z[:20], old.seen[:20], SETTING, old.raw[:20], old.covariates[: 20 + HORIZON]
     )
     inside = cut(old, np.array([20]), WINDOW, HORIZON)
@@ -126,32 +127,32 @@ def test_a_forecast_reads_what_training_read() -> None:
 
 
 def test_a_constant_series_has_a_scale() -> None:
-    block = cut(History.from_values(np.full(20, 3.0), Smoothing()), np.array([9]), 4, 2)
+    block = cut(PreparedSeries.from_values(np.full(20, 3.0), Smoothing()), np.array([9]), 4, 2)
     assert block.scale[0] > 0
     np.testing.assert_array_equal(block.target, 0.0)
-    zero = cut(History.from_values(np.zeros(20), Smoothing()), np.array([9]), 4, 2)
+    zero = cut(PreparedSeries.from_values(np.zeros(20), Smoothing()), np.array([9]), 4, 2)
     assert zero.scale[0] > 0
     assert np.isfinite(zero.x).all()
 
 
 def test_before_anything_moved_there_is_nothing_to_learn() -> None:
     y = np.concatenate([np.zeros(15), np.random.default_rng(0).normal(5.0, 1.0, 15)])
-    block = cut(History.from_values(y, Smoothing()), np.array([10, 15, 25]), WINDOW, HORIZON)
+    block = cut(PreparedSeries.from_values(y, Smoothing()), np.array([10, 15, 25]), WINDOW, HORIZON)
     np.testing.assert_array_equal(block.known.all(axis=1), [False, False, True])
     assert np.isfinite(block.target).all()
 
 
 def test_small_moves_on_a_high_level_are_moves() -> None:
     y = 1e9 + np.random.default_rng(0).normal(size=40)
-    block = cut(History.from_values(y, Smoothing()), ORIGINS, WINDOW, HORIZON)
+    block = cut(PreparedSeries.from_values(y, Smoothing()), ORIGINS, WINDOW, HORIZON)
     assert block.known.all()
     assert 0.1 < block.scale.min() < block.scale.max() < 10.0
 
 
 def test_units_do_not_matter() -> None:
     y = 10.0 + np.random.default_rng(3).normal(size=40).cumsum()
-    one = cut(History.from_values(y, SETTING), ORIGINS, WINDOW, HORIZON)
-    two = cut(History.from_values(1e6 * y - 3e6, SETTING), ORIGINS, WINDOW, HORIZON)
+    one = cut(PreparedSeries.from_values(y, SETTING), ORIGINS, WINDOW, HORIZON)
+    two = cut(PreparedSeries.from_values(1e6 * y - 3e6, SETTING), ORIGINS, WINDOW, HORIZON)
     np.testing.assert_allclose(one.x, two.x, atol=1e-5)
     np.testing.assert_allclose(one.target, two.target, atol=1e-5)
 
@@ -159,6 +160,6 @@ def test_units_do_not_matter() -> None:
 def test_join_and_take() -> None:
     one = cut(history(0), ORIGINS, WINDOW, HORIZON)
     two = cut(history(1), ORIGINS[:2], WINDOW, HORIZON)
-    both = Block.join([one, two])
+    both = WindowBatch.join([one, two])
     assert len(both.x) == 5
     np.testing.assert_array_equal(both.take(slice(3, None)).x, two.x)

@@ -5,10 +5,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from throughtime.forecasting import Forecaster, learning
-from throughtime.forecasting.inputs import History, cut
-from throughtime.forecasting.learning import Keeper
-from throughtime.forecasting.model import anchor_errors, first_origin
+from throughtime.forecasting import Forecaster, networks
+from throughtime.forecasting.anchor import anchor_errors, first_origin
+from throughtime.forecasting.inputs import PreparedSeries, cut
+from throughtime.forecasting.networks import BestWeights
 from throughtime.forecasting.smoothing import Smoothing
 from throughtime.layers import Dense
 from throughtime.network import Network
@@ -22,13 +22,13 @@ def test_nothing_is_learned_inside_the_cycles_that_a_season_is_read_off() -> Non
     assert [first_origin(season, cutoff) for cutoff in (10, 24, 90)] == [24, 24, 24]
     assert [first_origin(Smoothing(), cutoff) for cutoff in (1, 5, 90)] == [1, 4, 8]
     y = RNG(0).normal(size=36)
-    assert len(anchor_errors(History.from_values(y, season), 6)) == 12
+    assert len(anchor_errors(PreparedSeries.from_values(y, season), 6)) == 12
 
 
 def test_errors_after_a_pattern_was_read_off_are_as_large_as_later_ones() -> None:
     season = Smoothing(period=12.0, alpha=0.05, gamma=0.05)
     errors = [
-        anchor_errors(History.from_values(RNG(seed).normal(size=40), season), 1)
+        anchor_errors(PreparedSeries.from_values(RNG(seed).normal(size=40), season), 1)
         for seed in range(60)
     ]
     size = np.abs(np.concatenate([e[:8] for e in errors])).mean()
@@ -107,16 +107,16 @@ def test_a_series_of_few_numbers_is_repeated_beside_others() -> None:
 def test_each_half_of_the_validation_block_is_judged_at_the_best_epoch_of_the_other(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    history = History.from_values(RNG(0).normal(size=40), Smoothing(alpha=0.2))
+    history = PreparedSeries.from_values(RNG(0).normal(size=40), Smoothing(alpha=0.2))
     block = cut(history, np.arange(20, 24), 6, 2)
     later = np.array([False, False, True, True])
     # Epoch 1 is right for the earlier half, epoch 2 for the later one, epoch 3 for none.
     guesses = [np.zeros((4, 2)), np.where(later[:, None], 5.0, block.target)]
     guesses += [np.where(later[:, None], block.target, -5.0), np.full((4, 2), 9.0)]
     net = Network([Dense(1)], n_features=block.x.shape[2])
-    keeper = Keeper(block, later, 10, lambda *_: None)
+    best = BestWeights(block, later, 10, lambda *_: None)
     for epoch, guess in enumerate(guesses):
-        monkeypatch.setattr(learning, "correction", lambda *_, guess=guess: guess)
-        keeper._consider(net, epoch)
-    np.testing.assert_array_equal(keeper.judged[later], 5.0)
-    np.testing.assert_array_equal(keeper.judged[~later], -5.0)
+        monkeypatch.setattr(networks, "correction", lambda *_, guess=guess: guess)
+        best._consider(net, epoch)
+    np.testing.assert_array_equal(best.judged[later], 5.0)
+    np.testing.assert_array_equal(best.judged[~later], -5.0)

@@ -5,16 +5,8 @@ import dataclasses
 import numpy as np
 import pytest
 
-from throughtime.forecasting.smoothing import (
-    Smoothing,
-    _origins,
-    candidates,
-    choose,
-    extend,
-    phase,
-    rolling_error,
-    smooth,
-)
+from throughtime.forecasting.grid import _origins, candidates, choose, rolling_error
+from throughtime.forecasting.smoothing import Smoothing, extend, phase, smooth
 
 RNG = np.random.default_rng
 

@@ -24,6 +24,13 @@ MOVED: dict[str, tuple[str, ...]] = {
     "data.frequency": ("data.tables.frequency",),
     "data.parsing": ("data.tables.dates", "data.tables.numbers"),
     "data.reading": ("data.tables.reading",),
+    "forecasting.learning": ("forecasting.networks",),
+    "forecasting.model": (
+        "forecasting.fitted",
+        "forecasting.settings",
+        "forecasting.anchor",
+        "forecasting.predicting",
+    ),  # fmt: skip
     "native_loops": ("engines.native",),
     "objective": ("training.objective",),
     "params": ("network.params",),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from throughtime.forecasting.model import EPOCHS
+from throughtime.forecasting.settings import EPOCHS
 from throughtime.report import LayerRow, words
 
 if TYPE_CHECKING:

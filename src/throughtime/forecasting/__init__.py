@@ -18,15 +18,21 @@ with a dict. NaN are missing values. A pandas object with an index of dates, and
 :class:`throughtime.data.Series`, keep their times: ``forecast.times`` are those of the steps ahead.
 
 ============= ==================================================================
+forecaster    the public class
+settings      its parameters as plain data;  fitted: what fitting leaves
+fitting       all steps of fitting, in order
+predicting    the forecast of one series;  backtest: forecasts of a hold-out
+series        one series or many, checked;  calendars: when their steps are
 seasonality   which cycles a series may have
-smoothing     exponential smoothing: the anchor
-calendars     when the steps of a series are
-inputs        what the network reads, and what it has to answer
-learning      training of the networks
+smoothing     exponential smoothing: the anchor;  grid: which setting of it
+anchor        the anchor of one series, and its errors in the history
+inputs        what the network reads, and what it must predict
+windows       the windows to train and to validate on
+networks      how networks are built, trained and used
 calibration   how far to trust them, and how wide intervals must be
-model         a fitted model as plain data, and its forecasts
-fitting       all of this, in order
-baselines     naive forecasts;  backtest: errors beside theirs
+baselines     naive forecasts, and errors to compare by
+notes         sentences for the reader;  results: what is returned
+horizon       how much each step ahead counts
 storage       files
 ============= ==================================================================
 """

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from throughtime.errors import DataError, check_int
 from throughtime.forecasting.baselines import mase_scale, naive_forecasts, smape_terms
+from throughtime.forecasting.fitted import Fitted
+from throughtime.forecasting.fitting import fit
+from throughtime.forecasting.predicting import forecast
 from throughtime.forecasting.results import BacktestReport, Fold, Score
 from throughtime.forecasting.series import Group, Observed
-
-if TYPE_CHECKING:
-    from throughtime.forecasting.forecaster import Forecaster
+from throughtime.forecasting.settings import Settings
 
 #: Methods that a forecast is compared with but is not said to beat or not.
 _INSIDE = ("forecast", "smoothing alone")
@@ -23,32 +24,37 @@ _NAMED = 5
 
 
 def run(
-    forecaster: Forecaster, group: Group, holdout: int | None, folds: int | None
-) -> BacktestReport:
-    """See :meth:`Forecaster.backtest`."""
-    held = forecaster.horizon if holdout is None else check_int("holdout", holdout, 1)
-    horizon = min(forecaster.horizon, held)
+    settings: Settings, group: Group, holdout: int | None, folds: int | None
+) -> tuple[BacktestReport, Fitted]:
+    """The report, and the model fitted before the hold-out.
+
+    See :meth:`throughtime.forecasting.Forecaster.backtest`.
+    """
+    held = settings.horizon if holdout is None else check_int("holdout", holdout, 1)
+    horizon = min(settings.horizon, held)
     count = -(-held // horizon) if folds is None else check_int("folds", folds, 1)
     tested = [s for s in group.series if not np.isnan(s.y[: max(0, len(s) - held)]).all()]
     if not tested:
         raise DataError(_too_long(held, group))
-    forecaster.learn(Group(group.kind, tuple(s.until(len(s) - held) for s in tested)), "backtest: ")
+    shifts = np.unique(np.linspace(0, held - horizon, count).astype(int)).tolist()
+    if all(np.isnan(_actual(s, len(s) - held + i, horizon)).all() for i in shifts for s in tested):
+        raise DataError("the hold-out must hold at least one number; got only missing values.")
+    before = tuple(s.until(len(s) - held) for s in tested)
+    fitted = fit(settings, Group(group.kind, before), "backtest: ")
     # The others have no history yet, but ``update`` may bring them one.
-    history = group.map(lambda s: s.until(len(s) - held if s in tested else 0))
-    forecaster.fitted.group = history
-    season = forecaster.naive_season_
+    fitted.group = group.map(lambda s: s.until(len(s) - held if s in tested else 0))
+    season = fitted.naive_season
     found = [
-        _fold(forecaster, series, len(series) - held, int(shift), horizon, season)
-        for shift in np.unique(np.linspace(0, held - horizon, count).astype(int))
+        _fold(settings, fitted, series, len(series) - held, shift, horizon, season)
+        for shift in shifts
         for series in tested
     ]
-    if all(np.isnan(fold.actual).all() for fold in found):
-        raise DataError("the hold-out must hold at least one number; got only missing values.")
     report = summarise(found, season, horizon)
     left = [s.name for s in group.series if s not in tested]
-    if not left:
-        return report
-    return dataclasses.replace(report, verdict=(*report.verdict, _left_out(left, held)))
+    if left:
+        verdict = (*report.verdict, _left_out(left, held))
+        report = dataclasses.replace(report, verdict=verdict)
+    return report, fitted
 
 
 def _too_long(held: int, group: Group) -> str:
@@ -56,12 +62,12 @@ def _too_long(held: int, group: Group) -> str:
     longest = max(group.series, key=len)
     if len(longest) > held:
         return (
-            f"{longest.said} must hold a number before the hold-out of {held} steps; got only"
+            f"{longest.label} must hold a number before the hold-out of {held} steps; got only"
             " missing values."
         )
     return (
         f"holdout must leave something to learn from; got {held} of the {len(longest)} values"
-        f" of {longest.said}."
+        f" of {longest.label}."
     )
 
 
@@ -72,21 +78,32 @@ def _left_out(names: Sequence[Any], held: int) -> str:
     return f"Not scored: {shown}{more}, without a number before the hold-out of {held} steps."
 
 
+def _actual(series: Observed, origin: int, horizon: int) -> np.ndarray:
+    """The values at the steps that are forecast from ``origin``."""
+    return series.y[origin : origin + horizon]
+
+
 def _fold(
-    forecaster: Forecaster, series: Observed, first: int, shift: int, horizon: int, season: int
+    settings: Settings,
+    fitted: Fitted,
+    series: Observed,
+    first: int,
+    shift: int,
+    horizon: int,
+    season: int,
 ) -> Fold:
     """The forecasts from ``shift`` steps into the hold-out, which begins at ``first``."""
     origin = first + shift
     known = series.until(origin)
     ahead = series.covariates[origin : origin + horizon]
-    if not forecaster.future_covariates:
+    if not settings.future_covariates:
         ahead = ahead[:0]
-    forecast = forecaster.forecast_one(known, np.arange(1, horizon + 1), ahead)
+    steps = np.arange(1, horizon + 1)
     return Fold(
         series.name,
         origin,
-        series.y[origin : origin + horizon],
-        forecast,
+        _actual(series, origin, horizon),
+        forecast(settings, fitted, known, ahead, steps, settings.coverages),
         naive_forecasts(known.y, horizon, season),
         mase_scale(series.y[:first], season),
     )

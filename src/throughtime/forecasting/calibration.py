@@ -25,7 +25,7 @@ from typing import Any
 import numpy as np
 
 from throughtime.errors import check_float
-from throughtime.forecasting.smoothing import importance
+from throughtime.forecasting.horizon import step_weights
 
 #: Quantiles are kept at these levels; an interval with coverage c reads (1 - c)/2 and (1 + c)/2.
 LEVELS = np.linspace(0.0, 1.0, 401)
@@ -96,11 +96,11 @@ def check_coverage(name: str, value: Any) -> float:
 def weigh(anchor: Errors, corrected: Errors) -> float:
     """The weight of the correction; see the module."""
     real = ~np.isnan(anchor.values)
-    count = (real * importance(real.shape[1])).sum(axis=1)
+    count = (real * step_weights(real.shape[1])).sum(axis=1)
     if not count.any():
         return 0.0
     gain = np.where(real, np.abs(anchor.values) - np.abs(corrected.values), 0.0)
-    gain, used = gain @ importance(real.shape[1]), count > 0
+    gain, used = gain @ step_weights(real.shape[1]), count > 0
     gain, count = gain[used] / count[used], count[used]
     mean = np.average(gain, weights=count)
     if mean <= 0.0:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -16,13 +17,14 @@ from throughtime.errors import (
     check_float,
     check_int,
 )
-from throughtime.forecasting import fitting, model
+from throughtime.forecasting import backtest, fitting, predicting, storage
 from throughtime.forecasting.calibration import check_coverage
-from throughtime.forecasting.learning import CELLS
-from throughtime.forecasting.model import Fitted, Plan
+from throughtime.forecasting.fitted import Fitted
 from throughtime.forecasting.results import BacktestReport, Forecast, Progress
 from throughtime.forecasting.seasonality import check_season, cycles
-from throughtime.forecasting.series import Group, Observed, read_ahead, read_group
+from throughtime.forecasting.series import Group, read_ahead, read_group
+from throughtime.forecasting.settings import Settings
+from throughtime.layers.rnn import RECURRENT
 from throughtime.network import Network
 from throughtime.training.callbacks import check_callbacks
 
@@ -141,7 +143,7 @@ class Forecaster:
         progress: Callable[[Progress], None] | None = None,
     ) -> None:
         self.horizon = check_int("horizon", horizon, 1)
-        self.cell = check_choice("cell", cell, CELLS)
+        self.cell = check_choice("cell", cell, RECURRENT)
         self.hidden_size = check_int("hidden_size", hidden_size, 1)
         self.num_layers = check_int("num_layers", num_layers, 1)
         self.window = None if window is None else check_int("window", window, 1)
@@ -186,11 +188,7 @@ class Forecaster:
         DataError, ShapeError
             Text, infinities, nothing but missing values, too few steps: the message says where.
         """
-        return self.learn(read_group(y, X))
-
-    def learn(self, group: Group, stage: str = "") -> Forecaster:
-        """Fit to series that are checked; ``stage`` goes before the words of the progress."""
-        self._fitted = fitting.fit(Plan.of(self), group, stage)
+        self._fitted = fitting.fit(self._settings(), read_group(y, X))
         return self
 
     def update(self, y: Data, X: Data | None = None) -> Forecaster:
@@ -228,9 +226,8 @@ class Forecaster:
         folds : int, optional
             Origins, evenly spaced; by default as many as cover the hold-out.
         """
-        from throughtime.forecasting.backtest import run
-
-        return run(self, read_group(y, X), holdout, folds)
+        report, self._fitted = backtest.run(self._settings(), read_group(y, X), holdout, folds)
+        return report
 
     # -- forecasting --------------------------------------------------------------------------
 
@@ -279,23 +276,13 @@ class Forecaster:
     def _forecasts(
         self, group: Group, steps: np.ndarray, ahead: Any, coverages: Sequence[float]
     ) -> list[Forecast]:
-        width, far = len(self.fitted.centre), int(steps.max())
-        rows = read_ahead(group, ahead, width, far, self.future_covariates)
+        settings, fitted = self._settings(), self.fitted
+        width, far = len(fitted.centre), int(steps.max())
+        rows = read_ahead(group, ahead, width, far, settings.future_covariates)
         return [
-            self.forecast_one(series, steps, future, coverages)
+            predicting.forecast(settings, fitted, series, future, steps, coverages)
             for series, future in zip(group.series, rows, strict=True)
         ]
-
-    def forecast_one(
-        self,
-        series: Observed,
-        steps: np.ndarray,
-        future: np.ndarray,
-        coverages: Sequence[float] | None = None,
-    ) -> Forecast:
-        """Forecast one series that is checked, with the covariates (S, F) of the steps ahead."""
-        chosen = self.coverages if coverages is None else coverages
-        return model.forecast(Plan.of(self), self.fitted, series, future, steps, chosen)
 
     def _read(self, y: Data | None, X: Data | None) -> Group:
         """The history to forecast from, with the covariates that the model knows."""
@@ -326,9 +313,10 @@ class Forecaster:
             raise DataError("the forecaster must be fitted first; call fit or load.")
         return self._fitted
 
-    @fitted.setter
-    def fitted(self, value: Fitted) -> None:
-        self._fitted = value
+    def _settings(self) -> Settings:
+        """The settings as they are now."""
+        fields = dataclasses.fields(Settings)
+        return Settings(**{field.name: getattr(self, field.name) for field in fields})
 
     @property
     def season_(self) -> float | None:
@@ -373,15 +361,11 @@ class Forecaster:
 
     def to_config(self) -> dict[str, Any]:
         """JSON-ready settings, without callbacks and progress."""
-        from throughtime.forecasting.storage import settings
-
-        return settings(self)
+        return self._settings().to_config()
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write settings, networks and history to one safetensors file."""
-        from throughtime.forecasting.storage import save
-
-        save(self, path)
+        storage.save(path, self._settings(), self.metadata, self.fitted)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Forecaster:
@@ -392,6 +376,8 @@ class Forecaster:
         ModelFileError
             If the file is missing, damaged, or holds no forecaster.
         """
-        from throughtime.forecasting.storage import load
-
-        return load(cls, path)
+        with storage.opened(path) as saved:
+            forecaster = cls(**saved.settings)
+            forecaster.metadata = saved.metadata
+            forecaster._fitted = saved.fitted(forecaster.horizon)
+        return forecaster

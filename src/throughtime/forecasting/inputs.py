@@ -1,19 +1,20 @@
-r"""What the network reads and what it has to answer.
+r"""What the network reads and what it must predict.
 
-For an origin o (the number of values known) the network runs over ``window`` past steps and then,
-without a break, over ``horizon`` future ones; its outputs at the latter are the forecast. With g_t
-the line and season of exponential smoothing at the origin (past and future), z_t the transformed
-series and c the mean of |z_t - g_t| over the known part of the window, it reads at each step
+An origin o is the number of values that are known. For it the network runs over ``window`` past
+steps and then, without a break, over ``horizon`` future ones; its outputs at the future steps are
+the forecast. Let g_t be the line and the season of exponential smoothing at the origin (past and
+future), z_t the transformed series, and c the mean of |z_t - g_t| over the observed part of the
+window. At each step the network reads
 
-    deviation   (z_t - g_t) / c in the past, 0 in the future and where z_t is missing
-    seen        1 where z_t was observed, 0 where it is missing, before the start, or future
+    deviation   (z_t - g_t) / c in the past; 0 in the future and where z_t is missing
+    seen        1 where z_t was observed; 0 where it is missing, before the start, or in the future
     ahead       0 in the past, h / horizon in the future
     slope       rise of the line over half a window, in units of c
     pattern     the seasonal pattern, in units of c
     covariates  standardised
 
-and its target is (z_{o+h} - g_{o+h}) / c. All of this is known at the origin, except the
-target (and covariates of the future, if they are declared known).
+and its target is (z_{o+h} - g_{o+h}) / c. All of this is known at the origin, except the target,
+and except covariates of the future, which are read only if they are declared known.
 """
 
 from __future__ import annotations
@@ -26,17 +27,21 @@ import numpy as np
 
 from throughtime.forecasting.smoothing import Smoothing, States, extend, smooth
 
-#: A window that hugs its line has no scale of its own: c is at least this part of the mean step.
-_FLOOR = 0.1
-#: No target is farther away than this; float32 has room for its square.
-_FARTHEST = 1e9
-#: Slope and pattern may be large in units of c; beyond this they say nothing more.
-_LIMIT = 3.0
+#: What the network reads besides the covariates.
+N_INPUTS = 5
+#: The smallest c, as a share of the mean absolute step of the series. A window that lies on its
+#: line would otherwise be measured in units of rounding errors.
+_SMALLEST_SCALE = 0.1
+#: Bound of the targets. Its square, 1e18, is far inside float32, whose largest number is 3e38.
+_LARGEST_TARGET = 1e9
+#: Bound of slope and pattern, in units of c. Beyond it they only say "steep" or "seasonal", and a
+#: larger input would saturate the gates.
+_LARGEST_SHAPE = 3.0
 
 
 @dataclass(frozen=True)
-class History:
-    """One series, ready to be cut into windows.
+class PreparedSeries:
+    """One series, transformed and filled, ready to be cut into windows.
 
     Attributes
     ----------
@@ -61,11 +66,11 @@ class History:
     @classmethod
     def from_values(
         cls, y: np.ndarray, smoothing: Smoothing, covariates: np.ndarray | None = None
-    ) -> History:
+    ) -> PreparedSeries:
         """Transform and fill ``y (T,)``, which holds at least one number."""
         raw = smoothing.transform(y)
         seen = ~np.isnan(raw)
-        # What fills a gap must be known in it: a window may end there.
+        # The filling must be known inside the gap, because a window may end there.
         last = np.maximum.accumulate(np.where(seen, np.arange(len(raw)), np.argmax(seen)))
         filled = raw[last]
         extra = np.zeros((len(raw), 0)) if covariates is None else covariates
@@ -73,7 +78,7 @@ class History:
 
 
 @dataclass(frozen=True)
-class Block:
+class WindowBatch:
     """Windows of one or many series; N windows, S = window + horizon steps.
 
     Attributes
@@ -82,9 +87,9 @@ class Block:
     target : ndarray of float32 of shape (N, H)
         0 where there is none.
     known : ndarray of bool of shape (N, H)
-        Where the target was observed, and there is a scale to measure it by.
+        Where the target was observed and there is a scale to measure it in.
     anchor : ndarray of float64 of shape (N, H)
-        What smoothing forecasts, on the transformed scale.
+        The forecast of smoothing, on the transformed scale.
     scale : ndarray of float64 of shape (N,)
         c.
     origin : ndarray of int of shape (N,)
@@ -97,59 +102,61 @@ class Block:
     scale: np.ndarray
     origin: np.ndarray
 
-    def take(self, rows: slice) -> Block:
+    def take(self, rows: slice) -> WindowBatch:
         """Some of the windows."""
-        return Block(**{f.name: getattr(self, f.name)[rows] for f in dataclasses.fields(self)})
+        fields = dataclasses.fields(self)
+        return WindowBatch(**{f.name: getattr(self, f.name)[rows] for f in fields})
 
     @classmethod
-    def join(cls, blocks: Sequence[Block]) -> Block:
-        """All windows of ``blocks``, one after the other."""
+    def join(cls, batches: Sequence[WindowBatch]) -> WindowBatch:
+        """All windows of ``batches``, one after the other."""
         names = [field.name for field in dataclasses.fields(cls)]
-        return cls(*(np.concatenate([getattr(b, name) for b in blocks]) for name in names))
+        return cls(*(np.concatenate([getattr(b, name) for b in batches]) for name in names))
 
 
 def cut(
-    history: History,
+    series: PreparedSeries,
     origins: np.ndarray,
     window: int,
     horizon: int,
     future_covariates: bool = True,
-) -> Block:
-    """Cut windows at ``origins (N,)``, increasing, each from 1 to T.
+) -> WindowBatch:
+    """Cut windows at ``origins (N,)``, which increase and lie from 1 to T.
 
     Parameters
     ----------
     future_covariates : bool
-        Whether it may see covariates beyond the origin.
+        Whether a window may read covariates beyond its origin.
     """
-    total = len(history.z)
+    total = len(series.z)
     steps = np.arange(1 - window, horizon + 1)
-    states = smooth(history.raw, [history.smoothing], origins)
-    line = extend([history.smoothing], states, steps)[..., 0]
+    states = smooth(series.raw, [series.smoothing], origins)
+    line = extend([series.smoothing], states, steps)[..., 0]
     where = origins[:, None] - 1 + steps
     past = np.broadcast_to(steps <= 0, where.shape)
     inside = (where >= 0) & (where < total)
     held = np.clip(where, 0, total - 1)
-    seen = inside & history.seen[held]
-    deviation = np.where(seen, history.z[held] - line, 0.0)
-    scale, moved = _scale(history.z, deviation, seen & past, origins)
+    seen = inside & series.seen[held]
+    deviation = np.where(seen, series.z[held] - line, 0.0)
+    scale, moved = _scale(series.z, deviation, seen & past, origins)
     unit = scale[:, None]
     parts = [
         np.where(past, deviation / unit, 0.0),
         (seen & past).astype(np.float64),
         np.broadcast_to(np.maximum(steps, 0) / horizon, where.shape),
         _bounded(np.broadcast_to(states.slope * (window / 2), where.shape) / unit),
-        _bounded((extend([history.smoothing], _pattern(states), steps)[..., 0]) / (4 * unit)),
+        _bounded((extend([series.smoothing], _pattern(states), steps)[..., 0]) / (4 * unit)),
     ]
-    visible = where < (len(history.covariates) if future_covariates else total)
+    visible = where < (len(series.covariates) if future_covariates else total)
     visible &= (where >= 0) & (past | future_covariates)
-    rows = np.clip(where, 0, len(history.covariates) - 1)
-    parts += [np.where(visible, column[rows], 0.0) for column in history.covariates.T]
+    rows = np.clip(where, 0, len(series.covariates) - 1)
+    parts += [np.where(visible, column[rows], 0.0) for column in series.covariates.T]
     ahead = steps > 0
     # Where nothing has moved yet, as before the first sale, there is no unit to measure in.
     known = seen[:, ahead] & moved[:, None]
-    target = np.clip(np.where(known, deviation[:, ahead] / unit, 0.0), -_FARTHEST, _FARTHEST)
-    return Block(
+    deviation = np.where(known, deviation[:, ahead] / unit, 0.0)
+    target = np.clip(deviation, -_LARGEST_TARGET, _LARGEST_TARGET)
+    return WindowBatch(
         np.stack(parts, axis=2).astype(np.float32),
         target.astype(np.float32),
         known,
@@ -162,13 +169,13 @@ def cut(
 def _scale(
     z: np.ndarray, deviation: np.ndarray, used: np.ndarray, origins: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The unit c of every window (N,), never zero, and where it means something.
+    """The unit c of every window (N,), never zero, and whether it is more than rounding error.
 
     Only values before the origin count, those that are ``used`` in the window.
     """
     mean = np.abs(np.where(used, deviation, 0.0)).sum(axis=1) / np.maximum(used.sum(axis=1), 1)
     length = np.concatenate([[0.0], np.cumsum(np.abs(np.diff(z)))])
-    floor = _FLOOR * length[origins - 1] / np.maximum(origins - 1, 1)
+    floor = _SMALLEST_SCALE * length[origins - 1] / np.maximum(origins - 1, 1)
     # The deviations of a constant series are rounding errors, a few units of 1e-16.
     tiny = 1e-13 * np.maximum.accumulate(np.abs(z))[origins - 1] + 1e-300
     found = np.maximum(mean, floor)
@@ -176,7 +183,7 @@ def _scale(
 
 
 def _bounded(values: np.ndarray) -> np.ndarray:
-    return np.clip(values, -_LIMIT, _LIMIT)
+    return np.clip(values, -_LARGEST_SHAPE, _LARGEST_SHAPE)
 
 
 def _pattern(states: States) -> States:

@@ -51,8 +51,18 @@ class Observed:
         return Observed(self.name, self.y[:end], self.covariates[:end], self.calendar)
 
     @property
-    def said(self) -> str:
-        """How messages call it."""
+    def count(self) -> int:
+        """How many values are known."""
+        return int((~np.isnan(self.y)).sum())
+
+    def from_first_value(self) -> Observed:
+        """The steps from the first known value on, without their times."""
+        first = int(np.argmax(~np.isnan(self.y)))
+        return Observed(self.name, self.y[first:], self.covariates[first:])
+
+    @property
+    def label(self) -> str:
+        """What messages call the series."""
         return "y" if self.name is None else f"y[{self.name!r}]"
 
 
@@ -97,13 +107,13 @@ class Group:
         series = []
         for old, part, extra in added:
             part, times, _ = times_of(part)
-            values = read_covariates(old.said, part, np.size(part), 1)[:, 0]
+            values = read_covariates(old.label, part, np.size(part), 1)[:, 0]
             width = old.covariates.shape[1]
-            rows = read_covariates("X" + old.said[1:], extra, len(values), width)
+            rows = read_covariates("X" + old.label[1:], extra, len(values), width)
             calendar = old.calendar
             if times is not None and len(times) and calendar is not None:
-                check_follows(old.said, calendar, len(old), times)
-                values, rows, _ = on_calendar(old.said, values, rows, times, calendar.step)
+                check_follows(old.label, calendar, len(old), times)
+                values, rows, _ = on_calendar(old.label, values, rows, times, calendar.step)
             series.append(
                 Observed(
                     old.name,
@@ -200,7 +210,7 @@ def read_ahead(
     found = []
     parts = split_like(group.kind, group.names, value, "X_future")
     for series, part in zip(group.series, parts, strict=True):
-        name = "X_future" + series.said[1:]
+        name = "X_future" + series.label[1:]
         rows = read_covariates(name, part, np.shape(part)[0] if np.ndim(part) else 0, n_covariates)
         if len(rows) < steps:
             raise ShapeError(

@@ -7,57 +7,32 @@ covariates, and those of the calibration.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import os
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 import numpy as np
 
 from throughtime.errors import InvalidTypeError, ModelFileError, describe
 from throughtime.forecasting.calendars import Calendar
 from throughtime.forecasting.calibration import LEVELS, Calibration
-from throughtime.forecasting.model import Fitted
+from throughtime.forecasting.fitted import Fitted
 from throughtime.forecasting.series import Group, Observed
+from throughtime.forecasting.settings import Settings, to_json
 from throughtime.forecasting.smoothing import Smoothing
 from throughtime.network import Network
 from throughtime.serialization.container import read_container, write_container
 
-if TYPE_CHECKING:
-    from throughtime.forecasting.forecaster import Forecaster
-
 KIND = "forecaster"
 VERSION = 1
-#: Parameters of a forecaster that a file keeps.
-SETTINGS = (
-    "horizon",
-    "cell",
-    "hidden_size",
-    "num_layers",
-    "window",
-    "season",
-    "frequency",
-    "transform",
-    "epochs",
-    "batch_size",
-    "lr",
-    "patience",
-    "members",
-    "network",
-    "future_covariates",
-    "coverages",
-    "nonnegative",
-    "seed",
-)
 
 
-def settings(forecaster: Forecaster) -> dict[str, Any]:
-    """The parameters of ``forecaster`` as JSON-ready values."""
-    return {name: _plain(getattr(forecaster, name)) for name in SETTINGS}
-
-
-def save(forecaster: Forecaster, path: str | os.PathLike[str]) -> None:
-    """Write ``forecaster`` to ``path``."""
-    fitted = forecaster.fitted
+def save(
+    path: str | os.PathLike[str], settings: Settings, metadata: Mapping[str, Any], fitted: Fitted
+) -> None:
+    """Write a fitted forecaster to ``path``."""
     arrays = {
         "covariates.centre": fitted.centre,
         "covariates.width": fitted.width,
@@ -72,8 +47,8 @@ def save(forecaster: Forecaster, path: str | os.PathLike[str]) -> None:
             arrays[f"series.{i}.{key}"] = np.where(seen, values, 0.0)
             arrays[f"series.{i}.{key}_seen"] = seen
     meta = {
-        "settings": settings(forecaster),
-        "metadata": forecaster.metadata,
+        "settings": settings.to_config(),
+        "metadata": metadata,
         "networks": [net.to_config() for net in fitted.networks],
         "container": fitted.group.kind,
         "names": [_name(name) for name in fitted.group.names],
@@ -88,67 +63,90 @@ def save(forecaster: Forecaster, path: str | os.PathLike[str]) -> None:
     write_container(path, arrays, meta, KIND, VERSION)
 
 
-def load(cls: type[Forecaster], path: str | os.PathLike[str]) -> Forecaster:
-    """Read what :func:`save` wrote."""
+class Saved:
+    """The parts of a file; each checks what it gives.
+
+    Attributes
+    ----------
+    settings : dict
+        Arguments of the forecaster.
+    metadata : dict
+    """
+
+    def __init__(self, arrays: dict[str, np.ndarray], meta: dict[str, Any]) -> None:
+        self._arrays, self._meta = arrays, meta
+        self.settings: dict[str, Any] = meta["settings"]
+        self.metadata = dict(meta["metadata"])
+
+    def fitted(self, horizon: int) -> Fitted:
+        """The parts put together; they must fit together and belong to ``horizon``."""
+        arrays, meta = self._arrays, self._meta
+        names = meta["names"]
+        series, smoothing = [], {}
+        width = len(arrays["covariates.centre"])
+        for i, name in enumerate(names):
+            y = _with_gaps(arrays, f"series.{i}.y", 1)
+            config = meta["calendars"][i] if "calendars" in meta else None
+            calendar = None if config is None else Calendar.from_config(config)
+            series.append(Observed(name, y, _with_gaps(arrays, f"series.{i}.X", 2), calendar))
+            _expect(
+                series[-1].covariates.shape == (len(y), width),
+                "it holds covariates of another shape",
+            )
+            _expect(not np.isnan(y).all(), "it holds a history without a number")
+            smoothing[name] = Smoothing(**meta["smoothing"][i])
+            _expect(smoothing[name].period >= 1.0, "it holds a period below 1")
+        networks = []
+        for i, config in enumerate(meta["networks"]):
+            net = Network.from_config(config)
+            _expect(
+                arrays[f"network.{i}"].shape == net.params.flat.shape,
+                "it holds weights of another shape",
+            )
+            net.params.flat[...] = arrays[f"network.{i}"]
+            networks.append(net)
+        found = Calibration(
+            float(meta["weight"]), arrays["calibration.spread"], arrays["calibration.quantiles"]
+        )
+        _expect(found.spread.shape == (horizon,), "it holds intervals of another horizon")
+        _expect(found.quantiles.shape == LEVELS.shape, "it holds quantiles at other levels")
+        _expect(
+            meta["container"] in ("one", "list", "dict") and len(series) > 0, "it holds no series"
+        )
+        return Fitted(
+            Group(meta["container"], tuple(series)),
+            smoothing,
+            tuple(float(p) for p in meta["candidates"]),
+            int(meta["window"]),
+            arrays["covariates.centre"],
+            arrays["covariates.width"],
+            networks,
+            found,
+            0.0 if meta["nonnegative"] else -np.inf,
+            [str(note) for note in meta["notes"]],
+        )
+
+
+@contextlib.contextmanager
+def opened(path: str | os.PathLike[str]) -> Iterator[Saved]:
+    """The parts of the file at ``path``, until all of them are read.
+
+    Raises
+    ------
+    ModelFileError
+        If the file cannot be read, or anything that is done with its parts fails: a file may pass
+        every check of the container and still say anything at all.
+    """
     arrays, meta = read_container(path, KIND, VERSION)
     try:
-        forecaster = cls(**meta["settings"])
-        forecaster.metadata = dict(meta["metadata"])
-        forecaster.fitted = _fitted(forecaster, arrays, meta)
+        yield Saved(arrays, meta)
     except ModelFileError:
         raise
-    # A file may pass every check of the container and still say anything at all.
     except (KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
         said = f"{error} is missing" if isinstance(error, KeyError) else str(error)
         raise ModelFileError(
             f"{os.fspath(path)} is not a usable {KIND} file: {said.rstrip('.')}."
         ) from None
-    return forecaster
-
-
-def _fitted(forecaster: Forecaster, arrays: dict[str, np.ndarray], meta: dict[str, Any]) -> Fitted:
-    """Put the parts of a file together, checking that they fit."""
-    names = meta["names"]
-    series, smoothing = [], {}
-    width = len(arrays["covariates.centre"])
-    for i, name in enumerate(names):
-        y = _with_gaps(arrays, f"series.{i}.y", 1)
-        config = meta["calendars"][i] if "calendars" in meta else None
-        calendar = None if config is None else Calendar.from_config(config)
-        series.append(Observed(name, y, _with_gaps(arrays, f"series.{i}.X", 2), calendar))
-        _expect(
-            series[-1].covariates.shape == (len(y), width), "it holds covariates of another shape"
-        )
-        _expect(not np.isnan(y).all(), "it holds a history without a number")
-        smoothing[name] = Smoothing(**meta["smoothing"][i])
-        _expect(smoothing[name].period >= 1.0, "it holds a period below 1")
-    networks = []
-    for i, config in enumerate(meta["networks"]):
-        net = Network.from_config(config)
-        _expect(
-            arrays[f"network.{i}"].shape == net.params.flat.shape,
-            "it holds weights of another shape",
-        )
-        net.params.flat[...] = arrays[f"network.{i}"]
-        networks.append(net)
-    found = Calibration(
-        float(meta["weight"]), arrays["calibration.spread"], arrays["calibration.quantiles"]
-    )
-    _expect(found.spread.shape == (forecaster.horizon,), "it holds intervals of another horizon")
-    _expect(found.quantiles.shape == LEVELS.shape, "it holds quantiles at other levels")
-    _expect(meta["container"] in ("one", "list", "dict") and len(series) > 0, "it holds no series")
-    return Fitted(
-        Group(meta["container"], tuple(series)),
-        smoothing,
-        tuple(float(p) for p in meta["candidates"]),
-        int(meta["window"]),
-        arrays["covariates.centre"],
-        arrays["covariates.width"],
-        networks,
-        found,
-        0.0 if meta["nonnegative"] else -np.inf,
-        [str(note) for note in meta["notes"]],
-    )
 
 
 def _with_gaps(arrays: dict[str, np.ndarray], name: str, axes: int) -> np.ndarray:
@@ -165,16 +163,9 @@ def _expect(holds: bool, otherwise: str) -> None:
         raise ValueError(otherwise)
 
 
-def _plain(value: Any) -> Any:
-    """``value`` as JSON says it."""
-    if isinstance(value, (tuple, list, np.ndarray)):
-        return [_plain(item) for item in value]
-    return value.item() if isinstance(value, np.generic) else value
-
-
 def _name(name: Any) -> str | int | None:
     """The name of a series as JSON says it."""
-    plain = _plain(name)
+    plain = to_json(name)
     if plain is None or (isinstance(plain, (str, int)) and not isinstance(plain, bool)):
         return plain
     raise InvalidTypeError(

@@ -1,0 +1,133 @@
+"""The forecast of one series from a fitted model."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from throughtime.errors import DataError
+from throughtime.forecasting import notes
+from throughtime.forecasting.anchor import (
+    FEWEST_TO_SMOOTH,
+    anchor_errors,
+    one_step,
+    pick,
+    prepare,
+)
+from throughtime.forecasting.fitted import Fitted
+from throughtime.forecasting.inputs import cut
+from throughtime.forecasting.networks import correction
+from throughtime.forecasting.results import Forecast
+from throughtime.forecasting.series import Observed
+from throughtime.forecasting.settings import Settings
+from throughtime.forecasting.smoothing import Smoothing
+
+#: Series, at most, whose errors give a series of few numbers its intervals; more would only cost
+#: time, because their median is taken.
+_LENDERS = 50
+
+
+def forecast(
+    settings: Settings,
+    fitted: Fitted,
+    series: Observed,
+    future: np.ndarray,
+    steps: np.ndarray,
+    coverages: Sequence[float],
+) -> Forecast:
+    """Forecast one series from its last step.
+
+    Parameters
+    ----------
+    future : ndarray of shape (S, F)
+        Covariates of the steps ahead; S is 0 where they are not known.
+    steps : ndarray of int
+        Steps ahead, from 1 to H.
+    coverages : sequence of float
+        Coverages of the intervals.
+    """
+    _check_count(series)
+    few = series.count < FEWEST_TO_SMOOTH
+    known = series.from_first_value()
+    smoothing, remarks = _smoothing(settings, fitted, known)
+    history = prepare(known, smoothing, fitted.centre, fitted.width, future)
+    here = np.array([len(known)])
+    window = cut(history, here, fitted.window, settings.horizon, settings.future_covariates)
+    weight = 0.0 if few else fitted.calibration.weight
+    moved = weight * correction(fitted.networks, window)[0] if weight > 0.0 else 0.0
+    centre = window.anchor[0] + moved * window.scale[0]
+    if few:
+        unit = _borrowed_error(settings, fitted, known)
+    else:
+        unit = one_step(anchor_errors(history, settings.horizon))
+    top = float(np.max(history.z))
+    # A history that fell below 0 after fitting has shown that there is no floor.
+    fell = settings.nonnegative == "auto" and np.nanmin(known.y) < 0
+    floor = -np.inf if fell else fitted.floor
+    cuts = 0
+
+    def in_units_of_the_data(z: np.ndarray) -> np.ndarray:
+        nonlocal cuts
+        free = smoothing.restore(z, top)
+        cuts += int((free < floor).sum())
+        return np.maximum(free, floor)
+
+    chosen = centre[steps - 1]
+    intervals = {}
+    for coverage in coverages:
+        bounds = fitted.calibration.bounds(coverage, steps)
+        low, high = (in_units_of_the_data(chosen + bound * unit) for bound in bounds)
+        intervals[float(coverage)] = low, high
+    mean = in_units_of_the_data(chosen)
+    if cuts and settings.nonnegative == "auto":
+        remarks.append(
+            f"{series.label} was never below 0, so its forecast is cut there; nonnegative=False"
+            " lets it go lower."
+        )
+    anchor = in_units_of_the_data(window.anchor[0][steps - 1])
+    origin, calendar = len(series), series.calendar
+    times = None if calendar is None else calendar.at(origin + steps - 1)
+    said = tuple(notes.on_data([series]) + remarks)
+    return Forecast(steps, mean, intervals, anchor, origin, series.name, said, times)
+
+
+def _check_count(series: Observed) -> None:
+    """Refuse a series of too few numbers; beside others, one number is enough."""
+    least = FEWEST_TO_SMOOTH if series.name is None else 1
+    if series.count < least:
+        held = "one number" if least == 1 else f"{least} numbers"
+        raise DataError(
+            f"{series.label} must hold at least {held} to be forecast from;"
+            f" got {series.count or 'none'}."
+        )
+
+
+def _smoothing(settings: Settings, fitted: Fitted, known: Observed) -> tuple[Smoothing, list[str]]:
+    """The smoothing to forecast ``known`` with, and what is to be said of it."""
+    if known.count < FEWEST_TO_SMOOTH:
+        return Smoothing(), []
+    smoothing = fitted.smoothing.get(known.name)
+    if smoothing is None:
+        return pick(known, settings, fitted.candidates), []
+    if not (smoothing.log and (known.y <= 0).any()):
+        return smoothing, []
+    # Values that came after fitting have no logarithm.
+    note = f"{known.label} is no longer positive, so it is forecast without logarithms."
+    return pick(known, settings, fitted.candidates), [note]
+
+
+def _borrowed_error(settings: Settings, fitted: Fitted, known: Observed) -> float:
+    """A one-step error for a series too short to have one, from the other series.
+
+    It is the same share of the mean absolute value as theirs.
+    """
+    shares = []
+    lenders = [s for s in fitted.group.series if s.count >= FEWEST_TO_SMOOTH]
+    for other in lenders[:_LENDERS]:
+        level = float(np.nanmean(np.abs(other.y)))
+        if level > 0.0:
+            start = other.from_first_value()
+            history = prepare(start, Smoothing(), fitted.centre, fitted.width)
+            shares.append(one_step(anchor_errors(history, settings.horizon)) / level)
+    return float(np.median(shares) if shares else 0.0) * float(np.nanmean(np.abs(known.y)))

@@ -1,0 +1,67 @@
+"""The settings of a forecaster, as plain data."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from throughtime.forecasting.results import Progress
+from throughtime.forecasting.seasonality import check_season
+
+#: Epochs at most, where ``epochs`` is None.
+EPOCHS = 40
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The parameters of a :class:`~throughtime.forecasting.Forecaster`, under the same names."""
+
+    horizon: int
+    cell: str
+    hidden_size: int
+    num_layers: int
+    window: int | None
+    season: Any
+    frequency: str | None
+    transform: str
+    epochs: int | None
+    batch_size: int
+    lr: float
+    patience: int
+    members: int
+    network: str
+    future_covariates: bool
+    coverages: tuple[float, ...]
+    nonnegative: bool | str
+    seed: int
+    callbacks: Sequence[Any]
+    progress: Callable[[Progress], None] | None
+
+    @property
+    def periods(self) -> tuple[float, ...] | None:
+        """The periods that ``season`` names; None if the season is to be found."""
+        return check_season(self.season)
+
+    @property
+    def max_epochs(self) -> int:
+        """Epochs at most."""
+        return self.epochs or EPOCHS
+
+    def to_config(self) -> dict[str, Any]:
+        """JSON-ready values of all settings that a file can hold."""
+        return {
+            field.name: to_json(getattr(self, field.name))
+            for field in dataclasses.fields(self)
+            if field.name not in ("callbacks", "progress")
+        }
+
+
+def to_json(value: Any) -> Any:
+    """``value`` with lists and numbers of Python in place of those of NumPy."""
+    if isinstance(value, (tuple, list, np.ndarray)):
+        return [to_json(item) for item in value]
+    return value.item() if isinstance(value, np.generic) else value
