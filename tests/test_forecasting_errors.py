@@ -26,7 +26,7 @@ def fitted() -> Forecaster:
         (
             {"cell": "gr"},
             InvalidArgumentError,
-            "cell must be one of 'gru', 'lstm', 'rnn'; got 'gr'. Did you mean 'gru'?",
+            "cell must be one of 'rnn', 'gru', 'lstm'; got 'gr'. Did you mean 'gru'?",
         ),
         ({"window": 0}, InvalidArgumentError, "window must be an integer >= 1; got 0."),
         (

@@ -25,12 +25,7 @@ MOVED: dict[str, tuple[str, ...]] = {
     "data.parsing": ("data.tables.dates", "data.tables.numbers"),
     "data.reading": ("data.tables.reading",),
     "forecasting.learning": ("forecasting.networks",),
-    "forecasting.model": (
-        "forecasting.fitted",
-        "forecasting.settings",
-        "forecasting.anchor",
-        "forecasting.predicting",
-    ),  # fmt: skip
+    "forecasting.model": ("forecasting.fitted", "forecasting.settings", "forecasting.predicting"),
     "native_loops": ("engines.native",),
     "objective": ("training.objective",),
     "params": ("network.params",),
