@@ -159,11 +159,16 @@ def network(name):
     return Network(layers, features)
 
 
+def labels(svg):
+    """The elements of all labels, without their halos."""
+    elements = ET.fromstring(svg).iter(f"{SVG}text")
+    return [text for text in elements if text.get("aria-hidden") != "true"]
+
+
 def texts(svg):
-    return ["".join(text.itertext()) for text in ET.fromstring(svg).iter(f"{SVG}text")]
+    return ["".join(text.itertext()) for text in labels(svg)]
 
 
 def names(svg):
     """Labels as one would type them: formulas with their underscores."""
-    elements = ET.fromstring(svg).iter(f"{SVG}text")
-    return [text.get("data-name") or "".join(text.itertext()) for text in elements]
+    return [text.get("data-name") or "".join(text.itertext()) for text in labels(svg)]

@@ -7,7 +7,7 @@ import sys
 import xml.etree.ElementTree as ET
 
 import pytest
-from drawing_cases import SVG, ZOO, names, network, texts
+from drawing_cases import SVG, ZOO, labels, names, network, texts
 
 from throughtime.activations import Custom
 from throughtime.layers import GRU, LAYERS, RNN, Dense, Recurrent, RepeatVector
@@ -69,18 +69,18 @@ def test_every_picture_can_be_read(name):
         root = ET.fromstring(picture.svg)
         *corner, width, height = map(float, root.get("viewBox").split())
         assert (*corner, width) == (0, 0, WIDE)
-        elements = list(root.iter(f"{SVG}text"))
+        elements = labels(picture.svg)
         boxes = [box_of(text) for text in elements]
-        labels = ["".join(text.itertext()) for text in elements]
+        words = ["".join(text.itertext()) for text in elements]
         sizes = [min(size for _, size in pieces(text)) for text in elements]
-        assert [w for w, s in zip(labels, sizes, strict=True) if s < SMALLEST] == [], what
+        assert [w for w, s in zip(words, sizes, strict=True) if s < SMALLEST] == [], what
         outside = [
-            (words, box)
-            for words, box in zip(labels, boxes, strict=True)
+            (word, box)
+            for word, box in zip(words, boxes, strict=True)
             if box[0] < 0 or box[1] < 0 or box[2] > width or box[3] > height
         ]
         assert outside == [], what
-        pairs = itertools.combinations(zip(labels, boxes, strict=True), 2)
+        pairs = itertools.combinations(zip(words, boxes, strict=True), 2)
         over = [(a, b) for (a, one), (b, two) in pairs if overlap(one, two) > 1.0]
         assert over == [], what
 
@@ -121,6 +121,14 @@ def test_the_same_weights_are_named_at_every_step():
     assert found.count("0.W_x") == found.count("1.W") == 4
     # To the dots and from them, and from the initial state.
     assert found.count("0.W_h") + found.count("W_h") == 5
+
+
+def test_two_directions_name_their_parameters_at_their_first_step():
+    found = names(draw(network("bidirectional")).svg)
+    assert found.count("W_x") == 2
+    assert found.count("W_h") == 4  # from the initial state and after the first step
+    assert found.count("b_hn, b_time") == found.count("b_hn") - 2 <= 2
+    assert "Each direction of a bidirectional layer names them at its first step." in found
 
 
 def test_the_last_step_alone_goes_on():
@@ -276,7 +284,7 @@ def test_modes():
     for mode in ("one-to-one", "one-to-many", "many-to-one", "many-to-many, step by step"):
         assert mode in found
     assert "many-to-many, encoder and decoder" in found
-    boxes = [box_of(text) for text in ET.fromstring(picture.svg).iter(f"{SVG}text")]
+    boxes = [box_of(text) for text in labels(picture.svg)]
     assert max(overlap(a, b) for a, b in itertools.combinations(boxes, 2)) <= 1.0
     assert max(box[2] for box in boxes) <= WIDE
 
@@ -286,13 +294,50 @@ def test_the_layers_of_the_modes_are_those_of_the_library():
     assert {*words} == {"Dense", "GRU", "RepeatVector"} <= {*LAYERS}
 
 
-def test_the_picture_says_what_it_is():
-    root = ET.fromstring(draw(network("rnn")).svg)
-    assert root.get("role") == "img"
-    assert root.get("aria-label") == "RNN(16), Dense(1), unfolded in time"
-    assert root.find(f"{SVG}title").text == root.get("aria-label")
-    assert root.find(f"{SVG}desc").text.startswith("Layer 0 is RNN(16), which runs forward in time")
-    assert root.get("aria-describedby") == root.find(f"{SVG}desc").get("id")
+@pytest.mark.parametrize("name", ZOO)
+def test_every_picture_has_words_for_those_who_cannot_see_it(name):
+    for what, picture in [*pictures(name), ("modes", draw_modes())]:
+        root = ET.fromstring(picture.svg)
+        assert root.get("role") == "img"
+        title, description = root.find(f"{SVG}title"), root.find(f"{SVG}desc")
+        assert root.get("aria-labelledby").split() == [title.get("id"), description.get("id")]
+        assert title.text == picture.title
+        assert picture.alt == f"{title.text[0].upper()}{title.text[1:]}. {description.text}"
+        assert len(description.text) > 30, what
+        assert description.text.endswith("."), what
+
+
+def test_the_words_of_a_picture():
+    net = network("rnn")
+    assert draw(net).alt == (
+        "RNN(16), Dense(1), unfolded in time. Layer 0 is RNN(16), which runs forward in time, and"
+        " passes on every step; its output has the shape (N, T, 16). Layer 1 is Dense(1); its"
+        " output has the shape (N, T, 1)."
+    )
+    assert draw(net, node=(0, 1)).alt == (
+        "Layer 0, RNN(16), at t = 1. Input: x_t, from the data. State h: initial state, zero; to"
+        " step t+1. Output: to layer 1, Dense. Equations: a_t = x_t W_x + b; z_t = a_t + h_{t-1}"
+        " W_h; h_t = f(z_t), f = tanh."
+    )
+    assert draw(net, node=(1, 4), gradients=True).alt == (
+        "Gradients of layer 1, Dense(1), at t = 4 = T. Input: x_t, from layer 0, RNN. Output: out"
+        " of the network. Equations: dL/dz_t = f\u2032(z_t) dL/dy_t; dL/dW += x_t^T"
+        " dL/dz_t, dL/db += dL/dz_t; dL/dx_t = dL/dz_t W^T."
+    )
+    assert Drawing("<svg/>", "a picture").alt == ""
+
+
+def test_a_halo_covers_no_letter():
+    # As a stroke of the same element, that of the prime covered most of the f before it.
+    for picture in (draw(network("rnn"), node=(0, 2), gradients=True), draw(network("lstm"))):
+        elements = list(ET.fromstring(picture.svg).iter(f"{SVG}text"))
+        assert not [text for text in labels(picture.svg) if text.get("stroke")]
+        halos = [text for text in elements if text.get("aria-hidden")]
+        assert halos
+        for halo in halos:
+            own = elements[elements.index(halo) + 1]
+            assert "".join(own.itertext()) == "".join(halo.itertext())
+            assert halo.get("stroke") == halo.get("fill") != own.get("fill")
 
 
 def test_names_are_escaped():

@@ -9,6 +9,7 @@ from throughtime.drawing.folded import folded
 from throughtime.drawing.modes import modes
 from throughtime.drawing.node.picture import node_picture
 from throughtime.drawing.picture import Drawing
+from throughtime.drawing.sheet import Sheet
 from throughtime.drawing.svg import THEMES, paint
 from throughtime.drawing.unfolded import unfolded
 from throughtime.errors import (
@@ -59,7 +60,8 @@ def draw(
     Returns
     -------
     Drawing
-        A notebook shows it; ``.save("net.svg")`` writes it, ``.svg`` is its text.
+        A notebook shows it; ``.save("net.svg")`` writes it, ``.svg`` is its text, and ``.alt`` says
+        in words what it shows.
 
     Raises
     ------
@@ -91,7 +93,7 @@ def draw(
         steps = check_int("steps", steps, 1)
         index, t = _check_node(node, read(net), steps)
         sheet = node_picture(read(net), index, t, steps, gradients)
-        return Drawing(paint(sheet, theme), sheet.title)
+        return _finished(sheet, theme)
     hint = "The last one drawn stands for T, whatever T is; more would be too small to read."
     both = any(getattr(layer, "bidirectional", False) for layer in net.layers)
     steps = check_int("steps", steps, 1, MOST_STEPS_BOTH_WAYS if both else MOST_STEPS, hint)
@@ -101,7 +103,7 @@ def draw(
             " Draw one layer with node=(layer, t), or print(net)."
         )
     sheet = folded(net) if view == "folded" else unfolded(net, steps, gradients)
-    return Drawing(paint(sheet, theme), sheet.title)
+    return _finished(sheet, theme)
 
 
 def draw_modes(theme: str = "auto") -> Drawing:
@@ -123,7 +125,11 @@ def draw_modes(theme: str = "auto") -> Drawing:
     """
     theme = check_choice("theme", theme, THEMES)
     sheet = modes()
-    return Drawing(paint(sheet, theme), sheet.title)
+    return _finished(sheet, theme)
+
+
+def _finished(sheet: Sheet, theme: str) -> Drawing:
+    return Drawing(paint(sheet, theme), sheet.title, sheet.alt)
 
 
 def _check_node(node: Any, layers: list[DrawnLayer], steps: int) -> tuple[int, int | None]:

@@ -11,7 +11,7 @@ from throughtime.drawing.pen import Pen, Signal, scripted
 from throughtime.drawing.text import math, plain, width
 
 #: Above a node, below it (with the names of two parameters), and between two directions.
-ABOVE, BELOW, BETWEEN = 24.0, 46.0, 50.0
+ABOVE, BELOW, BETWEEN = 24.0, 46.0, 56.0
 
 
 @dataclass(frozen=True)
@@ -35,6 +35,11 @@ class NodeRow:
     gap: bool
     y: float
     layer: int | None
+
+    @property
+    def first(self) -> int:
+        """The node that comes first in its time."""
+        return len(self.xs) - 1 if self.direction.reverse else 0
 
     @property
     def final(self) -> int:
@@ -72,7 +77,8 @@ def draw_nodes(pen: Pen, grid: Grid, row: NodeRow) -> None:
 def draw_inputs(pen: Pen, row: NodeRow, signal: Signal, side: float) -> None:
     """Arrows from the signal below to each node, named W_x and b.
 
-    ``side`` is -1 where the names stand to the left of the arrows, 1 to the right.
+    ``side`` is -1 where the names stand to the left of the arrows, 1 to the right. Of two
+    directions only the first step has names: those of all steps would lie upon the arrows.
     """
     bottom = row.y + NODE / 2
     leaves = row.direction.leaves
@@ -84,6 +90,8 @@ def draw_inputs(pen: Pen, row: NodeRow, signal: Signal, side: float) -> None:
             # To the lower row it turns below the names, to the upper one at once.
             turn = min(from_y - 6, bottom + BELOW - 8) if side < 0 else from_y - 6
             pen.connect((from_x, from_y), (x, turn), (x, bottom), role="forecast")
+        if two and number != row.first:
+            continue
         anchor = "end" if side < 0 else "start"
         if pen.gradients:
             if not two:
@@ -131,6 +139,8 @@ def _transition(pen: Pen, row: NodeRow, start: float, end: float, name: str) -> 
         for state, place in zip(row.drawn.states, (y - 23, y + 28), strict=False):
             _put(pen, x, place, room, "outgoing", *_gradients(pen, row, state, name))
         return
+    if len(row.drawn.directions) > 1 and name != row.names[row.first]:
+        return
     leaves = row.direction.leaves
     choices = prefixed(row, "W_h")[0 if pen.prefix else 1 :]
     _put(pen, x, y - 12, room + 8, "backtest", *choices)
@@ -155,7 +165,7 @@ def _gradients(pen: Pen, row: NodeRow, state: str, name: str) -> list[str]:
 def _initial(pen: Pen, grid: Grid, row: NodeRow) -> None:
     """The state before the first step, at the side where time begins."""
     x = grid.right if row.direction.reverse else grid.left
-    first = row.xs[-1] if row.direction.reverse else row.xs[0]
+    first = row.xs[row.first]
     states = row.drawn.states
     learned = "h_0" in row.direction.leaves
     wide = 48.0 if len(states) > 1 else 36.0

@@ -20,6 +20,9 @@ class Drawing:
         An ``<svg>`` element, complete in itself, to stand in a page or in a file.
     title : str
         What it shows, in one line.
+    alt : str
+        The picture in words, for those who cannot see it: the text of ``<img alt="...">``. Inside
+        the SVG the same words are its ``<title>`` and its ``<desc>``.
 
     Examples
     --------
@@ -34,6 +37,7 @@ class Drawing:
 
     svg: str = field(repr=False)
     title: str
+    alt: str = field(default="", repr=False)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the picture to a file whose name ends in ``.svg``.

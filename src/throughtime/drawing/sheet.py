@@ -88,6 +88,11 @@ class Sheet:
     height: float = 0.0
     items: list[Item] = field(default_factory=list)
 
+    @property
+    def alt(self) -> str:
+        """Title and description as one text."""
+        return f"{self.title[:1].upper()}{self.title[1:]}. {self.description}"
+
     def text(
         self,
         x: float,

@@ -59,8 +59,7 @@ def paint(sheet: Sheet, theme: str) -> str:
             "width": "100%",
             "style": f"max-width:{_number(1.3 * WIDTH)}px;height:auto",
             "role": "img",
-            "aria-label": sheet.title,
-            "aria-describedby": f"{name}-desc",
+            "aria-labelledby": f"{name}-title {name}-desc",
         },
     )
     ET.SubElement(root, "title", {"id": f"{name}-title"}).text = sheet.title
@@ -162,38 +161,56 @@ def _towards(start: Point, end: Point, distance: float) -> Point:
 
 
 def _text(parent: ET.Element, text: Text, ground: str, colours: dict[str, str]) -> None:
-    attributes = {
+    """A label, over its halo.
+
+    The halo is an element of its own: as a stroke of the label, the halo of each span would be
+    painted over the letters of the span before it.
+    """
+    place = {
         "x": _number(text.x),
         # The letters' middle is about a third of the size above the line they stand on.
         "y": _number(text.y + 0.35 * text.size),
         "font-size": _number(text.size),
-    } | _coloured(text.role, ground if text.halo else None, colours)
+    }
     if text.anchor != "start":
-        attributes["text-anchor"] = text.anchor
+        place["text-anchor"] = text.anchor
     if text.halo:
-        attributes |= {"stroke-width": "4", "stroke-linejoin": "round", "paint-order": "stroke"}
+        stroke = {"stroke-width": "4", "stroke-linejoin": "round", "aria-hidden": "true"}
+        halo = place | _coloured(ground, ground, colours) | stroke
+        _spans(ET.SubElement(parent, "text", halo), text)
+    attributes = place | _coloured(text.role, None, colours)
     if any(span.shift for span in text.label):
         attributes["data-name"] = spoken(text.label)
-    element = ET.SubElement(parent, "text", attributes)
+    _spans(ET.SubElement(parent, "text", attributes), text)
+
+
+def _spans(element: ET.Element, text: Text) -> None:
+    """Fill ``element`` with the spans of a label."""
     spans = text.label
     if len(spans) == 1 and not spans[0].shift:
         for key, value in FACES[spans[0].face].items():
             element.set(key, value)
         element.text = spans[0].text
         return
-    level = 0.0
+    level, face = 0.0, ""
     for span in spans:
-        level = _span(element, span, text.size, level)
+        after_italic = face == "italic" and span.text.startswith("\u2032")
+        level, face = _span(element, span, text.size, level, after_italic), span.face
 
 
-def _span(element: ET.Element, span: Span, size: float, level: float) -> float:
-    """Add a piece; ``level`` is how far below the line the last one stood. Return its own."""
+def _span(element: ET.Element, span: Span, size: float, level: float, apart: bool) -> float:
+    """Add a span and return how far below the line it stands; ``level`` is that of the one before.
+
+    ``apart`` keeps a prime at a distance from a letter that leans towards it.
+    """
     own = {0: 0.0, -1: 0.24 * size, 1: -0.36 * size}[span.shift]
     attributes = dict(FACES[span.face])
     if span.shift:
         attributes["font-size"] = _number(script_size(size))
     if own != level:
         attributes["dy"] = _number(own - level)
+    if apart:
+        attributes["dx"] = _number(0.1 * size)
     ET.SubElement(element, "tspan", attributes).text = span.text
     return own
 

@@ -145,7 +145,7 @@ def _layer(
     if drawn.kind == "recurrent":
         rows = _rows(drawn, grid, band, signal)
         node_rows[drawn.index] = rows
-        return _recurrent(pen, grid, band, rows, signal)
+        return _recurrent(pen, grid, rows, signal)
     layer = None if count == drawn.index + 1 else drawn.index
     if drawn.kind == "step":
         return _stepwise(pen, grid, band, signal, layer)
@@ -165,14 +165,20 @@ def _rows(drawn: DrawnLayer, grid: Grid, band: Band, signal: Signal) -> list[Nod
     return rows
 
 
-def _recurrent(pen: Pen, grid: Grid, band: Band, rows: list[NodeRow], signal: Signal) -> Signal:
-    drawn = band.drawn
+def _recurrent(pen: Pen, grid: Grid, rows: list[NodeRow], signal: Signal) -> Signal:
     for place, row in enumerate(rows):
         draw_inputs(pen, row, signal, -1.0 if len(rows) > 1 and place == 0 else 1.0)
+    signal = _output(pen, rows, signal)
     for row in rows:
         draw_states(pen, grid, row)
     for row in rows:
         draw_nodes(pen, grid, row)
+    return signal
+
+
+def _output(pen: Pen, rows: list[NodeRow], signal: Signal) -> Signal:
+    """Draw how two directions are joined, and return what leaves the layer."""
+    drawn = rows[0].drawn
     steps = range(len(signal.points)) if drawn.after else [rows[0].final]
     names = [signal.names[i] for i in steps]
     layer, index = rows[0].layer, ""
@@ -284,9 +290,9 @@ def _footer(pen: Pen, layers: list[DrawnLayer]) -> None:
         if any(drawn.directions[0].params for drawn in layers):
             lines.append("The gradient of a parameter is the sum over all steps that use it.")
     else:
-        lines.append(
-            "In a layer, and a direction, all steps use the same parameters, named as in params."
-        )
+        lines.append("All steps of a layer, or of one of its directions, use the same parameters.")
+        if any(len(drawn.directions) > 1 for drawn in layers):
+            lines.append("Each direction of a bidirectional layer names them at its first step.")
         if recurrent:
             lines.append("Orange arrows carry the state from step to step.")
     for line in lines:

@@ -44,10 +44,24 @@ def node_picture(
         y = _equations(sheet, y + 26, context, gradients)
         y = _parameters(sheet, y + 8, context) + 30
         equations = backward(context) if gradients else forward(context)
-        told.append(f"{title}: " + "; ".join(text for _, text in equations).replace('"', "") + ".")
+        formulas = "; ".join(text for _, text in equations).replace('"', "").replace("\u2003", " ")
+        told.append(f"{_way(context)} Equations{words}: {formulas}.")
     sheet.description = " ".join(told)
     sheet.height = y - 16
     return sheet
+
+
+def _way(context: NodeContext) -> str:
+    """What comes into the node and what goes out, in words."""
+    below = "the data" if context.below is None else context.from_below
+    parts = [f"Input: {context.indexed('x_t')}, from {below}."]
+    if context.drawn.states:
+        states = ", ".join(context.drawn.states)
+        parts.append(f"State {states}: {' '.join(context.origin)}; {' '.join(context.target)}.")
+    if context.passes:
+        above = "out of the network" if context.above is None else f"to {context.to_above}"
+        parts.append(f"Output: {above}.")
+    return " ".join(parts)
 
 
 def _legend(sheet: Sheet, y: float, gradients: bool) -> float:
