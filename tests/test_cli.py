@@ -234,7 +234,7 @@ def test_the_order_of_day_and_month_is_said_and_kept(folder, capsys):
     assert main(["forecast", "data.csv", "--horizon", "3", *TINY, "--out", "out"]) == 0
     said = " ".join(capsys.readouterr().out.split())
     assert (
-        "Dates like 01/01/2021 are read as day, month, year, which makes them monthly;"
+        "Dates like 01/01/2021 are read as day, month, year, which makes them monthly."
         " --no-dayfirst reads them the other way."
     ) in said
     Path("new.csv").write_text("month,sales\n01/02/2024,5\n")

@@ -137,7 +137,10 @@ BEFORE_READING = {
     ),
     "no target": (
         ["forecast", "good.csv", "--horizon", "7"],
-        "--target must name one of the columns of numbers of good.csv: 'sales', 'price'.",
+        (
+            "--target must be one of the columns of numbers of good.csv ('sales', 'price'); got"
+            " nothing."
+        ),
     ),
     "text in the target": (
         ["forecast", "text.csv", "--target", "sales", "--horizon", "7"],
@@ -145,7 +148,7 @@ BEFORE_READING = {
     ),
     "nothing in the target": (
         ["forecast", "empty_target.csv", "--target", "sales", "--horizon", "7"],
-        "target column 'sales' of empty_target.csv must hold numbers; all its 84 cells are empty.",
+        "target column 'sales' of empty_target.csv must hold numbers; got 84 empty cells.",
     ),
     "empty file": (
         ["forecast", "empty.csv", "--target", "sales", "--horizon", "7"],

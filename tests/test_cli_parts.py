@@ -15,7 +15,7 @@ from throughtime.cli.console import ProgressBar, Screen
 from throughtime.cli.output import check_folder, staged
 from throughtime.data.series import Series
 from throughtime.errors import DataError, DivergedError, InvalidArgumentError
-from throughtime.forecasting import Forecast, Progress
+from throughtime.forecasting import Forecast, Progress, Stage
 
 # -- files that appear all at once ------------------------------------------------------------
 
@@ -267,11 +267,11 @@ def test_no_bar_where_nobody_looks(capsys):
 def test_a_bar_on_a_terminal():
     stream = io.StringIO()
     bar = ProgressBar(rich.console.Console(file=stream, force_terminal=True, width=100))
-    bar.show(Progress("training network 1 of 2", 1, 10, 0.5, None))
-    bar.show(Progress("choosing the season", 2, 10))
+    bar.show(Progress(Stage.TRAINING, 1, 10, 0.5, None, member=1, members=2))
+    bar.show(Progress(Stage.TRAINING_ON_ALL_DATA, 2, 10))
     bar.close()
     bar.close()
-    assert "choosing the season" in stream.getvalue()
+    assert "network 1 of 1 on all data" in stream.getvalue()
 
 
 # -- what goes wrong --------------------------------------------------------------------------

@@ -90,7 +90,7 @@ def test_european_file(table):
     assert format_times(got.series[0].times) == ["2024-02-01", "2024-02-02"]
     assert got.notes == (
         (
-            "Dates like 01.02.2024 are read as day, month, year; dayfirst=False reads them the"
+            "Dates like 01.02.2024 are read as day, month, year. dayfirst=False reads them the"
             " other way."
         ),
     )
@@ -209,14 +209,14 @@ def test_rows_are_counted_as_an_editor_does(table):
         (
             "date,y\n2024-01-01,\n2024-01-02,NaN\n",
             {"target": "y"},
-            "target column 'y' of data.csv must hold numbers; all its 2 cells are empty.",
+            "target column 'y' of data.csv must hold numbers; got 2 empty cells.",
         ),
         (
             "i,y\na,1\nb,\n",
             {"target": "y", "id": "i"},
             (
-                "target column 'y' of data.csv must hold numbers in every series; all cells of"
-                " series 'b' are empty."
+                "target column 'y' of data.csv must hold numbers in every series; got nothing"
+                " but empty cells in series 'b'."
             ),
         ),
         (
@@ -259,12 +259,15 @@ def test_rows_are_counted_as_an_editor_does(table):
         (
             "date,y,z\n2024-01-01,1,2\n",
             {},
-            "target must name one of the columns of numbers of data.csv: 'y', 'z'.",
+            "target must be one of the columns of numbers of data.csv ('y', 'z'); got nothing.",
         ),
         (
             "date,y\n2024-01-01,red\n",
             {},
-            "data.csv must hold a column of numbers to forecast; the columns are 'date', 'y'.",
+            (
+                "data.csv must hold a column of numbers to forecast; got none in the columns"
+                " 'date', 'y'."
+            ),
         ),
         (
             "date,y\n2024-01-01," + '"' + "x" * 140_000,

@@ -47,11 +47,11 @@ def test_ways_to_write_times(texts, want):
 def test_which_number_is_the_day():
     texts = ["01/02/2024", "03/02/2024"]
     month_first = (
-        "Dates like 01/02/2024 are read as month, day, year; dayfirst=True reads them the other"
+        "Dates like 01/02/2024 are read as month, day, year. dayfirst=True reads them the other"
         " way."
     )
     day_first = (
-        "Dates like 01/02/2024 are read as day, month, year; dayfirst=False reads them the other"
+        "Dates like 01/02/2024 are read as day, month, year. dayfirst=False reads them the other"
         " way."
     )
     times, note, _ = parse_times(texts)
@@ -95,7 +95,7 @@ def test_dates_are_read_the_way_that_makes_them_regular():
     assert dayfirst is True
     assert format_times(values[:3]) == ["2020-01-01", "2020-02-01", "2020-03-01"]
     assert note == (
-        "Dates like 01/01/2020 are read as day, month, year, which makes them monthly;"
+        "Dates like 01/01/2020 are read as day, month, year, which makes them monthly."
         " dayfirst=False reads them the other way."
     )
     american = [f"{month:02d}.01.{year}" for year in (2020, 2021) for month in range(1, 13)]

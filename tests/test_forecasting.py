@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from throughtime.errors import InvalidArgumentError, ModelFileError
-from throughtime.forecasting import Forecast, Forecaster, Progress
+from throughtime.errors import InvalidArgumentError, Message, ModelFileError
+from throughtime.forecasting import Forecast, Forecaster, Progress, Stage
 
 QUICK: dict[str, Any] = {"epochs": 3, "members": 1, "hidden_size": 8}
 
@@ -281,6 +281,19 @@ def test_a_file_keeps_every_bit(tmp_path: Path) -> None:
     assert path.read_bytes() == (tmp_path / "again.safetensors").read_bytes()
 
 
+def test_a_file_keeps_what_its_notes_are_about(tmp_path: Path) -> None:
+    y = {"a": wave(60), "b": wave(60, 1)}
+    y["a"][7] = np.nan
+    model = Forecaster(6, **QUICK).fit(y)
+    path = tmp_path / "model.safetensors"
+    model.save(path)
+    notes = Forecaster.load(path).notes_
+    assert notes == model.notes_
+    assert notes[0].startswith("y['a'] lacks 1 of 60 value")
+    renamed = Message.of(notes[0]).render(lambda argument: f"{argument.name}!")
+    assert renamed.startswith("y! lacks 1 of 60 value")
+
+
 def test_files_that_are_none(tmp_path: Path, fitted: Forecaster) -> None:
     with pytest.raises(ModelFileError, match="cannot be read: No such file or directory"):
         Forecaster.load(tmp_path / "missing.safetensors")
@@ -322,8 +335,11 @@ def test_progress_and_callbacks_hear_of_every_epoch() -> None:
         callbacks=[lambda run: epochs.append(run.epoch)],
     )  # fmt: skip
     model.fit(wave())
-    stages = [step.stage for step in heard]
-    assert stages[:4] == ["training network 1 of 2"] * 3 + ["training network 2 of 2"]
+    assert {step.stage for step in heard[:4]} == {Stage.TRAINING}
+    assert [step.member for step in heard[:4]] == [1, 1, 1, 2]
+    assert {step.members for step in heard} == {2}
+    assert not any(step.backtest for step in heard)
+    assert str(heard[0]) == "training network 1 of 2"
     assert [step.done for step in heard[:4]] == [1, 2, 3, 1]
     assert all(step.done <= step.total for step in heard)
     assert all(step.loss is not None for step in heard)

@@ -68,8 +68,8 @@ def test_a_cut_at_zero_is_said() -> None:
     assert (model.predict()["shop"].lower(0.95) == 0.0).any()
     (note,) = model.predict()["shop"].notes
     assert note == (
-        "y['shop'] was never below 0, so its forecast is cut there; nonnegative=False lets it go"
-        " lower."
+        "y['shop'] was never below 0, so its forecast is cut there. Set nonnegative=False to let"
+        " it go lower."
     )
 
 

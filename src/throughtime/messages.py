@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import pickle
 import string
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -73,6 +73,11 @@ class Message(str):
     **fields
         What stands in the template: arguments, settings, messages, or anything that formats.
 
+    Attributes
+    ----------
+    pieces : tuple of str, Argument and Setting
+        The text without the hint; joined they are what people read.
+
     Examples
     --------
     >>> note = Message("{y} holds {n} values.", n=3, hint=Message("Shorten {window}."))
@@ -82,13 +87,12 @@ class Message(str):
     "column 'price' holds 3 values."
     """
 
-    __slots__ = ("fields", "hint", "parameter", "template", "value")
+    __slots__ = ("hint", "parameter", "pieces", "value")
 
-    template: str
+    pieces: tuple[str | Argument | Setting, ...]
     parameter: str | None
     value: Any
     hint: str
-    fields: Mapping[str, Any]
 
     def __new__(
         cls,
@@ -100,24 +104,30 @@ class Message(str):
         **fields: Any,
     ) -> Self:
         """Fill the template; see the class."""
-        for _, name, _, _ in string.Formatter().parse(template):
-            if name and name not in fields:
-                fields[name] = Argument(name)
-        self = super().__new__(cls, _join(template.format_map(fields), hint))
-        self.template, self.fields = template, fields
-        self.parameter, self.value, self.hint = parameter, value, hint
+        return cls.join(_pieces(template, fields), parameter, value, hint)
+
+    @classmethod
+    def join(
+        cls,
+        pieces: Iterable[str | Argument | Setting],
+        parameter: str | None = None,
+        value: Any = None,
+        hint: str = "",
+    ) -> Self:
+        """A message of ``pieces``; the other parts as in the class."""
+        parts = tuple(pieces)
+        self = super().__new__(cls, _with_hint("".join(map(str, parts)), hint))
+        self.pieces, self.parameter, self.value, self.hint = parts, parameter, value, hint
         return self
 
     @classmethod
     def of(cls, text: str) -> Message:
         """``text`` itself if it is a message, otherwise a message without parts."""
-        return text if isinstance(text, Message) else cls("{text}", text=text)
+        return text if isinstance(text, Message) else cls.join([text])
 
     def with_hint(self, hint: str) -> Message:
         """The message with another way out."""
-        return Message(
-            self.template, parameter=self.parameter, value=self.value, hint=hint, **self.fields
-        )
+        return Message.join(self.pieces, self.parameter, self.value, hint)
 
     def render(self, rename: Renaming) -> str:
         """The text with arguments called as another program calls them.
@@ -129,20 +139,13 @@ class Message(str):
             name; a hint that contains such an argument is of no use there, and is omitted.
         """
         hint = Message.of(self.hint)
-        omitted = any(
-            rename(field) is None
-            for field in hint.fields.values()
-            if isinstance(field, Argument | Setting)
+        if any(rename(piece) is None for piece in hint.pieces if not isinstance(piece, str)):
+            hint = Message("")
+        text = "".join(
+            piece if isinstance(piece, str) else rename(piece) or str(piece)
+            for piece in self.pieces
         )
-        return _join(self._fill(rename), "" if omitted else hint.render(rename) if hint else "")
-
-    def _fill(self, rename: Renaming) -> str:
-        def say(field: Any) -> Any:
-            if isinstance(field, Argument | Setting):
-                return rename(field) or str(field)
-            return field.render(rename) if isinstance(field, Message) else field
-
-        return self.template.format_map({name: say(field) for name, field in self.fields.items()})
+        return _with_hint(text, hint.render(rename) if hint else "")
 
     def __reduce__(self) -> tuple[Any, ...]:
         # A worker must be able to send its error home, whatever the value was.
@@ -151,17 +154,30 @@ class Message(str):
             value = self.value
         except Exception:
             value = str(describe(self.value))
-        parts = (self.template, self.parameter, value, self.hint, dict(self.fields))
-        return _rebuild, parts
+        return Message.join, (self.pieces, self.parameter, value, self.hint)
 
 
-def _rebuild(
-    template: str, parameter: str | None, value: Any, hint: str, fields: dict[str, Any]
-) -> Message:
-    return Message(template, parameter=parameter, value=value, hint=hint, **fields)
+def _pieces(template: str, fields: dict[str, Any]) -> Iterator[str | Argument | Setting]:
+    """Literal text and filled fields of a template, in order."""
+    formatter = string.Formatter()
+    for literal, name, form, conversion in formatter.parse(template):
+        if literal:
+            yield literal
+        if name is None:
+            continue
+        field = formatter.convert_field(fields.get(name, Argument(name)), conversion)
+        if isinstance(field, Argument | Setting):
+            yield field
+        elif isinstance(field, Message):
+            yield from field.pieces
+            if field.hint:
+                yield " "
+                yield from Message.of(field.hint).pieces
+        else:
+            yield format(field, form or "")
 
 
-def _join(text: str, hint: str) -> str:
+def _with_hint(text: str, hint: str) -> str:
     return f"{text} {hint}" if hint else text
 
 
@@ -192,6 +208,7 @@ def sentence(
     hint: str = "",
     *,
     must: str = "be",
+    parameter: str | None = None,
     value: Any = None,
 ) -> Message:
     """Build the one-line message ``"{name} must {must} {expected}; got {got}. {hint}"``.
@@ -209,6 +226,8 @@ def sentence(
         The way out, a whole sentence.
     must : str
         The verb: ``"be"``, ``"hold"``, ``"have"`` ...
+    parameter : str
+        What ``error.parameter`` is, where ``name`` only describes it in words.
     value : object
         What ``error.value`` is, where ``got`` only describes it in words.
     """
@@ -216,7 +235,7 @@ def sentence(
     words = got if isinstance(got, str) else describe(got)
     return Message(
         "{argument} must {must} {expected}; got {got}.",
-        parameter=argument.name,
+        parameter=parameter or argument.name,
         value=words.value if isinstance(words, _Description) else value,
         hint=hint,
         argument=argument,

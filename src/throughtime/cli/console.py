@@ -142,7 +142,7 @@ class ProgressBar:
         shown = step.val_loss if step.val_loss is not None else step.loss
         self._bar.update(
             self._task,
-            description=step.stage,
+            description=str(step),
             completed=step.done,
             total=step.total,
             loss="" if shown is None else f"loss {shown:.4g}",

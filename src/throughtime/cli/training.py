@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from throughtime.cli.source import covariates_ahead, covariates_until_now, empty_ahead, group
 from throughtime.cli.wording import in_options, in_words
 from throughtime.errors import DataError, InvalidArgumentError
-from throughtime.forecasting import Forecaster
+from throughtime.forecasting import Forecaster, Stage
 from throughtime.report import words
 
 if TYPE_CHECKING:
@@ -170,7 +170,7 @@ class Training:
         except DataError as error:
             # What is too short without its tail may be long enough with it; if not, fit says so.
             held = self.options.holdout
-            if held is not None and "holdout" in str(error):
+            if held is not None and error.parameter == "holdout":
                 raise
             if held is not None:
                 reason = re.sub(r" Use a shorter [^.]*\.$", " Hold fewer steps out.", str(error))
@@ -207,11 +207,10 @@ class Training:
         self._bar.show(step)
         if step.loss is None:
             return
-        name = re.search(r"network \d+", step.stage)
-        train, validation = self.curves.setdefault(name[0] if name else "loss", ([], []))
+        if step.stage is Stage.TRAINING_ON_ALL_DATA:
+            # Without a validation loss to show; the first curves of a network are those that tell.
+            return
+        train, validation = self.curves.setdefault(f"network {step.member}", ([], []))
+        train.append(step.loss)
         if step.val_loss is not None:
             validation.append(step.val_loss)
-        elif validation:
-            # The network learns once more, on all data; its first curves are those that tell.
-            return
-        train.append(step.loss)

@@ -13,7 +13,7 @@ _OPTIONS = (
     (r"\(id\)", "(--id)"),
     (r"\bshorter horizon or window\b", "shorter --horizon or --window"),
     (r"\bshorter horizon\b", "shorter --horizon"),
-    (r"; nonnegative=False lets it go lower", ""),
+    (r" Set nonnegative=False to let it go lower\.", ""),
     (r"\bFit again with transform='none'", "Train again on these data"),
 )
 

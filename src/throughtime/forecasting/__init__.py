@@ -38,6 +38,13 @@ storage       files
 """
 
 from throughtime.forecasting.forecaster import Forecaster
-from throughtime.forecasting.results import BacktestReport, Fold, Forecast, Progress, Score
+from throughtime.forecasting.results import (
+    BacktestReport,
+    Fold,
+    Forecast,
+    Progress,
+    Score,
+    Stage,
+)
 
-__all__ = ["BacktestReport", "Fold", "Forecast", "Forecaster", "Progress", "Score"]
+__all__ = ["BacktestReport", "Fold", "Forecast", "Forecaster", "Progress", "Score", "Stage"]

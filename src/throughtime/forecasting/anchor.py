@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from throughtime.errors import DataError
+from throughtime.errors import DataError, Message, Setting, sentence
 from throughtime.forecasting.grid import choose
 from throughtime.forecasting.inputs import PreparedSeries
 from throughtime.forecasting.series import Observed
@@ -26,8 +26,12 @@ def pick(series: Observed, settings: Settings, candidates: Sequence[float]) -> S
     y = series.from_first_value().y
     if settings.transform == "log" and (y[~np.isnan(y)] <= 0).any():
         raise DataError(
-            f"{series.label} must be positive for transform='log'; got {np.nanmin(y):g}."
-            " Write transform='auto'."
+            sentence(
+                series.label,
+                Message("positive for {log}", log=Setting("transform", "log")),
+                f"{np.nanmin(y):g}",
+                Message("Write {auto}.", auto=Setting("transform", "auto")),
+            )
         )
     logs = {"auto": (False, True), "log": (True,), "none": (False,)}[settings.transform]
     if series.count < FEWEST_TO_SMOOTH:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from throughtime.errors import DataError, check_int
+from throughtime.errors import DataError, Message, check_int, sentence
 from throughtime.forecasting.baselines import mase_scale, naive_forecasts, smape_terms
 from throughtime.forecasting.fitted import Fitted
 from throughtime.forecasting.fitting import fit
@@ -38,9 +38,12 @@ def run(
         raise DataError(_too_long(held, group))
     shifts = np.unique(np.linspace(0, held - horizon, count).astype(int)).tolist()
     if all(np.isnan(_actual(s, len(s) - held + i, horizon)).all() for i in shifts for s in tested):
-        raise DataError("the hold-out must hold at least one number; got only missing values.")
+        got = "only missing values"
+        raise DataError(
+            sentence("the hold-out", "at least one number", got, must="hold", parameter="y")
+        )
     before = tuple(s.until(len(s) - held) for s in tested)
-    fitted = fit(settings, Group(group.kind, before), "backtest: ")
+    fitted = fit(settings, Group(group.kind, before), backtest=True)
     # The others have no history yet, but ``update`` may bring them one.
     fitted.group = group.map(lambda s: s.until(len(s) - held if s in tested else 0))
     season = fitted.naive_season
@@ -57,18 +60,20 @@ def run(
     return report, fitted
 
 
-def _too_long(held: int, group: Group) -> str:
+def _too_long(held: int, group: Group) -> Message:
     """What to say where no series has a number before the hold-out."""
     longest = max(group.series, key=len)
     if len(longest) > held:
-        return (
-            f"{longest.label} must hold a number before the hold-out of {held} steps; got only"
-            " missing values."
+        return sentence(
+            longest.label,
+            f"a number before the hold-out of {held} steps",
+            "only missing values",
+            must="hold",
         )
-    return (
-        f"holdout must leave something to learn from; got {held} of the {len(longest)} values"
-        f" of {longest.label}."
+    got = Message(
+        "{held} of the {n} values of {series}", held=held, n=len(longest), series=longest.label
     )
+    return sentence("holdout", "something to learn from", got, must="leave", value=held)
 
 
 def _left_out(names: Sequence[Any], held: int) -> str:

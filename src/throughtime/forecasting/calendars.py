@@ -12,7 +12,7 @@ import numpy as np
 
 from throughtime.data.series import Series, format_times
 from throughtime.data.tables.frequency import Frequency
-from throughtime.errors import DataError
+from throughtime.errors import Argument, DataError, sentence
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ def times_of(value: Any) -> tuple[Any, np.ndarray | None, Frequency | None]:
 
 
 def on_calendar(
-    said: str,
+    said: Argument,
     y: np.ndarray,
     covariates: np.ndarray,
     times: np.ndarray,
@@ -93,7 +93,7 @@ def on_calendar(
     )
 
 
-def check_follows(said: str, calendar: Calendar, length: int, times: np.ndarray) -> None:
+def check_follows(said: Argument, calendar: Calendar, length: int, times: np.ndarray) -> None:
     """Refuse new values that do not begin one step after a history of ``length`` steps.
 
     Raises
@@ -106,6 +106,11 @@ def check_follows(said: str, calendar: Calendar, length: int, times: np.ndarray)
         return
     wanted, got = (format_times(np.array([time]))[0] for time in (due[1], first))
     raise DataError(
-        f"{said} must begin one step after the history, at {wanted}; got {got}."
-        " Write NaN where values are missing, and leave out those that the model knows."
+        sentence(
+            said,
+            f"one step after the history, at {wanted}",
+            f"{got}",
+            "Write NaN where values are missing, and leave out those that the model knows.",
+            must="begin",
+        )
     )

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 
 import numpy as np
 
-from throughtime.errors import DataError
+from throughtime.errors import DataError, Message, Setting, sentence
 from throughtime.forecasting import calibration, networks, notes
 from throughtime.forecasting.anchor import pick
 from throughtime.forecasting.calibration import Calibration, Errors
 from throughtime.forecasting.fitted import Fitted
 from throughtime.forecasting.networks import Notify, TrainedNetwork
-from throughtime.forecasting.results import Progress
+from throughtime.forecasting.results import Progress, Stage
 from throughtime.forecasting.seasonality import cycles, detect
 from throughtime.forecasting.series import Group, Observed
 from throughtime.forecasting.settings import Settings
@@ -44,8 +45,8 @@ _USUAL_WINDOW, _FARTHEST_BACK, _SHORTEST_WINDOW = 16, 24, 4
 _CONSTANT = 1e-12
 
 
-def fit(settings: Settings, group: Group, stage: str = "") -> Fitted:
-    """Fit a model to ``group`` and nothing else; ``stage`` begins the words of the progress."""
+def fit(settings: Settings, group: Group, backtest: bool = False) -> Fitted:
+    """Fit a model to ``group``; the progress says whether that belongs to a ``backtest``."""
     need = max(settings.horizon + (settings.window or 0) + _ORIGINS_NEEDED, _SHORTEST)
     enough = [series for series in group.series if _length(series) >= need]
     if not enough:
@@ -59,7 +60,7 @@ def fit(settings: Settings, group: Group, stage: str = "") -> Fitted:
     remarks = notes.on_data(group.series)
     reason = _reason_not_to_train(settings, windows)
     if reason is None:
-        members, found, more = _train_members(settings, windows, past, stage)
+        members, found, more = _train_members(settings, windows, past, backtest)
         remarks += more
     else:
         members = [networks.build(settings, windows.train.x.shape[2], settings.seed)]
@@ -76,16 +77,17 @@ def _length(series: Observed) -> int:
     return len(series.from_first_value()) if series.count >= _SHORTEST else 0
 
 
-def _too_short(settings: Settings, group: Group, need: int) -> str:
+def _too_short(settings: Settings, group: Group, need: int) -> Message:
     longest = max(group.series, key=lambda s: (_length(s), s.count))
     got = _length(longest) or longest.count
-    window = f" and window={settings.window}" if settings.window else ""
-    shorter = "horizon or window" if settings.window else "horizon"
+    horizon, window = (Setting(name, getattr(settings, name)) for name in ("horizon", "window"))
+    expected = Message("at least {need} values for {horizon}", need=need, horizon=horizon)
+    hint = Message("Use a shorter {horizon}, or bring more data.")
+    if settings.window:
+        expected = Message("{expected} and {window}", expected=expected, window=window)
+        hint = Message("Use a shorter {horizon} or {window}, or bring more data.")
     which = longest.label if len(group.series) == 1 else "the longest series"
-    return (
-        f"{which} must have at least {need} values for horizon={settings.horizon}{window};"
-        f" got {got}. Use a shorter {shorter}, or bring more data."
-    )
+    return sentence(which, expected, f"{got}", hint, must="have", parameter="y")
 
 
 def _candidates(settings: Settings, group: Group) -> tuple[float, ...]:
@@ -140,26 +142,28 @@ def _reason_not_to_train(settings: Settings, windows: TrainingWindows) -> str | 
 
 
 def _train_members(
-    settings: Settings, windows: TrainingWindows, past: PastErrors, stage: str
+    settings: Settings, windows: TrainingWindows, past: PastErrors, backtest: bool
 ) -> tuple[list[Network], Calibration, list[str]]:
     """The networks, what the validation block says of them, and sentences for the reader."""
-    trained = _train_first(settings, windows, stage)
+    trained = _train_first(settings, windows, backtest)
     found = _calibrate(settings.horizon, windows, past, trained)
     interrupted = any(t.interrupted for t in trained)
     few = windows.train.x[..., 0].size < STEP_BUDGET
     if few and found.weight > 0 and not interrupted:
-        trained = _retrain(settings, windows, trained, stage)
+        trained = _retrain(settings, windows, trained, backtest)
         interrupted = any(t.interrupted for t in trained)
     remarks = [notes.INTERRUPTED] if interrupted else []
     return [t.network for t in trained], found, [*remarks, notes.on_trust(found.weight)]
 
 
-def _train_first(settings: Settings, windows: TrainingWindows, stage: str) -> list[TrainedNetwork]:
+def _train_first(
+    settings: Settings, windows: TrainingWindows, backtest: bool
+) -> list[TrainedNetwork]:
     """Train the members; after an interruption those that have not begun are missing."""
     trained: list[TrainedNetwork] = []
     for i in range(settings.members):
-        words = f"{stage}training network {i + 1} of {settings.members}"
-        notify = _announce(settings, words, settings.max_epochs)
+        begin = Progress(Stage.TRAINING, 0, settings.max_epochs, member=i + 1, backtest=backtest)
+        notify = _announce(settings, begin)
         seed = _seed(settings, i)
         trained.append(networks.train_with_validation(settings, windows, seed, notify))
         if trained[-1].interrupted:
@@ -168,7 +172,7 @@ def _train_first(settings: Settings, windows: TrainingWindows, stage: str) -> li
 
 
 def _retrain(
-    settings: Settings, windows: TrainingWindows, trained: list[TrainedNetwork], stage: str
+    settings: Settings, windows: TrainingWindows, trained: list[TrainedNetwork], backtest: bool
 ) -> list[TrainedNetwork]:
     """Train the members again on all data; those that learned nothing stay as they are."""
     again: list[TrainedNetwork] = []
@@ -176,8 +180,9 @@ def _retrain(
         if first.epochs == 0 or any(t.interrupted for t in again):
             again.append(first)
             continue
-        words = f"{stage}network {i + 1} of {settings.members} on all data"
-        notify = _announce(settings, words, first.epochs)
+        stage = Stage.TRAINING_ON_ALL_DATA
+        begin = Progress(stage, 0, first.epochs, member=i + 1, backtest=backtest)
+        notify = _announce(settings, begin)
         again.append(networks.retrain_on_all(settings, windows, first, _seed(settings, i), notify))
     return again
 
@@ -187,12 +192,14 @@ def _seed(settings: Settings, member: int) -> int:
     return settings.seed * settings.members + member
 
 
-def _announce(settings: Settings, stage: str, total: int) -> Notify:
-    """A function of epoch, loss and validation loss that reports them as progress of ``stage``."""
+def _announce(settings: Settings, begin: Progress) -> Notify:
+    """A function of epoch, loss and validation loss that reports them as progress."""
+    begin = dataclasses.replace(begin, members=settings.members)
 
     def notify(done: int, loss: float, val_loss: float | None) -> None:
         if settings.progress is not None:
-            settings.progress(Progress(stage, done, total, loss, val_loss))
+            step = dataclasses.replace(begin, done=done, loss=loss, val_loss=val_loss)
+            settings.progress(step)
 
     return notify
 

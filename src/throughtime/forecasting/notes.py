@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from throughtime.errors import Message, Setting
 from throughtime.forecasting.anchor import FEWEST_TO_SMOOTH
 from throughtime.forecasting.series import Observed
 
@@ -22,27 +23,55 @@ INTERRUPTED = "Training was interrupted; the best weights until then are used."
 
 def on_data(group: Sequence[Observed]) -> list[str]:
     """Sentences on gaps, on short series, and on series that do not vary."""
-    notes = []
+    notes: list[str] = []
     for series in group:
         y = series.from_first_value().y
         gaps = int(np.isnan(y).sum())
         if gaps:
             values = "value" if gaps == 1 else "values"
             notes.append(
-                f"{series.label} lacks {gaps} of {len(y)} {values}; a gap is marked in the"
-                " input, and never learned from or scored."
+                Message(
+                    "{series} lacks {gaps} of {total} {values}; a gap is marked in the input, and"
+                    " never learned from or scored.",
+                    series=series.label,
+                    gaps=gaps,
+                    total=len(y),
+                    values=values,
+                )
             )
         if series.count < FEWEST_TO_SMOOTH and series.name is not None:
             held = "one number" if series.count == 1 else f"{series.count} numbers"
             notes.append(
-                f"{series.label} holds only {held}, so the last one is repeated, with intervals"
-                " like those of the other series."
+                Message(
+                    "{series} holds only {held}, so the last one is repeated, with intervals like"
+                    " those of the other series.",
+                    series=series.label,
+                    held=held,
+                )
             )
         elif np.nanmin(y) == np.nanmax(y):
-            notes.append(f"{series.label} is constant, and so is its forecast.")
+            notes.append(
+                Message("{series} is constant, and so is its forecast.", series=series.label)
+            )
     if len(notes) <= _MOST:
         return notes
     return [*notes[:_MOST], f"... and {len(notes) - _MOST} notes more."]
+
+
+def cut_at_zero(series: Observed) -> str:
+    """Why no forecast of ``series`` is below 0."""
+    return Message(
+        "{series} was never below 0, so its forecast is cut there.",
+        hint=Message("Set {off} to let it go lower.", off=Setting("nonnegative", False)),
+        series=series.label,
+    )
+
+
+def without_logarithms(series: Observed) -> str:
+    """Why ``series`` is not forecast as was chosen at fitting."""
+    return Message(
+        "{series} is no longer positive, so it is forecast without logarithms.", series=series.label
+    )
 
 
 def on_trust(weight: float) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from throughtime.errors import DataError
+from throughtime.errors import DataError, sentence
 from throughtime.forecasting import notes
 from throughtime.forecasting.anchor import (
     FEWEST_TO_SMOOTH,
@@ -81,10 +81,7 @@ def forecast(
         intervals[float(coverage)] = low, high
     mean = in_units_of_the_data(chosen)
     if cuts and settings.nonnegative == "auto":
-        remarks.append(
-            f"{series.label} was never below 0, so its forecast is cut there; nonnegative=False"
-            " lets it go lower."
-        )
+        remarks.append(notes.cut_at_zero(series))
     anchor = in_units_of_the_data(window.anchor[0][steps - 1])
     origin, calendar = len(series), series.calendar
     times = None if calendar is None else calendar.at(origin + steps - 1)
@@ -98,8 +95,12 @@ def _check_count(series: Observed) -> None:
     if series.count < least:
         held = "one number" if least == 1 else f"{least} numbers"
         raise DataError(
-            f"{series.label} must hold at least {held} to be forecast from;"
-            f" got {series.count or 'none'}."
+            sentence(
+                series.label,
+                f"at least {held} to be forecast from",
+                f"{series.count or 'none'}",
+                must="hold",
+            )
         )
 
 
@@ -113,8 +114,7 @@ def _smoothing(settings: Settings, fitted: Fitted, known: Observed) -> tuple[Smo
     if not (smoothing.log and (known.y <= 0).any()):
         return smoothing, []
     # Values that came after fitting have no logarithm.
-    note = f"{known.label} is no longer positive, so it is forecast without logarithms."
-    return pick(known, settings, fitted.candidates), [note]
+    return pick(known, settings, fitted.candidates), [notes.without_logarithms(known)]
 
 
 def _borrowed_error(settings: Settings, fitted: Fitted, known: Observed) -> float:

@@ -7,11 +7,21 @@ them without knowing how they were made.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Any
 
 import numpy as np
 
 from throughtime.errors import InvalidArgumentError
+
+
+class Stage(StrEnum):
+    """What a forecaster is doing."""
+
+    #: A network learns, with early stopping on the validation block.
+    TRAINING = "training"
+    #: A network learns once more, from all data, for as many epochs as were best.
+    TRAINING_ON_ALL_DATA = "training on all data"
 
 
 @dataclass(frozen=True)
@@ -20,19 +30,37 @@ class Progress:
 
     Attributes
     ----------
-    stage : str
-        What is being done, in words: ``"backtest: training network 1 of 2"``.
+    stage : Stage
+        What is being done.
     done, total : int
-        Position of this stage; ``total`` is an upper bound, early stopping may end before it.
+        Epochs that have ended in this stage, and how many it may have at most.
     loss, val_loss : float or None
         Training and validation loss of the epoch that just ended.
+    member, members : int
+        The number of the network that is being trained, from 1, and how many networks there are.
+    backtest : bool
+        Whether this belongs to a backtest.
+
+    Examples
+    --------
+    >>> print(Progress(Stage.TRAINING, 3, 40, member=1, members=2, backtest=True))
+    backtest: training network 1 of 2
     """
 
-    stage: str
+    stage: Stage
     done: int
     total: int
     loss: float | None = None
     val_loss: float | None = None
+    member: int = 1
+    members: int = 1
+    backtest: bool = False
+
+    def __str__(self) -> str:
+        network = f"network {self.member} of {self.members}"
+        on_all = self.stage is Stage.TRAINING_ON_ALL_DATA
+        words = f"{network} on all data" if on_all else f"training {network}"
+        return f"backtest: {words}" if self.backtest else words
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,11 @@ import numpy as np
 
 from throughtime.data.series import Series
 from throughtime.errors import (
+    Argument,
     DataError,
     InvalidArgumentError,
+    Message,
+    Setting,
     ShapeError,
     check_array,
     describe,
@@ -61,9 +64,9 @@ class Observed:
         return Observed(self.name, self.y[first:], self.covariates[first:])
 
     @property
-    def label(self) -> str:
+    def label(self) -> Argument:
         """What messages call the series."""
-        return "y" if self.name is None else f"y[{self.name!r}]"
+        return Argument("y", self.name)
 
 
 @dataclass(frozen=True)
@@ -109,7 +112,7 @@ class Group:
             part, times, _ = times_of(part)
             values = read_covariates(old.label, part, np.size(part), 1)[:, 0]
             width = old.covariates.shape[1]
-            rows = read_covariates("X" + old.label[1:], extra, len(values), width)
+            rows = read_covariates(Argument("X", old.name), extra, len(values), width)
             calendar = old.calendar
             if times is not None and len(times) and calendar is not None:
                 check_follows(old.label, calendar, len(old), times)
@@ -147,46 +150,54 @@ def read_group(y: Any, X: Any = None, n_covariates: int | None = None) -> Group:
     extras = split_like(kind, names, X, "X")
     series = []
     for name, one, extra in zip(names, values, extras, strict=True):
-        said = "y" if name is None else f"y[{name!r}]"
+        said = Argument("y", name)
         one, times, step = times_of(one)
         column = _numbers(said, one)
         if column.ndim == 2 and column.shape[1] == 1:
             column = column[:, 0]
         if column.ndim != 1:
-            raise ShapeError(
-                f"{said} must be one series of shape (T,); got shape {column.shape}."
-                " Pass several series as a list or a mapping, and covariates as X."
-            )
+            way = Message("Pass several series as a list or a mapping, and covariates as {X}.")
+            got = f"shape {column.shape}"
+            raise ShapeError(sentence(said, "one series of shape (T,)", got, way, value=column))
         if len(column) == 0 or np.isnan(column).all():
             got = "nothing" if len(column) == 0 else "only missing values"
-            raise DataError(f"{said} must hold at least one number; got {got}.")
-        where = "X" if name is None else f"X[{name!r}]"
-        rows, calendar = read_covariates(where, extra, len(column), n_covariates), None
+            raise DataError(sentence(said, "at least one number", got, must="hold", value=column))
+        rows = read_covariates(Argument("X", name), extra, len(column), n_covariates)
+        calendar = None
         if times is not None:
             column, rows, calendar = on_calendar(said, column, rows, times, step)
         series.append(Observed(name, column, rows, calendar))
     widths = {s.covariates.shape[1] for s in series}
     if len(widths) > 1:
         raise ShapeError(
-            f"X must have the same number of columns for every series; got {sorted(widths)}."
+            sentence(
+                "X", "the same number of columns for every series", sorted(widths), must="have"
+            )
         )
     return Group(kind, tuple(series))
 
 
-def read_covariates(name: str, value: Any, steps: int, expected: int | None = None) -> np.ndarray:
+def read_covariates(
+    name: Argument, value: Any, steps: int, expected: int | None = None
+) -> np.ndarray:
     """Return covariates as (steps, F); F is 0 where there are none."""
     if value is None:
         if expected:
             raise DataError(
-                f"{name} must hold the {expected} covariates that the forecaster was fitted with;"
-                " got nothing."
+                sentence(
+                    name,
+                    f"the {expected} covariates that the forecaster was fitted with",
+                    "nothing",
+                    must="hold",
+                )
             )
         return np.zeros((steps, 0))
     array = _numbers(name, value)
     array = array[:, None] if array.ndim == 1 else array
     if array.ndim != 2 or array.shape[0] != steps or expected not in (None, array.shape[1]):
         wanted = f"({steps}, {'F' if expected is None else expected})"
-        raise ShapeError(sentence(name, f"of shape {wanted}", f"shape {np.shape(value)}"))
+        got = f"shape {np.shape(value)}"
+        raise ShapeError(sentence(name, f"of shape {wanted}", got, value=value))
     return array
 
 
@@ -199,9 +210,15 @@ def read_ahead(
     """
     if value is None:
         if n_covariates and used:
+            off = Setting("future_covariates", False)
             raise DataError(
-                f"X_future must hold the covariates of the {steps} steps ahead; got nothing."
-                " Fit with future_covariates=False if they are not known."
+                sentence(
+                    "X_future",
+                    f"the covariates of the {steps} steps ahead",
+                    "nothing",
+                    Message("Fit with {off} if they are not known.", off=off),
+                    must="hold",
+                )
             )
         return [np.zeros((0, n_covariates))] * len(group.series)
     if not (n_covariates and used):
@@ -210,11 +227,17 @@ def read_ahead(
     found = []
     parts = split_like(group.kind, group.names, value, "X_future")
     for series, part in zip(group.series, parts, strict=True):
-        name = "X_future" + series.label[1:]
+        name = Argument("X_future", series.name)
         rows = read_covariates(name, part, np.shape(part)[0] if np.ndim(part) else 0, n_covariates)
         if len(rows) < steps:
             raise ShapeError(
-                f"{name} must have a row for each of the {steps} steps ahead; got {len(rows)}."
+                sentence(
+                    name,
+                    f"a row for each of the {steps} steps ahead",
+                    f"{len(rows)}",
+                    must="have",
+                    value=part,
+                )
             )
         found.append(rows)
     return found
@@ -229,8 +252,11 @@ def split_like(kind: str, names: list[Any], value: Any, name: str) -> list[Any]:
     if kind == "list":
         if isinstance(value, Mapping) or len(value) != len(names):
             raise ShapeError(
-                f"{name} must be a list with one entry for each of the {len(names)} series;"
-                f" got {describe(value)}."
+                sentence(
+                    name,
+                    f"a list with one entry for each of the {len(names)} series",
+                    describe(value),
+                )
             )
         return list(value)
     if not isinstance(value, Mapping) or set(value) != set(names):
@@ -247,7 +273,8 @@ def _unpack(name: str, value: Any) -> tuple[str, list[Any], list[Any]]:
     """Container form, names and values of one or many series."""
     if isinstance(value, Mapping):
         if not value:
-            raise DataError(f"{name} must hold at least one series; got an empty mapping.")
+            got = "an empty mapping"
+            raise DataError(sentence(name, "at least one series", got, must="hold", value=value))
         return "dict", list(value), list(value.values())
     if isinstance(value, (list, tuple)) and len(value) and _is_series(value[0]):
         return "list", list(range(len(value))), list(value)
@@ -258,7 +285,7 @@ def _is_series(value: Any) -> bool:
     return isinstance(value, Series) or np.ndim(value) >= 1
 
 
-def _numbers(name: str, value: Any) -> np.ndarray:
+def _numbers(name: Argument, value: Any) -> np.ndarray:
     """Return ``value`` as float64, NaN allowed, infinities and text refused."""
     array = np.asarray(value)
     if array.dtype == object:  # None among numbers is a missing value, as in JSON
@@ -266,15 +293,15 @@ def _numbers(name: str, value: Any) -> np.ndarray:
             array = np.array([np.nan if v is None else v for v in array.ravel()], dtype=np.float64)
             array = array.reshape(np.shape(value))
         except (TypeError, ValueError):
-            raise DataError(f"{name} must hold numbers; got {_first_text(value)}.") from None
+            got = _first_text(value)
+            raise DataError(sentence(name, "numbers", got, must="hold", value=value)) from None
     array = check_array(name, array, dtype=np.float64, finite=False)
     if np.isinf(array).any():
         first = tuple(int(i) for i in np.argwhere(np.isinf(array))[0])
         at = first[0] if len(first) == 1 else first
-        raise DataError(
-            f"{name} must be finite; got {array[first]} at index {at}."
-            " Write NaN where a value is missing."
-        )
+        got = f"{array[first]} at index {at}"
+        way = "Write NaN where a value is missing."
+        raise DataError(sentence(name, "finite", got, way, value=value))
     return array
 
 

@@ -15,7 +15,14 @@ from typing import Any
 
 import numpy as np
 
-from throughtime.errors import InvalidTypeError, ModelFileError, describe
+from throughtime.errors import (
+    Argument,
+    InvalidTypeError,
+    Message,
+    ModelFileError,
+    Setting,
+    describe,
+)
 from throughtime.forecasting.calendars import Calendar
 from throughtime.forecasting.calibration import LEVELS, Calibration
 from throughtime.forecasting.fitted import Fitted
@@ -58,7 +65,7 @@ def save(
         "window": fitted.window,
         "weight": fitted.calibration.weight,
         "nonnegative": bool(np.isfinite(fitted.floor)),
-        "notes": list(fitted.notes),
+        "notes": [_note_to_json(note) for note in fitted.notes],
     }
     write_container(path, arrays, meta, KIND, VERSION)
 
@@ -123,7 +130,7 @@ class Saved:
             networks,
             found,
             0.0 if meta["nonnegative"] else -np.inf,
-            [str(note) for note in meta["notes"]],
+            [_note_from_json(note) for note in meta["notes"]],
         )
 
 
@@ -161,6 +168,36 @@ def _with_gaps(arrays: dict[str, np.ndarray], name: str, axes: int) -> np.ndarra
 def _expect(holds: bool, otherwise: str) -> None:
     if not holds:
         raise ValueError(otherwise)
+
+
+def _note_to_json(note: str) -> Any:
+    """A note as JSON, with the arguments that it names marked."""
+    if not isinstance(note, Message):
+        return note
+    pieces: list[Any] = []
+    for piece in note.pieces:
+        if isinstance(piece, Argument):
+            pieces.append({"argument": piece.name, "key": _name(piece.key)})
+        elif isinstance(piece, Setting):
+            pieces.append({"argument": piece.name, "value": to_json(piece.value)})
+        else:
+            pieces.append(piece)
+    return {"pieces": pieces, "hint": _note_to_json(note.hint)}
+
+
+def _note_from_json(note: Any) -> str:
+    """What :func:`_note_to_json` gave; in files of 0.1 a note is a string."""
+    if isinstance(note, str):
+        return note
+    pieces: list[str | Argument | Setting] = []
+    for piece in note["pieces"]:
+        if isinstance(piece, str):
+            pieces.append(piece)
+        elif "value" in piece:
+            pieces.append(Setting(str(piece["argument"]), piece["value"]))
+        else:
+            pieces.append(Argument(str(piece["argument"]), piece["key"]))
+    return Message.join(pieces, hint=_note_from_json(note["hint"]))
 
 
 def _name(name: Any) -> str | int | None:

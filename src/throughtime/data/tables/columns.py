@@ -12,7 +12,15 @@ import numpy as np
 from throughtime.data.tables.dates import Times, parse_times
 from throughtime.data.tables.numbers import UnreadableError, parse_numbers
 from throughtime.data.tables.reading import Column, Columns
-from throughtime.errors import DataError, InvalidArgumentError, InvalidTypeError, describe
+from throughtime.errors import (
+    Argument,
+    DataError,
+    InvalidArgumentError,
+    InvalidTypeError,
+    Message,
+    describe,
+    sentence,
+)
 
 __all__ = [
     "bare_number",
@@ -37,19 +45,19 @@ def check_names(file: Path, source: Columns, named: list[tuple[str, str]]) -> No
     roles: dict[str, str] = {}
     for role, name in named:
         if not isinstance(name, str):
-            raise InvalidTypeError(f"{role} must name a column; got {describe(name)}.")
+            raise InvalidTypeError(sentence(role, "a column", describe(name), must="name"))
         if name not in source.columns:
             lower = {column.lower(): column for column in source.columns}
             near = difflib.get_close_matches(name.lower(), lower, n=1)
-            hint = f" Did you mean {lower[near[0]]!r}?" if near else ""
+            hint = f"Did you mean {lower[near[0]]!r}? " if near else ""
+            hint += f"The columns are {quoted(source.columns)}."
             raise InvalidArgumentError(
-                f"{role} must be a column of {file}; got {name!r}.{hint}"
-                f" The columns are {quoted(source.columns)}."
+                sentence(role, f"a column of {file}", describe(name, limit=300), hint)
             )
         if name in roles:
-            raise InvalidArgumentError(
-                f"{role} must be another column than {roles[name]}; got {name!r} for both."
-            )
+            other = Message("another column than {other}", other=Argument(roles[name]))
+            got = f"{describe(name)} for both"
+            raise InvalidArgumentError(sentence(role, other, got, value=name))
         roles[name] = role
 
 
@@ -90,18 +98,34 @@ def find_target(file: Path, source: Columns, taken: Sequence[str | None]) -> str
         return found[0]
     if found:
         raise InvalidArgumentError(
-            f"target must name one of the columns of numbers of {file}: {quoted(found)}."
+            sentence(
+                "target",
+                f"one of the columns of numbers of {file} ({quoted(found)})",
+                "nothing",
+            )
         )
     for name in free:
         cell, row = _first_unreadable(source, name)
         if any(character.isdigit() for character in cell):
             raise DataError(
-                f"{file} must hold a column of numbers to forecast; got {describe(cell)} in row"
-                f" {row} of column {name!r}.{bare_number(cell)}"
+                sentence(
+                    f"{file}",
+                    "a column of numbers to forecast",
+                    f"{describe(cell)} in row {row} of column {name!r}",
+                    bare_number(cell),
+                    must="hold",
+                    parameter="path",
+                    value=cell,
+                )
             )
     raise DataError(
-        f"{file} must hold a column of numbers to forecast; the columns are"
-        f" {quoted(source.columns)}."
+        sentence(
+            f"{file}",
+            "a column of numbers to forecast",
+            f"none in the columns {quoted(source.columns)}",
+            must="hold",
+            parameter="path",
+        )
     )
 
 
@@ -121,7 +145,7 @@ def bare_number(cell: str) -> str:
         return ""
     # Accountants put what is below zero into brackets.
     minus = "-" if cell.startswith("(") else ""
-    return f" Write a bare number, here {minus}{found[1]}."
+    return f"Write a bare number, here {minus}{found[1]}."
 
 
 def read_numbers(column: Column, separator: str) -> np.ndarray:

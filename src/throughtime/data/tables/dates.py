@@ -12,6 +12,7 @@ import numpy as np
 
 from throughtime.data.tables.frequency import infer_frequency
 from throughtime.data.tables.numbers import UnreadableError, is_missing, parse_numbers
+from throughtime.errors import Message, Setting
 
 __all__ = ["Times", "parse_times"]
 
@@ -206,9 +207,12 @@ def _ambiguous(
     step = steps[chosen] if len(regular) == 1 else None
     order = "day, month, year" if chosen else "month, day, year"
     reason = "" if step is None else f", which makes them {step.name}"
-    note = (
-        f"Dates like {example} are read as {order}{reason}; dayfirst={not chosen} reads them the"
-        " other way."
+    note = Message(
+        "Dates like {example} are read as {order}{reason}.",
+        hint=Message("{other} reads them the other way.", other=Setting("dayfirst", not chosen)),
+        example=example,
+        order=order,
+        reason=reason,
     )
     return Times(readings[chosen], note, chosen)
 

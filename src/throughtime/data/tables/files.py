@@ -32,7 +32,14 @@ from throughtime.data.tables.dates import Times
 from throughtime.data.tables.frequency import Frequency
 from throughtime.data.tables.numbers import UnreadableError, is_missing
 from throughtime.data.tables.reading import Columns, read_columns
-from throughtime.errors import DataError, InvalidTypeError, describe
+from throughtime.errors import (
+    DataError,
+    InvalidTypeError,
+    Message,
+    Setting,
+    describe,
+    sentence,
+)
 
 __all__ = ["Table", "read_table"]
 
@@ -167,9 +174,9 @@ def read_table(
         A column does not exist or is used twice.
     """
     if not isinstance(path, (str, os.PathLike)):
-        raise InvalidTypeError(f"path must be the path of a file; got {describe(path)}.")
+        raise InvalidTypeError(sentence("path", "the path of a file", describe(path)))
     if isinstance(covariates, str):
-        raise InvalidTypeError(f"covariates must be a list of columns; got {covariates!r}.")
+        raise InvalidTypeError(sentence("covariates", "a list of columns", describe(covariates)))
     file = Path(path)
     source = read_columns(file)
     notes = list(source.notes)
@@ -185,8 +192,13 @@ def read_table(
     values = _numbers(file, source, target, "target")
     if np.isnan(values).all():
         raise DataError(
-            f"target column {target!r} of {file} must hold numbers; all its"
-            f" {len(source)} cells are empty."
+            sentence(
+                f"target column {target!r} of {file}",
+                "numbers",
+                f"{len(source)} empty cells",
+                must="hold",
+                parameter="target",
+            )
         )
     extra = [_numbers(file, source, name, "covariate") for name in covariates]
     matrix = np.stack(extra, axis=1) if extra else np.empty((len(source), 0))
@@ -198,8 +210,13 @@ def read_table(
     for name, members in _groups(file, source, id, target):
         if np.isnan(values[members]).all():
             raise DataError(
-                f"target column {target!r} of {file} must hold numbers in every series; all cells"
-                f" of series {name!r} are empty."
+                sentence(
+                    f"target column {target!r} of {file}",
+                    "numbers in every series",
+                    f"nothing but empty cells in series {name!r}",
+                    must="hold",
+                    parameter="target",
+                )
             )
         try:
             one = Series.from_arrays(
@@ -213,8 +230,10 @@ def read_table(
                 frequency=frequency,
             )
         except DataError as error:
-            hint = "" if id else " If the table holds several series, name their column (id)."
-            raise DataError(f"{error}{hint}") from None
+            if id is not None:
+                raise
+            way = Message("If the table holds several series, name their column ({id}).")
+            raise error.with_hint(way) from None
         series.append(one)
     if any(one.reordered for one in series):
         notes.append(f"Rows were not in the order of {time!r} and were sorted.")
@@ -231,8 +250,15 @@ def _numbers(file: Path, source: Columns, name: str, role: str) -> np.ndarray:
     except UnreadableError as error:
         cell = cell_of(column, error.index)
         raise DataError(
-            f"{role} column {name!r} of {file} must hold numbers; got"
-            f" {describe(cell)} in row {source.rows[error.index]}.{bare_number(cell)}"
+            sentence(
+                f"{role} column {name!r} of {file}",
+                "numbers",
+                f"{describe(cell)} in row {source.rows[error.index]}",
+                bare_number(cell),
+                must="hold",
+                parameter="covariates" if role == "covariate" else role,
+                value=cell,
+            )
         ) from None
 
 
@@ -241,12 +267,22 @@ def _times(file: Path, source: Columns, name: str, dayfirst: bool | None) -> Tim
     try:
         return read_times(source, name, dayfirst)
     except UnreadableError as error:
-        got = cell_of(source.columns[name], error.index)
-        other = "" if dayfirst is None else f" dayfirst={not dayfirst} reads dates the other way."
+        cell = cell_of(source.columns[name], error.index)
+        got = "an empty cell" if is_missing(cell) else describe(cell)
+        hint = ""
+        if dayfirst is not None:
+            other = Setting("dayfirst", not dayfirst)
+            hint = Message("{other} reads dates the other way.", other=other)
         raise DataError(
-            f"time column {name!r} of {file} must hold times, all in one form; got"
-            f" {'an empty cell' if is_missing(got) else describe(got)} in row"
-            f" {source.rows[error.index]}.{other}"
+            sentence(
+                f"time column {name!r} of {file}",
+                "times, all in one form",
+                f"{got} in row {source.rows[error.index]}",
+                hint,
+                must="hold",
+                parameter="time",
+                value=cell,
+            )
         ) from None
 
 
@@ -262,8 +298,13 @@ def _groups(
         key = cell_of(column, index).strip()
         if not key or key == "NaT":
             raise DataError(
-                f"id column {name!r} of {file} must name the series in every row; got an empty"
-                f" cell in row {source.rows[index]}."
+                sentence(
+                    f"id column {name!r} of {file}",
+                    "the series in every row",
+                    f"an empty cell in row {source.rows[index]}",
+                    must="name",
+                    parameter="id",
+                )
             )
         members.setdefault(key, []).append(index)
     return [(key, np.array(rows)) for key, rows in members.items()]
