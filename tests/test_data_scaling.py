@@ -136,7 +136,7 @@ def test_robust_uses_quartiles_and_falls_back_on_the_deviation():
         (
             lambda: StandardScaler().fit([[1.0, np.nan]], np.array([[True, False]])),
             DataError,
-            "x must have at least one real value in every feature; got none in feature 1.",
+            "x must have at least one unmasked value in every feature; got none in feature 1.",
         ),
         (
             lambda: StandardScaler().fit([-1e308, 1e308]),

@@ -1,15 +1,16 @@
 """Everything between a file or an array and a network's input.
 
 ================ =======================================================================
-sequences        ragged lists and padded arrays, both ways, with lengths and masks
+sequences        ragged lists and padded arrays, both ways
+masks            lengths and masks, both ways
 windows          sliding windows over one series
-batches          which samples go together in one training step
-scaling          scalers, one centre and scale a feature
+batches          which samples form one training step
+scaling          scalers, with one centre and one scale per feature
 encoding         one-hot vectors, class ids, characters
-series           one time series: its calendar, its gaps
+series           one time series: its calendar and its gaps
 tables           from a CSV or Parquet file to series
-datasets         real data that ships inside the package
-tasks            problems with a known answer, made from a seed
+datasets         real data that ship inside the package
+tasks            problems with a known answer, generated from a seed
 ================ =======================================================================
 """
 
@@ -36,8 +37,8 @@ _HOME = {
     "check_sequences": "sequences",
     "from_channels_first": "sequences",
     "from_nan_padded": "sequences",
-    "lengths_from_mask": "sequences",
-    "mask_from_lengths": "sequences",
+    "lengths_from_mask": "masks",
+    "mask_from_lengths": "masks",
     "pad": "sequences",
     "unpad": "sequences",
     "Frequency": "tables.frequency",
@@ -49,20 +50,20 @@ _HOME = {
     "sliding_windows": "windows",
 }
 _MODULES = {
-    "batches", "datasets", "encoding", "scaling", "sequences", "series", "tables", "tasks",
-    "windows",
+    "batches", "datasets", "encoding", "masks", "scaling", "sequences", "series", "tables",
+    "tasks", "windows",
 }  # fmt: skip
 
 __all__ = [*_HOME, *sorted(_MODULES)]
 
 
 def __getattr__(name: str) -> Any:
-    if name in _MODULES or name == "files":  # which moved in 0.2; importing it warns
+    if name in _MODULES or name == "files":  # it has moved; importing it warns
         return importlib.import_module(f"{__name__}.{name}")
     if name not in _HOME:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     value = getattr(importlib.import_module(f"{__name__}.{_HOME[name]}"), name)
-    globals()[name] = value  # the next use finds it without coming here
+    globals()[name] = value  # the next access does not come here
     return value
 
 

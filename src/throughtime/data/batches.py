@@ -1,4 +1,4 @@
-"""Which samples go together in one step of training."""
+"""Which samples form one training step."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from throughtime.data.sequences import check_lengths
+from throughtime.data.masks import check_lengths
 from throughtime.errors import (
     InvalidArgumentError,
     InvalidTypeError,
@@ -20,7 +20,7 @@ __all__ = ["count_batches", "minibatches"]
 
 
 def count_batches(n: int, batch_size: int | None) -> int:
-    """How many batches ``n`` samples make, the last partial one included.
+    """Number of batches of ``n`` samples, the last, partial one included.
 
     Examples
     --------
@@ -41,24 +41,26 @@ def minibatches(
     lengths: Any = None,
     bucket: bool = False,
 ) -> Iterator[np.ndarray]:
-    """Index arrays that together hold each of ``n`` samples once.
+    """Index arrays that together contain each of ``n`` samples once.
 
     Parameters
     ----------
     n : int
         Number of samples.
     batch_size : int or None
-        Samples of a batch; the last batch takes what is left. None puts all into one.
+        Samples in a batch; the last batch may be smaller. None makes one batch of all.
     rng : numpy.random.Generator, optional
-        Where the order comes from; needed if ``shuffle``. Everything is drawn from it at the call,
-        so its state afterwards does not depend on how far the iterator is run.
+        Generator for the order; required if ``shuffle``. All numbers are drawn from it at once, so
+        its state afterwards does not depend on how many batches are taken.
     shuffle : bool
-        Random order; otherwise the order of the data (with ``bucket``: of the lengths).
+        Whether the order is random; otherwise it is that of the data (with ``bucket``: of the
+        lengths).
     lengths : array of shape (N,), optional
-        Steps of each sample; needed if ``bucket``.
+        Number of steps of each sample; required if ``bucket``.
     bucket : bool
-        Put samples of like length together, so that little is padded: samples are sorted by length
-        (equal lengths in random order), cut into batches, and the batches are shuffled.
+        Whether samples of similar length form a batch, so that little is padded: samples are
+        sorted by length (equal lengths in random order) and cut into batches, and the batches are
+        shuffled.
 
     Returns
     -------

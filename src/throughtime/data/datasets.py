@@ -1,4 +1,4 @@
-"""Real data that ships inside the package. Beside each file, one of the same name with ``.txt``.
+"""Real data that ship inside the package. A ``.txt`` file beside each one says where it is from.
 
 Weekly CO2 at Mauna Loa, Hawaii, from March 1958 to December 2001, in parts per million by volume:
 2284 weeks, 59 of them without a value. Averages of continuous air samples. Public domain.
@@ -26,14 +26,14 @@ from throughtime.data.tables.files import read_table
 
 __all__ = ["CO2_FILE", "SEATTLE_FILE", "co2", "digits", "seattle_temperature"]
 
-#: The files themselves, for whatever reads a table.
+#: The files themselves, for other readers of tables.
 CO2_FILE = Path(__file__).with_name("co2.csv")
 SEATTLE_FILE = Path(__file__).with_name("seattle.csv")
 DIGITS_FILE = Path(__file__).with_name("digits.npz")
 
 
 def co2() -> Series:
-    """The weekly CO2 series of Mauna Loa, with its gaps.
+    """The weekly CO2 series of Mauna Loa, with its missing values.
 
     Examples
     --------
@@ -45,9 +45,10 @@ def co2() -> Series:
 
 
 def seattle_temperature() -> Series:
-    """The highest temperature of each day in Seattle, in degrees Celsius, without a gap.
+    """The highest temperature of each day in Seattle, in degrees Celsius, without missing values.
 
-    ``SEATTLE_FILE`` also has precipitation, lowest temperature, wind and a word for the weather.
+    ``SEATTLE_FILE`` also has the precipitation, the lowest temperature, the wind and the kind of
+    weather.
 
     Examples
     --------
@@ -59,14 +60,14 @@ def seattle_temperature() -> Series:
 
 
 def digits() -> tuple[np.ndarray, np.ndarray]:
-    """Images of handwritten digits, one writer after the other.
+    """Images of handwritten digits, in the order of their writers.
 
     Returns
     -------
     x : ndarray of shape (1797, 8, 8)
-        Ink from 0 to 1; read row by row, sequences of 8 steps with 8 features.
+        Darkness from 0 to 1. Read row by row, an image is a sequence of 8 steps with 8 features.
     y : ndarray of int of shape (1797,)
-        Which digit it is.
+        The digits, 0 to 9.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Class ids and one-hot vectors, characters and ids."""
+"""Class ids, one-hot vectors and characters, turned into each other."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ __all__ = ["Vocabulary", "labels", "one_hot"]
 
 
 def one_hot(ids: Any, n_classes: int | None = None, dtype: Any = "float32") -> np.ndarray:
-    """Vectors with a one at the place of each id.
+    """Vectors with a one at the position of each id and zeros elsewhere.
 
     Parameters
     ----------
     ids : int array of shape (...)
-        From 0 to ``n_classes - 1``.
+        Class ids from 0 to ``n_classes - 1``.
     n_classes : int, optional
-        K; by default one more than the largest id.
+        Number of classes, K; by default one more than the largest id.
     dtype : dtype
-        Of the result.
+        Dtype of the result.
 
     Returns
     -------
@@ -40,9 +40,9 @@ def one_hot(ids: Any, n_classes: int | None = None, dtype: Any = "float32") -> n
     Raises
     ------
     InvalidTypeError
-        The ids are not integers.
+        If the ids are not integers.
     InvalidArgumentError
-        An id is out of range.
+        If an id is out of range.
 
     Examples
     --------
@@ -68,7 +68,9 @@ def one_hot(ids: Any, n_classes: int | None = None, dtype: Any = "float32") -> n
 
 
 def labels(scores: Any) -> np.ndarray:
-    """The class with the largest score: ``(..., K)`` to int64 ids ``(...)``; the first of equals.
+    """Ids of the classes with the largest scores: ``(..., K)`` to int64 ``(...)``.
+
+    Of equal scores the first wins.
 
     Examples
     --------
@@ -83,12 +85,12 @@ def labels(scores: Any) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Vocabulary:
-    """The symbols that texts are made of; a symbol's id is its place.
+    """The symbols of texts; the id of a symbol is its position.
 
     Parameters
     ----------
     symbols : str or sequence of str
-        Each a single character, no two equal.
+        Single characters, all different.
 
     Examples
     --------
@@ -116,7 +118,7 @@ class Vocabulary:
 
     @classmethod
     def from_texts(cls, texts: Iterable[str]) -> Vocabulary:
-        """The characters that occur in ``texts``, in order of their code points."""
+        """The vocabulary of the characters in ``texts``, in the order of their code points."""
         return cls(tuple(sorted({symbol for text in texts for symbol in text})))
 
     def __len__(self) -> int:
@@ -128,7 +130,7 @@ class Vocabulary:
         Raises
         ------
         DataError
-            A character is not among the symbols.
+            If a character is not among the symbols.
         """
         if not isinstance(text, str):
             raise InvalidTypeError(f"text must be a string; got {describe(text)}.")
@@ -152,7 +154,7 @@ class Vocabulary:
         return "".join(self.symbols[i] for i in array)
 
     def one_hot(self, texts: Iterable[str], dtype: Any = "float32") -> list[np.ndarray]:
-        """One array ``(T_i, K)`` a text: what networks take as a list of sequences."""
+        """One array ``(T_i, K)`` for each text: a list of sequences that networks accept."""
         if isinstance(texts, str):
             raise InvalidTypeError(f"texts must be a list of strings; got {describe(texts)}.")
         return [one_hot(self.encode(text), len(self), dtype) for text in texts]

@@ -1,12 +1,12 @@
-"""Scalers: every feature brought to a common size, and back.
+"""Scalers: they give every feature a similar size, and undo it.
 
-All are affine, one centre and one scale a feature::
+All are affine, with one centre and one scale for each feature::
 
     z = (x - center) / scale        x = z * scale + center
 
-Statistics are taken in float64 over the real values only. A constant feature gets scale 1, so it
-becomes exactly zero (or the low end of the range) and comes back exactly. Missing values (NaN)
-stay missing under :meth:`~Scaler.transform`.
+Statistics are computed in float64 from the unmasked values only. A constant feature gets scale 1,
+so it becomes exactly zero (or the low end of the range) and is restored exactly. Missing values
+(NaN) stay missing under :meth:`~Scaler.transform`.
 """
 
 from __future__ import annotations
@@ -28,17 +28,18 @@ from throughtime.registry import Registry
 
 __all__ = ["SCALERS", "MinMaxScaler", "RobustScaler", "Scaler", "StandardScaler"]
 
+#: Smallest scale: dividing by a smaller, subnormal number would overflow.
 _SMALLEST = float(np.finfo(np.float64).tiny)
 
 
 @dataclass
 class Scaler(ABC):
-    """Base of the scalers; a fitted one is its options, ``center`` and ``scale``.
+    """Base class of the scalers; its state is its options, ``center`` and ``scale``.
 
     Attributes
     ----------
     center, scale : tuple of float of length F, or None
-        Set by :meth:`fit`. Being plain numbers, they survive JSON unchanged.
+        Set by :meth:`fit`. They are plain numbers, so JSON keeps them unchanged.
     """
 
     center: tuple[float, ...] | None = None
@@ -57,32 +58,32 @@ class Scaler(ABC):
 
     @abstractmethod
     def _statistics(self, values: np.ndarray) -> tuple[float, float]:
-        """Centre and scale of one feature from its real values (float64, not constant)."""
+        """Centre and scale of one feature from its unmasked values (float64, not constant)."""
 
     def _constant(self, value: float) -> tuple[float, float]:
         """Centre and scale of a feature that has only one value."""
         return value, 1.0
 
     def fit(self, x: Any, mask: Any = None) -> Self:
-        """Learn the centre and the scale of each feature.
+        """Compute the centre and the scale of each feature.
 
         Parameters
         ----------
         x : array of shape (..., F), or (T,) for one feature
         mask : bool array of shape (...) or of the shape of ``x``, optional
-            True where ``x`` is real; what stands elsewhere is ignored and may be NaN.
+            True at the values that count; the others are ignored and may be NaN.
 
         Raises
         ------
         DataError
-            A real value is NaN or infinite, or a feature has no real value.
+            If an unmasked value is NaN or infinite, or a feature has no unmasked value.
         ShapeError
-            The mask does not fit.
+            If the mask does not fit.
         """
         array = check_array("x", x, finite=False)
         columns = _columns(array)
-        real = _real(mask, array, columns)
-        bad = real & ~np.isfinite(columns)
+        counted = _counted(mask, array, columns)
+        bad = counted & ~np.isfinite(columns)
         if bad.any():
             row, feature = np.argwhere(bad)[0]
             raise DataError(
@@ -91,10 +92,10 @@ class Scaler(ABC):
             )
         pairs = []
         for feature in range(columns.shape[1]):
-            values = columns[real[:, feature], feature]
+            values = columns[counted[:, feature], feature]
             if values.size == 0:
                 raise DataError(
-                    f"x must have at least one real value in every feature; got none in feature"
+                    f"x must have at least one unmasked value in every feature; got none in feature"
                     f" {feature}."
                 )
             pairs.append(self._one(feature, values))
@@ -113,7 +114,6 @@ class Scaler(ABC):
                 f"x must have a spread that float64 can hold; got {low:g} to {high:g} in feature"
                 f" {feature}."
             )
-        # A spread below the smallest normal number would overflow when divided by.
         return float(center), float(scale) if scale >= _SMALLEST else 1.0
 
     def transform(self, x: Any) -> np.ndarray:
@@ -145,7 +145,7 @@ class Scaler(ABC):
         return array, columns, np.array(self.center), np.array(self.scale)
 
     def to_config(self) -> dict[str, Any]:
-        """A JSON-ready description; :meth:`from_config` gives an equal scaler."""
+        """A JSON-ready description; :meth:`from_config` builds an equal scaler from it."""
         return SCALERS.to_config(self)
 
     @staticmethod
@@ -203,10 +203,10 @@ class MinMaxScaler(Scaler):
 @SCALERS.register("robust")
 @dataclass
 class RobustScaler(Scaler):
-    """Median 0 and interquartile range 1: a few wild values move neither.
+    """Median 0 and interquartile range 1, which a few outliers do not change.
 
-    Where the quartiles coincide, or nearly (most values equal), the standard deviation takes the
-    place of the range.
+    If the quartiles coincide or nearly so (most values are equal), the standard deviation is used
+    in place of the range.
 
     Examples
     --------
@@ -228,20 +228,20 @@ def _columns(array: np.ndarray) -> np.ndarray:
     return array.reshape(-1, width).astype(np.float64, copy=False)
 
 
-def _real(mask: Any, array: np.ndarray, columns: np.ndarray) -> np.ndarray:
+def _counted(mask: Any, array: np.ndarray, columns: np.ndarray) -> np.ndarray:
     """The mask as ``(M, F)``."""
     if mask is None:
         return np.ones(columns.shape, dtype=bool)
-    real = np.asarray(mask)
-    if real.dtype != np.bool_:
-        raise ShapeError(f"mask must hold booleans; got an array of dtype {real.dtype}.")
-    if real.shape == array.shape:
-        return real.reshape(columns.shape)
-    if real.shape != array.shape[:-1]:
+    own = np.asarray(mask)
+    if own.dtype != np.bool_:
+        raise ShapeError(f"mask must hold booleans; got an array of dtype {own.dtype}.")
+    if own.shape == array.shape:
+        return own.reshape(columns.shape)
+    if own.shape != array.shape[:-1]:
         raise ShapeError(
-            f"mask must be of shape {array.shape[:-1]} or {array.shape}; got shape {real.shape}."
+            f"mask must be of shape {array.shape[:-1]} or {array.shape}; got shape {own.shape}."
         )
-    return np.broadcast_to(real.reshape(-1, 1), columns.shape)
+    return np.broadcast_to(own.reshape(-1, 1), columns.shape)
 
 
 def _like(array: np.ndarray, values: np.ndarray) -> np.ndarray:

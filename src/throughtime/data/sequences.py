@@ -1,15 +1,14 @@
-"""Ragged sequences and padded arrays, both ways, and the check every network input goes through.
+"""Ragged lists and padded arrays of sequences, and the check of every network input.
 
-One form is used inside: ``x (N, T, F)`` with a boolean mask ``(N, T)``, True at real steps. People
-bring any of
+The package works on one form: ``x (N, T, F)`` with a boolean mask ``(N, T)``. A user may pass
 
 * a list of arrays ``(T_i, F)``, or ``(T_i,)`` for one feature, in any order of lengths;
 * a padded array ``(N, T, F)`` with ``lengths (N,)`` or with a mask, which may have holes;
-* an array ``(N, T)`` of univariate sequences, only where the caller says so (``univariate=True``).
+* an array ``(N, T)`` of univariate sequences, only where the caller allows it
+  (``univariate=True``).
 
-A list is always a list of sequences and an array is always read by its axes: nothing is guessed
-from sizes. A length of 0, or a row of the mask without a True, is allowed: that sequence has no
-real step, its outputs are zero, and it adds nothing to a loss or a gradient.
+A list is always read as a list of sequences, and an array always by its axes. Nothing is guessed
+from sizes.
 """
 
 from __future__ import annotations
@@ -19,6 +18,12 @@ from typing import Any
 
 import numpy as np
 
+from throughtime.data.masks import (
+    check_lengths,
+    check_mask,
+    lengths_from_mask,
+    mask_from_lengths,
+)
 from throughtime.errors import (
     DataError,
     InvalidArgumentError,
@@ -31,14 +36,10 @@ from throughtime.errors import (
 from throughtime.kernels import vectors
 
 __all__ = [
-    "check_lengths",
-    "check_mask",
     "check_sequences",
     "from_channels_first",
     "from_nan_padded",
     "is_ragged",
-    "lengths_from_mask",
-    "mask_from_lengths",
     "pad",
     "unpad",
 ]
@@ -59,27 +60,27 @@ def pad(
     Parameters
     ----------
     sequences : list of array of shape (T_i, F) or (T_i,)
-        Any order of lengths; ``T_i`` may be 0. ``(T_i,)`` means one feature.
+        In any order of lengths; ``T_i`` may be 0. ``(T_i,)`` means one feature.
     length : int, optional
         ``T`` of the result; by default the longest sequence (at least 1).
     value : float
-        What stands after the end of a sequence.
+        Padding after the end of a sequence.
     name : str
-        What messages call the argument.
+        Name of the argument in messages.
 
     Returns
     -------
     x : ndarray of shape (N, T, F)
         In the common dtype of the sequences.
     lengths : ndarray of shape (N,)
-        ``T_i`` of each, as int64.
+        ``T_i`` of each sequence, as int64.
 
     Raises
     ------
     DataError
-        There is no sequence, or one holds text.
+        If there is no sequence, or one holds text.
     ShapeError
-        The sequences differ in their number of features, or ``length`` is too short.
+        If the sequences differ in their number of features, or ``length`` is too short.
 
     Examples
     --------
@@ -151,89 +152,6 @@ def unpad(x: Any, lengths: Any) -> list[np.ndarray]:
     return [row[:end].copy() for row, end in zip(array, ends, strict=True)]
 
 
-def mask_from_lengths(lengths: Any, steps: int | None = None) -> np.ndarray:
-    """The mask ``(N, T)`` of sequences that end at ``lengths``; ``T`` is the longest by default.
-
-    Examples
-    --------
-    >>> mask_from_lengths([2, 0, 3]).astype(int)
-    array([[1, 1, 0],
-           [0, 0, 0],
-           [1, 1, 1]])
-    """
-    ends = check_lengths(lengths)
-    width = max(int(ends.max(initial=0)), 1) if steps is None else check_int("steps", steps, 1)
-    check_lengths(ends, ends.shape[0], width)
-    return np.arange(width) < ends[:, None]
-
-
-def lengths_from_mask(mask: Any) -> np.ndarray:
-    """One past the last real step of each row of ``mask (N, T)``; 0 for a row without any.
-
-    Examples
-    --------
-    >>> lengths_from_mask([[True, False, True], [False, False, False]])
-    array([3, 0])
-    """
-    real = check_mask(mask)
-    last = real.shape[1] - np.argmax(real[:, ::-1], axis=1)
-    return np.where(real.any(axis=1), last, 0)
-
-
-def check_lengths(
-    lengths: Any, n: int | None = None, steps: int | None = None, name: str = "lengths"
-) -> np.ndarray:
-    """Return ``lengths`` as int64 ``(N,)`` with ``0 <= lengths <= T``; any order is fine.
-
-    Raises
-    ------
-    ShapeError
-        Not one length for each sequence.
-    InvalidTypeError
-        Not integers.
-    InvalidArgumentError
-        A length below 0 or above ``T``.
-    """
-    array = np.asarray(lengths)
-    wanted = f"({'N' if n is None else n},)"
-    if array.ndim != 1 or (n is not None and array.shape[0] != n):
-        raise ShapeError(
-            f"{name} must be of shape {wanted}, one for each sequence; got shape {array.shape}."
-        )
-    if array.size and array.dtype.kind not in "iu":
-        raise InvalidTypeError(f"{name} must hold integers; got an array of dtype {array.dtype}.")
-    bad = (array < 0) if steps is None else (array < 0) | (array > steps)
-    if bad.any():
-        row = int(np.argmax(bad))
-        allowed = "0 or more" if steps is None else f"from 0 to {steps}, the steps of x"
-        raise InvalidArgumentError(f"{name} must be {allowed}; got {array[row]} in row {row}.")
-    return array.astype(np.int64, copy=False)
-
-
-def check_mask(
-    mask: Any, n: int | None = None, steps: int | None = None, name: str = "mask"
-) -> np.ndarray:
-    """Return ``mask`` as booleans ``(N, T)``, True at real steps; holes are allowed.
-
-    Raises
-    ------
-    ShapeError
-        Not two axes, or not those of ``x``.
-    InvalidTypeError
-        Not booleans: 0 and 1 are refused, because in other libraries 1 can mean "hidden".
-    """
-    array = np.asarray(mask)
-    fits = array.ndim == 2 and n in (None, array.shape[0]) and steps in (None, array.shape[1])
-    if not fits:
-        wanted = f"({'N' if n is None else n}, {'T' if steps is None else steps})"
-        raise ShapeError(f"{name} must be of shape {wanted}; got shape {array.shape}.")
-    if array.dtype != np.bool_:
-        raise InvalidTypeError(
-            f"{name} must hold booleans, True at real steps; got an array of dtype {array.dtype}."
-        )
-    return array
-
-
 def check_sequences(
     x: Any,
     lengths: Any = None,
@@ -245,38 +163,38 @@ def check_sequences(
     finite: bool = True,
     name: str = "x",
 ) -> tuple[np.ndarray, np.ndarray | None]:
-    """Bring any allowed form of a batch of sequences to ``x (N, T, F)`` and a mask.
+    """Turn any allowed form of a batch of sequences into ``x (N, T, F)`` and a mask.
 
     Parameters
     ----------
     x : list of array (T_i, F) or (T_i,); or array of shape (N, T, F); or (N, T) if ``univariate``
-        What stands at masked steps is ignored and may be NaN.
+        Values at masked steps are ignored and may be NaN.
     lengths : array of shape (N,), optional
-        Real steps of each row of a padded array. Not with a list, which has its own.
+        Number of steps of each row of a padded array. Not allowed with a list, which has its own.
     mask : bool array of shape (N, T), optional
-        True at real steps. With ``lengths`` too, a step must be real in both.
+        True at the steps that count. With ``lengths`` as well, a step must count in both.
     dtype : dtype, optional
-        Convert to it.
+        Dtype of the result.
     n_features : int, optional
         The ``F`` that is required.
     univariate : bool
-        Take an array of 2 axes as ``(N, T)``: N sequences of one feature.
+        Whether an array of 2 axes is read as ``(N, T)``, N sequences of one feature.
     finite : bool
-        Refuse NaN and infinities at real steps.
+        Whether NaN and infinities at unmasked steps are refused.
     name : str
-        What messages call the argument.
+        Name of the argument in messages.
 
     Returns
     -------
     x : ndarray of shape (N, T, F)
         Zero at masked steps. Shares memory with the input where nothing had to change.
     mask : ndarray of shape (N, T), or None
-        None if every step is real.
+        None if every step counts.
 
     Raises
     ------
     ShapeError, DataError, InvalidTypeError, InvalidArgumentError
-        See the checks; the message names the argument, the value and the way out.
+        If the data do not fit; the message names the argument, its value and the way out.
     """
     if is_ragged(x):
         if lengths is not None:
@@ -285,26 +203,27 @@ def check_sequences(
                 f" got {describe(lengths)}."
             )
         array, ends = pad(x, name=name)
-        real: np.ndarray | None = mask_from_lengths(ends, array.shape[1])
+        counted: np.ndarray | None = mask_from_lengths(ends, array.shape[1])
     else:
         array = _check_axes(check_array(name, x, finite=False), univariate, name)
-        real = None
+        counted = None
         if lengths is not None:
             ends = check_lengths(lengths, array.shape[0], array.shape[1])
-            real = mask_from_lengths(ends, array.shape[1])
+            counted = mask_from_lengths(ends, array.shape[1])
     if n_features is not None and array.shape[2] != n_features:
         raise ShapeError(
             f"{name} must have {n_features} feature{'' if n_features == 1 else 's'} a step, the"
             f" last axis; got shape {array.shape}."
         )
     if mask is not None:
-        shown = check_mask(mask, array.shape[0], array.shape[1])
-        real = shown.copy() if real is None else real & shown  # the caller's may change
-    if real is not None and real.all():
-        real = None
-    if real is not None:
-        array = np.where(real[..., None], array, np.zeros((), array.dtype))
-    return _convert(array, dtype, finite, name), real
+        own = check_mask(mask, array.shape[0], array.shape[1])
+        # A copy, because the caller may write into the mask later.
+        counted = own.copy() if counted is None else counted & own
+    if counted is not None and counted.all():
+        counted = None
+    if counted is not None:
+        array = np.where(counted[..., None], array, np.zeros((), array.dtype))
+    return _convert(array, dtype, finite, name), counted
 
 
 def _check_axes(array: np.ndarray, univariate: bool, name: str) -> np.ndarray:
@@ -325,7 +244,7 @@ def _check_axes(array: np.ndarray, univariate: bool, name: str) -> np.ndarray:
 
 
 def _convert(array: np.ndarray, dtype: Any, finite: bool, name: str) -> np.ndarray:
-    """Change the dtype; refuse values that are not finite or that the new dtype cannot hold."""
+    """Convert to ``dtype``; refuse values that are not finite, or that it cannot hold."""
     if finite and not vectors.finite(array):
         check_array(name, array, hint="Fill missing values, or mask their steps.")
     if dtype is None or array.dtype == np.dtype(dtype):
@@ -342,12 +261,12 @@ def _convert(array: np.ndarray, dtype: Any, finite: bool, name: str) -> np.ndarr
 
 
 def from_nan_padded(x: Any, *, univariate: bool = False) -> tuple[np.ndarray, np.ndarray]:
-    """Read an array whose sequences end where only NaN follows (the form of tslearn).
+    """Read an array that is padded with NaN at the end of each sequence, as tslearn does.
 
     Parameters
     ----------
     x : array of shape (N, T, F), or (N, T) if ``univariate``
-        A step belongs to the padding if all its features are NaN and so are all later steps.
+        A step is padding if all its features are NaN and all later steps are padding too.
 
     Returns
     -------
@@ -358,7 +277,7 @@ def from_nan_padded(x: Any, *, univariate: bool = False) -> tuple[np.ndarray, np
     Raises
     ------
     DataError
-        NaN stands before the end of a sequence: such a value is missing, not padding.
+        If there is NaN before the end of a sequence: such a value is missing, not padding.
 
     Examples
     --------
@@ -368,21 +287,21 @@ def from_nan_padded(x: Any, *, univariate: bool = False) -> tuple[np.ndarray, np
     array = _check_axes(check_array("x", x, dtype=None, finite=False), univariate, "x")
     missing = np.isnan(array)
     lengths = lengths_from_mask(~missing.all(axis=2))
-    real = mask_from_lengths(lengths, array.shape[1])
-    inside = missing & real[..., None]
+    counted = mask_from_lengths(lengths, array.shape[1])
+    inside = missing & counted[..., None]
     if inside.any():
         first = tuple(int(i) for i in np.argwhere(inside)[0])
         raise DataError(
             f"x must hold NaN only after the end of a sequence; got NaN at index {first}."
             " Fill missing values, or mask their steps."
         )
-    return np.where(real[..., None], array, np.zeros((), array.dtype)), lengths
+    return np.where(counted[..., None], array, np.zeros((), array.dtype)), lengths
 
 
 def from_channels_first(x: Any) -> Any:
-    """Turn ``(N, F, T)``, or a list of ``(F, T_i)``, into ``(N, T, F)``, or a list of ``(T_i, F)``.
+    """Turn ``(N, F, T)`` into ``(N, T, F)``, or a list of ``(F, T_i)`` into one of ``(T_i, F)``.
 
-    For data of sktime and aeon. The arrays are views.
+    sktime and aeon store data with the features first. The results are views.
     """
     if is_ragged(x):
         items = [check_array(f"x[{i}]", item, finite=False) for i, item in enumerate(x)]

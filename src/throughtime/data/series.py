@@ -1,4 +1,4 @@
-"""One time series on a regular calendar, and what to do about its gaps."""
+"""One time series on a regular calendar, and how its gaps are filled."""
 
 from __future__ import annotations
 
@@ -24,22 +24,23 @@ __all__ = ["Series", "fill", "format_times"]
 class Series:
     """A series of T steps with C covariates.
 
-    Build it with :meth:`from_arrays`, which sorts, finds the frequency and closes the calendar.
+    Build it with :meth:`from_arrays`, which sorts the rows, finds the frequency and inserts the
+    times that are missing.
 
     Attributes
     ----------
     name : str
     values : ndarray of float64 of shape (T,)
-        NaN where missing.
+        The values; NaN where one is missing.
     times : ndarray of shape (T,)
-        ``datetime64[us]``, or numbers; strictly increasing.
+        The times, ``datetime64[us]`` or numbers, strictly increasing.
     covariates : ndarray of float64 of shape (T, C)
-        NaN where missing.
+        The covariates; NaN where one is missing.
     covariate_names : tuple of str
     frequency : Frequency or None
-        None if the rows are not at regular times; they then count as equal steps.
+        The step; None if the times are not regular, and the rows count as equal steps.
     inserted : ndarray of bool of shape (T,)
-        Steps that the data skipped; their values are NaN.
+        Steps that the data skip; their values are NaN.
     reordered : bool
         Whether the rows had to be sorted.
     """
@@ -66,27 +67,27 @@ class Series:
         rows: Sequence[int] | None = None,
         frequency: Frequency | None = None,
     ) -> Series:
-        """Sort by time, find the frequency, and insert the time stamps that are missing.
+        """Sort by time, find the frequency, and insert the times that are missing.
 
         Parameters
         ----------
         values : array of shape (T,)
-            NaN where missing.
+            The values; NaN where one is missing.
         times : array of shape (T,), optional
-            datetime64 or numbers, in any order; by default 0, 1, 2 ...
+            The times, datetime64 or numbers, in any order; by default 0, 1, 2 ...
         covariates : array of shape (T, C), optional
+            The covariates; NaN where one is missing.
         name, covariate_names, time_name : str
-            What messages and reports call them.
+            Their names in messages and reports.
         rows : sequence of int, optional
-            The number of each row for messages; by default from 0.
+            Numbers of the rows in messages; by default 0, 1, 2 ...
         frequency : Frequency, optional
-            The step that the times are thought to have; where they do not fit it, and by default,
-            it is found from them.
+            The expected step. It is found from the times if they do not fit it, and by default.
 
         Raises
         ------
         DataError
-            A time repeats, is missing, or an infinity stands among the values.
+            If a time repeats or is missing, or a value is infinite.
 
         Examples
         --------
@@ -135,20 +136,20 @@ class Series:
 
     @property
     def gaps(self) -> int:
-        """Steps that the data skipped."""
+        """Number of steps that the data skip."""
         return int(self.inserted.sum())
 
     @property
     def missing(self) -> int:
-        """Steps that the data has, without a value."""
+        """Number of steps that the data have without a value."""
         return int((np.isnan(self.values) & ~self.inserted).sum())
 
     def time_labels(self) -> list[str]:
-        """The times as text: ISO dates, with the time of day only where there is one."""
+        """The times as text: ISO dates, with the time of day only if there is one."""
         return format_times(self.times)
 
     def future_times(self, n: int) -> np.ndarray:
-        """The ``n`` times that follow the last; at the middle distance if rows are irregular."""
+        """The ``n`` times after the last; at the median distance if the times are irregular."""
         n = check_int("n", n, 0)
         if self.frequency is not None:
             return self.frequency.after(self.times[-1], n)
@@ -164,7 +165,7 @@ class Series:
 
 
 def _same_step(found: Frequency | None, expected: Frequency) -> bool:
-    """Whether they differ at most in the day of the month, which the times know best."""
+    """Whether they are equal apart from the day of the month, which is best read off the times."""
     return found is not None and (found.unit, found.count) == (expected.unit, expected.count)
 
 
@@ -186,14 +187,14 @@ def _check_times(times: Any, n: int, name: str) -> np.ndarray:
 
 
 def _spread(rows: np.ndarray, inserted: np.ndarray) -> np.ndarray:
-    """``rows`` at the steps that were there, NaN at the inserted ones."""
+    """``rows`` at the steps that the data have, NaN at the inserted ones."""
     spread = np.full((len(inserted), *rows.shape[1:]), np.nan)
     spread[~inserted] = rows
     return spread
 
 
 def format_times(times: np.ndarray) -> list[str]:
-    """Times as text, all in the shortest form that tells the whole of every one.
+    """Times as text, all in the same form: the shortest one that loses nothing.
 
     Examples
     --------
@@ -214,28 +215,31 @@ def format_times(times: np.ndarray) -> list[str]:
 def fill(
     values: Any, method: str = "linear", *, edges: str = "nearest"
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Fill missing values, and say where.
+    """Fill missing values, and mark where they were.
 
     Parameters
     ----------
     values : array of shape (T,) or (T, C)
-        Each column is filled by itself.
+        The values; each column is filled on its own.
     method : {"linear", "previous", "mean"}
-        A straight line between the neighbours; the last known value; the mean of all known ones.
+        The filling: a straight line between the neighbours, the last known value, or the mean of
+        all known values.
     edges : {"nearest", "keep"}
-        Before the first and after the last known value a line has no second end. "nearest" repeats
-        the known one; "keep" leaves NaN there. ("previous" leads on to the end in either case.)
+        The filling before the first and after the last known value, where a line has only one end.
+        "nearest" repeats the known value, "keep" leaves NaN. ("previous" repeats the last known
+        value in both cases.)
 
     Returns
     -------
     filled : ndarray of float64
+        A filled copy.
     was_missing : ndarray of bool, same shape
-        True at every value that was NaN, whether it is filled now or not.
+        True at every value that was NaN, whether it has been filled or not.
 
     Raises
     ------
     DataError
-        A column holds no known value.
+        If a column has no known value.
 
     Examples
     --------

@@ -1,8 +1,8 @@
-"""Problems with a known answer, made from a seed.
+"""Problems with a known answer, generated from a seed.
 
-Does a network remember, count, add, foretell? Each function returns a :class:`Task`: the sequences,
-the targets, a loss that fits, and the score of the trivial answer, which a network that learned
-nothing does not pass. ``seed`` is an integer or a NumPy Generator.
+Can a network remember, count, add, predict? Each function returns a :class:`Task`: the sequences,
+the targets, a suitable loss, and the score of the trivial answer, which a network does not beat
+unless it has learned something. ``seed`` is an integer or a NumPy Generator.
 
 >>> task = adding_problem(3, steps=50, seed=0)
 >>> task.x.shape, task.y.shape, task.loss, round(task.baseline, 4)
@@ -17,7 +17,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from throughtime.data.encoding import Vocabulary, one_hot
-from throughtime.data.sequences import mask_from_lengths, pad
+from throughtime.data.masks import mask_from_lengths
+from throughtime.data.sequences import pad
 from throughtime.data.windows import ahead as pairs
 from throughtime.data.windows import sliding_windows
 from throughtime.errors import InvalidArgumentError, check_choice, check_float, check_int
@@ -53,13 +54,13 @@ class Task:
     y : ndarray
         ``(N, K)``, or ``(N, T, K)``, or class ids ``(N, T)``.
     loss : str
-        A loss of throughtime that fits ``y``.
+        Name of a loss that suits ``y``.
     metric : {"mse", "half_mse", "accuracy", "cross-entropy"}
-        What ``baseline`` is measured in.
+        Name of the score that ``baseline`` is.
     baseline : float
-        The score of the trivial answer, which the function that made the task names.
+        Score of the trivial answer. The docstring of the task's function says what that answer is.
     lengths : ndarray of shape (N,), or None
-        Real steps of each sequence; None if all have T.
+        Number of steps of each sequence; None if all have T.
     """
 
     x: np.ndarray
@@ -79,9 +80,9 @@ def _generator(seed: Seed) -> np.random.Generator:
 def adding_problem(n: int = 1000, steps: int = 100, *, seed: Seed = 0) -> Task:
     """Add the two marked numbers; the modern form (Arjovsky, Shah and Bengio 2016).
 
-    Each step is a number from U[0, 1] and a marker, which is 1 at one step of either half and 0
-    elsewhere; the target ``(N, 1)`` is the sum of the two marked numbers. Baseline: always 1, mean
-    squared error 1/6 (printed as .1767 in some papers, by mistake).
+    Each step has a number from U[0, 1] and a marker. The marker is 1 at one step of each half and 0
+    elsewhere. The target ``(N, 1)`` is the sum of the two marked numbers. Baseline: always 1, mean
+    squared error 1/6 (some papers print .1767 by mistake).
     """
     check_int("n", n, 1)
     check_int("steps", steps, 2)
@@ -100,20 +101,21 @@ def adding_problem_1997(n: int = 1000, steps: int = 100, *, seed: Seed = 0) -> T
     Lengths are uniform in [T, T + T/10], numbers from U[-1, 1]. The marker is 1 at one of the first
     ten steps (number X1) and at one of the first T/2 - 1 still unmarked ones (X2); -1 at the first
     and the last step, unless marked; 0 elsewhere. If the first step is the one marked for X1, X1
-    is set to 0. Target ``(N, 1)``: 0.5 + (X1 + X2) / 4. Counted as right: an error below 0.04.
+    is set to 0. Target ``(N, 1)``: 0.5 + (X1 + X2) / 4. An answer is right if its error is below
+    0.04.
     Baseline: always 0.5, mean squared error (0.9/3 + 1/3) / 16 = 0.0396.
     """
     check_int("n", n, 1)
     check_int("steps", steps, 20)
     rng = _generator(seed)
     lengths = rng.integers(steps, steps + steps // 10 + 1, size=n)
-    real = mask_from_lengths(lengths)
-    x = np.zeros((*real.shape, 2))
-    x[..., 0] = rng.uniform(-1.0, 1.0, size=real.shape) * real
+    mask = mask_from_lengths(lengths)
+    x = np.zeros((*mask.shape, 2))
+    x[..., 0] = rng.uniform(-1.0, 1.0, size=mask.shape) * mask
     rows = np.arange(n)
     first = rng.integers(10, size=n)
     second = rng.integers(steps // 2 - 1, size=n)
-    second += second >= first  # the step already marked does not count
+    second += second >= first  # skip the step that is marked already
     x[rows[first == 0], 0, 0] = 0.0
     x[:, 0, 1] = x[rows, lengths - 1, 1] = -1.0
     x[rows, first, 1] = x[rows, second, 1] = 1.0
@@ -122,10 +124,10 @@ def adding_problem_1997(n: int = 1000, steps: int = 100, *, seed: Seed = 0) -> T
 
 
 def running_sum(n: int = 1000, steps: int = 20, *, modulus: int = 3, seed: Seed = 0) -> Task:
-    """Say at each step the sum so far, modulo ``modulus`` (with 2: parity).
+    """Output at each step the sum so far, modulo ``modulus`` (parity if that is 2).
 
-    One-hot digits ``(N, T, m)``, targets ``(N, T)``. Baseline: say the digit itself, which is
-    right at the first step and once in m after it; no network without memory is better.
+    One-hot digits ``(N, T, m)``, targets ``(N, T)``. Baseline: the digit itself, which is right at
+    the first step and once in m afterwards. No network without memory is better.
     """
     check_int("n", n, 1)
     check_int("steps", steps, 1)
@@ -139,7 +141,7 @@ def running_sum(n: int = 1000, steps: int = 20, *, modulus: int = 3, seed: Seed 
 def delayed_echo(
     n: int = 1000, steps: int = 20, *, delay: int = 3, symbols: int = 4, seed: Seed = 0
 ) -> Task:
-    """Say at each step what stood ``delay`` steps before; symbol 0 at the first steps.
+    """Output at each step the symbol of ``delay`` steps before; symbol 0 at the first steps.
 
     One-hot symbols ``(N, T, symbols)``, targets ``(N, T)``. Baseline: always 0.
     """
@@ -155,11 +157,11 @@ def delayed_echo(
 
 
 def next_digit(n: int = 10, steps: int = 10, *, modulus: int = 3, seed: Seed = 0) -> Task:
-    """Say the digit that follows the present one, modulo ``modulus``. Needs no memory at all.
+    """Output the digit that follows the present one, modulo ``modulus``; it needs no memory.
 
-    One-hot digits ``(N, T, m)``, targets ``(N, T)``. Baseline: always one digit, right once in m.
-    The sizes are those of a notebook that many learn from; beside it belongs :func:`running_sum`,
-    which a network with broken recurrent gradients cannot learn.
+    One-hot digits ``(N, T, m)``, targets ``(N, T)``. Baseline: always the same digit, right once in
+    m. The sizes are those of a popular notebook. Use it together with :func:`running_sum`, which a
+    network with wrong recurrent gradients cannot learn.
     """
     check_int("n", n, 1)
     check_int("steps", steps, 1)
@@ -172,10 +174,10 @@ def next_digit(n: int = 10, steps: int = 10, *, modulus: int = 3, seed: Seed = 0
 def first_equals_last(
     n: int = 480, steps: int = 12, *, alphabet: str = "ACGT", seed: Seed = 0
 ) -> Task:
-    """Say whether a text ends with the letter it begins with (an experiment of EpyNN).
+    """Decide whether a text ends with the letter it begins with (an experiment of EpyNN).
 
     One-hot letters ``(N, T, len(alphabet))``, targets 0 or 1 ``(N, 1)``. Baseline: the more common
-    answer of this very sample; it is "no" three times in four.
+    answer in this sample; three times in four it is "no".
     """
     check_int("n", n, 1)
     check_int("steps", steps, 2)
@@ -189,9 +191,9 @@ def first_equals_last(
 def sine_or_noise(n: int = 1024, steps: int = 64, *, noise: float = 0.3, seed: Seed = 0) -> Task:
     """Tell a noisy sine from pure noise (after an experiment of EpyNN).
 
-    Sines have 2 to 6 periods, any phase, and noise of standard deviation ``noise``; the pure noise
-    has the same variance. How smooth a signal is tells them apart as well. ``(N, T, 1)``, targets 1
-    for a sine ``(N, 1)``. Baseline: the more common answer of this very sample, about one half.
+    Sines have 2 to 6 periods, any phase, and noise of standard deviation ``noise``. The pure noise
+    has the same variance, but is less smooth. Signals ``(N, T, 1)``, targets ``(N, 1)``, 1 for a
+    sine. Baseline: the more common answer in this sample, about one half.
     """
     check_int("n", n, 1)
     check_int("steps", steps, 2)
@@ -209,9 +211,10 @@ def sine_or_noise(n: int = 1024, steps: int = 64, *, noise: float = 0.3, seed: S
 def copy_memory(n: int = 1000, delay: int = 10, *, seed: Seed = 0) -> Task:
     """Repeat ten symbols after a long wait (Arjovsky, Shah and Bengio 2016, their code).
 
-    Ten of the symbols 1 ... 8, ``delay - 1`` blanks (0), the sign 9, ten blanks; to be answered by
-    ``delay + 10`` blanks and the ten symbols. One-hot ``(N, delay + 20, 10)``, targets of 9 classes
-    ``(N, delay + 20)``. Baseline: blanks, then a guess: cross-entropy 10 ln 8 / (delay + 20).
+    The input is ten of the symbols 1 ... 8, ``delay - 1`` blanks (0), the sign 9, and ten blanks.
+    The target is ``delay + 10`` blanks and then the ten symbols. One-hot inputs
+    ``(N, delay + 20, 10)``, targets of 9 classes ``(N, delay + 20)``. Baseline: blanks, then a
+    guess, with the cross-entropy 10 ln 8 / (delay + 20).
     """
     check_int("n", n, 1)
     check_int("delay", delay, 1)
@@ -224,7 +227,7 @@ def copy_memory(n: int = 1000, delay: int = 10, *, seed: Seed = 0) -> Task:
     return Task(one_hot(ids, 10), y, "categorical_crossentropy", "cross-entropy", guess)
 
 
-#: Reber's grammar: from each state, the two symbols that may follow and the states they lead to.
+#: Reber's grammar: for each state, the two symbols that may follow and the states they lead to.
 _REBER = {
     1: (("T", 2), ("P", 3)),
     2: (("S", 2), ("X", 4)),
@@ -236,13 +239,13 @@ _REBER_SYMBOLS = Vocabulary("BTSXPVE")
 
 
 def embedded_reber(n: int = 256, *, seed: Seed = 0) -> Task:
-    """Say which symbols may follow in a string of the embedded Reber grammar.
+    """Predict which symbols may follow in a string of the embedded Reber grammar.
 
     A string is B, then T or P, then a string of Reber's grammar from B to E, then *the same* T or
-    P, then E: the second symbol has to be remembered to the last but one. One-hot symbols
+    P, then E. So the second symbol must be remembered until the last but one. One-hot symbols
     ``(N, T, 7)`` in the order BTSXPVE, targets ``(N, T, 7)`` with a 1 at every symbol that may
-    follow (Hochreiter and Schmidhuber 1997, exp. 1: solved when these are the most active outputs
-    at every step). Baseline: the share of strings whose remembered symbol a guess gets right, 1/2.
+    follow (Hochreiter and Schmidhuber 1997, exp. 1: solved if these are the most active outputs at
+    every step). Baseline: a guess of the remembered symbol, right in 1/2 of the strings.
     """
     check_int("n", n, 1)
     rng = _generator(seed)
@@ -265,7 +268,7 @@ def embedded_reber(n: int = 256, *, seed: Seed = 0) -> Task:
 
 
 def sum_of_bits(n: int = 1000, steps: int = 5, *, seed: Seed = 0) -> Task:
-    """Add the bits of a sequence (a test of PyTorch's C++ interface, with 5 bits).
+    """Add the bits of a sequence (with 5 bits, a test of PyTorch's C++ interface).
 
     Bits ``(N, T, 1)``, targets ``(N, 1)``. Baseline: always T/2, mean squared error T/4.
     """
@@ -283,11 +286,11 @@ def damped_oscillator(
     stiffness: float = 1.0,
     dt: float = 0.1,
 ) -> Task:
-    r"""Foretell the next position of a mass on a spring (the signal of a lecture's experiment).
+    r"""Predict the next position of a mass on a spring (the signal of a lecture's experiment).
 
-    ``m x'' + c x' + k x = 0`` from position 1 at rest, solved exactly:
-    ``x(t) = exp(-g t) (cos(w t) + g/w sin(w t))`` with ``g = c / 2m``, ``w = sqrt(k/m - g^2)``.
-    One sequence ``(1, steps - 1, 1)`` and its successors. Baseline: persistence.
+    ``m x'' + c x' + k x = 0`` from position 1 at rest has the exact solution
+    ``x(t) = exp(-g t) (cos(w t) + g/w sin(w t))`` with ``g = c / 2m``, ``w = sqrt(k/m - g^2)``. One
+    sequence ``(1, steps - 1, 1)``; the target is the next position. Baseline: persistence.
     """
     check_int("steps", steps, 2)
     for name, value in (("mass", mass), ("stiffness", stiffness), ("dt", dt)):
@@ -305,11 +308,11 @@ def damped_oscillator(
 
 
 def noisy_sine(points: int = 200, *, noise: float = 0.1, ahead: int = 0, seed: Seed = 0) -> Task:
-    """Fit, or foretell, sin(x) + noise on x = -10, -9.9 ... (the example of a set of slides).
+    """Fit or predict sin(x) + noise on x = -10, -9.9 ... (the example of a set of slides).
 
-    One sequence ``(1, T, 1)``. With ``ahead=0`` it holds the positions x and the target is the
-    signal; baseline: the mean. With ``ahead=k`` it holds the signal, and the target is the signal k
-    points later; baseline: persistence. Both in half the mean square.
+    One sequence ``(1, T, 1)``. With ``ahead=0`` it is the positions x, and the target is the signal
+    (baseline: the mean). With ``ahead=k`` it is the signal, and the target is the signal k points
+    later (baseline: persistence). Both baselines are half the mean squared error.
     """
     check_int("points", points, 2)
     check_int("ahead", ahead, 0, points - 1)
@@ -323,18 +326,18 @@ def noisy_sine(points: int = 200, *, noise: float = 0.1, ahead: int = 0, seed: S
 
 
 def _next_value(signal: np.ndarray, ahead: int, loss: str) -> Task:
-    """One sequence and the same one ``ahead`` steps later, with the score of persistence."""
+    """The signal, itself ``ahead`` steps later as the target, and the score of persistence."""
     x, y = pairs(signal, ahead)
     error = float(np.mean((y - x) ** 2))
     return Task(x, y, loss, loss, error if loss == "mse" else error / 2)
 
 
 def sine_windows(part: str = "train", *, window: int = 4) -> Task:
-    """Foretell the next point of sin(x / 20) from the last few (the task of a notebook).
+    """Predict the next point of sin(x / 20) from the last few (the task of a notebook).
 
     1000 points on [0, 10 pi]; "train" is the first quarter, "validation" the third. Windows
-    ``(N, window, 1)``, targets ``(N, 1)``. Baseline: repeat the last point, which is so good here
-    that few networks reach it.
+    ``(N, window, 1)``, targets ``(N, 1)``. Baseline: the last point repeated. It is so good here
+    that few networks beat it.
     """
     check_choice("part", part, ("train", "validation"))
     points = np.sin(np.linspace(0.0, 10 * np.pi, 1000) / 20)
@@ -344,7 +347,7 @@ def sine_windows(part: str = "train", *, window: int = 4) -> Task:
     return Task(cut.x, y, "half_mse", "half_mse", half)
 
 
-#: Every task by name; each can be called without arguments.
+#: All tasks by name; each can be called without arguments.
 TASKS: dict[str, Callable[..., Task]] = {
     task.__name__: task
     for task in (

@@ -1,7 +1,7 @@
-"""Sliding windows over one series: what a network reads, and what it has to foretell.
+"""Sliding windows over one series: what a network reads, and what it must predict.
 
-Window ``i`` starts at ``s = i * stride`` and reads the steps ``s ... s + window - 1``; its target
-is the ``horizon`` steps that begin ``gap`` steps after the window's end::
+Window ``i`` starts at ``s = i * stride`` and reads the steps ``s ... s + window - 1``. Its target
+is the ``horizon`` steps that begin ``gap`` steps after the end of the window::
 
     | s ... s+window-1 |  gap  | horizon |
 """
@@ -17,8 +17,7 @@ from throughtime.errors import DataError, ShapeError, check_array, check_choice,
 
 __all__ = ["Windows", "ahead", "count_windows", "sliding_windows"]
 
-
-#: What to do about NaN in a series that is cut.
+#: The way out where a series has NaN.
 MISSING = "Fill it, or pass missing='drop' or missing='mask'."
 
 
@@ -51,7 +50,7 @@ class Windows:
 def count_windows(
     steps: int, window: int, horizon: int = 1, *, stride: int = 1, gap: int = 0
 ) -> int:
-    """How many windows a series of ``steps`` steps holds (0 if it is too short).
+    """How many windows fit into a series of ``steps`` steps (0 if it is too short).
 
     Examples
     --------
@@ -64,7 +63,7 @@ def count_windows(
 
 
 def _span(window: int, horizon: int, stride: int, gap: int) -> int:
-    """Check the sizes; return the steps from a window's start to its target's end."""
+    """Check the sizes; return the steps from the start of a window to the end of its target."""
     check_int("stride", stride, 1)
     check_int("window", window, 1)
     check_int("horizon", horizon, 0)
@@ -87,31 +86,33 @@ def sliding_windows(
     Parameters
     ----------
     series : array of shape (T, F) or (T,), or Series
-        What the windows read.
+        The series that the windows are cut from.
     window, horizon : int
-        Steps read and steps to foretell. ``horizon=0`` gives windows without targets.
+        Number of steps to read, and number of steps to predict. ``horizon=0`` gives windows
+        without targets.
     target : array of shape (T, K) or (T,), optional
-        What the targets are taken from, step for step beside ``series``; by default ``series``.
-        A series filled by interpolation with the unfilled one as ``target`` trains on no invented
-        target.
+        The series that the targets are cut from, with the same steps; by default ``series``. Pass
+        the unfilled series here if ``series`` was filled by interpolation: no filled value is then
+        a target.
     stride : int
-        Steps from one window's start to the next.
+        Steps from the start of one window to the start of the next.
     gap : int
         Steps between the end of a window and its first target.
     missing : {"error", "drop", "mask"}
-        What to do about NaN: refuse it; leave out every window that touches it; or put zero there
-        and tell by ``mask`` and ``y_mask``, leaving out only windows without any known step or
-        without any known target.
+        Treatment of NaN. "error" refuses it. "drop" drops every window that contains it. "mask"
+        replaces it by zero and marks it in ``mask`` and ``y_mask``; only windows without any known
+        step, or without any known target, are dropped.
 
     Returns
     -------
     Windows
-        ``x`` and ``y`` are read-only views into the series where no window was left out or changed.
+        ``x`` and ``y`` are read-only views into the series if no window was dropped or changed.
 
     Raises
     ------
     DataError
-        The series is too short for one window, holds NaN (with ``"error"``), or no window is left.
+        If the series is too short for one window, if it holds NaN (with ``"error"``), or if no
+        window is left.
 
     Examples
     --------
@@ -172,7 +173,7 @@ def ahead(series: Any, steps: int = 1) -> tuple[np.ndarray, np.ndarray]:
     ----------
     series : array of shape (T, F) or (T,), or Series
     steps : int
-        The horizon, in steps.
+        Number of steps ahead.
 
     Returns
     -------
@@ -182,7 +183,7 @@ def ahead(series: Any, steps: int = 1) -> tuple[np.ndarray, np.ndarray]:
     Raises
     ------
     DataError
-        The series is too short, or holds NaN.
+        If the series is too short, or holds NaN.
 
     Examples
     --------

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from throughtime.data.sequences import is_ragged, lengths_from_mask, pad
+from throughtime.data.masks import lengths_from_mask
+from throughtime.data.sequences import is_ragged, pad
 from throughtime.errors import (
     DataError,
     InvalidArgumentError,
