@@ -25,7 +25,7 @@ define make_venv
 	$(PYTHON) -m venv $(1)
 endef
 
-.PHONY: help demo test lint docs oracles bench sanitize clean
+.PHONY: help demo test coverage lint docs oracles bench sanitize clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -34,11 +34,14 @@ demo: $(VENV)/.cli ## train on the CO2 series of Mauna Loa, forecast it, draw it
 	$(VENV)/bin/throughtime forecast --out demo-output
 
 # The workers share the cores already; a pool of threads in each would only be in the way.
-test oracles: export OMP_NUM_THREADS := 1
-test oracles: export OPENBLAS_NUM_THREADS := 1
+test coverage oracles: export OMP_NUM_THREADS := 1
+test coverage oracles: export OPENBLAS_NUM_THREADS := 1
 
 test: $(VENV)/.test ## the test suite and every example in the docstrings and the README
 	$(VENV)/bin/python -m pytest -n $(WORKERS)
+
+coverage: $(VENV)/.coverage ## the test suite, and which lines and branches it never runs; twice as long
+	$(VENV)/bin/python -m pytest -n $(WORKERS) --cov --cov-report=term-missing:skip-covered
 
 lint: $(VENV)/.lint ## ruff and mypy
 	$(VENV)/bin/ruff check .
@@ -77,7 +80,7 @@ sanitize: $(MEMORY_VENV)/.test $(THREADS_VENV)/.test ## native tests with Addres
 		$(THREADS_VENV)/bin/python -m pytest $(NATIVE_TESTS)
 
 clean: ## remove what the other targets made
-	rm -rf $(VENV) $(ORACLES_VENV) $(MEMORY_VENV) $(THREADS_VENV) build dist demo-output .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(ORACLES_VENV) $(MEMORY_VENV) $(THREADS_VENV) build dist demo-output .coverage* .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find src tests docs -name __pycache__ -type d -prune -exec rm -rf {} +
 	find .editable -mindepth 1 ! -name CMakeLists.txt ! -name .gitignore -delete
 	rm -f src/throughtime/_native.*.so
