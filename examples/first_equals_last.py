@@ -5,7 +5,6 @@ from pathlib import Path
 import throughtime as tt
 from throughtime.layers import GRU, LSTM, RNN, Dense
 from throughtime.optimizers import Adam
-from throughtime.optimizers.schedules import Cosine
 
 
 def main(folder: Path) -> tt.report.Comparison:
@@ -19,7 +18,7 @@ def main(folder: Path) -> tt.report.Comparison:
         net = tt.Network([cell, Dense(1, activation="sigmoid")], n_features=4, seed=0)
         history = tt.train(
             net, task.x, task.y, loss="binary_crossentropy", metrics=["accuracy", "recall"],
-            optimizer=Adam(Cosine(0.02, length=150)), epochs=150, clip_norm=1.0,
+            optimizer=Adam(tt.schedules.Cosine(0.02, length=150)), epochs=150, clip_norm=1.0,
             validation=(others.x, others.y), verbose=False,
         )
         table.add(name, published=0.762 if name.endswith("(1)") else None,

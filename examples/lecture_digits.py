@@ -7,7 +7,6 @@ import numpy as np
 import throughtime as tt
 from throughtime.layers import GRU, RNN, Dense
 from throughtime.optimizers import Adam
-from throughtime.optimizers.schedules import Cosine
 
 
 def learn(layers, x, y, n, epochs):
@@ -15,7 +14,8 @@ def learn(layers, x, y, n, epochs):
     net = tt.Network([*layers, Dense(10, activation="softmax")], n_features=8, seed=0)
     history = tt.train(
         net, x[:n], y[:n], loss="categorical_crossentropy", metrics=["accuracy"], epochs=epochs,
-        optimizer=Adam(Cosine(0.01, length=epochs)), validation=(x[n:], y[n:]), verbose=False,
+        optimizer=Adam(tt.schedules.Cosine(0.01, length=epochs)),
+        validation=(x[n:], y[n:]), verbose=False,
     )
     return net, history
 

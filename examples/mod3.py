@@ -7,7 +7,6 @@ import numpy as np
 import throughtime as tt
 from throughtime.layers import RNN, Dense
 from throughtime.optimizers import Adam
-from throughtime.optimizers.schedules import Cosine
 
 
 def main(folder: Path) -> tt.report.Comparison:
@@ -26,7 +25,8 @@ def main(folder: Path) -> tt.report.Comparison:
 
     history = tt.train(
         net, task.x, task.y, loss="categorical_crossentropy", metrics=["accuracy"],
-        optimizer=Adam(Cosine(0.003, length=400)), epochs=400, batch_size=1, callbacks=[say],
+        optimizer=Adam(tt.schedules.Cosine(0.003, length=400)),
+        epochs=400, batch_size=1, callbacks=[say],
         validation=(others.x, others.y), l2=1e-4, verbose=False,
     )
     scores = net.predict(others.x)

@@ -7,7 +7,6 @@ import numpy as np
 import throughtime as tt
 from throughtime.layers import GRU, Dense
 from throughtime.optimizers import Adam
-from throughtime.optimizers.schedules import Cosine
 
 
 def main(folder: Path) -> tt.report.Comparison:
@@ -17,7 +16,8 @@ def main(folder: Path) -> tt.report.Comparison:
     net = tt.Network(layers, n_features=3, seed=0)
     history = tt.train(
         net, task.x, task.y, loss="categorical_crossentropy", metrics=["accuracy"],
-        optimizer=Adam(Cosine(0.02, length=40)), epochs=40, clip_norm=1.0, validation=0.1,
+        optimizer=Adam(tt.schedules.Cosine(0.02, length=40)),
+        epochs=40, clip_norm=1.0, validation=0.1,
         verbose=False,
     )
     history.plot(folder / "scores.png", columns=["loss", "accuracy"])

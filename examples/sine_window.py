@@ -7,7 +7,6 @@ import numpy as np
 import throughtime as tt
 from throughtime.layers import RNN, Dense
 from throughtime.optimizers import Adam
-from throughtime.optimizers.schedules import Cosine
 
 
 def main(folder: Path) -> tt.report.Comparison:
@@ -27,7 +26,8 @@ def main(folder: Path) -> tt.report.Comparison:
         net = tt.Network([layer, Dense(1, **options)], n_features=1, dtype="float64", seed=0)
         stop = tt.EarlyStopping(patience=1000, restore_best=False)
         history = tt.train(
-            net, known.x, known.y, loss="half_mse", optimizer=Adam(Cosine(0.003, length=3000)),
+            net, known.x, known.y, loss="half_mse",
+            optimizer=Adam(tt.schedules.Cosine(0.003, length=3000)),
             epochs=3000, tbptt=(4, 4), clip_value=1.0, validation=(later.x, later.y),
             callbacks=[stop], verbose=False,
         )

@@ -7,7 +7,6 @@ import numpy as np
 import throughtime as tt
 from throughtime.layers import RNN, Dense
 from throughtime.optimizers import SGD, Adam
-from throughtime.optimizers.schedules import Cosine, InverseTime
 
 
 def network(units, **options):
@@ -21,12 +20,12 @@ def main(folder: Path) -> tt.report.Comparison:
     task = tt.data.tasks.noisy_sine(200)  # sin(x) + 0.1 N(0, 1) at x = -10, -9.9 ...
     table, options = tt.report.Comparison("Noisy sine"), {"loss": "half_mse", "verbose": False}
     # The slides divide the loss by T and not the gradient: their rate of 1e-5 is 1e-5 T here.
-    momentum = SGD(InverseTime(1e-5 * 200, decay=0.0), momentum=0.95)
+    momentum = SGD(tt.schedules.InverseTime(1e-5 * 200, decay=0.0), momentum=0.95)
     large = dict.fromkeys(("initializer", "recurrent_initializer"), tt.initializers.Normal(0.1))
     for name, net, optimizer, limit, epochs, known in (
         ("momentum", network(800, **large), momentum, None, 400, None),
         ("clipped", network(500, **large), momentum, 10.0, 1000, 40.0),  # smaller, clipped
-        ("Adam", network(100), Adam(Cosine(0.003, length=1000)), 1.0, 1000, None),
+        ("Adam", network(100), Adam(tt.schedules.Cosine(0.003, length=1000)), 1.0, 1000, None),
     ):
         history, *figures = tt.plotting.train_and_plot(
             net, task.x, task.y, optimizer=optimizer, clip_norm=limit, epochs=epochs, **options)
@@ -41,7 +40,7 @@ def main(folder: Path) -> tt.report.Comparison:
     # Those have only ever taken steps of 0.1; this one begins anywhere, with steps up to 0.5.
     cuts = [slice(k, None, step) for step in range(1, 6) for k in range(0, 151, 10)]
     xs, ys = ([a[0, cut] for cut in cuts] for a in (task.x / 10, task.y))
-    many, adam = network(32), Adam(Cosine(0.005, length=600))
+    many, adam = network(32), Adam(tt.schedules.Cosine(0.005, length=600))
     tt.train(many, xs, ys, epochs=600, batch_size=16, clip_norm=1.0, optimizer=adam, **options)
     x = np.arange(0, 20.01, 0.3).reshape(1, -1, 1)
     for name, one, z in (("Adam", net, x), ("any-step", many, x / 10)):
