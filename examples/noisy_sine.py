@@ -22,7 +22,8 @@ def main(folder: Path) -> tt.report.Comparison:
         net = tt.Network([cell, Dense(1, activation="sigmoid")], n_features=1, seed=0)
         history = tt.train(
             net, task.x, task.y, loss="binary_crossentropy", metrics=["accuracy", "f1"],
-            optimizer=Adam(tt.schedules.Cosine(0.01, length=100)), epochs=100, batch_size=16, clip_norm=1.0,
+            optimizer=Adam(tt.schedules.Cosine(0.01, length=100)),
+            epochs=100, batch_size=16, clip_norm=1.0,
             validation=(others.x, others.y), verbose=False,
         )
         for naive, baseline in ((others.baseline, "guess"), (smooth, "smoothness")):
