@@ -7,7 +7,7 @@ import pytest
 
 import throughtime as tt
 from throughtime.training import progress
-from throughtime.training.progress import Line, RichBar, Silent, Table, start_progress
+from throughtime.training.progress import EpochTable, Line, RichBar, Silent, start_progress
 
 
 class Terminal(io.StringIO):
@@ -86,7 +86,7 @@ def test_the_bar_of_rich(monkeypatch):
 
 
 def test_the_audience(monkeypatch):
-    assert isinstance(start_progress(True, 3), Table)
+    assert isinstance(start_progress(True, 3), EpochTable)
     assert type(start_progress(False, 3)) is Silent
     monkeypatch.setattr("sys.stderr", Terminal())
     bar = start_progress(None, 3)
@@ -101,3 +101,45 @@ def test_an_error_leaves_the_terminal_tidy(capsys):
     with pytest.raises(ZeroDivisionError):
         example(verbose=True, callbacks=[fail])
     assert capsys.readouterr().out.splitlines()[-1] == "training failed"
+
+
+class Bare:
+    """All that some windows and notebooks put in the place of a stream."""
+
+    def __init__(self):
+        self.text = ""
+
+    def write(self, text):
+        self.text += text
+
+
+class Gone(io.StringIO):
+    """A terminal that was closed while the program ran."""
+
+    def isatty(self):
+        return True
+
+    def write(self, text):
+        raise OSError(5, "Input/output error")
+
+
+@pytest.mark.parametrize("name", ["stdout", "stderr"])
+@pytest.mark.parametrize("stream", [None, Bare(), Gone()])
+@pytest.mark.parametrize("verbose", [None, True, False])
+@pytest.mark.parametrize("rich", [True, False])
+def test_training_does_not_depend_on_the_streams(name, stream, verbose, rich, monkeypatch):
+    if not rich:
+        monkeypatch.setattr(progress.importlib.util, "find_spec", lambda name: None)
+    expected = example(verbose=False)["loss"]
+    monkeypatch.setattr(f"sys.{name}", stream)
+    assert example(verbose=verbose)["loss"] == expected
+    # A clean end on Ctrl-C says so; that line may have nowhere to go, too.
+    stopped = example(verbose=verbose, callbacks=[lambda run: run.stop("interrupted")])
+    assert stopped.stopped == "interrupted"
+
+
+def test_the_table_needs_no_more_than_a_stream_to_write_to(monkeypatch):
+    bare = Bare()
+    monkeypatch.setattr("sys.stdout", bare)
+    example(verbose=True)
+    assert bare.text.splitlines()[-1] == "finished"

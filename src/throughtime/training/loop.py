@@ -37,7 +37,7 @@ from throughtime.training.history import History
 from throughtime.training.interrupt import Interruption
 from throughtime.training.objective import Evaluation
 from throughtime.training.options import Options
-from throughtime.training.progress import Progress
+from throughtime.training.progress import Display
 from throughtime.training.samples import Samples
 from throughtime.training.scores import Scores
 
@@ -95,7 +95,7 @@ class Loop:
         self.state.history.monitor = self.best.monitor
         self.best.consider_stopping(self.state)
 
-    def run(self, progress: Progress) -> History:
+    def run(self, progress: Display) -> History:
         """Train, and return what happened."""
         state = self.state
         note = "training failed"
@@ -126,7 +126,7 @@ class Loop:
             return "the weights are those after its last batch"
         return f"the weights of epoch {best}, the best so far, are back"
 
-    def _epoch(self, progress: Progress) -> None:
+    def _epoch(self, progress: Display) -> None:
         """One epoch; if it is stopped half-way, it leaves no row in the history."""
         state, began = self.state, time.perf_counter()
         state.epoch += 1
@@ -151,7 +151,7 @@ class Loop:
             if ends or state.epoch % self.checkpoint.every == 0:
                 save_checkpoint(self.checkpoint, state, self.best, self.callbacks, self.fingerprint)
 
-    def _train(self, progress: Progress) -> dict[str, float] | None:
+    def _train(self, progress: Display) -> dict[str, float] | None:
         """The updates of one epoch; its part of the history, or None if it was stopped."""
         state, options = self.state, self.options
         state.optimizer.begin_epoch(state.epoch - 1)

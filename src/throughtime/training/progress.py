@@ -1,21 +1,24 @@
-"""What people see while training runs: a moving line on a terminal, or a table of epochs."""
+"""What people see while training runs: a moving line on a terminal, or a table of epochs.
+
+A run does not end because a line cannot be shown; see :mod:`throughtime.messages.streams`.
+"""
 
 from __future__ import annotations
 
 import importlib.util
-import sys
 import time
 from collections.abc import Mapping
 from typing import Any, Protocol, TextIO
 
+from throughtime.messages.streams import standard_error, standard_output
 from throughtime.training.history import table_head, table_row
 
 #: Seconds between two drawings of the moving line.
 INTERVAL = 0.1
 
 
-class Progress(Protocol):
-    """What the loop tells its audience."""
+class Display(Protocol):
+    """What the loop reports, and to what."""
 
     def batch(self, epoch: int, batch: int, batches: int, loss: float) -> None:
         """One batch is done."""
@@ -30,57 +33,58 @@ class Progress(Protocol):
         """Ctrl-C ended training, and ``outcome`` says which weights the network has now."""
 
 
-def start_progress(verbose: bool | None, epochs: int, first: int = 1) -> Progress:
-    """The audience for ``verbose``.
+def start_progress(verbose: bool | None, epochs: int, first: int = 1) -> Display:
+    """The display for ``verbose``.
 
     Parameters
     ----------
     verbose : bool or None
-        True prints a table, one line an epoch, to standard output. None draws a moving line on
-        standard error if that is a terminal. False is silent; otherwise Ctrl-C has an answer there.
+        True prints a table to standard output, one line an epoch. None draws a moving line on
+        standard error if that is a terminal. False prints nothing, not even an answer to Ctrl-C.
     epochs : int
         The number of the last epoch.
     first : int
         The number of the first epoch; more than 1 in a run that was resumed.
     """
     if verbose:
-        return Table(sys.stdout)
-    if verbose is not None or sys.stderr is None:
+        return EpochTable(standard_output())
+    if verbose is not None:
         return Silent()
-    if not sys.stderr.isatty():
-        return Answer()
+    stream = standard_error()
+    if not stream.isatty():
+        return InterruptNotice()
     if importlib.util.find_spec("rich") is not None:
-        return RichBar(epochs, first)
-    return Line(sys.stderr, epochs, first)
+        return RichBar(stream, epochs, first)
+    return Line(stream, epochs, first)
 
 
 class Silent:
-    """No audience."""
+    """Shows nothing."""
 
     def batch(self, epoch: int, batch: int, batches: int, loss: float) -> None:
-        """Say nothing."""
+        """Show nothing."""
 
     def epoch(self, epoch: int, values: Mapping[str, float]) -> None:
-        """Say nothing."""
+        """Show nothing."""
 
     def close(self, note: str) -> None:
-        """Say nothing."""
+        """Show nothing."""
 
     def interrupted(self, outcome: str) -> None:
-        """Say nothing."""
+        """Show nothing."""
 
 
-class Answer(Silent):
-    """Nothing but an answer to Ctrl-C, after which the program goes on without a word."""
+class InterruptNotice(Silent):
+    """Shows nothing but a line after Ctrl-C, because the program then goes on."""
 
     def interrupted(self, outcome: str) -> None:
-        """Print it to standard error."""
-        if sys.stderr is not None:
-            sys.stderr.write(f"throughtime: Ctrl-C ended training; {outcome}.\n")
-            sys.stderr.flush()
+        """Print the line to standard error."""
+        stream = standard_error()
+        stream.write(f"throughtime: Ctrl-C ended training; {outcome}.\n")
+        stream.flush()
 
 
-class Table(Answer):
+class EpochTable(InterruptNotice):
     """One line an epoch, with every column of the history."""
 
     def __init__(self, stream: TextIO) -> None:
@@ -101,7 +105,7 @@ class Table(Answer):
         self.stream.flush()
 
 
-class Line(Answer):
+class Line(InterruptNotice):
     """One line that is drawn over and over, for a terminal without rich."""
 
     def __init__(self, stream: TextIO, epochs: int, first: int = 1) -> None:
@@ -143,10 +147,10 @@ class Line(Answer):
         self.shown = len(text)
 
 
-class RichBar(Answer):
+class RichBar(InterruptNotice):
     """A bar drawn by rich."""
 
-    def __init__(self, epochs: int, first: int = 1) -> None:
+    def __init__(self, stream: TextIO, epochs: int, first: int = 1) -> None:
         from rich.console import Console
         from rich.progress import (
             BarColumn,
@@ -162,7 +166,7 @@ class RichBar(Answer):
             MofNCompleteColumn(),
             TextColumn("{task.fields[scores]}"),
             TimeRemainingColumn(),
-            console=Console(stderr=True),
+            console=Console(file=stream),
         )
         self.task = self.bar.add_task("", total=epochs, completed=first - 1, scores="")
         self.bar.start()
