@@ -54,6 +54,18 @@ BOUNDARIES = [
     wrong("the later of two equal maxima", "layers/pooling.py",
           "(old >= x)", "(old > x)",
           "network_stream::a_maximum_of_two_zeros_is_the_earlier_one"),
+    wrong("a score as good as the best one is better", "optimizers/schedules.py",
+          "return value > self._best + margin", "return value >= self._best + margin",
+          "optimizers_schedules::plateau_takes_no_equal_value_for_a_better_one"),
+    wrong("a loss as good as the best one is better", "optimizers/schedules.py",
+          "return value < self._best - margin", "return value <= self._best - margin",
+          "optimizers_schedules::plateau_takes_no_equal_value_for_a_better_one"),
+    wrong("a layer that drops nothing draws", "layers/dense.py",
+          "return self.rate > 0", "return self.rate >= 0",
+          "network::what_drops_nothing_draws_nothing"),
+    wrong("a recurrent layer that drops nothing draws", "layers/recurrent.py",
+          "return self.dropout > 0 or", "return self.dropout >= 0 or",
+          "network::what_drops_nothing_draws_nothing"),
 ]  # fmt: skip
 
 

@@ -257,6 +257,11 @@ def test_both_directions_are_two_layers_side_by_side(layer):
         np.testing.assert_array_equal(y[..., half], one.forward(X, mask=HOLES)[0])
 
 
+def test_the_longest_window_is_one():
+    assert Conv1D(2, 5, dilation=2**18 - 1).window.span == 2**20 - 3
+    assert Conv1D(2, 2**20).window.span == 2**20
+
+
 @recurrent
 def test_without_a_time_bias_a_zero_one_changes_nothing(layer):
     plain = Case("", [layer(3, return_sequences=True)]).network()

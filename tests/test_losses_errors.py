@@ -150,7 +150,7 @@ def test_options(make, error, message):
         (
             Y2,
             None,
-            [1, 1, -1, 1],
+            [1, 0, -1, 1],
             DataError,
             "weights must be finite numbers >= 0; got -1.",
         ),

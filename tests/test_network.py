@@ -81,6 +81,22 @@ def test_dropout_drops_its_share_and_keeps_the_mean():
     np.testing.assert_array_equal(net.predict(x), x)
 
 
+@pytest.mark.parametrize(
+    "before",
+    [Dropout(0.0), RNN(2, return_sequences=True), GRU(2, dropout=0.0, return_sequences=True)],
+    ids=str,
+)
+def test_what_drops_nothing_draws_nothing(before):
+    """The random numbers of the next layer are those that it draws alone."""
+    x = np.ones((3, 4, 2))
+    dropped = [
+        Network([*layers, Dropout(0.5)], 2).forward(x, training=True)[0] == 0.0
+        for layers in ([], [before])
+    ]
+    np.testing.assert_array_equal(*dropped)
+    assert 0 < dropped[0].sum() < dropped[0].size
+
+
 def test_variational_dropout_is_one_mask_for_all_steps():
     x = np.ones((40, 30, 50))
     y, _ = Network([Dropout(0.3, variational=True)], 50).forward(x, training=True)

@@ -147,6 +147,12 @@ def test_plateau_needs_more_than_the_threshold():
     assert observed(schedule, [10.0, 9.0, 8.9]) == [1.0, 0.5, 0.5]
 
 
+@pytest.mark.parametrize("large", [False, True])
+def test_plateau_takes_no_equal_value_for_a_better_one(large):
+    schedule = Plateau(1.0, factor=0.5, patience=0, threshold=0.0, greater_is_better=large)
+    assert observed(schedule, [3.0, 3.0, 3.0]) == [1.0, 0.5, 0.25]
+
+
 def test_plateau_below_zero_takes_no_worse_value_for_a_better_one():
     schedule = Plateau(1.0, factor=0.5, patience=0, threshold=0.1)
     assert observed(schedule, [-10.0, -9.5, -10.5, -11.1]) == [1.0, 0.5, 0.25, 0.25]
