@@ -157,12 +157,12 @@ def test_without_jax_one_line_says_what_to_install():
         "import sys; sys.modules['jax'] = None\n"
         "import numpy as np, throughtime.losses as losses\n"
         "losses.get('mse')(np.ones((1, 1)), [[0.0]])\n"
-        "losses.get(abs)(np.ones((1, 1)), [[0.0]])\n"
+        "losses.get(pow)(np.ones((1, 1)), [[0.0]])\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     last = done.stderr.strip().splitlines()[-1]
     assert last == (
-        f"throughtime.errors.{MissingDependencyError.__name__}: The automatic derivative of 'abs'"
+        f"throughtime.errors.{MissingDependencyError.__name__}: The automatic derivative of 'pow'"
         " needs the package 'jax', which is not installed."
         " Run: pip install 'throughtime[autodiff]' (in a clone: pip install '.[autodiff]'). Or"
         " write the derivative yourself, which needs nothing: losses.Custom(f, gradient=...)"

@@ -30,7 +30,11 @@ def test_unknown_names_and_objects():
     message = f"loss must be one of {NAMES} or an object of class Loss; got "
     with refuses(InvalidTypeError, f"{message}3."):
         get(3)
-    with refuses(InvalidTypeError, f"{message}<class 'throughtime.losses.regression.MSE'>."):
+    with refuses(
+        InvalidTypeError,
+        f"{message}<class 'throughtime.losses.regression.MSE'>."
+        " Write it with brackets, to make an object: MSE().",
+    ):
         get(MSE)
 
 
@@ -83,7 +87,7 @@ def test_unknown_names_and_objects():
             "function must be a function f(y, target); got 3.",
         ),
         (
-            lambda: Custom(abs, gradient=3),
+            lambda: Custom(pow, gradient=3),
             InvalidTypeError,
             "gradient must be a function f(y, target); got 3.",
         ),

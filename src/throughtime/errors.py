@@ -14,6 +14,7 @@ Build it with :func:`sentence`. The error then carries its parts, and no program
 from __future__ import annotations
 
 import importlib
+import inspect
 import math
 import numbers
 import operator
@@ -24,6 +25,12 @@ from typing import Any, Self
 import numpy as np
 
 from throughtime.messages import Argument, Message, Setting, describe, sentence
+
+#: Packages whose objects look like ours but work on tensors of their own.
+FOREIGN = ("keras", "mxnet", "paddle", "tensorflow", "tf_keras", "torch")
+
+#: First parameters that mean a target: the function then takes its arguments in the other order.
+TARGETS = ("label", "labels", "target", "targets", "y_true")
 
 __all__ = [
     "Argument",
@@ -40,9 +47,12 @@ __all__ = [
     "check_array",
     "check_bool",
     "check_choice",
+    "check_collected",
     "check_float",
+    "check_function",
     "check_int",
     "describe",
+    "foreign",
     "import_extra",
     "sentence",
 ]
@@ -231,6 +241,7 @@ def check_array(
     finite : bool
         Refuse NaN and infinities.
     """
+    check_collected(name, value)
     if isinstance(value, np.ma.MaskedArray) and np.ma.is_masked(value):
         way = hint or "Fill the masked values, or pass .data and a mask of the steps."
         raise DataError(sentence(name, "no masked values", describe(value), way, must="hold"))
@@ -248,7 +259,8 @@ def check_array(
         ) from None
     if array.dtype.kind not in "biuf":
         what = "text" if array.dtype.kind in "US" else f"an array of dtype {array.dtype}"
-        raise DataError(sentence(name, "numbers", what, hint, must="hold", value=value))
+        got = describe(value) if array.ndim == 0 else what
+        raise DataError(sentence(name, "numbers", got, hint, must="hold", value=value))
     if shape is not None:
         fits = array.shape == shape or (
             array.ndim == len(shape)
@@ -278,6 +290,68 @@ def _check_finite(name: str | Argument, array: np.ndarray, hint: str) -> None:
     got = f"{array[first]} at index {first}"
     way = hint or "Remove or fill missing values first."
     raise DataError(sentence(name, "finite", got, way, value=array))
+
+
+def check_collected(name: str | Argument, value: Any) -> None:
+    """Refuse what can only be run through, such as a generator or a loader of batches."""
+    indexed = hasattr(value, "__getitem__") or hasattr(value, "__array__")
+    if isinstance(value, Iterable) and not indexed:
+        hint = f"Collect its items first: list({name})."
+        raise InvalidTypeError(sentence(name, "an array or a list", describe(value), hint))
+
+
+def foreign(value: Any) -> str:
+    """The package of :data:`FOREIGN` that an object, a class or a function is of, or ``""``."""
+    kinds = [value] if hasattr(value, "__qualname__") else []
+    for kind in [*kinds, *type(value).__mro__]:
+        package = str(getattr(kind, "__module__", "")).partition(".")[0]
+        if package in FOREIGN:
+            return package
+    return ""
+
+
+def check_function(name: str, function: Any, arguments: tuple[str, ...]) -> None:
+    """Refuse what cannot be called with ``arguments``, in this order.
+
+    Parameters
+    ----------
+    name : str
+        What messages call it.
+    function : callable
+    arguments : tuple of str
+        What it will be called with, in words: ``("y", "target")``.
+
+    Raises
+    ------
+    InvalidTypeError
+        If it is no function, belongs to another framework, takes another number of arguments, or
+        takes the target first.
+    """
+    expected = f"a function f({', '.join(arguments)})"
+    package = foreign(function)
+    if package:
+        hint = f"It works on tensors of {package}; write a function of NumPy arrays."
+        raise InvalidTypeError(sentence(name, expected, describe(function), hint))
+    if not callable(function):
+        raise InvalidTypeError(sentence(name, expected, describe(function)))
+    try:
+        signature = inspect.signature(function)
+    except (TypeError, ValueError):  # some functions of compiled modules do not tell
+        return
+    try:
+        signature.bind(*arguments)
+    except TypeError:
+        what = f"{_called(function)}{signature}, which takes other arguments"
+        raise InvalidTypeError(sentence(name, expected, what)) from None
+    first = next(iter(signature.parameters), "")
+    if arguments[-1] == "target" and first in TARGETS:
+        call = f"lambda {', '.join(arguments)}: f({', '.join(reversed(arguments))})"
+        what = f"{_called(function)}{signature}, which takes the target first"
+        raise InvalidTypeError(sentence(name, expected, what, f"Write {call}."))
+
+
+def _called(function: Any) -> str:
+    return getattr(function, "__name__", type(function).__name__)
 
 
 def how_to_install(extra: str) -> str:

@@ -26,8 +26,9 @@ import numpy as np
 from throughtime import losses
 from throughtime.errors import InvalidArgumentError, check_bool, check_float, check_int
 from throughtime.network import Network
+from throughtime.registry import translate
 from throughtime.training import objective
-from throughtime.training.options import check_network
+from throughtime.training.options import OTHER_NAMES, check_network
 from throughtime.training.samples import check_samples
 
 STEPS = (1e-3, 1e-4, 1e-5, 1e-6)
@@ -120,6 +121,7 @@ class GradientReport:
         return "\n".join(lines)
 
 
+@translate({**OTHER_NAMES, "tolerance": ("atol", "eps", "rtol", "tol")})
 def check_gradients(
     net: Network,
     x: Any,

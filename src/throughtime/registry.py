@@ -1,4 +1,4 @@
-"""One registry for everything that is chosen by name: activations, losses, optimisers, layers.
+"""Names: of everything that is chosen by name (activations, losses, layers), and of keywords.
 
 A registered class is a dataclass whose fields are its options. That makes it printable, comparable
 and, through :meth:`Registry.to_config`, a small JSON object in a model file. Every generic test
@@ -13,13 +13,19 @@ the file registers it first, under the same name, for a file holds names and no 
 
 A field declared with ``metadata={"registry": OTHER}`` may hold an object of the registry ``OTHER``
 (a schedule inside an optimiser); its description is nested in that of its owner.
+
+:func:`translate` answers a keyword of another library, ``learning_rate=``, with what it is called
+here.
 """
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterator
-from typing import Any, Generic, TypeVar
+import difflib
+import functools
+import inspect
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Generic, TypeVar, cast
 
 from throughtime.errors import (
     InvalidArgumentError,
@@ -27,9 +33,16 @@ from throughtime.errors import (
     ModelFileError,
     check_choice,
     describe,
+    foreign,
 )
+from throughtime.messages import Message
 
 Base = TypeVar("Base")
+Callee = TypeVar("Callee", bound=Callable[..., Any])
+
+#: What to write here -> the keywords of other libraries that mean it. The key is the name of a
+#: parameter, or what to use instead, in words or code.
+Words = Mapping[str, tuple[str, ...]]
 
 
 class Registry(Generic[Base]):
@@ -41,11 +54,14 @@ class Registry(Generic[Base]):
         What the entries are, as messages call it: ``"loss"``.
     base : type
         The class that every entry derives from.
+    words : mapping, optional
+        What other libraries call the options of the entries; see :func:`translate`.
     """
 
-    def __init__(self, kind: str, base: type[Base]) -> None:
+    def __init__(self, kind: str, base: type[Base], words: Words | None = None) -> None:
         self.kind = kind
         self.base = base
+        self._words = words or {}
         self._classes: dict[str, type[Base]] = {}
         self._names: dict[type[Base], str] = {}
 
@@ -61,7 +77,7 @@ class Registry(Generic[Base]):
                     )
                 self._classes[key] = cls
             self._names[cls] = name
-            return cls
+            return translate(self._words)(cls)
 
         return enter
 
@@ -69,6 +85,9 @@ class Registry(Generic[Base]):
         return iter(self._names.values())
 
     def __getitem__(self, name: str) -> type[Base]:
+        if isinstance(name, str) and name not in self._classes:
+            alike = [key for key in self._classes if key.casefold() == name.casefold()]
+            name = alike[0] if len(alike) == 1 else name
         return self._classes[check_choice(self.kind, name, self._classes)]
 
     def name_of(self, obj: Base) -> str:
@@ -76,15 +95,32 @@ class Registry(Generic[Base]):
         return self._names[type(obj)]
 
     def get(self, spec: Any) -> Base:
-        """Return what ``spec`` means: an object stands for itself, a name for the default one."""
+        """Return what ``spec`` means: an object stands for itself, a name for the default one.
+
+        Names are found in upper and lower case alike.
+        """
         if isinstance(spec, self.base):
             return spec
         if isinstance(spec, str):
             return self[spec]()
+        hint = self.hint(spec)
         raise InvalidTypeError(
             f"{self.kind} must be one of {', '.join(map(repr, self))} or an object of"
-            f" class {self.base.__name__}; got {describe(spec)}."
+            f" class {self.base.__name__}; got {describe(spec)}.{' ' if hint else ''}{hint}"
         )
+
+    def hint(self, spec: Any) -> str:
+        """What to write instead of ``spec``: a class, or an object of another framework."""
+        if isinstance(spec, type) and issubclass(spec, self.base):
+            return f"Write it with brackets, to make an object: {spec.__name__}()."
+        package = foreign(spec)
+        if not package:
+            return ""
+        theirs = getattr(spec, "__name__", type(spec).__name__).casefold().replace("_", "")
+        wanted = {theirs, theirs.removesuffix("loss")}
+        ours = next((key for key in self._classes if key.replace("_", "") in wanted), None)
+        way = f"Write {ours!r}." if ours else "Use one of these."
+        return f"It is of {package}, and works on its tensors. {way}"
 
     def to_config(self, obj: Base) -> dict[str, Any]:
         """A JSON-ready description of ``obj``: its name and its fields."""
@@ -126,3 +162,88 @@ class Registry(Generic[Base]):
             return cls(**options)
         except (TypeError, ValueError) as error:
             raise ModelFileError(f"the file holds a bad {self.kind}: {error}") from None
+
+
+def translate(words: Words) -> Callable[[Callee], Callee]:
+    """Decorator of a function or a class: say what an unknown keyword is called here.
+
+    The signature stays as it is, for ``help()`` and for type checkers.
+
+    Parameters
+    ----------
+    words : mapping
+        See :data:`Words`. Keys that are not parameters of the function are ignored if they are
+        names, so that one table can serve several functions.
+
+    Examples
+    --------
+    >>> @translate({"epochs": ("n_epochs",)})
+    ... def train(epochs: int = 50) -> None: ...
+    >>> train(n_epochs=3)
+    Traceback (most recent call last):
+    throughtime.errors.InvalidTypeError: train has no argument 'n_epochs'; it is called epochs here.
+    """
+
+    def decorate(callee: Callee) -> Callee:
+        if isinstance(callee, type):
+            init = callee.__init__  # type: ignore[misc]  # that of this class, which is wanted
+            callee.__init__ = _checked(init, callee.__name__, words)  # type: ignore[misc]
+            return callee
+        return cast(Callee, _checked(callee, callee.__name__, words))
+
+    return decorate
+
+
+def _checked(function: Callable[..., Any], name: str, words: Words) -> Callable[..., Any]:
+    """``function``, called only with arguments that it has."""
+    parameters = inspect.signature(function).parameters.values()
+    named = [p.name for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)]
+    if any(p.kind == p.VAR_KEYWORD for p in parameters):
+        return function
+    required = [p.name for p in parameters if p.name in named and p.default is p.empty]
+    positional = [p.name for p in parameters if p.kind == p.POSITIONAL_OR_KEYWORD]
+    endless = any(p.kind == p.VAR_POSITIONAL for p in parameters)
+    skipped = int(named[:1] == ["self"])
+
+    @functools.wraps(function)
+    def call(*args: Any, **options: Any) -> Any:
+        for option in options:
+            if option not in named:
+                way = _instead(option, named[skipped:], words)
+                raise InvalidTypeError(
+                    Message(
+                        "{function} has no argument {option!r};",
+                        parameter=option,
+                        value=options[option],
+                        hint=way,
+                        function=name,
+                        option=option,
+                    )
+                )
+        if len(args) > len(positional) and not endless:
+            taken = positional[skipped:]
+            raise InvalidTypeError(
+                f"{name} takes {len(taken)} arguments without a name ({', '.join(taken)});"
+                f" got {len(args) - skipped}. Give the others by name."
+            )
+        missing = [one for one in required if one not in [*positional[: len(args)], *options]]
+        if missing:
+            raise InvalidTypeError(
+                f"{name} needs {', '.join(required[skipped:])}; got no {', '.join(missing)}."
+            )
+        return function(*args, **options)
+
+    return call
+
+
+def _instead(option: str, named: list[str], words: Words) -> str:
+    """What to write for the unknown keyword ``option``."""
+    meant = [ours for ours, theirs in words.items() if option in theirs]
+    for ours in meant:
+        if ours in named:
+            return f"it is called {ours} here."
+    for ours in meant:
+        if not ours.isidentifier():
+            return f"use {ours}."
+    near = difflib.get_close_matches(option, named, n=1)
+    return f"did you mean {near[0]!r}?" if near else f"it takes {', '.join(named)}."

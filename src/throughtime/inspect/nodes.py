@@ -27,8 +27,9 @@ from throughtime.errors import InvalidArgumentError, check_choice, check_int
 from throughtime.inspect.states import loops
 from throughtime.layers import Recurrent
 from throughtime.network.params import Params
+from throughtime.registry import translate
 from throughtime.training import objective
-from throughtime.training.options import check_network
+from throughtime.training.options import OTHER_NAMES, check_network
 from throughtime.training.samples import check_samples
 
 if TYPE_CHECKING:
@@ -206,6 +207,7 @@ class Trace:
         return isinstance(self.net.layers[j], Recurrent)
 
 
+@translate(OTHER_NAMES)
 def trace(
     net: Network,
     x: Any,

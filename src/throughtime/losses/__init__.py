@@ -55,6 +55,6 @@ def get(spec: Any) -> Loss:
     >>> get(MSE(reduction="sum"))
     MSE(reduction='sum')
     """
-    if callable(spec) and not isinstance(spec, (Loss, type)):
+    if callable(spec) and not isinstance(spec, (Loss, type)) and not LOSSES.hint(spec):
         return Custom(spec)
     return LOSSES.get(spec)

@@ -32,7 +32,7 @@ from throughtime.losses.checks import (
     shaped_target,
     step_weights,
 )
-from throughtime.registry import Registry
+from throughtime.registry import Registry, Words
 
 Terms = tuple[np.ndarray, np.ndarray]
 
@@ -153,6 +153,9 @@ class Loss(ABC):
             return None
         outside = (y < self.domain.low) | (y > self.domain.high)
         return (self.domain.words, float(y[outside][0])) if outside.any() else None
+
+    def check_n_outputs(self, n_outputs: int) -> None:  # noqa: B027  # most losses take any
+        """Refuse a network with a number of outputs for which this loss has no meaning."""
 
     def outputs(self, n_targets: int) -> int:
         """How many outputs the network must have for targets of ``n_targets`` columns."""
@@ -396,4 +399,17 @@ def quiet() -> Any:
     return np.errstate(over="ignore", under="ignore", invalid="ignore")
 
 
-LOSSES: Registry[Loss] = Registry("loss", Loss)
+#: What other libraries call the options, and where options are that belong elsewhere here.
+OTHER_NAMES: Words = {
+    "reduction": ("reduce", "size_average"),
+    "delta": ("beta", "threshold"),
+    "levels": ("alpha", "q", "quantile", "quantiles", "tau"),
+    "min_variance": ("eps",),
+    "sample_weight= of tt.train": ("class_weight", "pos_weight", "weight", "weights"),
+    "mask= or sample_weight= of tt.train": ("ignore_class", "ignore_index"),
+    "the loss as it is: it takes the logits of an output layer with softmax or sigmoid": (
+        "from_logits",
+    ),
+}
+
+LOSSES: Registry[Loss] = Registry("loss", Loss, OTHER_NAMES)

@@ -84,9 +84,10 @@ def shaped_target(target: Any, shape: tuple[int, ...]) -> np.ndarray:
     if shape[-1] == 1 and array.shape == shape[:-1]:
         array = array[..., None]
     if array.shape != shape:
-        raise ShapeError(
-            sentence("y", f"of shape {shape}", f"shape {array.shape}", shape_hint(array, shape))
-        )
+        hint = shape_hint(array, shape)
+        if array.dtype.kind in "iu" and array.shape in (shape[:-1], (*shape[:-1], 1)):
+            hint = "Class numbers need loss='categorical_crossentropy', and metrics of classes."
+        raise ShapeError(sentence("y", f"of shape {shape}", f"shape {array.shape}", hint))
     return array if array.dtype.kind == "f" else array.astype(np.float64)
 
 
@@ -102,6 +103,17 @@ def shape_hint(array: np.ndarray, shape: tuple[int, ...]) -> str:
             "The network gives one output a sequence; for one at every step, let its last"
             " recurrent layer have return_sequences=True."
         )
+    return ""
+
+
+def label_hint(labels: np.ndarray, n_classes: int) -> str:
+    """Say how to number classes that are not numbered from 0 to ``n_classes - 1``."""
+    if not labels.size:
+        return ""
+    if ((labels == -1) | (labels == 1)).all() and n_classes == 2:
+        return "For labels -1 and 1 write (y + 1) / 2."
+    if labels.min() == 1 and labels.max() == n_classes:
+        return "The classes seem to be numbered from 1: write y - 1."
     return ""
 
 

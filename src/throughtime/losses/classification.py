@@ -10,7 +10,7 @@ import numpy as np
 from throughtime.activations import Sigmoid
 from throughtime.errors import InvalidArgumentError, ShapeError, check_array, sentence
 from throughtime.losses.base import LOSSES, Domain, Loss, Terms
-from throughtime.losses.checks import refuse, shape_hint
+from throughtime.losses.checks import label_hint, refuse, shape_hint
 from throughtime.losses.floors import log_floored, smallest
 
 #: How far above 1 a probability, or the sum of several, may be rounded.
@@ -57,10 +57,13 @@ class BinaryCrossentropy(Loss):
     def check_values(self, target: np.ndarray, mask: np.ndarray | None) -> None:
         super().check_values(target, mask)
         outside = (target < 0.0) | (target > 1.0)
-        refuse(outside, mask, target, "from 0 to 1 for loss 'binary_crossentropy'")
+        hint = label_hint(target if mask is None else target[mask], 2)
+        refuse(outside, mask, target, "from 0 to 1 for loss 'binary_crossentropy'", hint)
 
 
-@LOSSES.register("categorical_crossentropy", "cce", "crossentropy")
+@LOSSES.register(
+    "categorical_crossentropy", "cce", "crossentropy", "sparse_categorical_crossentropy"
+)
 @dataclass(frozen=True)
 class CategoricalCrossentropy(Loss):
     """Cross-entropy of one choice out of K classes; one term a step.
@@ -97,6 +100,13 @@ class CategoricalCrossentropy(Loss):
             if off.any():
                 found = "that sum to 1 at every step", float(total[off][0])
         return found
+
+    def check_n_outputs(self, n_outputs: int) -> None:
+        if n_outputs < 2:
+            raise InvalidArgumentError(
+                f"loss {self.name!r} needs at least 2 outputs, one a class; got {n_outputs}."
+                " Use 'binary_crossentropy' for a single yes/no output."
+            )
 
     def terms(self, y: np.ndarray, target: np.ndarray, limits: np.finfo) -> Terms:
         if target.ndim == 1:
@@ -139,11 +149,7 @@ class CategoricalCrossentropy(Loss):
             Of int64 and shape ``y_shape[:-1]``, or of floats and shape ``y_shape``.
         """
         steps, n_classes = tuple(y_shape[:-1]), y_shape[-1]
-        if n_classes < 2:
-            raise InvalidArgumentError(
-                f"loss {self.name!r} needs at least 2 outputs, one a class; got {n_classes}."
-                " Use 'binary_crossentropy' for a single yes/no output."
-            )
+        self.check_n_outputs(n_classes)
         array = check_array("y", target, finite=False, hint="Number the classes 0, 1, 2 ... first.")
         if array.shape == steps:
             return class_numbers(array, n_classes, mask)
@@ -176,11 +182,9 @@ def class_numbers(array: np.ndarray, n_classes: int, mask: np.ndarray | None) ->
         with np.errstate(invalid="ignore"):  # inf - inf; refused with the rest
             refuse(real % 1.0 != 0.0, None, real, expected)
     # Compared in the dtype given: a cast first could wrap a large number into the range.
-    hint = (
-        f"For {int(real.max()) + 1} classes give the network as many outputs."
-        if (real.size and real.max() >= n_classes and real.max() < 2**31 and real.min() >= 0)
-        else ""
-    )
+    hint = label_hint(array if mask is None else array[mask], n_classes)
+    if not hint and real.size and n_classes <= real.max() < 2**31 and real.min() >= 0:
+        hint = f"For {int(real.max()) + 1} classes give the network as many outputs."
     refuse((real < 0) | (real >= n_classes), None, real, expected, hint)
     return real.astype(np.int64)
 
@@ -188,6 +192,8 @@ def class_numbers(array: np.ndarray, n_classes: int, mask: np.ndarray | None) ->
 def class_shape_hint(array: np.ndarray, shape: tuple[int, ...]) -> str:
     """Say what to do about a target that fits the ``shape`` of the outputs neither way."""
     same_steps = array.ndim == len(shape) and array.shape[:-1] == shape[:-1]
+    if same_steps and array.shape[-1] == 1:
+        return f"For class numbers write y[{', '.join(':' * (array.ndim - 1))}, 0]."
     if same_steps and np.allclose(array.sum(axis=-1), 1.0, atol=ROUNDING):  # one-hot, it seems
         return f"For {array.shape[-1]} classes give the network as many outputs."
     return shape_hint(array[..., None], shape)

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from throughtime import autodiff
-from throughtime.errors import InvalidTypeError, ShapeError, check_array, sentence
+from throughtime.errors import ShapeError, check_array, check_function, sentence
 from throughtime.losses.base import Loss, Terms
 from throughtime.losses.checks import shape_hint
 
@@ -54,9 +54,9 @@ class Custom(Loss):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        for name, value in (("function", self.function), ("gradient", self.gradient)):
-            if not (callable(value) or (name == "gradient" and value is None)):
-                raise InvalidTypeError(sentence(name, "a function f(y, target)", value))
+        check_function("function", self.function, ("y", "target"))
+        if self.gradient is not None:
+            check_function("gradient", self.gradient, ("y", "target"))
 
     @property
     def name(self) -> str:

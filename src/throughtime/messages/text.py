@@ -13,6 +13,7 @@ line) says its own. In a :class:`Message`, ``{horizon}`` is the argument ``horiz
 from __future__ import annotations
 
 import pickle
+import re
 import string
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -194,7 +195,10 @@ def describe(value: Any, limit: int = 60) -> str:
     if isinstance(value, np.ndarray):
         text = f"an array of shape {value.shape} and dtype {value.dtype}"
     else:
-        text = repr(value)
+        try:
+            text = re.sub(r"\s*\n\s*", " ", repr(value))  # a message is one line
+        except Exception:  # of an object that another library has left half-made
+            text = f"an object of class {type(value).__name__}"
         text = text if len(text) <= limit else f"{text[: limit - 3]}..."
     words = _Description(text)
     words.value = value

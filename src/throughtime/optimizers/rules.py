@@ -34,7 +34,7 @@ import numpy as np
 from throughtime.errors import InvalidArgumentError, check_bool, check_float
 from throughtime.optimizers.base import Last, Optimizer
 from throughtime.optimizers.schedules import SCHEDULES, Schedule
-from throughtime.registry import Registry
+from throughtime.registry import Registry, Words
 
 __all__ = [
     "OPTIMIZERS",
@@ -46,7 +46,24 @@ __all__ = [
     "RMSProp",
 ]
 
-OPTIMIZERS: Registry[Optimizer] = Registry("optimizer", Optimizer)
+#: What other libraries call the options, and where options are that belong elsewhere here.
+OTHER_NAMES: Words = {
+    "rho": ("alpha", "beta", "decay", "decay_rate", "gamma"),
+    "lr": ("alpha", "eta", "learn_rate", "learning_rate", "schedule", "step_size"),
+    "beta1": ("b1", "beta_1"),
+    "beta2": ("b2", "beta_2"),
+    "beta1=0.9, beta2=0.999": ("betas",),
+    "epsilon": ("eps",),
+    "weight_decay": ("decay", "wd"),
+    "l2= of tt.train, or tt.optimizers.AdamW": ("decay", "l2", "wd", "weight_decay"),
+    "clip_norm= of tt.train": (
+        "clip_norm", "clipnorm", "global_clipnorm", "gradient_clip", "max_grad_norm",
+    ),
+    "clip_value= of tt.train": ("clip_value", "clipvalue"),
+    "no parameters: tt.train passes those of the network": ("params", "parameters"),
+}  # fmt: skip
+
+OPTIMIZERS: Registry[Optimizer] = Registry("optimizer", Optimizer, OTHER_NAMES)
 
 
 def _check_momentum(value: Any) -> float:

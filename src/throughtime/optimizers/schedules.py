@@ -32,7 +32,7 @@ from throughtime.errors import (
     check_int,
     sentence,
 )
-from throughtime.registry import Registry
+from throughtime.registry import Registry, Words
 
 
 @dataclass
@@ -73,7 +73,22 @@ class Schedule:
         _expect_keys(state, frozenset())
 
 
-SCHEDULES: Registry[Schedule] = Registry("schedule", Schedule)
+#: What other libraries call the options.
+OTHER_NAMES: Words = {
+    "lr": ("base_lr", "initial_learning_rate", "initial_lr", "learning_rate", "max_lr"),
+    "min_lr": ("alpha", "end_learning_rate", "eta_min", "min_learning_rate"),
+    "end": ("alpha", "end_factor", "end_learning_rate"),
+    "length": ("T_0", "T_max", "decay_steps", "epochs", "steps", "total_iters", "warmup_steps"),
+    "growth": ("T_mult", "t_mul"),
+    "gamma": ("decay", "decay_rate"),
+    "decay": ("decay_rate", "gamma"),
+    "cycle": ("decay_steps", "step_size"),
+    "threshold": ("min_delta",),
+    "greater_is_better": ("mode",),
+    "start": ("start_factor",),
+}
+
+SCHEDULES: Registry[Schedule] = Registry("schedule", Schedule, OTHER_NAMES)
 
 
 @SCHEDULES.register("constant")

@@ -7,17 +7,19 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from throughtime.errors import (
     InvalidArgumentError,
     InvalidTypeError,
     check_bool,
     check_choice,
     check_float,
+    check_function,
     check_int,
     describe,
+    foreign,
+    sentence,
 )
+from throughtime.registry import translate
 from throughtime.training.history import History
 
 if TYPE_CHECKING:
@@ -105,6 +107,10 @@ class Callback:
         """Take over what :meth:`state_dict` returned."""
 
 
+#: The methods that a run calls.
+MOMENTS = ("on_train_begin", "on_batch_end", "on_epoch_end", "on_train_end")
+
+
 class _Function(Callback):
     """A plain function, called at the end of every epoch."""
 
@@ -115,6 +121,14 @@ class _Function(Callback):
         self.function(run)
 
 
+@translate(
+    {
+        "monitor": ("metric", "quantity"),
+        "patience": ("n_iter_no_change", "rounds", "stopping_rounds"),
+        "min_delta": ("delta", "threshold", "tol"),
+        "restore_best": ("load_best", "restore_best_weights", "save_best"),
+    }
+)
 @dataclass
 class EarlyStopping(Callback):
     """End training when a value has not become better for some epochs.
@@ -175,78 +189,36 @@ class EarlyStopping(Callback):
         self.waited = state["waited"]
 
 
-class Best:
-    """The best weights so far, by the column that early stopping watches.
-
-    They are kept in every run, so that Ctrl-C and a divergence can go back to them.
-
-    Parameters
-    ----------
-    rule : EarlyStopping or None
-        Its monitor, direction and margin count; without one, the loss.
-    default : str
-        The column to watch if the rule names none.
-    maximise : callable
-        Whether large values of a column are good.
-    """
-
-    def __init__(
-        self, rule: EarlyStopping | None, default: str, maximise: Callable[[str], bool]
-    ) -> None:
-        self.stops = rule is not None
-        self.rule = rule if rule is not None else EarlyStopping(restore_best=False)
-        self.monitor = self.rule.monitor or default
-        mode = self.rule.mode
-        large = maximise(self.monitor) if mode == "auto" else mode == "max"
-        self.sign = -1.0 if large else 1.0
-        self.weights: np.ndarray | None = None
-
-    def update(self, run: Run) -> None:
-        """Judge the epoch that has just ended; ask the run to stop when patience is used up."""
-        rule, value = self.rule, run.history[self.monitor][-1]
-        best = math.inf if rule.best is None else self.sign * rule.best
-        # A metric can be NaN (precision without a positive): never better.
-        if math.isfinite(value) and self.sign * value < best - rule.min_delta:
-            rule.best, rule.best_epoch, rule.waited = value, run.epoch, 0
-            self.weights = run.net.params.flat.copy()
-        else:
-            rule.waited += 1
-        run.history.best_epoch = rule.best_epoch
-        self.consider_stopping(run)
-
-    def consider_stopping(self, run: Run) -> None:
-        """Ask the run to stop if patience is used up."""
-        if self.stops and self.rule.waited >= self.rule.patience:
-            run.stop("early stopping")
-
-    def restore(self, run: Run) -> bool:
-        """Put the best weights back, if there are any; return whether there were."""
-        if self.weights is None:
-            return False
-        run.net.params.flat[...] = self.weights
-        run.history.restored = True
-        return True
-
-
 def check_callbacks(callbacks: Any) -> list[Callback]:
     """Return the callbacks as objects; a function is called at the end of every epoch."""
     if isinstance(callbacks, Callback) or not isinstance(callbacks, Iterable):
+        hint = "Put a single one into brackets."
+        if callbacks is None:
+            hint = "Leave the argument out, or write []."
         raise InvalidTypeError(
-            f"callbacks must be a list of callbacks; got {describe(callbacks)}."
-            " Put a single one into brackets."
+            sentence("callbacks", "a list of callbacks", describe(callbacks), hint)
         )
-    found: list[Callback] = []
-    for callback in callbacks:
-        if isinstance(callback, Callback):
-            found.append(callback)
-        elif callable(callback) and not isinstance(callback, type):
-            found.append(_Function(callback))
-        else:
-            hint = " Write it with brackets, to make an object." if callable(callback) else ""
-            raise InvalidTypeError(
-                "callbacks must hold Callback objects or functions of one argument, the run;"
-                f" got {describe(callback)}.{hint}"
-            )
+    found = [_check_callback(callback) for callback in callbacks]
     if sum(isinstance(callback, EarlyStopping) for callback in found) > 1:
         raise InvalidArgumentError("callbacks must hold at most one EarlyStopping; got more.")
     return found
+
+
+def _check_callback(callback: Any) -> Callback:
+    """One callback as an object whose methods can be called."""
+    if isinstance(callback, Callback):
+        for moment in MOMENTS:
+            check_function(f"{moment} of a callback", getattr(callback, moment), ("run",))
+        return callback
+    if callable(callback) and not isinstance(callback, type) and not foreign(callback):
+        check_function("a callback", callback, ("run",))
+        return _Function(callback)
+    hint = ""
+    if isinstance(callback, type):
+        hint = "Write it with brackets, to make an object."
+    elif foreign(callback):
+        hint = f"It is of {foreign(callback)}; tt.EarlyStopping and tt.Checkpoint are ours."
+    expected = "Callback objects or functions of one argument, the run"
+    raise InvalidTypeError(
+        f"callbacks must hold {expected}; got {describe(callback)}.{' ' if hint else ''}{hint}"
+    )

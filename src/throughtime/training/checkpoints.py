@@ -9,10 +9,8 @@ holds a fingerprint of data and options, and is refused where they are others.
 
 from __future__ import annotations
 
-import dataclasses
-import hashlib
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import NoneType
@@ -27,13 +25,22 @@ from throughtime.errors import (
     check_int,
     describe,
 )
+from throughtime.registry import translate
 from throughtime.serialization.container import read_container, write_container
-from throughtime.training.callbacks import Best, Callback, Run
+from throughtime.training.callbacks import Callback, Run
+from throughtime.training.fingerprint import compare
 from throughtime.training.history import History
+from throughtime.training.monitor import BestWeights
 
 VERSION = 1
 
 
+@translate(
+    {
+        "path": ("dirpath", "file", "filename", "filepath"),
+        "every": ("every_n_epochs", "period", "save_freq", "save_every"),
+    }
+)
 @dataclass(frozen=True)
 class Checkpoint:
     """Where and how often a run is saved.
@@ -84,45 +91,10 @@ def check_checkpoint(checkpoint: Any, resume: bool) -> Checkpoint | None:
     return found
 
 
-def digest(arrays: Iterable[np.ndarray | None]) -> str:
-    """A short text that is the same only for the same arrays."""
-    sha256 = hashlib.sha256()
-    for array in arrays:
-        if array is None:
-            sha256.update(b"none")
-        else:
-            sha256.update(f"{array.dtype.str}{array.shape}".encode())
-            sha256.update(np.ascontiguousarray(array).tobytes())
-    return sha256.hexdigest()
-
-
-def describe_option(value: Any) -> Any:
-    """A description of ``value`` in words of JSON, the same in every process.
-
-    Objects are described by their class and options; functions by their name only, because what
-    they do cannot be compared.
-    """
-    if value is None or isinstance(value, (bool, int, float, str)):
-        return value
-    if isinstance(value, np.generic):
-        return value.item()
-    if isinstance(value, np.ndarray):
-        return digest([value])
-    if isinstance(value, Mapping):
-        return {str(key): describe_option(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [describe_option(item) for item in value]
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        fields = {f.name: getattr(value, f.name) for f in dataclasses.fields(value) if f.init}
-        return {"class": type(value).__qualname__, **describe_option(fields)}
-    named = value if hasattr(value, "__qualname__") else type(value)
-    return f"{named.__module__}.{named.__qualname__}"
-
-
 def save_checkpoint(
     checkpoint: Checkpoint,
     run: Run,
-    best: Best,
+    best: BestWeights,
     callbacks: list[Callback],
     fingerprint: Mapping[str, Any],
 ) -> None:
@@ -152,7 +124,7 @@ def save_checkpoint(
 def load_checkpoint(
     checkpoint: Checkpoint,
     run: Run,
-    best: Best,
+    best: BestWeights,
     callbacks: list[Callback],
     fingerprint: Mapping[str, Any],
 ) -> bool:
@@ -175,7 +147,7 @@ def load_checkpoint(
     arrays, meta = read_container(checkpoint.path, "checkpoint", VERSION)
     where = os.fspath(checkpoint.path)
     try:
-        _compare(where, meta["fingerprint"], fingerprint)
+        compare(where, meta["fingerprint"], fingerprint)
         history = History.from_state(_part(arrays, "history."), meta["history"])
         _check_form(history, meta, arrays, run.net.params.flat)
         if meta["epoch"] > run.epochs:
@@ -231,15 +203,3 @@ def _part(arrays: Mapping[str, np.ndarray], prefix: str) -> dict[str, np.ndarray
         for name, array in arrays.items()
         if name.startswith(prefix)
     }
-
-
-def _compare(where: str, saved: Mapping[str, Any], now: Mapping[str, Any]) -> None:
-    for name in now:
-        if name not in saved or saved[name] != now[name]:
-            what = f"other {name}"
-            if name != "data" and name in saved:
-                what += f": {describe(saved[name])} then, {describe(now[name])} now"
-            raise ModelFileError(
-                f"{where} belongs to a run with {what}."
-                " Use another checkpoint path, or leave out resume=True to start anew."
-            )

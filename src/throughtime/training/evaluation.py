@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 from throughtime.data.batches import minibatches
 from throughtime.errors import check_int
 from throughtime.losses.base import Loss
+from throughtime.registry import translate
 from throughtime.training import objective
 from throughtime.training.metrics import Metric
 from throughtime.training.objective import Evaluation
-from throughtime.training.options import check_loss, check_metrics, check_network
+from throughtime.training.options import OTHER_NAMES, check_loss, check_metrics, check_network
 from throughtime.training.samples import Samples, check_samples
 from throughtime.training.scores import Scores
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from throughtime.network import Network
 
 
+@translate(OTHER_NAMES)
 def evaluate(
     net: Network,
     x: Any,

@@ -22,7 +22,7 @@ from throughtime.errors import DivergedError
 from throughtime.layers.base import UNTAPED
 from throughtime.network import Network
 from throughtime.training import objective, truncation
-from throughtime.training.callbacks import Best, Callback, Run
+from throughtime.training.callbacks import Callback, Run
 from throughtime.training.checkpoints import Checkpoint, load_checkpoint, save_checkpoint
 from throughtime.training.clipping import clip_norm, clip_value, global_norm
 from throughtime.training.divergence import (
@@ -35,8 +35,9 @@ from throughtime.training.divergence import (
 from throughtime.training.evaluation import score
 from throughtime.training.history import History
 from throughtime.training.interrupt import Interruption
+from throughtime.training.monitor import BestWeights
 from throughtime.training.objective import Evaluation
-from throughtime.training.options import Options
+from throughtime.training.options import TrainingOptions
 from throughtime.training.progress import Display
 from throughtime.training.samples import Samples
 from throughtime.training.scores import Scores
@@ -62,12 +63,12 @@ class Loop:
     """
 
     net: Network
-    options: Options
+    options: TrainingOptions
     everything: Samples
     data: Samples
     validation: Samples | None
     callbacks: list[Callback]
-    best: Best
+    best: BestWeights
     watched: str
     checkpoint: Checkpoint | None
     fingerprint: dict[str, object]

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from throughtime import losses
-from throughtime.activations import ACTIVATIONS
+from throughtime.activations import ACTIVATIONS, Softmax
 from throughtime.errors import (
     DataError,
     InvalidArgumentError,
@@ -23,71 +25,137 @@ from throughtime.losses.base import Loss
 from throughtime.network import Network
 from throughtime.optimizers import OPTIMIZERS
 from throughtime.optimizers.base import Optimizer
+from throughtime.registry import Words
 from throughtime.training import metrics as metrics_module
+from throughtime.training.history import TRAILING
 from throughtime.training.metrics import Metric
 from throughtime.training.truncation import check_chunks
 
+#: What other libraries call the arguments of :func:`throughtime.train` and of its siblings.
+OTHER_NAMES: Words = {
+    "net": ("model", "module", "network"),
+    "x": ("X", "X_train", "data", "dataset", "features", "inputs", "train_x", "x_train"),
+    "y": ("Y", "labels", "outputs", "target", "targets", "train_y", "y_train", "y_true"),
+    "loss": ("criterion", "loss_fn", "loss_function", "objective"),
+    "optimizer": ("opt", "optim", "optimiser", "solver", "updater"),
+    "optimizer=tt.optimizers.Adam(0.001)": (
+        "eta", "learning_rate", "learning_rate_init", "lr", "lrate", "scheduler", "step_size",
+    ),
+    "optimizer=tt.optimizers.SGD(0.01, momentum=0.9)": ("momentum", "nesterov"),
+    "optimizer=tt.optimizers.Adam(0.001, beta1=0.9, beta2=0.999)": ("betas", "beta_1", "beta_2"),
+    "epochs": ("max_epochs", "max_iter", "n_epochs", "n_iter", "nb_epoch", "num_epochs"),
+    "batch_size": ("batch", "batchsize", "bs", "minibatch_size"),
+    "lengths": ("seq_lengths", "seq_lens", "sequence_length", "sequence_lengths", "x_lengths"),
+    "mask": ("masks", "padding_mask"),
+    "sample_weight": ("class_weight", "class_weights", "sample_weights", "weights"),
+    "validation": (
+        "eval_set", "val", "val_data", "validation_data", "validation_fraction",
+        "validation_set", "validation_size", "validation_split", "x_val", "y_val",
+    ),
+    "clip_norm": (
+        "clip", "clip_grad", "clip_gradient", "clipnorm", "global_clipnorm", "grad_clip",
+        "gradient_clip", "gradient_clip_val", "max_grad_norm", "max_norm",
+    ),
+    "clip_value": ("clipvalue",),
+    "l1": ("l1_penalty", "l1_reg"),
+    "l2": ("alpha", "l2_penalty", "l2_reg", "regularization", "weight_decay"),
+    "tbptt": ("bptt", "truncated_bptt_steps", "truncation"),
+    "callbacks": ("callback",),
+    "callbacks=[tt.EarlyStopping(patience=10)]": (
+        "early_stopping", "early_stopping_rounds", "n_iter_no_change", "patience",
+    ),
+    "metrics": ("metric", "scoring"),
+    "checkpoint": ("checkpoint_path", "ckpt_path", "filepath", "model_dir", "save_path"),
+    "verbose": ("progress", "progress_bar", "verbosity"),
+    "seed": ("random_seed", "random_state", "rng"),
+    "tt.set_num_threads(2)": ("n_jobs", "num_threads", "num_workers", "workers"),
+    "lr_multiplier, dropout and such as options of the layers": (
+        "dropout", "recurrent_dropout", "trainable",
+    ),
+    "no device: throughtime runs on the processor": ("accelerator", "cuda", "device", "gpus"),
+}  # fmt: skip
+
+
+def option(check: Callable[[str, Any], Any], *, optional: bool = False) -> Any:
+    """A field of :class:`TrainingOptions` whose value is ``check(name, value)``, or None."""
+
+    def check_or_none(name: str, value: Any) -> Any:
+        return None if value is None and optional else check(name, value)
+
+    return field(metadata={"check": check_or_none})
+
+
+_COUNT = partial(check_int, minimum=1)
+_PENALTY = partial(check_float, low=0.0)
+_LIMIT = partial(check_float, low=0.0, inclusive="neither")
+
+
+def _check_tbptt(name: str, value: Any) -> tuple[int, int]:
+    if not isinstance(value, list | tuple) or len(value) != 2:
+        raise InvalidTypeError(
+            f"{name} must be a pair (k1, k2): an update every k1 steps, back through k2;"
+            f" got {describe(value)}."
+        )
+    k1 = check_int(f"{name}[0], k1,", value[0], 1)
+    # With less, the steps between two updates would have no gradient.
+    return k1, check_int(f"{name}[1], k2,", value[1], k1, hint="It must not be less than k1.")
+
 
 @dataclass(frozen=True)
-class Options:
-    """How to train: what :func:`throughtime.train` describes, every value checked."""
+class TrainingOptions:
+    """How to train: the options of :func:`throughtime.train`, checked.
 
-    loss: Loss
-    optimizer: Optimizer
-    epochs: int
-    batch_size: int | None
-    clip_norm: float | None
-    clip_value: float | None
-    l1: float
-    l2: float
-    tbptt: tuple[int, int] | None
-    metrics: tuple[Metric, ...]
-    shuffle: bool
-    bucket: bool
-    keep_outputs: bool
-    seed: int
+    Each option is declared here once, with its type and its check.
+    """
+
+    loss: Loss = option(lambda _, value: losses.get(value))
+    optimizer: Optimizer = option(lambda _, value: OPTIMIZERS.get(value))
+    epochs: int = option(_COUNT)
+    batch_size: int | None = option(_COUNT, optional=True)
+    clip_norm: float | None = option(_LIMIT, optional=True)
+    clip_value: float | None = option(_LIMIT, optional=True)
+    l1: float = option(_PENALTY)
+    l2: float = option(_PENALTY)
+    tbptt: tuple[int, int] | None = option(_check_tbptt, optional=True)
+    metrics: tuple[Metric, ...] = option(lambda _, value: check_metrics(value))
+    shuffle: bool = option(check_bool)
+    bucket: bool = option(check_bool)
+    keep_outputs: bool = option(check_bool)
+    seed: int = option(partial(check_int, minimum=0))
 
 
-def check_options(
-    net: Network,
-    *,
-    loss: Any,
-    optimizer: Any,
-    epochs: Any,
-    batch_size: Any,
-    clip_norm: Any,
-    clip_value: Any,
-    l1: Any,
-    l2: Any,
-    tbptt: Any,
-    metrics: Any,
-    shuffle: Any,
-    bucket: Any,
-    keep_outputs: Any,
-    seed: Any,
-) -> Options:
-    """Return the options as values of their types, or say which one is wrong."""
-    if clip_norm is not None and clip_value is not None:
+def check_options(net: Network, arguments: Mapping[str, Any]) -> TrainingOptions:
+    """Return the options among ``arguments`` as values of their types, or say which is wrong."""
+    options = TrainingOptions(
+        **{
+            field.name: field.metadata["check"](field.name, arguments[field.name])
+            for field in fields(TrainingOptions)
+        }
+    )
+    if options.clip_norm is not None and options.clip_value is not None:
         raise InvalidArgumentError(
             "clip_norm and clip_value must not be given together; got"
-            f" {clip_norm!r} and {clip_value!r}. clip_norm keeps the direction of the gradient."
+            f" {options.clip_norm!r} and {options.clip_value!r}."
+            " clip_norm keeps the direction of the gradient."
         )
-    return Options(
-        loss=check_loss(loss, net),
-        optimizer=OPTIMIZERS.get(optimizer),
-        epochs=check_int("epochs", epochs, 1),
-        batch_size=None if batch_size is None else check_int("batch_size", batch_size, 1),
-        clip_norm=_check_clip("clip_norm", clip_norm),
-        clip_value=_check_clip("clip_value", clip_value),
-        l1=check_float("l1", l1, 0.0),
-        l2=check_float("l2", l2, 0.0),
-        tbptt=None if tbptt is None else _check_tbptt(tbptt, net),
-        metrics=check_metrics(metrics),
-        shuffle=check_bool("shuffle", shuffle),
-        bucket=check_bool("bucket", bucket),
-        keep_outputs=check_bool("keep_outputs", keep_outputs),
-        seed=check_int("seed", seed, 0),
-    )
+    check_gradient_flow(net)
+    check_outputs(net, options.loss)
+    if options.tbptt is not None:
+        check_chunks(net)
+    return options
+
+
+def check_gradient_flow(net: Network) -> None:
+    """Refuse a layer that no gradient passes through: a softmax over a single unit."""
+    for i, layer in enumerate(net.layers):
+        width = layer.units if isinstance(layer, Recurrent) else net.topology.forms[i].features
+        chosen = [getattr(layer, name, None) for name in ("activation", "recurrent_activation")]
+        if width == 1 and any(isinstance(one, Softmax) for one in chosen):
+            raise InvalidArgumentError(
+                f"layer {i} ({layer.name}) must not have activation='softmax' over a single unit,"
+                " which is always 1 and learns nothing. Write activation='sigmoid', or give the"
+                " layer one unit for each class."
+            )
 
 
 def check_network(net: Any) -> Network:
@@ -105,16 +173,23 @@ def check_network(net: Any) -> Network:
 
 
 def check_loss(spec: Any, net: Network) -> Loss:
-    """Return the loss, unless the last activation gives outputs that it is not defined for."""
+    """Return the loss that ``spec`` means, if it is defined for the outputs of the network."""
     loss = losses.get(spec)
+    check_outputs(net, loss)
+    return loss
+
+
+def check_outputs(net: Network, loss: Loss) -> None:
+    """Refuse a loss that is not defined for the outputs that a network has."""
+    loss.check_n_outputs(net.n_outputs)
     i = len(net.layers) - 1
     while i > 0 and not isinstance(net.layers[i], Dense | Recurrent):
         i -= 1  # a layer without an activation
     activation = getattr(net.layers[i], "activation", None)
-    # A function of one's own is judged by what it gives.
+    # A user-defined activation is judged later, by the outputs that it gives.
     known = isinstance(activation, tuple(ACTIVATIONS[name] for name in ACTIVATIONS))
     if loss.domain is None or activation is None or not known:
-        return loss
+        return
     # Not a sum of 1 by chance, as sigmoid(z) + sigmoid(-z) would be.
     z = np.zeros((61, 3 if net.n_outputs > 1 else 1))
     z[:, 0] = np.linspace(-30.0, 30.0, len(z))
@@ -125,24 +200,6 @@ def check_loss(spec: Any, net: Network) -> Loss:
             f" activation={ACTIVATIONS.name_of(activation)!r}, which gives others. End the network"
             f" with Dense({net.n_outputs}, activation={loss.domain.activation!r})."
         )
-    return loss
-
-
-def _check_clip(name: str, value: Any) -> float | None:
-    return None if value is None else check_float(name, value, 0.0, inclusive="neither")
-
-
-def _check_tbptt(tbptt: Any, net: Network) -> tuple[int, int]:
-    if not isinstance(tbptt, list | tuple) or len(tbptt) != 2:
-        raise InvalidTypeError(
-            "tbptt must be a pair (k1, k2): an update every k1 steps, back through k2;"
-            f" got {describe(tbptt)}."
-        )
-    k1 = check_int("tbptt[0], k1,", tbptt[0], 1)
-    # With less, the steps between two updates would have no gradient.
-    k2 = check_int("tbptt[1], k2,", tbptt[1], k1, hint="It must not be less than k1.")
-    check_chunks(net)
-    return k1, k2
 
 
 def check_metrics(specs: Any) -> tuple[Metric, ...]:
@@ -155,7 +212,7 @@ def check_metrics(specs: Any) -> tuple[Metric, ...]:
     found = tuple(metrics_module.get(spec) for spec in specs)
     names = [metric.name for metric in found]
     for name in names:
-        if names.count(name) > 1 or name in ("loss", "penalty", "lr", "grad_norm", "seconds"):
+        if names.count(name) > 1 or name in ("loss", *TRAILING):
             raise InvalidArgumentError(
                 f"metrics must have names that differ, and differ from the other columns of the"
                 f" history; got {name!r} twice."

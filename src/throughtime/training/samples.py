@@ -18,6 +18,7 @@ from throughtime.errors import (
     ThroughtimeError,
     check_array,
     check_choice,
+    check_collected,
     check_float,
     describe,
 )
@@ -136,6 +137,7 @@ def check_samples(
     in_time = per_step or own is not None
     if in_time and is_ragged(y):
         y = _pad_like(y, shape, shown, "y", "x" if per_step else "the output of x")
+    check_collected("y", y)
     single = not hasattr(y, "__len__") or getattr(y, "shape", None) == ()
     count = None if single else len(y)
     if count != len(inputs):

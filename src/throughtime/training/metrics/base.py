@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from throughtime.errors import InvalidTypeError, ShapeError, describe
+from throughtime.errors import InvalidTypeError, ShapeError, check_function, describe
 from throughtime.losses.base import quiet
 from throughtime.losses.checks import check_outputs, refuse, shaped_target, step_weights
 from throughtime.registry import Registry
@@ -114,13 +114,15 @@ def get(spec: Any) -> Metric:
     >>> get("mae")([[1.0], [3.0]], [1.0, 1.0])
     1.0
     """
+    hint = METRICS.hint(spec)
     if isinstance(spec, (Metric, str)):
         return METRICS.get(spec)
-    if callable(spec) and not isinstance(spec, type):
+    if callable(spec) and not isinstance(spec, type) and not hint:
         return FunctionMetric(spec)
     names = ", ".join(map(repr, METRICS))
     raise InvalidTypeError(
         f"metric must be one of {names}, a Metric or a function; got {describe(spec)}."
+        f"{' ' if hint else ''}{hint}"
     )
 
 
@@ -141,6 +143,9 @@ class FunctionMetric(Metric):
     function: Callable[[np.ndarray, np.ndarray], Any]
     # What the class says of the others is an option here.
     greater_is_better: bool = field(default=False, kw_only=True)  # type: ignore[misc]
+
+    def __post_init__(self) -> None:
+        check_function("metric", self.function, ("y_pred", "target"))
 
     @property
     def name(self) -> str:

@@ -129,7 +129,7 @@ class ClassMetric(Metric):
         raise NotImplementedError
 
 
-@METRICS.register("accuracy")
+@METRICS.register("accuracy", "acc")
 @dataclass(frozen=True)
 class Accuracy(ClassMetric):
     """Part of the steps whose class is predicted right, from 0 to 1; of labels, part of all."""

@@ -1,0 +1,86 @@
+"""What has to be the same for a run to go on from a checkpoint: network, data and options."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+
+from throughtime.errors import ModelFileError, describe
+from throughtime.network import Network
+from throughtime.training.monitor import BestWeights
+from throughtime.training.options import TrainingOptions
+from throughtime.training.samples import Samples
+
+#: Options that a resumed run may change: they do not touch what is computed.
+FREE = ("epochs",)
+
+
+def fingerprint(
+    net: Network,
+    options: TrainingOptions,
+    data: Samples,
+    held_out: Samples | None,
+    best: BestWeights,
+) -> dict[str, Any]:
+    """Describe a run in words of JSON."""
+    parts = [data] if held_out is None else [data, held_out]
+    arrays = [a for part in parts for a in (part.x, part.y, part.mask, part.weight)]
+    result = {
+        "network": describe_option([*net.layers, net.n_features, str(net.dtype)]),
+        "data": digest(arrays),
+        "monitor": [best.monitor, best.sign, best.rule.min_delta],
+    }
+    described = describe_option(options)
+    return result | {k: v for k, v in described.items() if k not in ("class", *FREE)}
+
+
+def compare(where: str, saved: Mapping[str, Any], now: Mapping[str, Any]) -> None:
+    """Refuse a checkpoint, the file ``where``, whose run was another one than that of ``now``."""
+    for name in now:
+        if name not in saved or saved[name] != now[name]:
+            what = f"other {name}"
+            if name != "data" and name in saved:
+                what += f": {describe(saved[name])} then, {describe(now[name])} now"
+            raise ModelFileError(
+                f"{where} belongs to a run with {what}."
+                " Use another checkpoint path, or leave out resume=True to start anew."
+            )
+
+
+def digest(arrays: Iterable[np.ndarray | None]) -> str:
+    """Return a short text that is the same only for the same arrays, shapes and dtypes."""
+    sha256 = hashlib.sha256()
+    for array in arrays:
+        if array is None:
+            sha256.update(b"none")
+        else:
+            sha256.update(f"{array.dtype.str}{array.shape}".encode())
+            sha256.update(np.ascontiguousarray(array).tobytes())
+    return sha256.hexdigest()
+
+
+def describe_option(value: Any) -> Any:
+    """Describe ``value`` in words of JSON, the same in every process.
+
+    Objects are described by their class and options; functions by their name only, because what
+    they do cannot be compared.
+    """
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return value
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, np.ndarray):
+        return digest([value])
+    if isinstance(value, Mapping):
+        return {str(key): describe_option(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [describe_option(item) for item in value]
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        fields = {f.name: getattr(value, f.name) for f in dataclasses.fields(value) if f.init}
+        return {"class": type(value).__qualname__, **describe_option(fields)}
+    named = value if hasattr(value, "__qualname__") else type(value)
+    return f"{named.__module__}.{named.__qualname__}"
