@@ -12,11 +12,18 @@ from throughtime.errors import DataError, DivergedError, InvalidArgumentError, T
 from throughtime.messages import Argument, Message, Setting, describe, sentence
 
 #: Helper -> a call that it refuses, the value, and the hint.
+EMPTY = iter(())
 REFUSED = {
     "check_array": (lambda: errors.check_array("k", ["a"], hint="Drop it."), ["a"], "Drop it."),
     "check_bool": (lambda: errors.check_bool("k", 1), 1, ""),
     "check_choice": (lambda: errors.check_choice("k", "a", ["ab"]), "a", "Did you mean 'ab'?"),
     "check_float": (lambda: errors.check_float("k", "1", hint="Drop it."), "1", "Drop it."),
+    "check_collected": (
+        lambda: errors.check_collected("k", EMPTY),
+        EMPTY,
+        "Collect its items first: list(k).",
+    ),
+    "check_function": (lambda: errors.check_function("k", 3, ("y", "target")), 3, ""),
     "check_int": (lambda: errors.check_int("k", 0, 1, hint="Drop it."), 0, "Drop it."),
 }
 

@@ -259,7 +259,7 @@ def check_array(
         ) from None
     if array.dtype.kind not in "biuf":
         what = "text" if array.dtype.kind in "US" else f"an array of dtype {array.dtype}"
-        got = describe(value) if array.ndim == 0 else what
+        got = describe(value) if array.dtype.kind == "O" and array.ndim == 0 else what
         raise DataError(sentence(name, "numbers", got, hint, must="hold", value=value))
     if shape is not None:
         fits = array.shape == shape or (
@@ -342,12 +342,12 @@ def check_function(name: str, function: Any, arguments: tuple[str, ...]) -> None
         signature.bind(*arguments)
     except TypeError:
         what = f"{_called(function)}{signature}, which takes other arguments"
-        raise InvalidTypeError(sentence(name, expected, what)) from None
+        raise InvalidTypeError(sentence(name, expected, what, value=function)) from None
     first = next(iter(signature.parameters), "")
     if arguments[-1] == "target" and first in TARGETS:
         call = f"lambda {', '.join(arguments)}: f({', '.join(reversed(arguments))})"
         what = f"{_called(function)}{signature}, which takes the target first"
-        raise InvalidTypeError(sentence(name, expected, what, f"Write {call}."))
+        raise InvalidTypeError(sentence(name, expected, what, f"Write {call}.", value=function))
 
 
 def _called(function: Any) -> str:
