@@ -8,18 +8,23 @@
     ```
 
 shows the command after a ``$`` and what it printed. Commands of one page share a folder, which
-starts empty; a block with ``:file: NAME`` shows its content and puts it there. An exit code other
-than the one expected is a warning, and warnings fail the build. Only ``throughtime``, ``cat``,
-``head`` and ``ls`` are run, without a shell, so the page can be built wherever Python runs.
+starts empty: ``:file: NAME`` shows the content of a block and puts it there, ``:copy: NAME`` brings
+a file that lies beside the page. ``:image: NAME`` shows a picture that was made, with the content
+of the block as its words. An exit code other than the one expected is a warning, and warnings fail
+the build. Only ``throughtime``, ``cat``, ``head`` and ``ls`` are run, without a shell, so the page
+can be built wherever Python runs.
 """
 
 from __future__ import annotations
 
+import base64
 import os
 import shlex
+import shutil
 import subprocess
 import sys
 import tempfile
+from html import escape
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -72,9 +77,11 @@ class Console(SphinxDirective):
 
     has_content = True
     option_spec: ClassVar[dict[str, Any]] = {
+        "copy": directives.unchanged_required,
         "exit": directives.nonnegative_int,
         "file": directives.unchanged_required,
         "hide-output": directives.flag,
+        "image": directives.unchanged_required,
         "last": directives.nonnegative_int,
     }
 
@@ -85,6 +92,14 @@ class Console(SphinxDirective):
             text = "\n".join(self.content) + "\n"
             (folder / self.options["file"]).write_text(text, encoding="utf-8")
             return [nodes.literal_block(text, text, language="text")]
+        if "copy" in self.options:
+            page = Path(self.env.doc2path(self.env.docname))
+            shutil.copy(page.parent / self.options["copy"], folder)
+        if "image" in self.options:
+            picture = base64.b64encode((folder / self.options["image"]).read_bytes()).decode()
+            words = escape(" ".join(self.content))
+            html = f'<img alt="{words}" src="data:image/png;base64,{picture}" />'
+            return [nodes.raw("", html, format="html")]
         shown, expected = [], self.options.get("exit", 0)
         for line in self.content:
             if not line.strip():

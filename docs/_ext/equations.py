@@ -27,6 +27,9 @@ from sphinx.util.nodes import make_refnode
 TAG = re.compile(r"\s*\\tag\{([^{}]+)\}")
 CITED = re.compile(r"(?<=\()([A-Z]\d+b?'*|P)(?=\))")
 
+#: What opens and what closes a group, and what stands between two equations.
+DEEPER = {"{": 1, "}": -1, r"\begin": 1, r"\end": -1, r"\left": 1, r"\right": -1}
+DEPTH = re.compile(r"\\(?:begin|end|left|right|qquad)(?![A-Za-z])|(?<!\\)[{}]")
 PUNCTUATION = re.compile(r"[.,;:!?)\]'’-]+")
 
 logger = logging.getLogger(__name__)
@@ -118,6 +121,32 @@ def _mathml(node: nodes.Element, block: bool) -> str:
         return f"<code>{node.astext()}</code>"
 
 
+def _displayed(node: nodes.math_block) -> str:
+    """The MathML of a displayed equation.
+
+    Several equations side by side, with ``\\qquad`` between, are elements of their own: where the
+    page is narrow they stand below one another, which a single element cannot do.
+    """
+    parts = side_by_side(node.astext())
+    if len(parts) == 1:
+        return _mathml(node, block=True)
+    written = (_mathml(nodes.math_block(part, part), block=True) for part in parts)
+    inline = (math.replace('display="block"', 'displaystyle="true"') for math in written)
+    return " ".join(f'<span class="part">{math}</span>' for math in inline)
+
+
+def side_by_side(tex: str) -> list[str]:
+    """Cut TeX at each ``\\qquad`` that stands in no group and in no environment."""
+    parts, begin, depth = [], 0, 0
+    for match in DEPTH.finditer(tex):
+        if match[0] in DEEPER:
+            depth += DEEPER[match[0]]
+        elif depth == 0:
+            parts.append(tex[begin : match.start()])
+            begin = match.end()
+    return [*parts, tex[begin:]]
+
+
 def visit_math(writer: Any, node: nodes.math) -> None:
     """Write a formula in a line."""
     writer.body.append(_mathml(node, block=False))
@@ -129,7 +158,7 @@ def visit_math_block(writer: Any, node: nodes.math_block) -> None:
     if "math-wrapper" in node.parent.get("classes", []):
         node["ids"] = []  # the theme has given them to what it wraps around the equation
     writer.body.append(writer.starttag(node, "div", CLASS="equation"))
-    writer.body.append(f'<div class="formula" tabindex="0">{_mathml(node, block=True)}</div>')
+    writer.body.append(f'<div class="formula" tabindex="0">{_displayed(node)}</div>')
     if "tag" in node:
         tag = node["tag"]
         writer.body.append(f'<a class="eqno" href="#{identifier(tag)}">({tag})</a>')
@@ -147,11 +176,22 @@ def _purge(_app: Sphinx, env: BuildEnvironment, docname: str) -> None:
     env.equations = kept
 
 
+def _merge(_app: Sphinx, env: BuildEnvironment, docnames: list[str], other: Any) -> None:
+    """Take over the equations that another process has read."""
+    for tag, home in other.equations.items():
+        if home not in docnames:
+            continue
+        if tag in env.equations:
+            logger.warning("(%s) is in %s and in %s", tag, env.equations[tag], home)
+        env.equations[tag] = home
+
+
 def setup(app: Sphinx) -> dict[str, Any]:
     """Register with Sphinx."""
     app.add_html_math_renderer("mathml", (visit_math, None), (visit_math_block, None))
     app.connect("env-before-read-docs", _begin)
     app.connect("env-purge-doc", _purge)  # pages that are gone
+    app.connect("env-merge-info", _merge)
     app.connect("doctree-read", collect)
     app.connect("doctree-resolved", link)
-    return {"parallel_read_safe": False, "parallel_write_safe": True, "env_version": 1}
+    return {"parallel_read_safe": True, "parallel_write_safe": True, "env_version": 1}
