@@ -1,6 +1,6 @@
 """Layers: what a network is made of. ``LAYERS`` is their registry."""
 
-from throughtime.layers.base import LAYERS, Layer
+from throughtime.layers.base import LAYERS, Call, Form, Layer, Result
 from throughtime.layers.convolution import Conv1D
 from throughtime.layers.dense import Dense, Dropout, Embedding
 from throughtime.layers.pooling import Flatten, LastStep, MaxPool, MeanPool, RepeatVector
@@ -14,11 +14,13 @@ __all__ = [
     "LSTM",
     "RECURRENT",
     "RNN",
+    "Call",
     "Conv1D",
     "Dense",
     "Dropout",
     "Embedding",
     "Flatten",
+    "Form",
     "LastStep",
     "Layer",
     "MaxPool",
@@ -27,4 +29,5 @@ __all__ = [
     "MeanPool1D",
     "Recurrent",
     "RepeatVector",
+    "Result",
 ]
