@@ -136,6 +136,13 @@ def test_a_notebook_shows_a_figure_that_belongs_to_no_window():
         assert shown._repr_png_().startswith(b"\x89PNG")
 
 
+def test_small_numbers_at_an_axis_keep_their_digits():
+    with loss_figure({"network": ([0.1, 0.004, 0.0005], [])}) as figure:
+        svg = to_svg(figure, LIGHT, "loss", "The loss over the epochs")
+    assert ">0.001<" in svg
+    assert not re.search(r'="[^"]*\d\.\d{3}', svg)
+
+
 def test_svg_stands_inside_a_page():
     with forecast_figure([view()], size=NARROW) as figure:
         svg = to_svg(figure, LIGHT, "fig", 'History of "a & b"')

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
+#: Digits after the second decimal.
+DECIMALS = re.compile(r"(\d+\.\d{2})\d+")
 #: Sizes in inches: a page or a screen, and a telephone, where a wide picture is unreadable.
 WIDE = (9.6, 4.2)
 NARROW = (4.4, 3.7)
@@ -153,8 +155,9 @@ def to_svg(figure: Figure, palette: Palette, name: str, label: str) -> str:
     svg = svg[svg.index("<svg") :]
     # The style element would apply to the whole page that the picture stands in.
     svg = re.sub(r"<(metadata|style)\b.*?</\1>", "", svg, flags=re.DOTALL)
-    # Two decimals of a point are finer than any screen, and halve the size of a long series.
-    svg = re.sub(r"(\d+\.\d{2})\d+", r"\1", svg)
+    # Two decimals of a point are finer than any screen, and halve the size of a long series. What
+    # stands between elements is text: a label 0.001 must not become 0.00.
+    svg = re.sub(r'="[^"]*"', lambda found: DECIMALS.sub(r"\1", found[0]), svg)
     svg = re.sub(r'\bid="', f'id="{name}-', svg)
     svg = re.sub(r'(url\(|href=")#', rf"\1#{name}-", svg)
     svg = re.sub(r"'DejaVu Sans'[^;\"]*", "inherit", svg)
