@@ -122,9 +122,9 @@ def _mathml(node: nodes.Element, block: bool) -> str:
 
 
 def _displayed(node: nodes.math_block) -> str:
-    """The MathML of a displayed equation.
+    r"""The MathML of a displayed equation.
 
-    Several equations side by side, with ``\\qquad`` between, are elements of their own: where the
+    Several equations side by side, with ``\qquad`` between, are elements of their own: where the
     page is narrow they stand below one another, which a single element cannot do.
     """
     parts = side_by_side(node.astext())
@@ -136,7 +136,7 @@ def _displayed(node: nodes.math_block) -> str:
 
 
 def side_by_side(tex: str) -> list[str]:
-    """Cut TeX at each ``\\qquad`` that stands in no group and in no environment."""
+    r"""Cut TeX at each ``\qquad`` that stands in no group and in no environment."""
     parts, begin, depth = [], 0, 0
     for match in DEPTH.finditer(tex):
         if match[0] in DEEPER:
