@@ -395,7 +395,7 @@ class Network:
         self._bind()
 
     def __str__(self) -> str:
-        return table(self)
+        return table(self.topology, self.params)
 
     def __repr__(self) -> str:
         names = ", ".join(layer.name for layer in self.layers)

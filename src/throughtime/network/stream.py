@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -18,14 +18,37 @@ from throughtime.errors import (
     describe,
 )
 from throughtime.kernels import selection
-from throughtime.layers.base import UNTAPED
+from throughtime.layers import Layer
+from throughtime.layers.base import UNTAPED, Call
 from throughtime.layers.pooling import Pool
-
-if TYPE_CHECKING:
-    from throughtime.network.network import Network
+from throughtime.network.graph import Topology
+from throughtime.network.tape import Tape
 
 #: Rows up to which one row after the other is faster than a product for all of them.
 _FEW = 8
+
+
+class Streamable(Protocol):
+    """What a stream asks of a :class:`throughtime.Network`."""
+
+    topology: Topology
+    layers: tuple[Layer, ...]
+    groups: list[Any]
+    dtype: np.dtype
+
+    @property
+    def n_features(self) -> int: ...
+
+    @property
+    def n_outputs(self) -> int: ...
+
+    def check_input(
+        self, x: Any, lengths: Any = None, mask: Any = None
+    ) -> tuple[np.ndarray, np.ndarray | None]: ...
+
+    def run(
+        self, x: np.ndarray, mask: np.ndarray | None, states: list[Any], call: Call
+    ) -> tuple[np.ndarray, Tape]: ...
 
 
 class Stream:
@@ -54,7 +77,7 @@ class Stream:
     (2,)
     """
 
-    def __init__(self, net: Network, rows: int = 1) -> None:
+    def __init__(self, net: Streamable, rows: int = 1) -> None:
         self.net = net
         self.rows = check_int("rows", rows, 1)
         if net.topology.input_form.kind == "vector":
@@ -247,7 +270,7 @@ class Stream:
 
 
 def extrapolate(
-    net: Network,
+    net: Streamable,
     x: Any,
     steps: int,
     lengths: Any = None,

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from throughtime.layers.base import summary_of
 from throughtime.layers.forms import Form
+from throughtime.network.graph import Topology
+from throughtime.network.params import Params
 
-if TYPE_CHECKING:
-    from throughtime.network.network import Network
 
-
-def table(net: Network) -> str:
+def table(topology: Topology, params: Params) -> str:
     """The table as text.
 
     Examples
@@ -26,21 +23,20 @@ def table(net: Network) -> str:
     -------------------------------
     305 parameters, float32, 1.2 kB
     """
-    form = net.topology.input_form
+    form = topology.input_form
     rows = [("input", "(N, T) tokens" if form.kind == "tokens" else _shape(form), "")]
-    for i, layer in enumerate(net.layers):
-        count = sum(array.size for array in net.params.owned(net.topology.owners[i]).values())
-        shape = _shape(net.topology.forms[i])
-        rows.append((f"{i} {summary_of(layer)}", shape, f"{count:,}"))
+    for owner, layer, form in zip(topology.owners, topology.layers, topology.forms, strict=True):
+        count = sum(array.size for array in params.owned(owner).values())
+        rows.append((f"{owner} {summary_of(layer)}", _shape(form), f"{count:,}"))
     head = ("layer", "output", "parameters")
     widths = [max(len(row[column]) for row in [head, *rows]) for column in range(3)]
     lines = [
         f"{a:<{widths[0]}} {b:<{widths[1]}} {c:>{widths[2]}}".rstrip() for a, b, c in [head, *rows]
     ]
     rule = "-" * (sum(widths) + 2)
-    size = net.params.flat.nbytes
+    size = params.flat.nbytes
     human = f"{size / 1e6:.1f} MB" if size >= 1e6 else f"{size / 1e3:.1f} kB"
-    total = f"{net.params.size:,} parameters, {net.dtype}, {human}"
+    total = f"{params.size:,} parameters, {params.dtype}, {human}"
     return "\n".join([lines[0], rule, *lines[1:], rule, total])
 
 
