@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
+import throughtime as tt
 from throughtime.errors import (
     InvalidArgumentError,
     InvalidTypeError,
@@ -59,11 +60,37 @@ def test_get():
     assert registry.get("disc") == circle(1.0)
 
 
+@pytest.mark.parametrize("name", ["Circle", "CIRCLE", "circle", "Disc", "cir_cle"])
+def test_any_case_of_a_name_is_found(name):
+    registry, circle, _ = filled()
+    assert registry[name] is circle
+    assert registry.get(name) == circle(1.0)
+
+
+def test_the_exact_name_comes_first():
+    registry, circle, point = filled()
+    other = registry.register("Circle")(type("Other", (Shape,), {}))
+    assert registry["Circle"] is other
+    assert registry["circle"] is registry["CIRCLE"] is circle
+    registry.register("two_words")(point)
+    assert registry["TwoWords"] is point
+
+
+def test_names_of_other_libraries_differ_in_case_alone():
+    assert tt.optimizers.OPTIMIZERS["AdamW"] is tt.optimizers.AdamW
+    assert tt.activations.ACTIVATIONS["LeakyReLU"] is tt.activations.ACTIVATIONS["leaky_relu"]
+    assert tt.layers.LAYERS["gru"] is tt.layers.GRU
+    assert tt.layers.Dense(1, activation="ReLU") == tt.layers.Dense(1, activation="relu")
+
+
 def test_get_refuses():
     registry, _, _ = filled()
     message = "shape must be one of 'circle', 'disc', 'point'; got 'pint'. Did you mean 'point'?"
     with refuses(InvalidArgumentError, message):
         registry.get("pint")
+    message = "shape must be one of 'circle', 'disc', 'point'; got 'POINTS'. Did you mean 'point'?"
+    with refuses(InvalidArgumentError, message):
+        registry["POINTS"]
     message = "shape must be one of 'circle', 'point' or an object of class Shape; got 3."
     with refuses(InvalidTypeError, message):
         registry.get(3)

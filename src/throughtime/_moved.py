@@ -18,7 +18,7 @@ from typing import Any
 
 #: Path before 0.2 -> where its names are now; below ``throughtime.``.
 MOVED: dict[str, tuple[str, ...]] = {
-    "container": ("serialization.container",),
+    "container": ("serialization.container", "serialization.files"),
     "data.columns": ("data.tables.columns",),
     "data.files": ("data.tables.files",),
     "data.frequency": ("data.tables.frequency",),

@@ -214,8 +214,9 @@ def check_choice(name: str | Argument, value: Any, choices: Iterable[str]) -> st
     if isinstance(value, str):
         import difflib
 
-        near = difflib.get_close_matches(value, options, n=1)
-        hint = f"Did you mean {near[0]!r}?" if near else ""
+        lower = {option.lower(): option for option in reversed(options)}
+        near = difflib.get_close_matches(value.lower(), lower, n=1)
+        hint = f"Did you mean {lower[near[0]]!r}?" if near else ""
     raise InvalidArgumentError(
         sentence(name, f"one of {', '.join(map(repr, options))}", describe(value), hint)
     )

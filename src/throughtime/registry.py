@@ -64,6 +64,7 @@ class Registry(Generic[Base]):
         self._words = words or {}
         self._classes: dict[str, type[Base]] = {}
         self._names: dict[type[Base], str] = {}
+        self._spellings: dict[str, str] = {}
 
     def register(self, name: str, *aliases: str) -> Callable[[type[Base]], type[Base]]:
         """Class decorator: enter a dataclass under ``name`` and its aliases."""
@@ -76,6 +77,7 @@ class Registry(Generic[Base]):
                         f"{self.kind} {key!r} is registered already, as {taken_by}."
                     )
                 self._classes[key] = cls
+                self._spellings.setdefault(_fold(key), key)
             self._names[cls] = name
             return translate(self._words)(cls)
 
@@ -85,9 +87,9 @@ class Registry(Generic[Base]):
         return iter(self._names.values())
 
     def __getitem__(self, name: str) -> type[Base]:
+        """The class registered under ``name``; ``"Adam"`` and ``"LeakyReLU"`` are found too."""
         if isinstance(name, str) and name not in self._classes:
-            alike = [key for key in self._classes if key.casefold() == name.casefold()]
-            name = alike[0] if len(alike) == 1 else name
+            name = self._spellings.get(_fold(name), name)
         return self._classes[check_choice(self.kind, name, self._classes)]
 
     def name_of(self, obj: Base) -> str:
@@ -160,8 +162,14 @@ class Registry(Generic[Base]):
                 options[key] = inner.from_config(options[key])
         try:
             return cls(**options)
-        except (TypeError, ValueError) as error:
+        # The description may say anything, and a user-defined class may fail on it in any way.
+        except Exception as error:
             raise ModelFileError(f"the file holds a bad {self.kind}: {error}") from None
+
+
+def _fold(name: str) -> str:
+    """A spelling without case and underscores, so that ``LeakyReLU`` means ``leaky_relu``."""
+    return name.lower().replace("_", "")
 
 
 def translate(words: Words) -> Callable[[Callee], Callee]:

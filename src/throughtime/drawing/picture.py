@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from throughtime.errors import InvalidArgumentError, InvalidTypeError, describe, sentence
-from throughtime.serialization.container import replace_file
+from throughtime.serialization.files import replace_file
 
 
 @dataclass(frozen=True)

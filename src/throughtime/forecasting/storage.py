@@ -105,12 +105,10 @@ class Saved:
             _expect(smoothing[name].period >= 1.0, "it holds a period below 1")
         networks = []
         for i, config in enumerate(meta["networks"]):
-            net = Network.from_config(config)
-            _expect(
-                arrays[f"network.{i}"].shape == net.params.flat.shape,
-                "it holds weights of another shape",
-            )
-            net.params.flat[...] = arrays[f"network.{i}"]
+            weights = arrays[f"network.{i}"]
+            net = Network.from_config(config, weights.size)
+            _expect(weights.shape == net.params.flat.shape, "it holds weights of another shape")
+            net.params.flat[...] = weights
             networks.append(net)
         found = Calibration(
             float(meta["weight"]), arrays["calibration.spread"], arrays["calibration.quantiles"]
@@ -149,7 +147,7 @@ def opened(path: str | os.PathLike[str]) -> Iterator[Saved]:
         yield Saved(arrays, meta)
     except ModelFileError:
         raise
-    except (KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
+    except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
         said = f"{error} is missing" if isinstance(error, KeyError) else str(error)
         raise ModelFileError(
             f"{os.fspath(path)} is not a usable {KIND} file: {said.rstrip('.')}."

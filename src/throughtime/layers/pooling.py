@@ -234,7 +234,7 @@ class RepeatVector(Layer):
     Parameters
     ----------
     steps : int
-        T of the output.
+        T of the output, at most 1048576.
     """
 
     steps: int
@@ -242,7 +242,7 @@ class RepeatVector(Layer):
     takes: ClassVar[tuple[str, ...]] = ("vector",)
 
     def __post_init__(self) -> None:
-        check_int("steps", self.steps, 1)
+        check_int("steps", self.steps, 1, LONGEST)
 
     def output_form(self, form: Form) -> Form:
         return Form("sequence", form.features, Steps(self.steps))

@@ -55,6 +55,7 @@ class Topology:
         self.input_form = _input_form(self.layers, n_features)
         self.forms = _chain(self.layers, self.input_form)
         self.owners = [str(i) for i in range(len(self.layers))]
+        self._numbers = {owner: i for i, owner in enumerate(self.owners)}
         self.hands_state = [False] * len(self.layers)
         self.returns_state: int | None = None
         self.draws = any(layer.draws for layer in self.layers)
@@ -114,7 +115,7 @@ class Topology:
 
     def layer_of(self, name: str) -> int:
         """The number of the layer that owns the parameter ``name``."""
-        return self.owners.index(Params.owner(name))
+        return self._numbers[Params.owner(name)]
 
     def output_shape(self, input_shape: tuple[int, ...]) -> tuple[int, ...]:
         """Shape of the output for an input of ``input_shape``."""

@@ -355,12 +355,14 @@ class Network:
             topology = Topology(layers, config.get("n_features"))
             dtype = check_dtype(config.get("dtype"))
             seed = check_int("seed", config.get("seed"), 0)
-        except (InvalidArgumentError, InvalidTypeError) as error:
+            wanted = sum(math.prod(shape) for shape in topology.param_shapes().values())
+        # The description may say anything, and a user-defined layer may fail on it in any way.
+        except Exception as error:
             raise ModelFileError(f"the file describes no valid network: {error}") from None
-        wanted = sum(math.prod(shape) for shape in topology.param_shapes().values())
         if size is not None and wanted != size:
+            many = wanted if wanted < 2**63 else "more than 2**63"  # Python prints no huge number
             raise ModelFileError(
-                f"the file describes a network of {wanted} parameters and holds {size}."
+                f"the file describes a network of {many} parameters and holds {size}."
             )
         net = cls.__new__(cls)
         net._prepare(topology, dtype, seed)

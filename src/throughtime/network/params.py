@@ -24,7 +24,7 @@ def check_dtype(dtype: Any) -> np.dtype:
     """Return ``dtype`` as a NumPy dtype if it is float32 or float64."""
     try:
         found = None if dtype is None else np.dtype(dtype)  # np.dtype(None) would mean float64
-    except TypeError:
+    except (TypeError, ValueError, SyntaxError):  # what NumPy raises for other descriptions
         found = None
     if found is None or found not in (np.float32, np.float64):
         raise InvalidArgumentError(sentence("dtype", "'float32' or 'float64'", describe(dtype)))
@@ -57,6 +57,9 @@ class Params(Mapping[str, np.ndarray]):
             stop = start + int(np.prod(shape, dtype=np.int64))
             self.slices[name] = slice(start, stop)
             start = stop
+        self._owned: dict[str, list[str]] = {}
+        for name in self.shapes:
+            self._owned.setdefault(self.owner(name), []).append(name)
         self._flat: np.ndarray = np.zeros(start, dtype=check_dtype(dtype))
         self._views = {
             name: self._flat[self.slices[name]].reshape(shape)
@@ -144,12 +147,12 @@ class Params(Mapping[str, np.ndarray]):
 
     def owned(self, owner: str) -> dict[str, np.ndarray]:
         """The parameters of one owner, by their whole names."""
-        return {name: view for name, view in self._views.items() if self.owner(name) == owner}
+        return {name: self._views[name] for name in self._owned.get(owner, ())}
 
     def group(self, prefix: str) -> SimpleNamespace:
         """The arrays below ``prefix`` as attributes: ``params.group("0").forward.W_x``."""
         tree = SimpleNamespace()
-        for name, view in self._views.items():
+        for name, view in self.owned(self.owner(prefix)).items():
             if not name.startswith(prefix + "."):
                 continue
             *path, leaf = name[len(prefix) + 1 :].split(".")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from throughtime.errors import InvalidTypeError, ModelFileError, describe
+from throughtime.errors import ModelFileError
 from throughtime.network.network import Network
 from throughtime.serialization.container import read_container, write_container
 
@@ -41,8 +41,6 @@ def load(path: str | os.PathLike[str]) -> Network:
     >>> bool((tt.load("model.safetensors").params.flat == net.params.flat).all())
     True
     """
-    if not isinstance(path, str | os.PathLike):
-        raise InvalidTypeError(f"path must be a string or a path; got {describe(path)}.")
     arrays, config = read_container(path, KIND, VERSION)
     net = Network.from_config(config, sum(array.size for array in arrays.values()))
     if arrays.keys() != net.params.keys():

@@ -26,7 +26,7 @@ from throughtime.errors import (
     sentence,
 )
 from throughtime.plotting.style import canvas
-from throughtime.serialization.container import replace_file
+from throughtime.serialization.files import replace_file
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

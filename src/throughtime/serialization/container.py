@@ -7,8 +7,7 @@ The outside is a safetensors file, which any safetensors reader opens. Inside, t
 
 Nothing in it is ever executed: no pickle, no code. The checksum covers the kind, the version, the
 JSON and every array with its name, dtype and shape, so a damaged file is refused instead of
-giving slightly different numbers. Files are replaced in one step: whoever reads the path sees the
-old file or the new one, whole.
+giving slightly different numbers. :mod:`throughtime.serialization.files` puts files in place.
 """
 
 from __future__ import annotations
@@ -16,9 +15,9 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import math
 import operator
 import os
-import secrets
 import stat
 import struct
 from collections.abc import Callable, Iterator, Mapping
@@ -34,9 +33,14 @@ from throughtime.errors import (
     check_array,
     describe,
 )
+from throughtime.serialization.files import check_path, path_text, replace_file
 
 ENTRY = "throughtime"
+#: Longest header, in bytes: that of a forecaster with 20,000 series. A damaged length of a header
+#: cannot ask for more memory.
 MAX_HEADER = 1 << 24
+#: Deepest nesting of lists and objects. Ours is below 10; whatever recurses over JSON has room.
+MAX_DEPTH = 64
 DTYPES = {"F64": "<f8", "F32": "<f4", "I64": "<i8", "U8": "|u1", "BOOL": "|b1"}
 
 Refuse = Callable[[str], NoReturn]
@@ -133,23 +137,29 @@ def read_container(
     """
     import safetensors
 
-    refuse = _refusal(path, kind)
-    with _opened(path, refuse) as file:
+    name = check_path(path)
+    refuse = _refusal(name, kind)
+    with _opened(name, refuse) as file:
         body = _read_entry(_read_header(file, refuse), refuse)
         _check_entry(body, kind, version, refuse)
         file.seek(0)
-        data = file.read()
-    try:
-        found = safetensors.deserialize(data)
-    except safetensors.SafetensorError:
-        refuse("it is cut short or damaged")
+        try:
+            found = safetensors.deserialize(file.read())
+        except safetensors.SafetensorError:
+            refuse("it is cut short or damaged")
+        except MemoryError:
+            refuse("it does not fit into memory")
     arrays = {}
     # safetensors answers in a random order, and messages shall not depend on it.
     for name, entry in sorted(found, key=operator.itemgetter(0)):
         if entry["dtype"] not in DTYPES:
             refuse(f"array {name!r} has the dtype {entry['dtype']}")
         array = np.frombuffer(entry["data"], dtype=DTYPES[entry["dtype"]])
-        arrays[name] = array.reshape(entry["shape"]).astype(array.dtype.newbyteorder("="))
+        try:
+            array = array.reshape(entry["shape"])
+        except (ValueError, OverflowError):  # too many axes, or sizes whose product overflows
+            refuse(f"array {name!r} has a shape that no array can have")
+        arrays[name] = array.astype(array.dtype.newbyteorder("="))
     sha256 = body.pop("sha256")
     if sha256 != _checksum(body, arrays):
         refuse("its checksum does not fit its contents, so it is damaged")
@@ -167,44 +177,11 @@ def identify(path: str | os.PathLike[str]) -> tuple[str, int]:
     ModelFileError
         If the file is missing, cut short or foreign.
     """
-    refuse = _refusal(path, "model")
-    with _opened(path, refuse) as file:
+    name = check_path(path)
+    refuse = _refusal(name, "model")
+    with _opened(name, refuse) as file:
         body = _read_entry(_read_header(file, refuse), refuse)
     return body["kind"], body["version"]
-
-
-def replace_file(path: str | os.PathLike[str], data: bytes) -> None:
-    """Put ``data`` at ``path`` in one step: a reader, or a crash, finds the old file or the new."""
-    target = Path(os.path.realpath(path))
-    if not target.parent.is_dir():
-        raise InvalidArgumentError(
-            f"path must be in a folder that exists; got {os.fspath(path)!r}. Make it first."
-        )
-    # A neighbour, because a rename is atomic only inside one file system.
-    temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}.tmp")
-    try:
-        with temporary.open("xb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(target)
-        _sync_folder(target.parent)
-    except OSError as error:
-        # The message shall name the file that the caller knows, not the temporary one.
-        error.filename, error.filename2 = os.fspath(path), None
-        raise
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-def _sync_folder(folder: Path) -> None:
-    """Make the rename itself survive a power cut, where the system can do that."""
-    with contextlib.suppress(OSError):
-        handle = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
 
 
 def _plain(name: str, array: np.ndarray) -> np.ndarray:
@@ -228,15 +205,15 @@ def _checksum(body: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> str:
     return digest.hexdigest()
 
 
-def _refusal(path: str | os.PathLike[str], kind: str) -> Refuse:
+def _refusal(path: str, kind: str) -> Refuse:
     def refuse(why: str) -> NoReturn:
-        raise ModelFileError(f"{os.fspath(path)} is not a usable {kind} file: {why}.")
+        raise ModelFileError(f"{path_text(path)} is not a usable {kind} file: {why}.")
 
     return refuse
 
 
 @contextlib.contextmanager
-def _opened(path: str | os.PathLike[str], refuse: Refuse) -> Iterator[BinaryIO]:
+def _opened(path: str, refuse: Refuse) -> Iterator[BinaryIO]:
     try:
         # Asked before it is opened: opening a pipe would wait for ever.
         if not stat.S_ISREG(Path(path).stat().st_mode):
@@ -244,7 +221,8 @@ def _opened(path: str | os.PathLike[str], refuse: Refuse) -> Iterator[BinaryIO]:
         with Path(path).open("rb") as file:
             yield file
     except OSError as error:
-        raise ModelFileError(f"{os.fspath(path)} cannot be read: {error.strerror}.") from None
+        why = error.strerror or error
+        raise ModelFileError(f"{path_text(path)} cannot be read: {why}.") from None
 
 
 def _read_header(file: BinaryIO, refuse: Refuse) -> Any:
@@ -284,16 +262,22 @@ def _check_entry(body: dict[str, Any], kind: str, version: int, refuse: Refuse) 
         refuse(f"it is a {body['kind'][:40]!r} file")
     if not 1 <= body["version"] <= version:
         refuse(
-            f"it has version {body['version']} and this release reads up to {version};"
+            f"it has version {describe(body['version'])} and this release reads up to {version};"
             " a newer throughtime wrote it: pip install --upgrade throughtime"
         )
 
 
 def _strict_json(text: str | bytes, refuse: Refuse) -> Any:
-    """JSON without the extensions of Python's reader: no NaN, no key twice."""
+    """JSON that says nothing odd: finite numbers, no key twice, no half characters, not deep."""
 
     def no_constant(name: str) -> NoReturn:
         raise ValueError(name)
+
+    def finite(number: str) -> float:
+        value = float(number)
+        if not math.isfinite(value):
+            raise ValueError(number)
+        return value
 
     def no_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         if len({key for key, _ in pairs}) < len(pairs):
@@ -301,6 +285,21 @@ def _strict_json(text: str | bytes, refuse: Refuse) -> Any:
         return dict(pairs)
 
     try:
-        return json.loads(text, parse_constant=no_constant, object_pairs_hook=no_repeats)
+        value = json.loads(
+            text, parse_float=finite, parse_constant=no_constant, object_pairs_hook=no_repeats
+        )
+        _check_depth(value)
+        json.dumps(value, ensure_ascii=False).encode()  # fails on a surrogate without its partner
     except (ValueError, RecursionError):
         refuse("its header is damaged or of another format")
+    return value
+
+
+def _check_depth(value: Any) -> None:
+    level = [value] if isinstance(value, dict | list) else []
+    for _ in range(MAX_DEPTH):
+        inner = [item.values() if isinstance(item, dict) else item for item in level]
+        level = [item for items in inner for item in items if isinstance(item, dict | list)]
+        if not level:
+            return
+    raise ValueError("nested too deeply")

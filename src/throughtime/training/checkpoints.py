@@ -166,7 +166,7 @@ def load_checkpoint(
             callback.load_state_dict(state)
     except (ModelFileError, InvalidArgumentError):
         raise
-    except (LookupError, TypeError, AttributeError, ValueError) as error:
+    except (LookupError, TypeError, AttributeError, ValueError, ArithmeticError) as error:
         # Only a file made by hand gets here: what train writes is covered by its checksum.
         raise ModelFileError(
             f"{where} is not a usable checkpoint file: its parts do not fit ({error!r})."

@@ -16,7 +16,7 @@ from throughtime.errors import (
     describe,
     sentence,
 )
-from throughtime.serialization.container import replace_file
+from throughtime.serialization.files import replace_file
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
