@@ -4,6 +4,7 @@ import xml.etree.ElementTree as ET
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from throughtime.errors import MissingDependencyError
 from throughtime.forecasting import Fold, Forecast
@@ -133,7 +134,12 @@ def test_a_notebook_shows_a_figure_that_belongs_to_no_window():
         pass
     again = pickle.loads(pickle.dumps(figure))
     for shown in (figure, again):
-        assert shown._repr_png_().startswith(b"\x89PNG")
+        image, metadata = shown._repr_png_()
+        assert image.startswith(b"\x89PNG")
+        assert metadata == {
+            "width": 922, "height": 403,
+            "alt": "loss over 2 epochs: training from 1 to 0.5.",
+        }  # fmt: skip
 
 
 def test_small_numbers_at_an_axis_keep_their_digits():
@@ -250,3 +256,25 @@ def test_the_label_of_a_short_hold_out_stands_before_its_band():
         with forecast_figure([shown], size=size) as figure:
             (label,) = [text for text in figure.axes[0].texts if text.get_text() == "hold-out"]
             assert label.get_horizontalalignment() == side
+
+
+def test_every_figure_brings_its_words(tmp_path):
+    with forecast_figure([view("store <1>")], title="sales") as figure:
+        words = figure.get_label()
+        assert words == (
+            "sales. store <1>: 90 values from 2024-01-01 to 2024-03-30; a forecast from 10.9 for"
+            " 2024-03-31 to 10.5 for 2024-04-11, with intervals of 80 %, 95 %; a forecast of the"
+            " hold-out over what came."
+        )
+        assert 'aria-label="sales. store &lt;1&gt;: 90 values' in to_svg(figure, LIGHT, "a")
+        save_png(figure, tmp_path / "a.png")
+    with Image.open(tmp_path / "a.png") as image:
+        assert image.info["Description"] == words
+    with forecast_figure([view(f"store {i}") for i in range(9)]) as figure:
+        assert figure.get_label().count("store") == MAX_PANELS
+        assert figure.get_label().endswith(" 3 more series are not shown.")
+    with loss_figure({"a": ([2.0, 1.0], [3.0, 2.0]), "b": ([1.0], None)}) as figure:
+        assert figure.get_label() == (
+            "a: loss over 2 epochs: training from 2 to 1, validation from 3 to 2."
+            " b: loss over 1 epoch: training from 1 to 1."
+        )

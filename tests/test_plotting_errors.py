@@ -1,5 +1,9 @@
 """What cannot be drawn is refused in one line, before anything is written."""
 
+import os
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
@@ -57,3 +61,37 @@ def test_arguments_that_do_not_fit(call, message, tmp_path, monkeypatch):
         call()
     assert str(caught.value).startswith(message)
     assert not list(tmp_path.iterdir())
+
+
+DRAW = """
+import os, sys
+import numpy as np
+from throughtime.plotting import LIGHT, animate_fit, plot_fit, to_svg
+x = np.arange(5.0)
+figure = plot_fit(x, x, {"a": x}, path="fit.png")
+animate_fit(x, x, [x, x], "fit.gif")
+assert to_svg(figure, LIGHT, "a").startswith("<svg")
+import matplotlib
+backend = dict.get(matplotlib.rcParams, "backend")  # to ask for it would choose one
+print(os.environ["MPLBACKEND"], backend if isinstance(backend, str) else None)
+print([name for name in sys.modules if name == "matplotlib.pyplot"])
+"""
+
+
+@pytest.mark.parametrize(
+    ("backend", "kept"),
+    [
+        ("nonsense", None),
+        ("svg", "svg"),
+        ("module://matplotlib_inline.backend_inline", "module://matplotlib_inline.backend_inline"),
+    ],
+)
+def test_the_backend_for_windows_does_not_matter(backend, kept, tmp_path):
+    run = subprocess.run(
+        [sys.executable, "-W", "error", "-c", DRAW], cwd=tmp_path, capture_output=True, text=True,
+        check=False, env=os.environ | {"MPLBACKEND": backend},
+    )  # fmt: skip
+    assert run.returncode == 0, run.stderr
+    # What the user chose stands for what else the process draws, as far as it is a backend.
+    assert run.stdout.splitlines() == [f"{backend} {kept}", "[]"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["fit.gif", "fit.png"]

@@ -132,6 +132,8 @@ def test_a_page_holds_the_curves_and_asks_no_server(tmp_path):
     assert LIGHT.forecast in text
     assert DARK.forecast in text
     assert "{{" not in text
+    words = "Data as 39 dots, and the network&#x27;s output as a line: after epochs 1, 2, 3, 4, "
+    assert f'role="img" aria-label="{words}' in text
 
 
 def test_epochs_may_be_named(tmp_path):
@@ -184,9 +186,22 @@ def test_drawing_changes_nothing_in_training():
 def test_a_picture_has_at_most_ten_curves():
     x, y = problem()
     trained = train_and_plot(network(), x, y, every=1, epochs=35)
-    names = words(trained.fit)[1:]
-    assert len(names) <= 10
-    assert names[-1] == "epoch 35"
+    assert 5 < len(trained.fit.axes[0].get_lines()[1:]) <= 10
+    # Ten shades of one colour cannot be told apart.
+    assert words(trained.fit) == ["data", "epoch 3", "7 between", "epoch 35"]
+
+
+@pytest.mark.parametrize(("seen", "side"), [(4.8, "right"), (2.0, "left"), (-3.0, "left")])
+@pytest.mark.parametrize("start", [0, np.datetime64("2024-01-01T00", "m")])
+def test_the_words_of_a_band_stay_in_the_picture(start, seen, side):
+    minutes = (100 * X).astype("timedelta64[m]") if start else X
+    limit = np.timedelta64(int(100 * seen), "m") if start else seen
+    figure = plot_fit(start + minutes, X, {"a": X}, seen=start + limit)
+    figure.draw_without_rendering()
+    (text,) = figure.axes[0].texts
+    assert text.get_ha() == side
+    box = text.get_window_extent()
+    assert 0 <= box.x0 < box.x1 <= figure.bbox.x1
 
 
 def test_steps_are_counted_where_the_input_is_no_place():

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from html import escape
+from html import escape, unescape
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,8 @@ from sphinx.util import logging
 from throughtime.plotting import LIGHT
 
 OPENING = re.compile(r"<svg\b[^>]*>")
-ATTRIBUTES = re.compile(r'\s(?:role|aria-label|aria-describedby)="[^"]*"')
+ATTRIBUTES = re.compile(r'\s(?:role|aria-label|aria-labelledby|aria-describedby)="[^"]*"')
+OWN_WORDS = re.compile(r"<(?:title|desc)\b[^>]*>([^<]*)</")
 #: Words that say nothing: too short, or the name of a file.
 FEWEST = 12
 
@@ -58,6 +59,8 @@ def inline(svg: str, label: str) -> str:
     assert opening is not None
     head, body = opening[0], svg[opening.end() :]
     name = "svg-" + hashlib.sha256((svg + label).encode()).hexdigest()[:10]
+    # A drawing brings words of its own, under ids that are about to change.
+    label = label or unescape(". ".join(OWN_WORDS.findall(body)))
     if label:
         head = ATTRIBUTES.sub("", head).replace(
             "<svg", f'<svg role="img" aria-label="{escape(label)}"'

@@ -80,10 +80,10 @@ def run_all(screen: "Screen", out: Path | None) -> None:
 def run(screen: "Screen", name: str, folder: Path) -> None:
     """Run a demo, and put what it draws into ``folder`` if all goes well."""
     from throughtime.cli.output import check_folder, staged
-    from throughtime.errors import import_extra
+    from throughtime.plotting.style import load_matplotlib
     from throughtime.training.interrupt import CLEAN_END
 
-    import_extra("matplotlib", "cli", "Drawing the pictures of a demo")
+    load_matplotlib("Drawing the pictures of a demo")
     module = load(name)
     check_folder(folder, ())
     screen.headline((module.__doc__ or name).splitlines()[0])

@@ -232,13 +232,14 @@ def run(options: Options) -> None:
     from throughtime.cli.training import Training
     from throughtime.cli.wording import in_options
     from throughtime.errors import import_extra
+    from throughtime.plotting.style import load_matplotlib
     from throughtime.report import words
 
     began = time.perf_counter()
     screen = Screen(options.quiet)
     # Whatever can be known to fail must fail before the training, not after it.
-    for module in ("matplotlib", "jinja2"):
-        import_extra(module, "cli", "The report")
+    load_matplotlib("The report")
+    import_extra("jinja2", "cli", "The report")
     old = check_folder(options.out, FILES)
     table = read(options)
     parts = histories(table)

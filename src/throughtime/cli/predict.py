@@ -83,11 +83,12 @@ def run(
     from throughtime.cli.source import histories
     from throughtime.cli.wording import in_options
     from throughtime.data.tables.files import read_table
-    from throughtime.errors import check_int, import_extra
+    from throughtime.errors import check_int
     from throughtime.forecasting import Forecaster
+    from throughtime.plotting.style import load_matplotlib
 
     screen = Screen(quiet)
-    import_extra("matplotlib", "cli", "The picture")
+    load_matplotlib("The picture")
     model = Forecaster.load(path)
     steps = check_int("--horizon", model.horizon if horizon is None else horizon, 1, model.horizon)
     old = check_folder(out, FILES)

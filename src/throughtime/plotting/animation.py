@@ -26,6 +26,7 @@ from throughtime.errors import (
     sentence,
 )
 from throughtime.plotting.style import canvas
+from throughtime.plotting.words import animation_words
 from throughtime.serialization.files import replace_file
 
 if TYPE_CHECKING:
@@ -205,6 +206,7 @@ def _write_page(
         "/*light*/": light,
         "/*dark*/": dark,
         "{{title}}": escape(title),
+        "{{words}}": escape(animation_words(y, epochs.tolist())),
         # "</" would end the script element, whatever stands around it.
         "{{data}}": json.dumps(data, separators=(",", ":")).replace("</", "<\\/"),
     }

@@ -20,13 +20,15 @@ from throughtime.errors import (
     sentence,
 )
 from throughtime.inspect import saturation
-from throughtime.plotting.style import WIDE, canvas, save_png
+from throughtime.plotting.style import WIDE, canvas, label_band, save_png
+from throughtime.plotting.words import fit_words, states_words
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 Path = str | os.PathLike[str]
+#: More curves than these differ too little in their strength to be told apart by a legend.
+MOST_NAMED = 4
 
 
 def plot_fit(
@@ -88,17 +90,23 @@ def plot_fit(
     if not isinstance(fits, Mapping):
         raise InvalidTypeError(sentence("fits", "a dict of curves by name", describe(fits)))
     curves = {str(name): _curve(name, fit, x) for name, fit in fits.items()}
-    end = max([x[-1], *(place[-1] for place, _ in curves.values())])
+    places = np.concatenate([x, *(place for place, _ in curves.values())])
+    first, end = places.min(), places.max()
     if seen is not None:
         seen = _moment(seen, x)
     with canvas(size, palette=palette) as (figure, (ax,)):
         # Wide enough to be seen where a curve lies upon them.
         ax.plot(x, y, ".", ms=7, color=palette.naive, alpha=0.6, label="data", mew=0)
         if seen is not None and seen < end:
-            _shade(ax, seen, end, palette)
+            ax.axvspan(seen, end, color=palette.backtest, alpha=0.07, lw=0)
+            share = float((end - seen) / (end - min(first, seen)))
+            label_band(ax, seen, share, "not trained on", palette, inches=0.9 * size[0])
+        else:
+            seen = None
         for number, (name, (place, values)) in enumerate(curves.items()):
-            colour, strength = _shade_of(number, len(curves), palette)
-            ax.plot(place, values, color=colour, alpha=strength, lw=1.7, label=name)
+            colour, strength = _curve_style(number, len(curves), palette)
+            label = _legend_name(number, name, len(curves))
+            ax.plot(place, values, color=colour, alpha=strength, lw=1.7, label=label)
         # Names of columns and networks are no formulas, whatever dollars are in them.
         ax.set_xlabel(xlabel, parse_math=False)
         ax.set_ylabel(ylabel, parse_math=False)
@@ -109,6 +117,8 @@ def plot_fit(
         legend = figure.legend(loc="outside lower left", ncols=columns, borderpad=0.2)
         for text in legend.get_texts():
             text.set_parse_math(False)
+        words = {"xlabel": xlabel, "title": title or "", "seen": seen}
+        figure.set_label(fit_words(x, y, curves, **words))
         if path is not None:
             save_png(figure, path)
     return figure
@@ -195,11 +205,13 @@ def plot_hidden_states(
         above.set_yticks([])
         above.tick_params(labelbottom=False)
         above.set_title(title or "hidden states", parse_math=False)
-        below.plot(x, 100 * saturation(h, limit), color=palette.history)
+        saturated = saturation(h, limit)
+        below.plot(x, 100 * saturated, color=palette.history)
         below.set_ylim(0, 100)
         below.set_ylabel(f"% beyond ±{limit:g}")
         below.set_xlabel(label if xlabel is None else xlabel)
         below.set_xlim(edges[0], edges[-1])
+        figure.set_label(states_words(h, saturated, limit, title or "hidden states"))
         if path is not None:
             save_png(figure, path)
     return figure
@@ -253,22 +265,15 @@ def _curve(name: object, fit: Any, x: np.ndarray) -> tuple[np.ndarray, np.ndarra
     return x, values
 
 
-def _shade_of(number: int, count: int, palette: Palette) -> tuple[str, float]:
+def _curve_style(number: int, count: int, palette: Palette) -> tuple[str, float]:
     """Colour and strength of one of several curves: two have a colour each, more fade in."""
     if count <= 2:
         return (palette.backtest, palette.forecast)[number - count], 1.0
     return palette.forecast, 0.15 + 0.85 * ((number + 1) / count) ** 2
 
 
-def _shade(ax: Axes, seen: Any, end: Any, palette: Palette) -> None:
-    ax.axvspan(seen, end, color=palette.backtest, alpha=0.07, lw=0)
-    ax.annotate(
-        "not trained on",
-        (seen, 1.0),
-        xycoords=("data", "axes fraction"),
-        xytext=(4, -4),
-        textcoords="offset points",
-        va="top",
-        fontsize=8.5,
-        color=palette.backtest,
-    )
+def _legend_name(number: int, name: str, count: int) -> str | None:
+    """What the legend calls a curve: of many, whose colours are alike, it names two."""
+    if count <= MOST_NAMED or number in (0, count - 1):
+        return name
+    return f"{count - 2} between" if number == count // 2 else None

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from throughtime.drawing.palette import LIGHT, Palette
-from throughtime.plotting.style import WIDE, canvas
+from throughtime.plotting.style import WIDE, canvas, label_band
+from throughtime.plotting.words import forecast_words
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -19,8 +20,6 @@ if TYPE_CHECKING:
     from throughtime.forecasting import Fold, Forecast
 
 MAX_PANELS = 6
-#: What the words "hold-out" need.
-LABEL_INCHES = 0.62
 BAND_OPACITY = (0.26, 0.13, 0.09, 0.06)
 
 
@@ -108,6 +107,7 @@ def forecast_figure(
             figure.suptitle(
                 title, x=0.012, ha="left", fontweight="bold", fontsize=12.5, parse_math=False
             )
+        figure.set_label(forecast_words(views, MAX_PANELS, title))
         yield figure
 
 
@@ -145,20 +145,9 @@ def _draw_fold(
     time = view.time[index[inside]]
     if width is not None:
         ax.axvspan(time[0], view.time[-1], color=palette.backtest, alpha=0.07, lw=0)
-        # In a short band the label stands before it, where it has room.
         shown = len(view.time) - view.first_shown() + len(view.future)
-        room = 0.9 * width * (len(view.time) - index[0]) / shown > LABEL_INCHES
-        ax.annotate(
-            "hold-out",
-            (time[0], 1.0),
-            xycoords=("data", "axes fraction"),
-            xytext=(4 if room else -4, -4),
-            textcoords="offset points",
-            va="top",
-            ha="left" if room else "right",
-            fontsize=8.5,
-            color=palette.backtest,
-        )
+        share = (len(view.time) - index[0]) / shown
+        label_band(ax, time[0], share, "hold-out", palette, inches=0.9 * width)
     ax.plot(
         time,
         fold.forecast.mean[inside],

@@ -10,6 +10,7 @@ import numpy as np
 
 from throughtime.drawing.palette import LIGHT, Palette
 from throughtime.plotting.style import WIDE, canvas
+from throughtime.plotting.words import losses_words
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -44,6 +45,9 @@ def loss_figure(
         legend = figure.legend(loc="outside lower left", ncols=columns, borderpad=0.2)
         for text in legend.get_texts():
             text.set_parse_math(False)  # names are no formulas
+        told = {name: _by_kind(*pair) for name, pair in curves.items()}
+        many = len(told) > 1
+        figure.set_label(losses_words({f"{n}: loss" if many else "loss": told[n] for n in told}))
         yield figure
 
 
@@ -68,7 +72,13 @@ def history_figure(
             ax.set_title(name.replace("_", " "), fontsize=10, parse_math=False)
         handles = max((ax.get_legend_handles_labels()[0] for ax in axes), key=len)
         figure.legend(handles=handles, loc="outside lower left", ncols=2, borderpad=0.2)
+        figure.set_label(losses_words({name: _by_kind(*pair) for name, pair in columns.items()}))
         yield figure
+
+
+def _by_kind(train: Curve, validation: Curve | None) -> dict[str, Curve]:
+    """The curves by the words of the legend."""
+    return {"training": train} | ({} if validation is None else {"validation": validation})
 
 
 def _draw(ax: Axes, curves: Mapping[str, tuple[Curve, Curve | None]], palette: Palette) -> None:
@@ -78,10 +88,8 @@ def _draw(ax: Axes, curves: Mapping[str, tuple[Curve, Curve | None]], palette: P
     for number, (name, (train, validation)) in enumerate(curves.items()):
         style = LINE_STYLES[number % len(LINE_STYLES)]
         prefix = f"{name}, " if len(curves) > 1 else ""
-        pairs = [("training", train, palette.history)]
-        if validation is not None:
-            pairs.append(("validation", validation, palette.forecast))
-        for kind, losses, colour in pairs:
+        for kind, losses in _by_kind(train, validation).items():
+            colour = palette.history if kind == "training" else palette.forecast
             epochs = np.arange(1, len(losses) + 1)
             ax.plot(epochs, losses, style, color=colour, lw=1.6, label=prefix + kind)
             everything.extend(losses)

@@ -10,10 +10,12 @@ from __future__ import annotations
 import io
 import os
 import re
+import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from throughtime.drawing.palette import LIGHT, Palette
@@ -27,6 +29,7 @@ from throughtime.errors import (
 from throughtime.serialization.files import replace_file
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 
@@ -35,6 +38,8 @@ DECIMALS = re.compile(r"(\d+\.\d{2})\d+")
 #: Sizes in inches: a page or a screen, and a telephone, where a wide picture is unreadable.
 WIDE = (9.6, 4.2)
 NARROW = (4.4, 3.7)
+#: Width of a letter of the words in a shaded band, with the space around them.
+LABEL_INCHES = 0.078
 
 
 def settings(palette: Palette) -> dict[str, Any]:
@@ -78,6 +83,31 @@ def settings(palette: Palette) -> dict[str, Any]:
     }
 
 
+def load_matplotlib(purpose: str = "Drawing a picture") -> ModuleType:
+    """Import matplotlib, whatever the variable MPLBACKEND says.
+
+    It names a backend for windows, which no picture here opens. A name that matplotlib does not
+    know, such as that of a notebook's backend, would end its import with an error.
+
+    Raises
+    ------
+    MissingDependencyError
+        If matplotlib is not installed.
+    """
+    if "matplotlib" in sys.modules:
+        return import_extra("matplotlib", "cli", purpose)
+    backend = os.environ.pop("MPLBACKEND", None)
+    try:
+        matplotlib = import_extra("matplotlib", "cli", purpose)
+    finally:
+        if backend is not None:
+            os.environ["MPLBACKEND"] = backend
+    if backend:
+        with suppress(ValueError):  # what its import does with the variable
+            matplotlib.rcParams["backend"] = backend
+    return matplotlib
+
+
 @contextmanager
 def canvas(
     size: tuple[float, float] = WIDE,
@@ -93,7 +123,7 @@ def canvas(
     MissingDependencyError
         If matplotlib is not installed.
     """
-    matplotlib = import_extra("matplotlib", "cli", "Drawing a picture")
+    matplotlib = load_matplotlib()
     from matplotlib.figure import Figure
 
     if not isinstance(palette, Palette):
@@ -107,7 +137,7 @@ def canvas(
     with matplotlib.rc_context(settings(palette)):
         figure = Figure(figsize=size, layout="constrained")
         # Notebooks show figures of pyplot by themselves, and others that offer a picture.
-        figure._repr_png_ = partial(png, figure)  # type: ignore[attr-defined]
+        figure._repr_png_ = partial(notebook_png, figure)  # type: ignore[attr-defined]
         axes = figure.subplots(*panels, squeeze=False)
         yield figure, list(axes.flat)
 
@@ -115,8 +145,42 @@ def canvas(
 def png(figure: Figure, dpi: int = 160) -> bytes:
     """``figure`` as the content of a PNG file."""
     stream = io.BytesIO()
-    figure.savefig(stream, format="png", dpi=dpi, metadata={"Software": "throughtime"})
+    metadata = {"Software": "throughtime"}
+    if words := figure.get_label():
+        metadata["Description"] = str(words)
+    figure.savefig(stream, format="png", dpi=dpi, metadata=metadata)
     return stream.getvalue()
+
+
+def notebook_png(figure: Figure) -> tuple[bytes, dict[str, Any]]:
+    """What a notebook shows: twice as fine as a screen of 96 dots an inch, and its words."""
+    width, height = (round(96 * inches) for inches in figure.get_size_inches())
+    return png(figure, 192), {"width": width, "height": height, "alt": str(figure.get_label())}
+
+
+def label_band(
+    ax: Axes, start: Any, share: float, words: str, palette: Palette, *, inches: float
+) -> None:
+    """Write ``words`` at the top of a shaded band that begins at ``start`` and ends on the right.
+
+    In a band too narrow for them they stand before it. ``share`` is that of the band in the axes,
+    which are about ``inches`` wide.
+    """
+    fits = share * inches > LABEL_INCHES * len(words)
+    ground = {"facecolor": palette.surface, "edgecolor": "none", "alpha": 0.8, "pad": 1.0}
+    ax.annotate(
+        words,
+        (start, 1.0),
+        xycoords=("data", "axes fraction"),
+        xytext=(4 if fits else -4, -4),
+        textcoords="offset points",
+        va="top",
+        ha="left" if fits else "right",
+        fontsize=8.5,
+        color=palette.backtest,
+        bbox=None if fits else ground,
+        zorder=4,
+    )
 
 
 def save_png(figure: Figure, path: str | os.PathLike[str], dpi: int = 160) -> None:
@@ -137,7 +201,7 @@ def save_png(figure: Figure, path: str | os.PathLike[str], dpi: int = 160) -> No
     replace_file(path, png(figure, dpi))
 
 
-def to_svg(figure: Figure, palette: Palette, name: str, label: str) -> str:
+def to_svg(figure: Figure, palette: Palette, name: str, label: str = "") -> str:
     """Return ``figure`` as an ``<svg>`` element to stand inside a page.
 
     Parameters
@@ -145,12 +209,14 @@ def to_svg(figure: Figure, palette: Palette, name: str, label: str) -> str:
     name : str
         Unique in the page: it prefixes every id, because ids are global to a page.
     label : str
-        What the picture shows, for those who cannot see it.
+        The picture in words, for those who cannot see it; by default those that it brings,
+        ``figure.get_label()``.
     """
-    matplotlib = import_extra("matplotlib", "cli", "Drawing a picture")
+    matplotlib = load_matplotlib()
     stream = io.StringIO()
     with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": name}):
         figure.savefig(stream, format="svg", metadata={"Date": None, "Creator": None})
+    label = label or str(figure.get_label())
     svg = stream.getvalue()
     svg = svg[svg.index("<svg") :]
     # The style element would apply to the whole page that the picture stands in.

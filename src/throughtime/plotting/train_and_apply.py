@@ -15,11 +15,10 @@ from throughtime.errors import (
     check_array,
     check_int,
     describe,
-    import_extra,
     sentence,
 )
 from throughtime.plotting.fits import plot_fit
-from throughtime.plotting.style import save_png
+from throughtime.plotting.style import load_matplotlib, save_png
 from throughtime.training import History, train
 from throughtime.training.callbacks import check_callbacks
 from throughtime.training.options import check_network
@@ -109,7 +108,7 @@ def train_and_plot(
     >>> len(trained.fit.axes[0].get_lines()), trained.history.stopped
     (4, 'finished')
     """
-    import_extra("matplotlib", "cli", "Drawing a picture")
+    load_matplotlib()
     check_int("every", every, 1)
     shown = _Shown(net, x, options.get("lengths"), options.get("mask"), row, position)
     target = shown.targets(y)
@@ -176,7 +175,7 @@ def apply_and_plot(
     ShapeError, DataError, InvalidArgumentError, InvalidTypeError
         If an argument does not fit.
     """
-    import_extra("matplotlib", "cli", "Drawing a picture")
+    load_matplotlib()
     shown = _Shown(net, x, lengths, mask, row, position)
     aim = np.full(len(shown.place), np.nan) if y is None else shown.targets(y)
     output = net.predict(x, lengths, mask=mask)

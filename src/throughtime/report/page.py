@@ -92,15 +92,13 @@ def _snippet(story: ForecastStory) -> str:
 def _pictures(story: ForecastStory) -> dict[str, str]:
     """Each picture twice: for a page, and for a telephone."""
     pictures = {}
-    label = f"History and forecast of {story.title}"
     for kind, size, loss_size in (("wide", WIDE, LOSS_WIDE), ("narrow", NARROW, LOSS_NARROW)):
         with forecast_figure(story.views, size=size) as figure:
+            label = f"{story.title}. {figure.get_label()}"
             pictures[f"forecast_{kind}"] = to_svg(figure, LIGHT, f"forecast-{kind}", label)
         if story.curves:
             with loss_figure(story.curves, size=loss_size) as figure:
-                pictures[f"loss_{kind}"] = to_svg(
-                    figure, LIGHT, f"loss-{kind}", "Loss after every epoch of training"
-                )
+                pictures[f"loss_{kind}"] = to_svg(figure, LIGHT, f"loss-{kind}")
     return pictures
 
 
