@@ -23,11 +23,11 @@ from typing import Any
 
 import numpy as np
 
-from throughtime import losses
 from throughtime.errors import InvalidArgumentError, check_bool, check_float, check_int
 from throughtime.network import Network
 from throughtime.registry import translate
 from throughtime.training import objective
+from throughtime.training.memory import loss_of
 from throughtime.training.options import OTHER_NAMES, check_network
 from throughtime.training.samples import check_samples
 
@@ -126,7 +126,7 @@ def check_gradients(
     net: Network,
     x: Any,
     y: Any,
-    loss: Any = "mse",
+    loss: Any = None,
     *,
     lengths: Any = None,
     mask: Any = None,
@@ -146,8 +146,10 @@ def check_gradients(
     ----------
     net : Network
         It is not changed; a float64 copy is checked.
-    x, y, loss, lengths, mask, sample_weight, l1, l2 :
+    x, y, lengths, mask, sample_weight, l1, l2 :
         As in :func:`throughtime.train`.
+    loss : str, Loss or callable, optional
+        The loss; by default the one that the network was trained with, or ``"mse"``.
     initial_state : list or dict, optional
         As in :meth:`Network.forward`; its gradient is then checked too.
     training : bool
@@ -183,7 +185,7 @@ def check_gradients(
     l1, l2 = check_float("l1", l1, 0.0), check_float("l2", l2, 0.0)
     training, seed = check_bool("training", training), check_int("seed", seed, 0)
     own = net.astype("float64")
-    function = losses.get(loss)
+    function = loss_of(net, loss)
     samples = check_samples(own, function, (), x, y, lengths, mask, sample_weight)
     # The input and the states are moved to and fro below: they must not be the caller's.
     array = samples.x.copy()

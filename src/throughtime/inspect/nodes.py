@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from throughtime import bptt, losses
+from throughtime import bptt
 from throughtime.bptt import LoopTape
 from throughtime.errors import InvalidArgumentError, check_choice, check_int
 from throughtime.inspect.states import loops
@@ -29,6 +29,7 @@ from throughtime.layers import Recurrent
 from throughtime.network.params import Params
 from throughtime.registry import translate
 from throughtime.training import objective
+from throughtime.training.memory import loss_of
 from throughtime.training.options import OTHER_NAMES, check_network
 from throughtime.training.samples import check_samples
 
@@ -213,7 +214,7 @@ def trace(
     x: Any,
     y: Any,
     *,
-    loss: Any = "mse",
+    loss: Any = None,
     lengths: Any = None,
     mask: Any = None,
     initial_state: Any = None,
@@ -229,7 +230,8 @@ def trace(
         As in :meth:`throughtime.Network.forward`.
     y : array-like, or list of arrays
         The targets, in the form that the loss takes; see :func:`throughtime.train`.
-    loss : str, Loss or callable
+    loss : str, Loss or callable, optional
+        The loss; by default the one that the network was trained with, or ``"mse"``.
 
     Returns
     -------
@@ -253,7 +255,7 @@ def trace(
     """
     own = check_network(net).copy()
     own.grads.flat[...] = 0
-    function = losses.get(loss)
+    function = loss_of(own, loss)
     data = check_samples(own, function, (), x, y, lengths, mask)
     found = objective.evaluate_and_backward(
         own,

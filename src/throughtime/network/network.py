@@ -50,6 +50,9 @@ class Network:
         ``net.params["0.W_x"]``, ``net.params.flat``.
     grads : Params
         Gradients of the same names; ``backward`` ADDS to them.
+    trained_with : dict
+        The loss and the metrics of the last training, described in words of JSON; empty before.
+        A file keeps them, and :func:`throughtime.evaluate` uses them.
 
     Raises
     ------
@@ -65,6 +68,8 @@ class Network:
     >>> y.shape
     (2, 5, 1)
     """
+
+    trained_with: dict[str, Any]
 
     def __init__(
         self,
@@ -82,6 +87,7 @@ class Network:
         self.dtype, self.seed = dtype, seed
         self.params = Params(topology.param_shapes(), dtype)
         self.grads = self.params.zeros_like()
+        self.trained_with = {}
         self._bind()
 
     def _bind(self) -> None:
@@ -94,6 +100,7 @@ class Network:
         if seed is not None:
             self.seed = check_int("seed", seed, 0)
         self.params.flat[...] = 0
+        self.trained_with = {}
         streams = np.random.SeedSequence(self.seed).spawn(len(self.layers))
         every = zip(self.layers, self.topology.owners, streams, strict=True)
         for layer, owner, stream in every:
@@ -379,6 +386,7 @@ class Network:
         other = Network.__new__(Network)
         other._prepare(self.topology, check_dtype(dtype), self.seed)
         other.params.flat[...] = self.params.flat
+        other.trained_with = dict(self.trained_with)
         return other
 
     def save(self, path: str | os.PathLike[str]) -> None:
@@ -393,6 +401,7 @@ class Network:
         return state
 
     def __setstate__(self, state: dict[str, Any]) -> None:
+        self.trained_with = {}  # a pickle of 0.1 has none
         self.__dict__.update(state)
         self._bind()
 

@@ -20,7 +20,10 @@ def save(net: Network, path: str | os.PathLike[str]) -> None:
     InvalidTypeError
         If a layer holds a function of your own, which a file cannot hold.
     """
-    write_container(path, dict(net.params), net.to_config(), KIND, VERSION)
+    config = net.to_config()
+    if net.trained_with:
+        config["trained_with"] = net.trained_with
+    write_container(path, dict(net.params), config, KIND, VERSION)
 
 
 def load(path: str | os.PathLike[str]) -> Network:
@@ -42,6 +45,9 @@ def load(path: str | os.PathLike[str]) -> Network:
     True
     """
     arrays, config = read_container(path, KIND, VERSION)
+    trained_with = config.pop("trained_with", {}) if isinstance(config, dict) else {}
+    if not isinstance(trained_with, dict):
+        raise ModelFileError(f"{os.fspath(path)} does not say what its network was trained with.")
     net = Network.from_config(config, sum(array.size for array in arrays.values()))
     if arrays.keys() != net.params.keys():
         odd = sorted(arrays.keys() ^ net.params.keys())[0]
@@ -57,4 +63,5 @@ def load(path: str | os.PathLike[str]) -> Network:
                 f" {own.shape} and dtype {own.dtype}; got {array.shape} and {array.dtype}."
             )
         own[...] = array
+    net.trained_with = trained_with
     return net

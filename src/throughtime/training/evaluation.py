@@ -10,9 +10,10 @@ from throughtime.errors import check_int
 from throughtime.losses.base import Loss
 from throughtime.registry import translate
 from throughtime.training import objective
+from throughtime.training.memory import loss_of, metrics_of
 from throughtime.training.metrics import Metric
 from throughtime.training.objective import Evaluation
-from throughtime.training.options import OTHER_NAMES, check_loss, check_metrics, check_network
+from throughtime.training.options import OTHER_NAMES, check_network, check_outputs
 from throughtime.training.samples import Samples, check_samples
 from throughtime.training.scores import Scores
 
@@ -26,8 +27,8 @@ def evaluate(
     x: Any,
     y: Any,
     *,
-    loss: Any = "mse",
-    metrics: Sequence[Any] = (),
+    loss: Any = None,
+    metrics: Sequence[Any] | None = None,
     lengths: Any = None,
     mask: Any = None,
     sample_weight: Any = None,
@@ -37,8 +38,13 @@ def evaluate(
 
     Parameters
     ----------
-    net, x, y, loss, metrics, lengths, mask, sample_weight :
+    net, x, y, lengths, mask, sample_weight :
         As in :func:`throughtime.train`; dropout does not act.
+    loss : str, Loss or callable, optional
+        The loss. By default the one that the network was trained with, also after it was loaded
+        from a file; ``"mse"`` for a network that was not trained.
+    metrics : sequence, optional
+        The metrics. By default those that the network was trained with.
     batch_size : int or None
         How many sequences to run at once; the result is that of all at once.
 
@@ -62,7 +68,8 @@ def evaluate(
     ['loss', 'mae']
     """
     net = check_network(net)
-    function, chosen = check_loss(loss, net), check_metrics(metrics)
+    function, chosen = loss_of(net, loss), metrics_of(net, metrics)
+    check_outputs(net, function)
     size = None if batch_size is None else check_int("batch_size", batch_size, 1)
     samples = check_samples(net, function, chosen, x, y, lengths, mask, sample_weight)
     return score(net, samples, function, chosen, size).row()

@@ -13,6 +13,7 @@ from throughtime.training.checkpoints import Checkpoint, check_checkpoint
 from throughtime.training.fingerprint import fingerprint
 from throughtime.training.history import History
 from throughtime.training.loop import Loop
+from throughtime.training.memory import remember
 from throughtime.training.monitor import BestWeights, Columns, column_for_schedule
 from throughtime.training.options import OTHER_NAMES, check_network, check_options
 from throughtime.training.progress import start_progress
@@ -60,7 +61,7 @@ def train(
     Parameters
     ----------
     net : Network
-        The network, whose parameters change.
+        The network, whose parameters change. It remembers the loss and the metrics.
     x : array of shape (N, T, F), or list of arrays (T_i, F)
         The sequences.
     y : array-like, or list of arrays
@@ -172,4 +173,5 @@ def train(
     )
     if resume:
         loop.resume()
+    remember(net, options)
     return loop.run(start_progress(verbose, options.epochs, loop.state.epoch + 1))
