@@ -50,7 +50,9 @@ def same(got: Any, want: Any) -> None:
             assert a.tobytes() == b.tobytes()
         else:
             tolerance = 1e-4 if a.dtype == np.float32 else 1e-11
-            np.testing.assert_allclose(a, b, rtol=tolerance, atol=tolerance)
+            # A number near zero is the difference of others, as large as the largest of them.
+            size = max(1.0, float(np.abs(b).max(initial=0.0)))
+            np.testing.assert_allclose(a, b, rtol=tolerance, atol=tolerance * size)
 
 
 def row_of(state: Any, rows: Any) -> Any:

@@ -7,16 +7,8 @@ from typing import Any
 import numpy as np
 
 import throughtime as tt
+from throughtime import schedules
 from throughtime.optimizers import SGD, Adagrad, Adam, AdamW, RMSProp
-from throughtime.optimizers.schedules import (
-    Constant,
-    Cosine,
-    Exponential,
-    InverseTime,
-    Linear,
-    Plateau,
-    Warmup,
-)
 
 #: Epochs that a checkpoint has seen, and those of the whole run.
 SEEN, EPOCHS = 2, 4
@@ -33,16 +25,18 @@ OPTIMIZERS = {
     "adamw": AdamW(0.01, weight_decay=0.1),
 }
 SCHEDULES = {
-    "constant": Constant(0.1),
-    "inverse_time": InverseTime(0.1, decay=0.5, per="step"),
-    "exponential": Exponential(0.1, gamma=0.9),
-    "exponential-cycle": Exponential(0.1, gamma=0.9, cycle=2, cycle_gamma=0.5),
-    "linear": Linear(0.1, length=3, end=0.01),
-    "cosine": Cosine(0.1, length=3, min_lr=0.01),
-    "cosine-restarts": Cosine(0.1, length=2, restarts=True, growth=2, per="step"),
-    "plateau": Plateau(0.1, factor=0.5, patience=1, threshold=0.5),
-    "warmup": Warmup(Cosine(0.1, length=3), length=2),
-    "warmup-plateau": Warmup(Plateau(0.1, factor=0.5, patience=1, threshold=0.5), length=2),
+    "constant": schedules.Constant(0.1),
+    "inverse_time": schedules.InverseTime(0.1, decay=0.5, per="step"),
+    "exponential": schedules.Exponential(0.1, gamma=0.9),
+    "exponential-cycle": schedules.Exponential(0.1, gamma=0.9, cycle=2, cycle_gamma=0.5),
+    "linear": schedules.Linear(0.1, length=3, end=0.01),
+    "cosine": schedules.Cosine(0.1, length=3, min_lr=0.01),
+    "cosine-restarts": schedules.Cosine(0.1, length=2, restarts=True, growth=2, per="step"),
+    "plateau": schedules.Plateau(0.1, factor=0.5, patience=1, threshold=0.5),
+    "warmup": schedules.Warmup(schedules.Cosine(0.1, length=3), length=2),
+    "warmup-plateau": schedules.Warmup(
+        schedules.Plateau(0.1, factor=0.5, patience=1, threshold=0.5), length=2
+    ),
 }
 #: Options of a run; ``stopping`` is that of EarlyStopping.
 RUNS: dict[str, dict[str, Any]] = {

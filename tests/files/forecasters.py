@@ -66,7 +66,11 @@ def forecasts(model: Forecaster, ahead: dict[str, np.ndarray]) -> dict[str, np.n
     if isinstance(found, Forecast):
         found = {"": found}
     named = found.items() if isinstance(found, dict) else enumerate(found)
-    arrays = {"weight": np.array(model.weight_), "window": np.array(model.window_)}
+    arrays = {
+        "notes": np.array([str(note) for note in model.notes_], dtype=np.str_),
+        "weight": np.array(model.weight_),
+        "window": np.array(model.window_),
+    }
     for name, forecast in named:
         arrays |= {f"{name}.{key}": value for key, value in columns(forecast).items()}
     return arrays
