@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType, ModuleType
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -18,7 +18,7 @@ from throughtime.errors import (
     describe,
 )
 from throughtime.kernels import selection, vectors
-from throughtime.optimizers.schedules import SCHEDULES, Schedule
+from throughtime.optimizers.schedules import SCHEDULES, Schedule, check_counter
 
 _COUNTERS = ("steps", "epoch")
 _SCHEDULE = "schedule."
@@ -47,6 +47,9 @@ class Optimizer:
     """
 
     lr: float | Schedule = field(default=0.001, metadata={"registry": SCHEDULES})
+
+    #: The moments that are never negative: sums and means of squares.
+    _squares: ClassVar[frozenset[str]] = frozenset()
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
@@ -203,6 +206,7 @@ class Optimizer:
                 f"the checkpoint holds {what} optimizer state {name!r};"
                 f" it was not written by this {type(self).__name__} with these options."
             )
+        counters = {name: check_counter("optimizer", name, state[name]) for name in _COUNTERS}
         vectors = {name: np.array(state[name]) for name in moments}
         forms = {(vector.shape, vector.dtype) for vector in vectors.values()}
         if len(forms) > 1 or any(len(shape) != 1 or kind not in _FLOATS for shape, kind in forms):
@@ -210,6 +214,13 @@ class Optimizer:
             raise ModelFileError(
                 f"the checkpoint's optimizer state must be flat vectors of one form; got {found}."
             )
+        for name, vector in vectors.items():
+            squares = name in self._squares
+            if not (np.isfinite(vector) & ((vector >= 0) | (not squares))).all():
+                wanted = "finite numbers >= 0" if squares else "finite numbers"
+                raise ModelFileError(
+                    f"the checkpoint's optimizer state {name!r} must hold {wanted}."
+                )
         memory = {name.removeprefix(_SCHEDULE): state[name] for name in state.keys() - own.keys()}
         if isinstance(self.lr, Schedule):
             self.lr.load_state_dict(memory)
@@ -219,7 +230,7 @@ class Optimizer:
                 " use the schedule that it was written with."
             )
         self._forget()
-        self.steps, self.epoch = int(state["steps"]), int(state["epoch"])
+        self.steps, self.epoch = counters["steps"], counters["epoch"]
         self._moments = vectors
         self._form = forms.pop() if forms else None
 

@@ -27,7 +27,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 from types import ModuleType
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -160,6 +160,8 @@ class Adagrad(Optimizer):
     momentum: float = 0.0
     epsilon: float = 1e-10
 
+    _squares: ClassVar[frozenset[str]] = frozenset({"square_sum"})
+
     def __post_init__(self) -> None:
         super().__post_init__()
         self.momentum = _check_momentum(self.momentum)
@@ -207,6 +209,8 @@ class RMSProp(Optimizer):
     momentum: float = 0.0
     centered: bool = False
     epsilon: float = 1e-8
+
+    _squares: ClassVar[frozenset[str]] = frozenset({"square_mean"})
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -259,6 +263,8 @@ class Adam(Optimizer):
     beta2: float = 0.999
     epsilon: float = 1e-8
     amsgrad: bool = False
+
+    _squares: ClassVar[frozenset[str]] = frozenset({"square_mean", "square_max"})
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -24,12 +24,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from throughtime.errors import (
+    InvalidArgumentError,
     InvalidTypeError,
     ModelFileError,
     check_bool,
     check_choice,
     check_float,
     check_int,
+    describe,
     sentence,
 )
 from throughtime.registry import Registry, Words
@@ -72,6 +74,9 @@ class Schedule:
         """Take over what :meth:`state_dict` returned; refuse that of another kind of schedule."""
         _expect_keys(state, frozenset())
 
+
+#: No run takes so many steps, and a larger number could not become a float.
+LARGEST_COUNT = 2**63 - 1
 
 #: What other libraries call the options.
 OTHER_NAMES: Words = {
@@ -336,9 +341,14 @@ class Plateau(Schedule):
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         _expect_keys(state, {"rate", "waited", "cooling"} | (state.keys() & {"best"}))
-        self._rate = float(state["rate"])
-        self._best = float(state["best"]) if "best" in state else None
-        self._waited, self._cooling = int(state["waited"]), int(state["cooling"])
+        waited = check_counter("schedule", "waited", state["waited"])
+        cooling = check_counter("schedule", "cooling", state["cooling"])
+        try:
+            rate = check_float("rate", state["rate"], self.min_lr, self.lr)
+            best = check_float("best", state["best"]) if "best" in state else None
+        except (InvalidArgumentError, InvalidTypeError) as error:
+            raise ModelFileError(f"the checkpoint's schedule state is damaged: {error}") from None
+        self._rate, self._best, self._waited, self._cooling = rate, best, waited, cooling
 
 
 @SCHEDULES.register("warmup")
@@ -402,6 +412,17 @@ class Warmup(Schedule):
 
 def _check_lr(value: Any) -> float:
     return check_float("lr", value, 0.0, inclusive="neither")
+
+
+def check_counter(owner: str, name: str, value: Any) -> int:
+    """Return a counter of a checkpoint, or refuse it as damaged."""
+    try:
+        return check_int(name, value, 0, LARGEST_COUNT)
+    except (InvalidArgumentError, InvalidTypeError):
+        raise ModelFileError(
+            f"the checkpoint's {owner} state {name!r} must be an integer >= 0;"
+            f" got {describe(value)}."
+        ) from None
 
 
 def _expect_keys(state: dict[str, Any], expected: frozenset[str] | set[str]) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from throughtime.errors import (
     InvalidArgumentError,
     InvalidTypeError,
+    ModelFileError,
     check_bool,
     check_choice,
     check_float,
@@ -185,8 +186,16 @@ class EarlyStopping(Callback):
         return {"best": self.best, "best_epoch": self.best_epoch, "waited": self.waited}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        self.best, self.best_epoch = state["best"], state["best_epoch"]
-        self.waited = state["waited"]
+        best, epoch = state["best"], state["best_epoch"]
+        try:
+            waited = check_int("waited", state["waited"], 0)
+            if (best is None) is not (epoch is None):
+                raise InvalidArgumentError("best and best_epoch must be given together.")
+            best = None if best is None else check_float("best", best)
+            epoch = None if epoch is None else check_int("best_epoch", epoch, 1)
+        except (InvalidArgumentError, InvalidTypeError) as error:
+            raise ModelFileError(f"the checkpoint's early stopping is damaged: {error}") from None
+        self.best, self.best_epoch, self.waited = best, epoch, waited
 
 
 def check_callbacks(callbacks: Any) -> list[Callback]:

@@ -10,10 +10,10 @@ holds a fingerprint of data and options, and is refused where they are others.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from types import NoneType
 from typing import Any
 
 import numpy as np
@@ -29,7 +29,7 @@ from throughtime.registry import translate
 from throughtime.serialization.container import read_container, write_container
 from throughtime.training.callbacks import Callback, Run
 from throughtime.training.fingerprint import compare
-from throughtime.training.history import History
+from throughtime.training.history import TRAILING, History
 from throughtime.training.monitor import BestWeights
 
 VERSION = 1
@@ -146,55 +146,74 @@ def load_checkpoint(
         return False
     arrays, meta = read_container(checkpoint.path, "checkpoint", VERSION)
     where = os.fspath(checkpoint.path)
-    try:
+    with _refused_if_damaged(where):
         compare(where, meta["fingerprint"], fingerprint)
+        epoch = check_int("epoch", meta["epoch"], 1)
         history = History.from_state(_part(arrays, "history."), meta["history"])
-        _check_form(history, meta, arrays, run.net.params.flat)
-        if meta["epoch"] > run.epochs:
-            raise InvalidArgumentError(
-                f"epochs must be at least {meta['epoch']}, which the run in {where} has finished"
-                f" already; got {run.epochs}. Leave out resume=True to start anew."
-            )
+        _check_history(history, epoch, best)
+        _check_vectors(arrays, run.net.params.flat)
+    if epoch > run.epochs:
+        raise InvalidArgumentError(
+            f"epochs must be at least {epoch}, which the run in {where} has finished already;"
+            f" got {run.epochs}. Leave out resume=True to start anew."
+        )
+    with _refused_if_damaged(where):
         if len(meta["callbacks"]) != len(callbacks):
             raise ModelFileError(
                 f"{where} belongs to a run with {len(meta['callbacks'])} callbacks, not"
                 f" {len(callbacks)}. Give the same callbacks to go on."
             )
         run.optimizer.load_state_dict(meta["optimizer"] | _part(arrays, "optimizer."))
-        best.rule.load_state_dict(meta["best"])
         for callback, state in zip(callbacks, meta["callbacks"], strict=True):
             callback.load_state_dict(state)
-    except (ModelFileError, InvalidArgumentError):
-        raise
-    except (LookupError, TypeError, AttributeError, ValueError, ArithmeticError) as error:
-        # Only a file made by hand gets here: what train writes is covered by its checksum.
-        raise ModelFileError(
-            f"{where} is not a usable checkpoint file: its parts do not fit ({error!r})."
-        ) from None
+        best.rule.load_state_dict(meta["best"])  # last, since it may be one of the callbacks
+        if (best.rule.best_epoch is None) is ("best" in arrays):
+            raise ValueError("the best weights are not those of the best epoch")
+        if (best.rule.best_epoch or 0) + best.rule.waited != epoch:
+            raise ValueError("the best epoch is not of this run")
     run.net.params.flat[...] = arrays["params"]
     best.weights = arrays.get("best")
-    run.history, run.epoch = history, meta["epoch"]
+    run.history, run.epoch = history, epoch
     history.best_epoch = best.rule.best_epoch
     return True
 
 
-def _check_form(
-    history: History,
-    meta: Mapping[str, Any],
-    arrays: Mapping[str, np.ndarray],
-    weights: np.ndarray,
-) -> None:
-    """Raise ValueError where the parts of a checkpoint do not fit each other or the run."""
-    vectors = ["params", *(n for n in arrays if n == "best" or n.startswith("optimizer."))]
-    for name in vectors:
-        if arrays[name].shape != weights.shape or arrays[name].dtype != weights.dtype:
-            raise ValueError(f"{name} is {describe(arrays[name])}")
-    if any(len(values) != meta["epoch"] for values in history.values()) or not history:
+@contextmanager
+def _refused_if_damaged(where: str) -> Iterator[None]:
+    """Turn whatever goes wrong with the parts of a checkpoint into a ModelFileError.
+
+    Only a file made by hand gets here: what ``train`` writes is covered by its checksum. A
+    user-defined callback may fail in any way.
+    """
+    try:
+        yield
+    except ModelFileError:
+        raise
+    except Exception as error:
+        raise ModelFileError(
+            f"{where} is not a usable checkpoint file: its parts do not fit ({error!r})."
+        ) from error
+
+
+def _check_history(history: History, epoch: int, best: BestWeights) -> None:
+    """Raise ValueError where the history of a checkpoint is not that of ``epoch`` epochs."""
+    wanted = {*best.columns, *TRAILING}
+    if set(history) not in (wanted, wanted - {"penalty"}):
+        raise ValueError(f"the history has the columns {', '.join(history)}")
+    if any(len(values) != epoch for values in history.values()):
         raise ValueError("the history is not of this epoch")
-    rule = meta["best"]
-    known = rule["best_epoch"] is None or type(rule["best_epoch"]) is int
-    if not (known and type(rule["waited"]) is int and type(rule["best"]) in (float, int, NoneType)):
-        raise ValueError("the best epoch is damaged")
+    if len(history.outputs) not in (0, epoch):
+        raise ValueError(f"the history has {len(history.outputs)} outputs")
+
+
+def _check_vectors(arrays: Mapping[str, np.ndarray], weights: np.ndarray) -> None:
+    """Raise ValueError where a vector of a checkpoint is no vector of ``weights``."""
+    for name in ("params", *(n for n in arrays if n == "best" or n.startswith("optimizer."))):
+        vector = arrays[name]
+        if vector.shape != weights.shape or vector.dtype != weights.dtype:
+            raise ValueError(f"{name} is {describe(vector)}")
+        if not np.isfinite(vector).all():
+            raise ValueError(f"{name} is not finite")
 
 
 def _part(arrays: Mapping[str, np.ndarray], prefix: str) -> dict[str, np.ndarray]:

@@ -79,6 +79,7 @@ class BestWeights:
     """
 
     def __init__(self, columns: Columns, callbacks: list[Callback]) -> None:
+        self.columns = columns
         rule = next((c for c in callbacks if isinstance(c, EarlyStopping)), None)
         self.stops = rule is not None
         self.rule = rule if rule is not None else EarlyStopping(restore_best=False)
