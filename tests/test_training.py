@@ -208,6 +208,27 @@ def test_a_chunk_without_a_real_step_moves_nothing(absent, place):
         assert optimizer.steps == 3 * 2
 
 
+@pytest.mark.parametrize("reduction", ["sum", "mean"])
+def test_a_batch_without_a_real_step_moves_nothing(reduction):
+    x, y = series(n=4)
+    losses = []
+
+    class Watch(Callback):
+        def on_batch_end(self, run):
+            losses.append(run.loss)
+
+    options = {"epochs": 2, "batch_size": 2, "shuffle": False, "l2": 0.01, "callbacks": [Watch()]}
+    options["loss"] = tt.losses.MSE(reduction=reduction)
+    part, whole = tagger(), tagger()
+    expected = train(part, x[:2], y[:2], optimizer=SGD(0.01, momentum=0.9), **options)
+    weight = [1.0, 1.0, 0.0, 0.0]
+    found = train(whole, x, y, sample_weight=weight, optimizer=SGD(0.01, momentum=0.9), **options)
+    np.testing.assert_allclose(whole.params.flat, part.params.flat, rtol=1e-12)
+    for name in ("loss", "penalty", "grad_norm", "lr"):
+        assert found[name] == pytest.approx(expected[name]), name
+    assert losses[2:] == pytest.approx(np.repeat(losses[:2], 2))
+
+
 def test_ragged_lists_equal_padded_arrays():
     x, y = series()
     lengths = np.array([6, 1, 3, 2, 6, 5, 4, 1, 2, 6])

@@ -148,6 +148,17 @@ def test_min_delta():
     assert history.epochs == [1, 2, 3, 4, 5]
 
 
+@pytest.mark.parametrize("monitor", ["loss", "mse"])
+def test_an_equal_value_is_not_better(monitor):
+    x, y = series()
+    rule = EarlyStopping(monitor, patience=2)
+    options = {"batch_size": None, "optimizer": STILL, "metrics": ["mse"], "callbacks": [rule]}
+    history = train(tagger(), x, y, epochs=50, shuffle=False, **options)
+    assert len(set(history[monitor])) == 1
+    assert history.best_epoch == 1
+    assert history.epochs == [1, 2, 3]
+
+
 class Recorder(Callback):
     def __init__(self, stop_in=None, log=None):
         self.log = [] if log is None else log

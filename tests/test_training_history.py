@@ -81,6 +81,11 @@ def test_a_long_table_shows_both_ends_and_the_best():
     ]  # fmt: skip
 
 
+def test_a_table_of_seven_is_short():
+    assert "..." not in repr(example(7))
+    assert "..." in repr(example(8))
+
+
 def test_a_table_of_nothing():
     assert repr(History()) == "History(no epoch finished)"
     assert repr(example(1)).startswith("History: 1 epoch, running\n")
@@ -110,6 +115,12 @@ def test_a_negative_loss_has_no_logarithm():
     assert str(caught.value) == (
         "scale must be 'linear' or 'auto' where a loss is not positive; got -1."
     )
+
+
+def test_a_loss_of_zero_has_no_logarithm():
+    history = example(val_loss=[1.0, 0.5, 0.0])
+    with pytest.raises(InvalidArgumentError, match=r"where a loss is not positive; got 0\.$"):
+        history.plot(scale="log")
 
 
 def test_nothing_to_draw():
