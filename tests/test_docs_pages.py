@@ -1,0 +1,50 @@
+"""Pages of the documentation name files, rooms and pictures that are there.
+
+The site's own build runs every example, and checks that every public name, option and picture has
+its place and its words; see ``docs/_ext``.
+"""
+
+import re
+from pathlib import Path
+
+import pytest
+from test_architecture import ORDER
+
+ROOT = Path(__file__).resolve().parent.parent
+DOCS = ROOT / "docs"
+PACKAGE = ROOT / "src" / "throughtime"
+ARCHITECTURE = (DOCS / "explanation" / "architecture.md").read_text("utf-8")
+PAGES = sorted(page for page in DOCS.rglob("*.md") if not page.name.startswith("_"))
+INDEXES = [DOCS / room / "index.md" for room in ("tutorials", "how-to", "reference", "explanation")]
+
+
+def test_the_rooms_stand_in_the_order_of_their_imports():
+    found = re.search(r'ORDER = """(.*?)"""', ARCHITECTURE, re.DOTALL)
+    assert found is not None
+    assert found[1].split() == [room for room in ORDER if not room.startswith("_")]
+
+
+def test_files_that_the_architecture_names_are_there():
+    table = ARCHITECTURE.split("## Where is ...?")[1].split("## ")[0]
+    named = re.findall(r"`([\w/]+(?:\.py|/))`", table)
+    assert len(named) > 12
+    for name in named:
+        assert (PACKAGE / name).exists() or (ROOT / name).exists(), name
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(DOCS).as_posix())
+def test_pictures_have_words(page):
+    text = page.read_text("utf-8")
+    for words in re.findall(r"!\[(.*?)\]\(", text):
+        assert len(words) > 15
+    for words in re.findall(r"^ +alt: (.*)$", text, re.MULTILINE):
+        assert len(words) > 40
+
+
+@pytest.mark.parametrize("index", INDEXES, ids=lambda index: index.parent.name)
+def test_an_index_links_to_every_page_of_its_room(index):
+    text = index.read_text("utf-8")
+    for page in index.parent.glob("*.md"):
+        if page != index:
+            assert f"]({page.name})" in text, page.name
+            assert re.search(rf"^{page.stem}$", text, re.MULTILINE), page.name
