@@ -1,6 +1,8 @@
 """What people see: nothing in a pipe, a table on request, a moving line on a terminal."""
 
 import io
+import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -143,3 +145,78 @@ def test_the_table_needs_no_more_than_a_stream_to_write_to(monkeypatch):
     monkeypatch.setattr("sys.stdout", bare)
     example(verbose=True)
     assert bare.text.splitlines()[-1] == "finished"
+
+
+class Cell:
+    """The output below the cell of a notebook: every drawing, and how many outputs there are."""
+
+    def __init__(self):
+        self.outputs, self.drawings = 0, []
+
+    def display(self, bundle, raw, display_id):
+        assert raw
+        assert display_id
+        self.outputs += 1
+        self.drawings.append(bundle)
+        return self
+
+    def update(self, bundle, raw):
+        assert raw
+        self.drawings.append(bundle)
+
+
+@pytest.fixture
+def cell(monkeypatch):
+    shown = Cell()
+    shell = SimpleNamespace(kernel=object())
+    ipython = SimpleNamespace(get_ipython=lambda: shell)
+    monkeypatch.setitem(sys.modules, "IPython", ipython)
+    monkeypatch.setitem(sys.modules, "IPython.display", shown)
+    return shown
+
+
+def test_a_notebook_has_one_bar_that_moves(cell, capsys):
+    example()
+    assert cell.outputs == 1
+    first, last = cell.drawings[0], cell.drawings[-1]
+    assert first["text/plain"].startswith("epoch 1/2  loss ")
+    assert first["text/html"].startswith('<progress max="2" value="0.500"></progress> epoch 1/2')
+    assert last["text/plain"].startswith("epoch 2/2  finished  loss ")
+    assert last["text/html"].startswith('<progress max="2" value="2.000"></progress> epoch 2/2')
+    assert capsys.readouterr() == ("", "")
+
+
+def test_a_notebook_is_not_flooded(cell):
+    bar = progress.NotebookBar(100)
+    now = [0.0]
+    bar.clock = lambda: now[0]
+    for epoch in range(1, 101):
+        for batch in range(1, 11):
+            now[0] += 0.001
+            bar.batch(epoch, batch, 10, 1.0)
+        bar.epoch(epoch, {"loss": 1.0, "lr": 0.1, "<b>": 2.0})
+    bar.close("finished")
+    assert cell.outputs == 1
+    assert len(cell.drawings) <= 12
+    assert "&lt;b&gt; 2" in cell.drawings[-1]["text/html"]
+
+
+def test_a_resumed_run_begins_where_it_stood(cell):
+    bar = progress.NotebookBar(10, first=6)
+    bar.close("finished")
+    assert cell.drawings[0]["text/plain"] == "epoch 5/10  finished"
+
+
+def test_silence_and_tables_in_a_notebook(cell, capsys):
+    example(verbose=False)
+    example(verbose=True)
+    assert cell.drawings == []
+    assert "epoch" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("shell", [None, object()])
+def test_ipython_in_a_terminal_is_no_notebook(shell, monkeypatch, cell):
+    monkeypatch.setattr(sys.modules["IPython"], "get_ipython", lambda: shell)
+    assert not progress.in_notebook()
+    example()
+    assert cell.drawings == []

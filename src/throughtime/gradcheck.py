@@ -24,6 +24,7 @@ from typing import Any
 import numpy as np
 
 from throughtime.errors import InvalidArgumentError, check_bool, check_float, check_int
+from throughtime.messages import html
 from throughtime.network import Network
 from throughtime.registry import translate
 from throughtime.training import objective
@@ -31,7 +32,12 @@ from throughtime.training.memory import loss_of
 from throughtime.training.options import OTHER_NAMES, check_network
 from throughtime.training.samples import check_samples
 
+#: The steps h of (C1), in the order in which they are tried. Near the first, the error of the
+#: formula, O(h^4), and the rounding of f, O(1/h), are both below the usual tolerance; the others
+#: are for kinks.
 STEPS = (1e-3, 1e-4, 1e-5, 1e-6)
+#: The columns of a printed report.
+HEAD = ("array", "shape", "checked", "error", "at", "backpropagation", "differences")
 
 
 @dataclass(frozen=True)
@@ -94,8 +100,19 @@ class GradientReport:
         return self.ok
 
     def __str__(self) -> str:
-        head = ("array", "shape", "checked", "error", "at", "backpropagation", "differences")
-        body = [
+        lines = [HEAD, *self._cells()]
+        widths = [max(len(line[i]) for line in lines) for i in range(len(HEAD))]
+        table = [
+            "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
+            for line in lines
+        ]
+        return "\n".join([*table, self._verdict()])
+
+    def _repr_html_(self) -> str:
+        return html.table(HEAD, self._cells(), note=self._verdict())
+
+    def _cells(self) -> list[tuple[str, ...]]:
+        return [
             (
                 row.name,
                 "x".join(map(str, row.shape)),
@@ -107,18 +124,14 @@ class GradientReport:
             )
             for row in self.rows
         ]
-        widths = [max(len(line[i]) for line in [head, *body]) for i in range(len(head))]
-        lines = [
-            "  ".join(c.ljust(w) for c, w in zip(line, widths, strict=True)).rstrip()
-            for line in [head, *body]
-        ]
+
+    def _verdict(self) -> str:
         wrong = [row.name for row in self.rows if not row.error <= self.tolerance]
         verdict = f"NOT RIGHT: {', '.join(wrong)}" if wrong else "all gradients agree"
-        lines.append(
+        return (
             f"{verdict}; largest relative error {self.worst.error:.1e},"
             f" allowed {self.tolerance:.0e}"
         )
-        return "\n".join(lines)
 
 
 @translate({**OTHER_NAMES, "tolerance": ("atol", "eps", "rtol", "tol")})

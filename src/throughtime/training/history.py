@@ -16,6 +16,7 @@ from throughtime.errors import (
     describe,
     sentence,
 )
+from throughtime.messages import html
 from throughtime.serialization.files import replace_file
 
 if TYPE_CHECKING:
@@ -168,22 +169,47 @@ class History(Mapping[str, list[float]]):
         return figure
 
     def __repr__(self) -> str:
-        epochs = self.epochs
-        if not epochs:
+        if not self.epochs:
             return "History(no epoch finished)"
-        ends = f"{len(epochs)} epoch{'s' if len(epochs) > 1 else ''}, {self.stopped or 'running'}"
+        lines = [f"History: {self._summary()}", table_head(list(self))]
+        before = 0
+        for epoch in self._shown():
+            if epoch > before + 1:
+                lines.append("   ...")
+            lines.append(table_row(epoch, self._row(epoch)))
+            before = epoch
+        return "\n".join(lines)
+
+    def _repr_html_(self) -> str:
+        rows, before = [], 0
+        for epoch in self._shown():
+            if epoch > before + 1:
+                rows.append(["..."] * (len(self) + 1))
+            values = self._row(epoch)
+            rows.append([f"{epoch}", *(_cell(name, value) for name, value in values.items())])
+            before = epoch
+        title = f"History: {self._summary() if rows else 'no epoch finished'}"
+        return html.table(["epoch", *(_title(name) for name in self)], rows, title=title)
+
+    def _summary(self) -> str:
+        """How many epochs there were, why they ended, and which one was best."""
+        count = len(self.epochs)
+        text = f"{count} epoch{'s' if count > 1 else ''}, {self.stopped or 'running'}"
         if self.best_epoch is not None:
-            ends += f"; best {self.monitor} in epoch {self.best_epoch}"
-            ends += ", whose weights were restored" if self.restored else ""
+            text += f"; best {self.monitor} in epoch {self.best_epoch}"
+            text += ", whose weights were restored" if self.restored else ""
+        return text
+
+    def _shown(self) -> list[int]:
+        """The epochs to print: all of a short run; the first, the last and the best otherwise."""
+        epochs = self.epochs
         shown = set(epochs if len(epochs) <= 7 else [*epochs[:3], *epochs[-3:]])
         if self.best_epoch is not None:
             shown.add(self.best_epoch)
-        lines = [f"History: {ends}", table_head(list(self))]
-        for before, row in zip([0, *sorted(shown)], sorted(shown), strict=False):
-            if row > before + 1:
-                lines.append("   ...")
-            lines.append(table_row(row, {name: self[name][row - 1] for name in self}))
-        return "\n".join(lines)
+        return sorted(shown)
+
+    def _row(self, epoch: int) -> dict[str, float]:
+        return {name: self[name][epoch - 1] for name in self}
 
     def to_state(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         """Arrays and JSON from which :meth:`from_state` builds the same history."""
@@ -213,11 +239,12 @@ def table_head(columns: list[str]) -> str:
 
 def table_row(epoch: int, values: Mapping[str, float]) -> str:
     """One line of a table of epochs."""
-    cells = "".join(
-        f"  {f'{value:.2f}' if name == 'seconds' else f'{value:.4g}':>{_width(name)}}"
-        for name, value in values.items()
-    )
+    cells = "".join(f"  {_cell(name, value):>{_width(name)}}" for name, value in values.items())
     return f"{epoch:6d}{cells}"
+
+
+def _cell(name: str, value: float) -> str:
+    return f"{value:.2f}" if name == "seconds" else f"{value:.4g}"
 
 
 def _title(name: str) -> str:

@@ -5,7 +5,10 @@ A run does not end because a line cannot be shown; see :mod:`throughtime.message
 
 from __future__ import annotations
 
+import html
 import importlib.util
+import math
+import sys
 import time
 from collections.abc import Mapping
 from typing import Any, Protocol, TextIO
@@ -40,7 +43,8 @@ def start_progress(verbose: bool | None, epochs: int, first: int = 1) -> Display
     ----------
     verbose : bool or None
         True prints a table to standard output, one line an epoch. None draws a moving line on
-        standard error if that is a terminal. False prints nothing, not even an answer to Ctrl-C.
+        standard error if that is a terminal, or a bar below the cell of a notebook. False prints
+        nothing, not even an answer to Ctrl-C.
     epochs : int
         The number of the last epoch.
     first : int
@@ -50,6 +54,8 @@ def start_progress(verbose: bool | None, epochs: int, first: int = 1) -> Display
         return EpochTable(standard_output())
     if verbose is not None:
         return Silent()
+    if in_notebook():
+        return NotebookBar(epochs, first)
     stream = standard_error()
     if not stream.isatty():
         return InterruptNotice()
@@ -182,6 +188,50 @@ class RichBar(InterruptNotice):
     def close(self, note: str) -> None:
         """Leave the bar standing as it is."""
         self.bar.stop()
+
+
+def in_notebook() -> bool:
+    """Whether this process is the kernel of a notebook."""
+    ipython = sys.modules.get("IPython")
+    shell = None if ipython is None else ipython.get_ipython()
+    return getattr(shell, "kernel", None) is not None
+
+
+class NotebookBar(InterruptNotice):
+    """A bar below the cell of a notebook: one output, drawn over and over. Needs no widgets."""
+
+    def __init__(self, epochs: int, first: int = 1) -> None:
+        self.epochs = epochs
+        self.done = first - 1.0
+        self.scores = ""
+        self.clock = time.monotonic
+        self.drawn = -INTERVAL
+        self.handle: Any = None
+
+    def batch(self, epoch: int, batch: int, batches: int, loss: float) -> None:
+        """Move the bar by a part of an epoch, but not so often that drawing costs time."""
+        self.done = epoch - 1 + batch / batches
+        if self.clock() - self.drawn >= INTERVAL:
+            self._draw(self.scores or f"loss {loss:.4g}")
+
+    def epoch(self, epoch: int, values: Mapping[str, float]) -> None:
+        """Keep the scores for the next drawing."""
+        self.done, self.scores = float(epoch), describe_scores(values)
+
+    def close(self, note: str) -> None:
+        """Leave the last scores standing."""
+        self._draw(f"{note}  {self.scores}".rstrip())
+
+    def _draw(self, text: str) -> None:
+        self.drawn = self.clock()
+        words = f"epoch {math.ceil(self.done)}/{self.epochs}  {text}"
+        bar = f'<progress max="{self.epochs}" value="{self.done:.3f}"></progress>'
+        shown = {"text/plain": words, "text/html": f"{bar} {html.escape(words)}"}
+        if self.handle is None:
+            display = importlib.import_module("IPython.display").display
+            self.handle = display(shown, raw=True, display_id=True)
+        else:
+            self.handle.update(shown, raw=True)
 
 
 def describe_scores(values: Mapping[str, float]) -> str:
