@@ -203,6 +203,15 @@ def test_a_callback_stops_after_its_batch():
     assert history.epochs == [1]
 
 
+def test_a_stop_in_the_last_batch_leaves_a_whole_epoch():
+    x, y = series()
+    recorder = Recorder(stop_in=(2, 2))
+    history = train(tagger(), x, y, epochs=9, batch_size=5, callbacks=[recorder])
+    assert recorder.log[-3:] == ["batch 2.2", "epoch 2", "end"]
+    assert history.stopped == "enough"
+    assert history.epochs == [1, 2]
+
+
 def test_a_callback_stops_after_its_epoch():
     x, y = series()
     history = train(tagger(), x, y, epochs=9, callbacks=[Recorder(stop_in=2)])
