@@ -25,13 +25,18 @@ define make_venv
 	$(PYTHON) -m venv $(1)
 endef
 
-.PHONY: help demo test coverage lint docs oracles bench sanitize clean
+.PHONY: help demo pictures test coverage lint docs oracles bench sanitize clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 demo: $(VENV)/.cli ## train on the CO2 series of Mauna Loa, forecast it, draw it
 	$(VENV)/bin/throughtime forecast --out demo-output
+
+# One of them is a page, which the documentation does not show.
+pictures: $(VENV)/.cli ## draw the pictures in docs/systems anew: run every demo
+	$(VENV)/bin/throughtime demo all --out docs/systems/pictures
+	rm -f docs/systems/pictures/*/*.html
 
 # The workers share the cores already; a pool of threads in each would only be in the way.
 test coverage oracles: export OMP_NUM_THREADS := 1

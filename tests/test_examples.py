@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 import throughtime as tt
 from throughtime.cli import demo
@@ -138,7 +139,19 @@ def test_an_example_reaches_its_bars_and_draws(name, tmp_path, capsys, monkeypat
     for path in tmp_path.iterdir():
         assert path.read_bytes().startswith(SIGNATURES[path.suffix])
         assert path.stat().st_size > 2000
+        if path.suffix != ".html":
+            committed = ROOT / "docs" / "systems" / "pictures" / name / path.name
+            assert content(path) == content(committed), "draw them anew: make pictures"
     its_page_shows(table, name)
+
+
+def content(picture):
+    """What does not depend on the processor and on fonts: of a figure its size and its words."""
+    if picture.suffix == ".svg":
+        return picture.read_bytes()
+    with Image.open(picture) as image:
+        words = image.info.get("Description", "")
+        return image.size, re.sub(r"-?\d[\d.]*(e[-+]\d+)?", "number", words)
 
 
 def spy(monkeypatch):
