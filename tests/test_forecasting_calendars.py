@@ -9,7 +9,7 @@ from throughtime.data.series import format_times
 from throughtime.errors import DataError
 from throughtime.forecasting import Forecaster
 from throughtime.forecasting.calendars import Calendar
-from throughtime.forecasting.series import read_group
+from throughtime.forecasting.reading import extend, read_group
 
 TINY = {"epochs": 1, "hidden_size": 2, "members": 1, "window": 4}
 RNG = np.random.default_rng(0)
@@ -84,16 +84,16 @@ def test_dates_are_put_in_order_and_those_left_out_are_missing():
 
 def test_new_values_follow_the_history():
     group = read_group(months(size=36))
-    longer = group.extend(months(size=40)[36:])
+    longer = extend(group, months(size=40)[36:])
     np.testing.assert_array_equal(longer.series[0].y, VALUES)
     assert format_times(longer.series[0].calendar.at(np.array([40]))) == ["2023-05-31"]
     # One value alone has no step of its own; that of the history counts.
-    assert len(group.extend(months(size=37)[36:]).series[0]) == 37
+    assert len(extend(group, months(size=37)[36:]).series[0]) == 37
     # Values without times are taken as the next ones.
-    assert len(group.extend([1.0, 2.0]).series[0]) == 38
+    assert len(extend(group, [1.0, 2.0]).series[0]) == 38
     for begin, got in ((37, "2023-02-28"), (35, "2022-12-31")):
         with pytest.raises(DataError) as caught:
-            group.extend(months(size=40)[begin:])
+            extend(group, months(size=40)[begin:])
         assert str(caught.value) == (
             f"y must begin one step after the history, at 2023-01-31; got {got}."
             " Write NaN where values are missing, and leave out those that the model knows."

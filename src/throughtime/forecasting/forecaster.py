@@ -20,9 +20,10 @@ from throughtime.errors import (
 from throughtime.forecasting import backtest, fitting, predicting, storage
 from throughtime.forecasting.calibration import check_coverage
 from throughtime.forecasting.fitted import Fitted
+from throughtime.forecasting.reading import extend, read_ahead, read_group
 from throughtime.forecasting.results import BacktestReport, Forecast, Progress
 from throughtime.forecasting.seasonality import check_season, cycles
-from throughtime.forecasting.series import Group, read_ahead, read_group
+from throughtime.forecasting.series import Group
 from throughtime.forecasting.settings import Settings
 from throughtime.layers.rnn import RECURRENT
 from throughtime.network import Network
@@ -199,7 +200,7 @@ class Forecaster:
         y, X :
             The steps right after the history, in the container form that ``fit`` was given.
         """
-        self.fitted.group = self.fitted.group.extend(y, X)
+        self.fitted.group = extend(self.fitted.group, y, X)
         return self
 
     def backtest(

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from throughtime.errors import DataError, InvalidArgumentError, ShapeError
-from throughtime.forecasting.series import read_ahead, read_group
+from throughtime.forecasting.reading import extend, read_ahead, read_group
 
 Y = np.arange(5.0)
 
@@ -39,7 +39,7 @@ def test_list_and_mapping() -> None:
 
 def test_extend() -> None:
     group = read_group({"a": Y, "b": Y}, {"a": Y, "b": Y})
-    longer = group.extend({"b": [7.0], "a": [8, np.nan]}, {"a": [[1], [2]], "b": [3]})
+    longer = extend(group, {"b": [7.0], "a": [8, np.nan]}, {"a": [[1], [2]], "b": [3]})
     np.testing.assert_array_equal(longer.series[0].y, [*Y, 8, np.nan])
     np.testing.assert_array_equal(longer.series[1].covariates[:, 0], [*Y, 3])
     assert len(group.series[0]) == 5
