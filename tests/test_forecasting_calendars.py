@@ -115,7 +115,7 @@ def test_series_of_this_package_and_several_of_them():
 @pytest.mark.parametrize("times", [np.arange(5), pd.date_range("2024-01-01", periods=5, freq="W")])
 def test_a_calendar_in_words_of_json(times):
     calendar = observed(Series.from_arrays(VALUES[:5], np.asarray(times))).calendar
-    assert Calendar.from_config(calendar.to_config()) == calendar
+    assert Calendar.from_config(calendar.to_config(), 100) == calendar
 
 
 def test_short_representations():

@@ -43,7 +43,7 @@ def test_cycles(word: str, periods: tuple[float, ...]) -> None:
 def test_words_that_are_none(word: str) -> None:
     message = (
         "frequency must be a word like 'h', 'D', 'W', 'MS', 'QE', 'YE' or '15min';"
-        f" got {word!r}. Leave it out to let the data decide."
+        f" got {word!r}. Omit it to find the season from the data."
     )
     with pytest.raises(InvalidArgumentError, match=f"^{re.escape(message)}$"):
         cycles(word)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from throughtime.errors import DataError, Message, Setting, sentence
+from throughtime.forecasting.covariates import standardise
 from throughtime.forecasting.grid import choose
 from throughtime.forecasting.inputs import PreparedSeries
 from throughtime.forecasting.series import Observed
@@ -56,7 +57,7 @@ def prepare(
         Covariates of the steps ahead.
     """
     rows = series.covariates if future is None else np.concatenate([series.covariates, future])
-    return PreparedSeries.from_values(series.y, smoothing, np.nan_to_num((rows - centre) / width))
+    return PreparedSeries.from_values(series.y, smoothing, standardise(rows, centre, width))
 
 
 def first_origin(smoothing: Smoothing, cutoff: int) -> int:

@@ -12,7 +12,22 @@ import numpy as np
 
 from throughtime.data.series import Series, format_times
 from throughtime.data.tables.frequency import Frequency
-from throughtime.errors import Argument, DataError, sentence
+from throughtime.errors import (
+    Argument,
+    DataError,
+    check_choice,
+    check_float,
+    check_int,
+    sentence,
+)
+
+#: Units of a step, and how long one is at most, in microseconds (a number: in itself).
+_LONGEST = {
+    "microsecond": 1,
+    "month": 31 * 86_400_000_000,
+    "business day": 3 * 86_400_000_000,
+    "number": 1,
+}
 
 
 @dataclass(frozen=True)
@@ -42,11 +57,31 @@ class Calendar:
         return {"time": time, "position": self.position, "step": step}
 
     @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Calendar:
-        """What :meth:`to_config` gave."""
+    def from_config(cls, config: Any, span: int) -> Calendar:
+        """The calendar that :meth:`to_config` described, checked.
+
+        Parameters
+        ----------
+        span : int
+            Number of steps, from 0, whose times must exist.
+        """
+        step = Frequency(**config["step"])
+        unit = check_choice("the unit of the step", step.unit, _LONGEST)
+        whole = unit == "month" or isinstance(step.count, int)
+        count = check_int("the step", step.count, 1) if whole else step.count
+        check_float("the step", count, 0.0, inclusive="neither")
+        check_int("the day of the step", step.day, 1, 31)
+        position = check_int("position", config["position"], 0)
         time = config["time"]
-        when = np.datetime64(time, "us") if isinstance(time, str) else time
-        return cls(when, int(config["position"]), Frequency(**config["step"]))
+        if unit == "number":
+            when, begin = time, check_float("time", time)
+        else:
+            when = np.datetime64(str(time), "us")
+            begin = float(when.astype(np.int64))
+        # No step may be at a time that 64 bits cannot hold.
+        far = abs(begin) + (position + span) * count * _LONGEST[unit]
+        check_float("the end of the calendar", far, high=2.0**62)
+        return cls(when, position, step)
 
 
 def times_of(value: Any) -> tuple[Any, np.ndarray | None, Frequency | None]:

@@ -19,12 +19,13 @@ intervals are wider by 1 + 2 / n for the n paths of one series.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from throughtime.errors import check_float
+from throughtime.errors import InvalidTypeError, check_float, describe, sentence
 from throughtime.forecasting.horizon import step_weights
 
 #: Quantiles are kept at these levels; an interval with coverage c reads (1 - c)/2 and (1 + c)/2.
@@ -91,6 +92,14 @@ def check_coverage(name: str, value: Any) -> float:
     """Return a coverage in (0, 1)."""
     hint = "Write 0.9 for 90 %."
     return check_float(name, value, 0.0, 1.0, inclusive="neither", hint=hint)
+
+
+def check_coverages(name: str, values: Any) -> tuple[float, ...]:
+    """Return several coverages in (0, 1)."""
+    if isinstance(values, str) or not isinstance(values, Iterable):
+        hint = "Write (0.8, 0.95), for example."
+        raise InvalidTypeError(sentence(name, "numbers in (0, 1)", describe(values), hint))
+    return tuple(check_coverage(name, value) for value in values)
 
 
 def weigh(anchor: Errors, corrected: Errors) -> float:

@@ -11,6 +11,7 @@ from throughtime.errors import DataError, Message, Setting, sentence
 from throughtime.forecasting import calibration, networks, notes
 from throughtime.forecasting.anchor import pick
 from throughtime.forecasting.calibration import Calibration, Errors
+from throughtime.forecasting.covariates import mean_and_width
 from throughtime.forecasting.fitted import Fitted
 from throughtime.forecasting.networks import Notify, TrainedNetwork
 from throughtime.forecasting.results import Progress, Stage
@@ -41,8 +42,6 @@ _LONGEST_SEASON_IN_WINDOW = 100
 #: Bounds of the window in steps: what it has where the series is long enough, what twice the
 #: horizon may ask for, and the least.
 _USUAL_WINDOW, _FARTHEST_BACK, _SHORTEST_WINDOW = 16, 24, 4
-#: A covariate that varies less, as a share of its mean, is constant.
-_CONSTANT = 1e-12
 
 
 def fit(settings: Settings, group: Group, backtest: bool = False) -> Fitted:
@@ -55,7 +54,7 @@ def fit(settings: Settings, group: Group, backtest: bool = False) -> Fitted:
     smoothing = {series.name: pick(series, settings, candidates) for series in group.series}
     longest = max(map(_length, enough))
     window = settings.window or _window(settings.horizon, candidates, longest)
-    centre, width = _standard(group)
+    centre, width = mean_and_width(group)
     windows, past = cut_training_windows(settings, enough, smoothing, window, centre, width)
     remarks = notes.on_data(group.series)
     reason = _reason_not_to_train(settings, windows)
@@ -109,18 +108,6 @@ def _window(horizon: int, periods: Sequence[float], longest: int) -> int:
     season = max((round(p) for p in periods if p <= _LONGEST_SEASON_IN_WINDOW), default=1)
     wanted = max(season, min(2 * horizon, _FARTHEST_BACK), _USUAL_WINDOW)
     return int(np.clip(wanted, _SHORTEST_WINDOW, max(_SHORTEST_WINDOW, longest // 4)))
-
-
-def _standard(group: Group) -> tuple[np.ndarray, np.ndarray]:
-    """Mean and standard deviation of every covariate."""
-    rows = np.concatenate([s.covariates for s in group.series])
-    if rows.shape[1] == 0:
-        return np.zeros(0), np.ones(0)
-    real = ~np.isnan(rows)
-    count = np.maximum(real.sum(axis=0), 1)
-    centre = np.where(real, rows, 0.0).sum(axis=0) / count
-    width = np.sqrt((np.where(real, rows - centre, 0.0) ** 2).sum(axis=0) / count)
-    return centre, np.where(width > _CONSTANT * (1.0 + np.abs(centre)), width, 1.0)
 
 
 def _floor(settings: Settings, group: Group) -> float:

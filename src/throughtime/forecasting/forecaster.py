@@ -12,13 +12,16 @@ import numpy as np
 from throughtime.errors import (
     DataError,
     InvalidArgumentError,
+    InvalidTypeError,
     check_bool,
     check_choice,
     check_float,
     check_int,
+    describe,
+    sentence,
 )
 from throughtime.forecasting import backtest, fitting, predicting, storage
-from throughtime.forecasting.calibration import check_coverage
+from throughtime.forecasting.calibration import check_coverage, check_coverages
 from throughtime.forecasting.fitted import Fitted
 from throughtime.forecasting.reading import extend, read_ahead, read_group
 from throughtime.forecasting.results import BacktestReport, Forecast, Progress
@@ -161,12 +164,13 @@ class Forecaster:
         self.members = check_int("members", members, 1)
         self.network = check_choice("network", network, ("auto", "never"))
         self.future_covariates = check_bool("future_covariates", future_covariates)
-        self.coverages = tuple(check_coverage("coverages", c) for c in coverages)
-        if nonnegative != "auto":
-            check_bool("nonnegative", nonnegative)
-        self.nonnegative = nonnegative
+        self.coverages = check_coverages("coverages", coverages)
+        auto = isinstance(nonnegative, str) and nonnegative == "auto"
+        self.nonnegative = nonnegative if auto else check_bool("nonnegative", nonnegative)
         self.seed = check_int("seed", seed, 0)
         self.callbacks = tuple(check_callbacks(callbacks))
+        if progress is not None and not callable(progress):
+            raise InvalidTypeError(sentence("progress", "a function", describe(progress)))
         self.progress = progress
         self.metadata: dict[str, Any] = {}
         self._fitted: Fitted | None = None
@@ -299,10 +303,10 @@ class Forecaster:
         """The steps that ``fh`` names."""
         if fh is None:
             return np.arange(1, self.horizon + 1)
-        if np.ndim(fh) == 0:
+        if not (isinstance(fh, list | tuple | range) or getattr(fh, "ndim", 0) == 1):
             return np.arange(1, check_int("fh", fh, 1, self.horizon) + 1)
         if len(fh) == 0:
-            raise InvalidArgumentError("fh must name at least one step; got nothing.")
+            raise InvalidArgumentError(sentence("fh", "at least one step", "nothing", must="name"))
         return np.array([check_int("fh", h, 1, self.horizon) for h in fh])
 
     # -- what was found -----------------------------------------------------------------------

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
-from throughtime.errors import Message, Setting
+from throughtime.errors import Argument, Message, Setting, describe
 from throughtime.forecasting.anchor import FEWEST_TO_SMOOTH
 from throughtime.forecasting.series import Observed
+from throughtime.forecasting.settings import to_json
 
 #: Sentences about single series, at most; a count stands for the others.
 _MOST = 5
@@ -86,3 +88,35 @@ def on_trust(weight: float) -> str:
         f"The network's correction of exponential smoothing {share}, by how sure its gain on the"
         " validation data is."
     )
+
+
+def to_config(note: str) -> Any:
+    """A note as JSON, with the arguments that it names marked."""
+    if not isinstance(note, Message):
+        return note
+    pieces: list[Any] = []
+    for piece in note.pieces:
+        if isinstance(piece, Argument):
+            pieces.append({"argument": piece.name, "key": to_json(piece.key)})
+        elif isinstance(piece, Setting):
+            pieces.append({"argument": piece.name, "value": to_json(piece.value)})
+        else:
+            pieces.append(piece)
+    return {"pieces": pieces, "hint": to_config(note.hint)}
+
+
+def from_config(note: Any) -> str:
+    """The note that :func:`to_config` described; in files of 0.1 it is a string."""
+    if isinstance(note, str):
+        return note
+    if not isinstance(note, dict) or not isinstance(note.get("pieces"), list):
+        raise ValueError(f"a note must be a text or its pieces; got {describe(note)}")
+    pieces: list[str | Argument | Setting] = []
+    for piece in note["pieces"]:
+        if not isinstance(piece, dict):
+            pieces.append(str(piece))
+        elif "value" in piece:
+            pieces.append(Setting(str(piece["argument"]), piece["value"]))
+        else:
+            pieces.append(Argument(str(piece["argument"]), piece["key"]))
+    return Message.join(pieces, hint=from_config(note["hint"]))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 
 import numpy as np
@@ -83,10 +84,20 @@ def forecast(
     if cuts and settings.nonnegative == "auto":
         remarks.append(notes.cut_at_zero(series))
     anchor = in_units_of_the_data(window.anchor[0][steps - 1])
+    _check_finite(series, [mean, anchor, *itertools.chain(*intervals.values())])
     origin, calendar = len(series), series.calendar
     times = None if calendar is None else calendar.at(origin + steps - 1)
     said = tuple(notes.on_data([series]) + remarks)
     return Forecast(steps, mean, intervals, anchor, origin, series.name, said, times)
+
+
+def _check_finite(series: Observed, forecasts: Sequence[np.ndarray]) -> None:
+    """Refuse what float64 cannot hold."""
+    for values in forecasts:
+        if not np.isfinite(values).all():
+            got = f"{values[~np.isfinite(values)][0]}"
+            hint = "Divide the series by a constant first, or fit again."
+            raise DataError(sentence(series.label, "a finite forecast", got, hint, must="have"))
 
 
 def _check_count(series: Observed) -> None:

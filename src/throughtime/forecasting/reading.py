@@ -24,7 +24,7 @@ from throughtime.forecasting.series import Group, Observed
 
 #: Largest absolute value of y and X. Sums of squares of such numbers are far inside float64, whose
 #: largest number is 1.8e308; with 1e160 they would overflow.
-_LARGEST = 1e100
+LARGEST = 1e100
 
 
 def read_group(y: Any, X: Any = None, n_covariates: int | None = None) -> Group:
@@ -212,7 +212,7 @@ def _numbers(name: Argument, value: Any) -> np.ndarray:
     if isinstance(value, np.ma.MaskedArray):
         value = np.where(np.ma.getmaskarray(value), np.nan, value.data)
     array = check_array(name, _without_objects(name, value), dtype=np.float64, finite=False)
-    large = np.abs(array) > _LARGEST
+    large = np.abs(array) > LARGEST
     if large.any():
         first = tuple(int(i) for i in np.argwhere(large)[0])
         at = first[0] if len(first) == 1 else first
@@ -221,7 +221,7 @@ def _numbers(name: Argument, value: Any) -> np.ndarray:
             hint = "Write NaN where a value is missing."
             raise DataError(sentence(name, "finite", got, hint, value=value))
         hint = "Divide by a constant first."
-        raise DataError(sentence(name, f"at most {_LARGEST:g} in size", got, hint, value=value))
+        raise DataError(sentence(name, f"at most {LARGEST:g} in size", got, hint, value=value))
     return array
 
 

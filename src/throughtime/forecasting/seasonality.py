@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from throughtime.errors import InvalidArgumentError, check_float
+from throughtime.errors import InvalidArgumentError, check_float, describe, sentence
 
 _YEAR = 365.25
 #: Words of pandas for a step, old and new -> the cycles of a day, a week and a year, in such steps.
@@ -47,15 +46,15 @@ def cycles(frequency: str) -> tuple[float, ...]:
     InvalidArgumentError
         The word is not known.
     """
-    match = re.fullmatch(r"(\d*)([A-Za-z]+)(-[A-Za-z]+)?", str(frequency))
+    match = re.fullmatch(r"(\d{0,9})([A-Za-z]+)(-[A-Za-z]+)?", str(frequency))
     if match is None or match[2] not in _CYCLES:
-        raise InvalidArgumentError(
-            "frequency must be a word like 'h', 'D', 'W', 'MS', 'QE', 'YE' or '15min';"
-            f" got {frequency!r}. Leave it out to let the data decide."
-        )
+        words = "a word like 'h', 'D', 'W', 'MS', 'QE', 'YE' or '15min'"
+        hint = "Omit it to find the season from the data."
+        raise InvalidArgumentError(sentence("frequency", words, describe(frequency), hint))
     times = int(match[1] or 1)
     if times < 1:
-        raise InvalidArgumentError(f"frequency must count at least one unit; got {frequency!r}.")
+        got = describe(frequency)
+        raise InvalidArgumentError(sentence("frequency", "at least one unit", got, must="count"))
     found = [period / times for period in _CYCLES[match[2]] if period / times >= 2.0]
     return tuple(period for period in found if period <= _LONGEST)
 
@@ -66,7 +65,7 @@ def check_season(season: Any) -> tuple[float, ...] | None:
         return None
     if season is None:
         return ()
-    many = isinstance(season, Sequence) and not isinstance(season, str)
+    many = isinstance(season, list | tuple) or getattr(season, "ndim", 0) == 1
     hint = "Write 'auto', None, a number of steps, or several numbers."
     found = [check_float("season", p, 1.0, hint=hint) for p in (season if many else [season])]
     for period in found:

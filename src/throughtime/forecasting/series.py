@@ -13,6 +13,9 @@ from throughtime.forecasting.calendars import Calendar
 
 T = TypeVar("T")
 
+#: Forms of a container: a single series, a list of series, a mapping of series.
+FORMS = ("one", "list", "dict")
+
 
 @dataclass(frozen=True, eq=False)
 class Observed:
@@ -64,8 +67,8 @@ class Group:
 
     Attributes
     ----------
-    kind : {"one", "list", "dict"}
-        The form: a single series, a list of series, or a mapping of series.
+    kind : str
+        The form, one of :data:`FORMS`.
     series : tuple of Observed
     """
 

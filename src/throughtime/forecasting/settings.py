@@ -51,13 +51,15 @@ class Settings:
         """Epochs at most."""
         return self.epochs or EPOCHS
 
+    @classmethod
+    def saved(cls) -> list[str]:
+        """Names of the settings that a file can hold."""
+        names = [field.name for field in dataclasses.fields(cls)]
+        return [name for name in names if name not in ("callbacks", "progress")]
+
     def to_config(self) -> dict[str, Any]:
         """JSON-ready values of all settings that a file can hold."""
-        return {
-            field.name: to_json(getattr(self, field.name))
-            for field in dataclasses.fields(self)
-            if field.name not in ("callbacks", "progress")
-        }
+        return {name: to_json(getattr(self, name)) for name in self.saved()}
 
 
 def to_json(value: Any) -> Any:

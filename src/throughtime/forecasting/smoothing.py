@@ -25,11 +25,18 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
+from throughtime.errors import check_bool, check_choice, check_float
+
 #: A forecast of a logarithm may leave the range of the history by this much, no more.
 _LOG_ROOM = 5.0
+#: The trends, and how many parts each adds to a model; the grid charges a price for every part.
+_PARTS = {"none": 0.0, "drift": 1.0, "return": 2.5, "local": 2.0}
+#: Smallest phi of a file, far below those of the grid: (1 - phi) / phi must not become huge.
+_SMALLEST_PHI = 0.1
 
 
 @dataclass(frozen=True)
@@ -44,6 +51,33 @@ class Smoothing:
     phi: float = 1.0
     gamma: float = 0.0
 
+    @classmethod
+    def from_config(cls, config: Any, label: str, length: int) -> Smoothing:
+        """The setting that a file describes, checked.
+
+        Parameters
+        ----------
+        config : dict
+            The fields by name.
+        label : str
+            Name of its series in messages.
+        length : int
+            Steps of its series, which must hold two cycles.
+        """
+        found = cls(**config)
+        numbers = {
+            name: check_float(f"{name} of {label}", getattr(found, name), low, high)
+            for name, low, high in (
+                ("period", 1.0, max(1.0, length / 2)),
+                ("alpha", 0.0, 1.0),
+                ("beta", 0.0, 1.0),
+                ("phi", _SMALLEST_PHI, 1.0),
+                ("gamma", 0.0, 1.0),
+            )
+        }
+        trend = check_choice(f"trend of {label}", found.trend, _PARTS)
+        return cls(log=check_bool(f"log of {label}", found.log), trend=trend, **numbers)
+
     @property
     def phases(self) -> int:
         """Number of classes that the cycle has; 1 without a season."""
@@ -52,8 +86,7 @@ class Smoothing:
     @property
     def parts(self) -> float:
         """How much more it has than persistence."""
-        trend = {"none": 0.0, "drift": 1.0, "return": 2.5, "local": 2.0}[self.trend]
-        return trend + (self.phases > 1) + 0.5 * (self.alpha < 1.0) + 0.5 * self.log
+        return _PARTS[self.trend] + (self.phases > 1) + 0.5 * (self.alpha < 1.0) + 0.5 * self.log
 
     def describe(self) -> str:
         """Say in a few words what it is."""

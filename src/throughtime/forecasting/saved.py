@@ -1,0 +1,183 @@
+"""The parts of a forecaster's file, each checked before it is used.
+
+A file may pass every check of the container and still contain anything. A forecaster that has been
+loaded must forecast finite numbers, so every number has its range. And no memory is taken for what
+a file only claims: sizes are compared with those of its arrays first.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+
+from throughtime.data.tables.frequency import Frequency
+from throughtime.errors import check_bool, check_choice, check_float, check_int, describe
+from throughtime.forecasting import notes
+from throughtime.forecasting.calendars import Calendar
+from throughtime.forecasting.calibration import LEVELS, Calibration
+from throughtime.forecasting.covariates import SMALLEST_WIDTH
+from throughtime.forecasting.fitted import Fitted
+from throughtime.forecasting.inputs import N_INPUTS
+from throughtime.forecasting.reading import LARGEST
+from throughtime.forecasting.series import FORMS, Group, Observed
+from throughtime.forecasting.settings import Settings
+from throughtime.forecasting.smoothing import Smoothing
+from throughtime.layers import Dense
+from throughtime.layers.rnn import RECURRENT
+from throughtime.network import Network
+
+#: Largest sum of the absolute weights of a network. With inputs up to 1e13 no activation then
+#: overflows float32, whose largest number is 3e38.
+_LARGEST_WEIGHTS = 1e25
+
+
+class Saved:
+    """The parts of a file.
+
+    Parameters
+    ----------
+    arrays, meta : dict
+        The contents of the container.
+
+    Attributes
+    ----------
+    settings : dict
+        Arguments of the forecaster, which checks them itself.
+    metadata : dict
+        Metadata of the forecaster.
+
+    Raises
+    ------
+    Exception
+        Of any kind, if a part is missing, is out of range, or does not fit the others.
+    """
+
+    def __init__(self, arrays: dict[str, np.ndarray], meta: dict[str, Any]) -> None:
+        self._arrays, self._meta = arrays, meta
+        self.settings = self._part("settings", dict)
+        self.metadata = self._part("metadata", dict)
+        unknown = sorted(self.settings.keys() - set(Settings.saved()))
+        _expect(not unknown, f"it holds an unknown setting {describe(unknown[:1])[1:-1]}")
+        _expect("horizon" in self.settings, "the setting 'horizon' is missing")
+
+    def fitted(self, horizon: int) -> Fitted:
+        """The parts put together; they must belong to ``horizon`` and to each other."""
+        width = self._arrays["covariates.centre"].size
+        group = self._group(width, horizon)
+        return Fitted(
+            group,
+            self._smoothing(group),
+            tuple(check_float("candidates", p, 1.0) for p in self._part("candidates", list)),
+            check_int("window", self._meta["window"], 1, max(map(len, group.series))),
+            self._vector("covariates.centre", width, -LARGEST),
+            self._vector("covariates.width", width, SMALLEST_WIDTH),
+            [self._network(i, c, width) for i, c in enumerate(self._part("networks", list))],
+            self._calibration(horizon),
+            0.0 if check_bool("nonnegative", self._meta["nonnegative"]) else -np.inf,
+            [notes.from_config(note) for note in self._part("notes", list)],
+        )
+
+    def _part(self, name: str, kind: type) -> Any:
+        """A part of the JSON object that must be a list or a dict."""
+        found = self._meta[name]
+        _expect(isinstance(found, kind), f"{name} must be a {kind.__name__}; got {describe(found)}")
+        return found
+
+    def _group(self, width: int, horizon: int) -> Group:
+        names, calendars = self._part("names", list), self._meta.get("calendars")
+        kind = check_choice("container", self._meta["container"], FORMS)
+        fit = {"one": [None], "list": list(range(len(names)))}.get(kind, names)
+        plain = all(isinstance(n, str) or type(n) is int for n in names) or kind == "one"
+        named = names == fit and plain and 0 < len(names) == len(set(names))
+        _expect(named, "its names are damaged")
+        _expect(calendars is None or len(calendars) == len(names), "its calendars are damaged")
+        series = []
+        for i, name in enumerate(names):
+            y = self._with_gaps(f"series.{i}.y", (None,))
+            extra = self._with_gaps(f"series.{i}.X", (len(y), width))
+            config = None if calendars is None else calendars[i]
+            calendar = None
+            if config is not None:
+                _expect_fields(config, Calendar, f"calendars[{i}]")
+                _expect_fields(config["step"], Frequency, f"the step of calendars[{i}]")
+                calendar = Calendar.from_config(config, len(y) + horizon)
+            series.append(Observed(name, y, extra, calendar))
+        _expect(any(one.count for one in series), "it holds no history with a number")
+        return Group(kind, tuple(series))
+
+    def _smoothing(self, group: Group) -> dict[Any, Smoothing]:
+        """The smoothing of every series that has a number; the others have none yet."""
+        found = {}
+        for series, config in zip(group.series, self._part("smoothing", list), strict=True):
+            if series.count or config is not None:
+                _expect(series.count > 0, f"{series.label} holds no number")
+                _expect_fields(config, Smoothing, f"the smoothing of {series.label}")
+                length = len(series.from_first_value())
+                found[series.name] = Smoothing.from_config(config, str(series.label), length)
+        return found
+
+    def _network(self, i: int, config: Any, width: int) -> Network:
+        """A network of the form that fitting builds."""
+        name = f"network.{i}"
+        weights = self._arrays[name]
+        net = Network.from_config(config, weights.size)
+        *recurrent, last = net.layers
+        usual = last == Dense(1, initializer="zeros") and len(recurrent) > 0
+        for layer in recurrent:
+            kind: Any = type(layer)
+            usual &= kind in RECURRENT.values() and layer == kind(
+                getattr(layer, "units", 1), return_sequences=True
+            )
+        _expect(usual, f"{name} is not of the form that a forecaster has")
+        _expect(net.n_features == N_INPUTS + width, f"{name} has another number of inputs")
+        _expect(weights.shape == net.params.flat.shape, f"{name} has another shape")
+        _expect(weights.dtype == net.dtype, f"{name} has another dtype")
+        total = float(np.abs(weights).sum(dtype=np.float64))
+        _expect(total <= _LARGEST_WEIGHTS, f"{name} holds weights of size {total:g}")
+        net.params.flat[...] = weights
+        return net
+
+    def _calibration(self, horizon: int) -> Calibration:
+        quantiles = self._vector("calibration.quantiles", len(LEVELS), -LARGEST)
+        _expect(bool((np.diff(quantiles) >= 0.0).all()), "calibration.quantiles is not sorted")
+        return Calibration(
+            check_float("weight", self._meta["weight"], 0.0, 1.0),
+            self._vector("calibration.spread", horizon, 0.0),
+            quantiles,
+        )
+
+    def _vector(self, name: str, size: int, low: float) -> np.ndarray:
+        """An array (size,) of numbers from ``low`` to ``LARGEST``."""
+        return self._numbers(name, (size,), low)
+
+    def _with_gaps(self, name: str, shape: tuple[int | None, ...]) -> np.ndarray:
+        """Values with NaN where they are missing."""
+        values, seen = self._numbers(name, shape, -LARGEST), self._arrays[f"{name}_seen"]
+        _expect(seen.dtype == np.bool_, f"{name}_seen has another dtype")
+        _expect(seen.shape == values.shape, f"{name}_seen has another shape")
+        return np.where(seen, values, np.nan)
+
+    def _numbers(self, name: str, shape: tuple[int | None, ...], low: float) -> np.ndarray:
+        """An array of float64 of this shape, from ``low`` to ``LARGEST``; None is any size."""
+        array = self._arrays[name]
+        fits = array.ndim == len(shape) and all(
+            want in (None, have) for want, have in zip(shape, array.shape, strict=True)
+        )
+        _expect(fits, f"{name} has another shape")
+        _expect(array.dtype == np.float64, f"{name} has another dtype")
+        inside = bool(((array >= low) & (array <= LARGEST)).all())
+        _expect(inside, f"{name} holds a number out of range")
+        return array
+
+
+def _expect_fields(config: Any, kind: type, name: str) -> None:
+    """Refuse a description that has not the fields of the dataclass ``kind``."""
+    names = {field.name for field in dataclasses.fields(kind)}
+    _expect(isinstance(config, dict) and config.keys() == names, f"{name} is damaged")
+
+
+def _expect(holds: bool, otherwise: str) -> None:
+    if not holds:
+        raise ValueError(otherwise)
