@@ -237,6 +237,17 @@ def test_a_nan_gradient_shows_in_the_parameters_and_warns_of_nothing(optimizer):
     assert not np.isnan(params[1])
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_an_underflow_is_no_error(optimizer, dtype):
+    tiny = np.finfo(dtype).tiny
+    params = np.full(3, 4 * tiny, dtype)
+    grads = np.array([tiny, 1e-20, 1.0], dtype)
+    with np.errstate(all="raise"):
+        for _ in range(3):
+            optimizer.step(params, grads, np.full(3, 0.5, dtype), np.array([True, True, False]))
+    assert np.isfinite(params).all()
+
+
 def test_centered_variance_below_zero_by_rounding_is_zero():
     optimizer = RMSProp(0.1, rho=0.5, centered=True)
     params = np.zeros(1, "float32")

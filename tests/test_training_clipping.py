@@ -59,6 +59,15 @@ def test_clip_norm_keeps_the_direction(dtype):
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
+def test_a_number_that_becomes_too_small_is_no_error(dtype):
+    grads = np.array([1.0, np.finfo(dtype).tiny], dtype)
+    with np.errstate(all="raise"):
+        assert clip_norm(grads, 1e-3) == 1.0
+        clip_value(grads, 1e-4)
+    assert grads[0] == np.asarray(1e-4, dtype)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
 def test_clip_value_cuts_each_number(dtype):
     grads = np.array([3.0, -4.0, 0.5], dtype)
     view = grads[:]

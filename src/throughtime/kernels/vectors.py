@@ -36,10 +36,11 @@ def _norm(vector: np.ndarray) -> float:
     # A power of two, so that dividing by it rounds nothing.
     unit = math.ldexp(1.0, math.frexp(largest)[1] - 1)
     total = 0.0
-    for start in range(0, vector.size, BLOCK):
-        block = vector[start : start + BLOCK].astype(np.float64)
-        block /= unit
-        total += float(np.sum(np.square(block, out=block)))
+    with np.errstate(under="ignore"):  # of a number that is nothing beside the largest
+        for start in range(0, vector.size, BLOCK):
+            block = vector[start : start + BLOCK].astype(np.float64)
+            block /= unit
+            total += float(np.sum(np.square(block, out=block)))
     return unit * math.sqrt(total)
 
 

@@ -151,8 +151,9 @@ class Optimizer:
         if self._scratch.shape != params.shape or self._scratch.dtype != params.dtype:
             self._scratch = np.empty_like(params)
         lr, scratch = self.current_lr, self._scratch
-        # Diverging training overflows here first; its one message is the training loop's to give.
-        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+        # Diverging training overflows here first, and the training loop reports it. An underflow is
+        # no mistake: tiny moments of a gradient that vanished.
+        with np.errstate(all="ignore"):
             self._decay(params, lr, multiplier, decay_mask)
             np.multiply(self._direction(grads), lr, out=scratch)
             if multiplier is not None:

@@ -74,7 +74,8 @@ def clip_norm(grads: np.ndarray, limit: float) -> float:
     norm = vectors.norm(grads)
     if limit < norm < math.inf:
         # In float64: as a float32 the factor, or its inverse, could be no normal number.
-        np.multiply(grads, np.float64(limit / norm), out=grads, casting="same_kind")
+        with np.errstate(under="ignore"):
+            np.multiply(grads, np.float64(limit / norm), out=grads, casting="same_kind")
     return norm
 
 

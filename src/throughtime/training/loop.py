@@ -102,7 +102,7 @@ class Loop:
         note = "training failed"
         try:
             # Overflow is looked for after every batch, and reported in words.
-            with self.interruption, np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+            with self.interruption, np.errstate(all="ignore"):
                 for callback in self.callbacks:
                     callback.on_train_begin(state)
                 while state.epoch < state.epochs and state.stop_reason is None:
