@@ -53,6 +53,17 @@ def test_nothing_true_and_nothing_said():
         assert F1(multilabel=True, average=average)(y, target) == 0.0
 
 
+def test_everything_true_and_everything_said():
+    y, target = np.full((4, 2), 0.9), np.ones((4, 2))
+    for metric in (Accuracy, BalancedAccuracy, F1):
+        assert metric(multilabel=True)(y, target) == 1.0
+
+
+@pytest.mark.parametrize("metric", [Accuracy, BalancedAccuracy])
+def test_a_label_at_the_threshold_is_not_said(metric):
+    assert metric(multilabel=True)([[0.5, 0.5], [0.51, 0.51]], [[0, 0], [1, 1]]) == 1.0
+
+
 def test_training_with_several_sigmoids():
     layers = [GRU(4), Dense(3, activation="sigmoid")]
     net = tt.Network(layers, n_features=2)
