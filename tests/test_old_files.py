@@ -8,6 +8,7 @@ written on another machine.
 
 from __future__ import annotations
 
+import copy
 import json
 import pickle
 import shutil
@@ -167,6 +168,53 @@ def test_pickles_say_what_they_said_or_are_refused_in_words(folder: Path) -> Non
         else:
             single = path.stem.startswith("forecaster")
             same(path.stem, answers, wanted[path.stem], np.float32 if single else np.float64)
+
+
+def test_what_comes_out_of_a_pickle_can_be_used(folder: Path, tmp_path: Path) -> None:
+    """Whatever a later release adds to an object, one of an earlier release does not lack it."""
+    for path in files_of(folder / "pickles"):
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", r"throughtime\.", DeprecationWarning)
+            value = pickle.loads(path.read_bytes())
+        assert repr(value)
+        assert str(value)
+        again = pickle.loads(pickle.dumps(copy.deepcopy(value)))
+        assert type(again) is type(value)
+        if isinstance(value, tt.Network):
+            use_network(value, tmp_path)
+        if isinstance(value, forecasters.Forecaster):
+            use_forecaster(value, tmp_path)
+
+
+def use_network(net: tt.Network, folder: Path) -> None:
+    """Do with a network what one does."""
+    x = np.random.default_rng(0).normal(size=(4, 5, net.n_features))
+    y = np.zeros((4, 5, net.n_outputs))
+    path = folder / "network.safetensors"
+    net.save(path)
+    assert np.array_equal(tt.load(path).predict(x), net.predict(x))
+    assert np.array_equal(net.copy().predict(x), net.predict(x))
+    assert net.stream(4).step(x[:, 0]).shape == (4, net.n_outputs)
+    assert tt.evaluate(net, x, y, loss="mse")["loss"] > 0
+    assert tt.check_gradients(net, x, y, loss="mse")
+    before = net.predict(x)
+    assert len(tt.train(net, x, y, epochs=1, verbose=False)["loss"]) == 1
+    assert not np.array_equal(net.predict(x), before)
+    net.reset_parameters(1)
+
+
+def use_forecaster(model: forecasters.Forecaster, folder: Path) -> None:
+    """Do with a forecaster what one does."""
+    y = {"north": forecasters.wave(), "south": forecasters.wave(seed=1)}
+    if "not fitted" in repr(model):
+        model.fit(y)
+    path = folder / "forecaster.safetensors"
+    model.save(path)
+    own = forecasters.forecasts(model, {})
+    same("saved", forecasters.forecasts(forecasters.Forecaster.load(path), {}), own)
+    model.update({name: [1.0, 2.0] for name in y})
+    assert len(model.predict_interval()["north"]) == 2
+    assert model.backtest(y).scores
 
 
 def refused_in_words(error: ThroughtimeError, folder: Path) -> None:
