@@ -85,7 +85,7 @@ sanitize: $(MEMORY_VENV)/.test $(THREADS_VENV)/.test ## native tests with Addres
 		$(THREADS_VENV)/bin/python -m pytest $(NATIVE_TESTS)
 
 clean: ## remove what the other targets made
-	rm -rf $(VENV) $(ORACLES_VENV) $(MEMORY_VENV) $(THREADS_VENV) build dist demo-output .coverage* .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(ORACLES_VENV) $(MEMORY_VENV) $(THREADS_VENV) build dist demo-output .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find src tests docs -name __pycache__ -type d -prune -exec rm -rf {} +
 	find .editable -mindepth 1 ! -name CMakeLists.txt ! -name .gitignore -delete
 	rm -f src/throughtime/_native.*.so
