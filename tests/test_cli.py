@@ -159,7 +159,7 @@ def test_covariates_of_the_past_alone(folder, capsys):
     write_table("data.csv")
     arguments = ["forecast", "data.csv", "--target", "sales", "--horizon", "7", *TINY]
     assert main([*arguments, "--covariates", "price", "--holdout", "0"]) == 0
-    assert "The past of the covariates is used" in " ".join(capsys.readouterr().out.split())
+    assert "Only the past of the covariates is used." in " ".join(capsys.readouterr().out.split())
 
 
 def test_predict_continues_from_the_whole_history(finished, folder, capsys):
@@ -180,7 +180,7 @@ def test_predict_continues_from_new_rows_alone(finished, folder, capsys):
     Path("new.csv").write_text("\n".join([header, *rows[98:]]))
     model = str(finished / "out" / "model.safetensors")
     assert main(["predict", model, "new.csv", "--out", "new", "--horizon", "3"]) == 0
-    assert "The new rows continue the history that is in the model" in capsys.readouterr().out
+    assert "The new rows continue the history in the model" in capsys.readouterr().out
     assert main(["predict", model, "whole.csv", "--out", "whole", "--horizon", "3", "--quiet"]) == 0
     new, whole = (read_csv(f"{name}/forecast.csv")[1] for name in ("new", "whole"))
     assert [row[0] for row in new] == ["2024-04-15", "2024-04-16", "2024-04-17"]
@@ -195,7 +195,7 @@ def test_predict_continues_from_one_new_row(finished, folder, capsys):
     assert main(["predict", model, "new.csv"]) == 0
     out, err = capsys.readouterr()
     assert err == ""
-    assert "The new rows continue the history that is in the model" in out
+    assert "The new rows continue the history in the model" in out
     assert "warning" not in out
     _, rows = read_csv("new-prediction/forecast.csv")
     assert [row[0] for row in rows] == [f"2024-04-{day:02d}" for day in range(9, 16)]
@@ -306,7 +306,7 @@ def test_help_says_what_a_flag_is_and_what_is_needed(capsys, monkeypatch):
     for command in (["--help"], ["forecast", "--help"], ["predict", "--help"]):
         assert main(command) == 0
         assert "<bool>" not in (out := capsys.readouterr().out)
-        assert ("required with data of your own" in out) == (command[0] == "forecast")
+        assert ("required with a data file" in out) == (command[0] == "forecast")
 
 
 def test_version(capsys):

@@ -199,17 +199,17 @@ BEFORE_READING = {
     "unknown command": (["forcast"], "No such command 'forcast'."),
     "number that is none": (
         ["forecast", "--horizon", "week"],
-        "--horizon must be an integer; got 'week'.",
+        "--horizon must be an integer >= 1; got 'week'.",
     ),
     "number that is none, behind an equals sign": (
         ["forecast", "--seed=1.5"],
-        "--seed must be an integer; got '1.5'.",
+        "--seed must be an integer >= 0; got '1.5'.",
     ),
     "season that is too long": (
         [*GOOD, "--season", "1000"],
         (
-            "--season must be seen twice to be learned, so be at most 44 here; got 1000. The series"
-            " has 88 steps."
+            "--season must be at most 44, because a season must be seen twice to be learned; got"
+            " 1000. The series has 88 steps."
         ),
     ),
     "hold-out that leaves nothing": (

@@ -89,12 +89,12 @@ def test_a_second_ctrl_c_stops_without_files(folder, capsys, monkeypatch):
 def test_ctrl_c_while_modules_are_loaded(capsys, monkeypatch):
     class Finder:
         def find_spec(self, name, *rest):
-            if name == "throughtime.cli.failures":
+            if name == "throughtime.cli.process":
                 raise KeyboardInterrupt
 
     monkeypatch.setattr(sys, "meta_path", [Finder(), *sys.meta_path])
-    monkeypatch.delitem(sys.modules, "throughtime.cli.failures")
-    monkeypatch.delattr("throughtime.cli.failures", raising=False)
+    monkeypatch.delitem(sys.modules, "throughtime.cli.process")
+    monkeypatch.delattr("throughtime.cli.process", raising=False)
     assert main(["info"]) == 130
     assert capsys.readouterr() == ("", "throughtime: Stopped by Ctrl-C; nothing was written.\n")
 

@@ -3,18 +3,28 @@
 import io
 import os
 import stat
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 import rich.console
 
-from throughtime.cli import failures, source, wording
+from throughtime.cli import failures, options, series
 from throughtime.cli.console import ProgressBar, Screen
 from throughtime.cli.output import check_folder, staged
+from throughtime.cli.requests import ForecastRequest, PredictRequest
+from throughtime.cli.results import write_csv
+from throughtime.cli.wording import Wording
 from throughtime.data.series import Series
-from throughtime.errors import DataError, DivergedError, InvalidArgumentError
+from throughtime.errors import (
+    Argument,
+    DataError,
+    DivergedError,
+    InvalidArgumentError,
+    Message,
+    Setting,
+    sentence,
+)
 from throughtime.forecasting import Forecast, Progress, Stage
 
 # -- files that appear all at once ------------------------------------------------------------
@@ -96,14 +106,14 @@ WEEK = np.timedelta64(7, "D")
 WEEKS = np.datetime64("2024-01-06", "us") + WEEK * np.arange(20)
 
 
-def history(values, times=WEEKS, covariates=None, name="sales"):
+def cut(values, times=WEEKS, covariates=None, name="sales"):
     values = np.asarray(values, dtype=float)
-    series = Series.from_arrays(values, times[: len(values)], covariates, name=name)
-    return source.History.from_series(series)
+    whole = Series.from_arrays(values, times[: len(values)], covariates, name=name)
+    return series.CutSeries.of(whole)
 
 
-def test_a_history_ends_at_its_last_value():
-    part = history([1, np.nan, 3, np.nan, np.nan], covariates=np.arange(5.0)[:, None])
+def test_a_series_is_cut_after_its_last_value():
+    part = cut([1, np.nan, 3, np.nan, np.nan], covariates=np.arange(5.0)[:, None])
     assert part.values.tolist()[0::2] == [1, 3]
     assert len(part.times) == 3
     assert part.rows_ahead == 2
@@ -113,12 +123,12 @@ def test_a_history_ends_at_its_last_value():
 
 
 def test_covariates_are_cut_into_past_and_future():
-    part = history([1, 2, np.nan, np.nan], covariates=np.arange(4.0)[:, None])
-    assert source.covariates_until_now([part], many=False).tolist() == [[0], [1]]
-    assert source.covariates_ahead([part], many=True, steps=2)["sales"].tolist() == [[2], [3]]
-    assert source.covariates_until_now([history([1, 2])], many=False) is None
+    part = cut([1, 2, np.nan, np.nan], covariates=np.arange(4.0)[:, None])
+    assert series.covariates_until_now([part], many=False).tolist() == [[0], [1]]
+    assert series.covariates_ahead([part], many=True, steps=2)["sales"].tolist() == [[2], [3]]
+    assert series.covariates_until_now([cut([1, 2])], many=False) is None
     with pytest.raises(DataError) as caught:
-        source.covariates_ahead([part], many=False, steps=3)
+        series.covariates_ahead([part], many=False, steps=3)
     assert str(caught.value) == (
         "the data must hold the covariates of all 3 steps ahead, in rows with an empty target;"
         " got 2 such rows."
@@ -129,13 +139,13 @@ def test_covariates_are_cut_into_past_and_future():
     ("text", "shares"), [("0.8", (0.8,)), ("0.95,0.5", (0.5, 0.95)), (" .9 ", (0.9,))]
 )
 def test_intervals_are_read(text, shares):
-    assert source.parse_coverages(text) == shares
+    assert options.coverages("--intervals", text) == shares
 
 
 @pytest.mark.parametrize("text", ["", "80", "0.8;0.9", "0.8,", "0", "1", "nan", "0.8,0.8", "x"])
 def test_intervals_that_make_no_sense(text):
     with pytest.raises(InvalidArgumentError) as caught:
-        source.parse_coverages(text)
+        options.coverages("--intervals", text)
     assert str(caught.value) == (
         f"--intervals must be numbers between 0 and 1 with commas between; got {text!r}."
         " Write for example 0.8,0.95."
@@ -147,34 +157,44 @@ def test_intervals_that_make_no_sense(text):
     [("auto", "auto"), ("none", None), ("12", 12), ("52.18", 52.18), ("24,168", [24, 168])],
 )
 def test_seasons_are_read(text, season):
-    assert source.parse_season(text) == season
+    assert options.season("--season", text) == season
 
 
 @pytest.mark.parametrize("text", ["", "week", "1", "-7", "inf", "nan", "7,"])
 def test_seasons_that_make_no_sense(text):
     with pytest.raises(InvalidArgumentError) as caught:
-        source.parse_season(text)
+        options.season("--season", text)
     assert str(caught.value) == (
         f"--season must be auto, none, or a number of steps > 1; got {text!r}."
     )
 
 
 def test_names_of_columns_are_read():
-    assert source.parse_names("a, b,,c ") == ("a", "b", "c")
-    assert source.parse_names(None) == ()
+    assert options.names("--covariates", "a, b,,c ") == ("a", "b", "c")
+    assert options.names("--covariates", "") == ()
 
 
 @pytest.mark.parametrize(
     ("said", "meant"),
     [
-        ("y must have 3.", "column 'sales' must have 3."),
-        ("got 3 of the 2 values of y.", "got 3 of the 2 values of column 'sales'."),
-        ("y['no 1'] lacks 5.", "series 'no 1' lacks 5."),
-        ("only you, yes.", "only you, yes."),
+        (sentence("y", "3 rows", "2", must="have"), "column 'sales' must have 3 rows; got 2."),
+        (Message("{n} of {y}", n=3), "3 of column 'sales'"),
+        (Message("{y} lacks 5.", y=Argument("y", "no 1")), "series 'no 1' lacks 5."),
+        (Message("{y} lacks 5.", y=Argument("y", 3)), "series 3 lacks 5."),
+        (sentence("X", "short", "long"), "the covariates must be short; got long."),
+        (
+            sentence(Argument("X_future", "no 1"), "short", "long"),
+            "the covariates of the steps ahead of series 'no 1' must be short; got long.",
+        ),
+        ("only y, as it stands.", "only y, as it stands."),
     ],
 )
-def test_the_forecasters_y_gets_its_name(said, meant):
-    assert wording.in_words(said, "sales") == meant
+def test_the_arguments_of_the_forecaster_are_columns_and_series(said, meant):
+    assert Wording(PredictRequest, "sales").say(said) == meant
+
+
+def test_a_target_that_is_not_known_has_no_name():
+    assert Wording(PredictRequest).say(Message("{y} is short.")) == "y is short."
 
 
 def test_csv_of_a_forecast(tmp_path):
@@ -182,14 +202,14 @@ def test_csv_of_a_forecast(tmp_path):
     forecast = Forecast(np.arange(1, 4), mean, {0.8: (mean - 1, mean + 1)}, mean, 5)
     path = tmp_path / "f.csv"
     rows = [("n, s", WEEKS[:3], forecast), ("x", WEEKS[1:4], forecast)]
-    assert source.write_csv(path, "week", "store", rows) == 6
+    assert write_csv(path, "week", "store", rows) == 6
     assert path.read_text().splitlines()[:4] == [
         "store,week,mean,lower_80,upper_80",
         '"n, s",2024-01-06,1.5,0.5,2.5',
         '"n, s",2024-01-13,1e-12,-1,1',
         '"n, s",2024-01-20,123456.789,123455.789,123457.789',
     ]
-    assert source.write_csv(path, "step", None, [("x", np.arange(7, 10), forecast)]) == 3
+    assert write_csv(path, "step", None, [("x", np.arange(7, 10), forecast)]) == 3
     assert path.read_text().splitlines()[:2] == ["step,mean,lower_80,upper_80", "7,1.5,0.5,2.5"]
 
 
@@ -231,36 +251,52 @@ def test_a_narrow_terminal_gets_fewer_columns_and_whole_numbers(capsys, monkeypa
     assert "too narrow for: 95 % interval." in out
 
 
+SHORTER = Message("Use a shorter {horizon} or {window}, or not.")
+
+
 @pytest.mark.parametrize(
     ("said", "meant"),
     [
-        ("holdout must leave 3.", "--holdout must leave 3."),
-        ("got 2 for horizon=12 and window=8.", "got 2 for --horizon 12 and --window 8."),
+        (sentence("holdout", "3", "2"), "--holdout must be 3; got 2."),
         (
-            "Use a shorter horizon or window, or not.",
-            "Use a shorter --horizon or --window, or not.",
+            Message("{a} and {b}", a=Setting("horizon", 12), b=Setting("window", 8)),
+            "--horizon 12 and --window 8",
         ),
-        ("name their column (id).", "name their column (--id)."),
-        ("target column 'y' of a.csv", "target column 'y' of a.csv"),
+        (SHORTER, "Use a shorter --horizon or --window, or not."),
+        (Message("Name their column ({id})."), "Name their column (--id)."),
+        (sentence("num_layers", "1", "0"), "--layers must be 1; got 0."),
+        (sentence("coverages", "1", "0"), "--intervals must be 1; got 0."),
+        (Message("{a} wins", a=Setting("dayfirst", True)), "--dayfirst wins"),
+        (Message("{a} wins", a=Setting("dayfirst", False)), "--no-dayfirst wins"),
+        (Message("{a} wins", a=Setting("lr", 1)), "lr=1 wins"),
+        ("target column 'y' of a.csv, horizon=3", "target column 'y' of a.csv, horizon=3"),
+        (DataError("plain, horizon=3.").message, "plain, horizon=3."),
     ],
 )
-def test_parameters_are_called_by_their_options(said, meant):
-    assert wording.in_options(said) == meant
+def test_arguments_are_called_by_their_options(said, meant):
+    assert Wording(ForecastRequest).say(said) == meant
+
+
+def test_a_way_out_that_a_command_does_not_have_is_omitted():
+    error = DataError(sentence("y", "longer", "3", SHORTER))
+    with pytest.raises(DataError) as caught, Wording(PredictRequest, "sales").errors():
+        raise error
+    assert str(caught.value) == "column 'sales' must be longer; got 3."
 
 
 def test_empty_covariates_ahead_are_counted():
-    part = history([1, 2, np.nan, np.nan], covariates=np.array([[1.0], [2.0], [np.nan], [4.0]]))
-    (sentence,) = source.empty_ahead([part], 2)
+    part = cut([1, 2, np.nan, np.nan], covariates=np.array([[1.0], [2.0], [np.nan], [4.0]]))
+    (sentence,) = series.note_on_empty_cells_ahead([part], 2)
     assert sentence == (
         "1 of 2 covariate values of the steps ahead are empty; each counts as the mean of its"
         " column."
     )
-    assert source.empty_ahead([history([1, 2])], 2) == []
+    assert series.note_on_empty_cells_ahead([cut([1, 2])], 2) == []
 
 
 def test_no_bar_where_nobody_looks(capsys):
     with Screen().progress() as bar:
-        bar.show(Progress("training network 1 of 2", 1, 10, 0.5, 0.6))
+        bar.show(Progress(Stage.TRAINING, 1, 10, 0.5, 0.6))
     assert capsys.readouterr() == ("", "")
 
 
@@ -305,14 +341,3 @@ def test_an_error_is_one_line_and_a_code(error, code, line, capsys):
 def test_an_error_that_nobody_foresaw_keeps_its_traceback():
     with pytest.raises(ZeroDivisionError):
         failures.exit_code_of(raising(ZeroDivisionError()))
-
-
-def test_a_reader_that_has_gone_is_no_error_to_print(capfd, monkeypatch):
-    descriptor = os.dup(1)
-    try:
-        assert failures.exit_code_of(raising(BrokenPipeError())) == 1
-        sys.stdout.flush()
-    finally:
-        os.dup2(descriptor, 1)
-        os.close(descriptor)
-    assert capfd.readouterr().err == ""

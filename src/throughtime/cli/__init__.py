@@ -1,8 +1,8 @@
-"""The command line: ``throughtime forecast``, ``predict`` and ``info``.
+"""The command line: ``throughtime forecast``, ``predict``, ``info`` and ``demo``.
 
 One file a command, no mathematics. Exit codes: 0 done; 1 the work failed though the input was fine
 (training diverged, the disk is full); 2 the input cannot be used, or an extra is missing; 130
-stopped by Ctrl-C. Whatever goes wrong is one line on standard error.
+stopped by Ctrl-C; 143 stopped by SIGTERM. Whatever goes wrong is one line on standard error.
 """
 
 from __future__ import annotations
@@ -18,44 +18,45 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Parameters
     ----------
     arguments : sequence of str, optional
-        What stands behind ``throughtime``; by default what the process was started with.
+        The words after ``throughtime``; by default those that the process was started with.
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
-    _calm_down_blas()
+    _open_closed_descriptors()
+    _prepare_libraries()
     try:
-        return _run(words)
+        from throughtime.cli.process import run
+
+        return run(words)
     except KeyboardInterrupt:
-        # Before or after whoever knows better: while modules are still being loaded.
-        sys.stderr.write("throughtime: Stopped by Ctrl-C; nothing was written.\n")
+        # While modules are still being loaded; later on, run knows what there is to say.
+        if sys.stderr is not None:
+            sys.stderr.write("throughtime: Stopped by Ctrl-C; nothing was written.\n")
         return 130
 
 
-def _run(words: list[str]) -> int:
-    """Run the command that ``words`` name."""
-    from throughtime.cli.failures import INTERRUPTED, exit_code_of
+def _open_closed_descriptors() -> None:
+    """Let standard streams that were closed (``2>&-``) lead nowhere.
 
-    def run() -> int:
-        from throughtime.cli.app import build
-
-        # Asked for nothing, it says what there is to ask for.
-        result = build()(
-            words or ["--help"], prog_name="throughtime", standalone_mode=False, obj=words
-        )
-        # Typer turns Ctrl-C into an exit code without a word.
-        if result == INTERRUPTED:
-            raise KeyboardInterrupt
-        return result if isinstance(result, int) else 0
-
-    return exit_code_of(run, words)
-
-
-def _calm_down_blas() -> None:
-    """Let NumPy multiply on one thread, unless the user has said how many.
-
-    The matrices of one time step are small: more threads wait for each other longer than they
-    work, and on a busy machine a forecast takes three times as long. NumPy looks here once, when
-    it loads.
+    The next file that is opened would get the number of a closed one, and what C code writes to
+    standard error would land in that file.
     """
-    said = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
-    if "numpy" not in sys.modules and not any(name in os.environ for name in said):
+    for number in (0, 1, 2):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)
+
+
+def _prepare_libraries() -> None:
+    """Set what libraries read from the environment once, when they are loaded.
+
+    NumPy multiplies on one thread, unless the user has said how many: the matrices of one time step
+    are so small that more threads wait for each other longer than they work, and on a busy machine
+    a forecast takes three times as long. Matplotlib draws into files, whatever a notebook that
+    starts this process has set.
+    """
+    limits = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+    if "numpy" not in sys.modules and not any(name in os.environ for name in limits):
         os.environ |= {"OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+    if "matplotlib" not in sys.modules:
+        os.environ["MPLBACKEND"] = "agg"

@@ -1,10 +1,10 @@
-"""The Typer application: what all commands have in common."""
+"""The Typer application: the commands, and what they have in common."""
 
 from typing import Annotated, Any
 
 
 def build() -> Any:
-    """The application with every command, ready to be called with a list of arguments.
+    """The application with every command.
 
     Raises
     ------
@@ -50,11 +50,11 @@ def build() -> Any:
         module.register(app)
     group = typer.main.get_command(app)
     for command in (group, *group.commands.values()):
-        _without_type_of_help(command)
+        _hide_type_of_help(command)
     return group
 
 
-def _without_type_of_help(command: Any) -> None:
+def _hide_type_of_help(command: Any) -> None:
     """Keep "<bool>" from standing beside --help, which takes no value."""
     make = command.get_help_option
 

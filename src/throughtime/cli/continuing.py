@@ -1,4 +1,4 @@
-"""New data beside the history in a model: which steps they are, and what is missing between."""
+"""New data for a model: how they continue the history that it holds, and what is missing."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from throughtime.cli.source import History
+from throughtime.cli.series import CutSeries
 from throughtime.data.series import format_times
 from throughtime.data.tables.frequency import Frequency
-from throughtime.errors import DataError
+from throughtime.errors import DataError, sentence
 from throughtime.report import words
 
 if TYPE_CHECKING:
@@ -20,28 +20,28 @@ if TYPE_CHECKING:
     from throughtime.forecasting.series import Observed
 
 WHOLE = "The table is taken as the whole history; nothing was trained."
-CONTINUED = "The new rows continue the history that is in the model; nothing was trained."
+CONTINUED = "The new rows continue the history in the model; nothing was trained."
 
 
 @dataclasses.dataclass(frozen=True)
 class Joined:
-    """One series of new data, put behind what the model has seen of it.
+    """One series: the history in the model, continued by new data.
 
     Attributes
     ----------
-    part : History
-        With the times and values of the whole.
+    part : CutSeries
+        The times and values of both together.
     covariates : ndarray of shape (T, C)
-        Of the steps of the whole.
+        The covariates of the same steps.
     note : str
-        How they were put together.
+        How the two were put together.
     gap : int
         Steps that are missing between the two.
     after : str
-        The end of the model's history, where there is a gap.
+        The last time of the history in the model, where there is a gap.
     """
 
-    part: History
+    part: CutSeries
     covariates: np.ndarray
     note: str
     gap: int = 0
@@ -49,18 +49,18 @@ class Joined:
 
 
 def step_of(known: dict[str, Any]) -> Frequency | None:
-    """The step of the data that a model was trained on, if there was one."""
+    """The step of the data that a model was trained on, if they had one."""
     step = known.get("frequency")
     return None if step is None or known.get("time") is None else Frequency(**step)
 
 
 def check_step(table: Table, step: Frequency | None) -> None:
-    """Refuse a table whose rows are farther apart, or nearer, than those the model knows.
+    """Refuse a table with another step than the data that the model was trained on.
 
     Raises
     ------
     DataError
-        It names both steps.
+        If the steps differ; the message names both.
     """
     if step is None or table.time is None:
         return
@@ -68,19 +68,23 @@ def check_step(table: Table, step: Frequency | None) -> None:
         found = series.frequency
         if found is None or (found.unit, found.count) != (step.unit, step.count):
             raise DataError(
-                f"{table.path.name} must have the step of the data that the model was trained on,"
-                f" {step.name}; got {'irregular rows' if found is None else found.name}."
-                " To forecast these data, train on them: throughtime forecast."
+                sentence(
+                    table.path.name,
+                    f"the step of the data that the model was trained on, {step.name}",
+                    "irregular rows" if found is None else found.name,
+                    "To forecast these data, train on them: throughtime forecast.",
+                    must="have",
+                )
             )
 
 
 def join(
-    model: Forecaster, known: dict[str, Any], parts: Sequence[History], many: bool
+    model: Forecaster, known: dict[str, Any], parts: Sequence[CutSeries], many: bool
 ) -> list[Joined]:
-    """Put every series behind what the model has seen of it.
+    """Continue the history in the model with the new data, series by series.
 
-    A table that begins no later than the history in the model, or whose times say nothing, is
-    the whole history.
+    A table that begins no later than the history in the model, or has no times to compare, is taken
+    as the whole history.
     """
     seen = {one.name: one for one in model.fitted.group.series}
     step, last = step_of(known), known.get("last", {})
@@ -92,12 +96,12 @@ def join(
         if old is None or step is None or end is None:
             joined.append(Joined(part, part.covariates[: part.until_now], WHOLE))
         else:
-            joined.append(_behind(part, old, end, step, model.horizon))
+            joined.append(_continue(part, old, end, step, model.horizon))
     return joined
 
 
-def _behind(part: History, old: Observed, end: Any, step: Frequency, horizon: int) -> Joined:
-    """``part`` behind the series ``old`` of a model, whose last value is of the time ``end``."""
+def _continue(part: CutSeries, old: Observed, end: Any, step: Frequency, horizon: int) -> Joined:
+    """The series ``old`` of a model, which ends at the time ``end``, continued by ``part``."""
     last = np.datetime64(end, "us") if isinstance(end, str) else end
     start, own = part.times[0], part.covariates[: part.until_now]
     kept = len(old)
@@ -111,9 +115,13 @@ def _behind(part: History, old: Observed, end: Any, step: Frequency, horizon: in
     begins, ends = (format_times(np.array([time]))[0] for time in (start, last))
     if gap > max(horizon, len(part.values)):
         raise DataError(
-            f"series {part.name!r} must continue the history that is in the model, which ends at"
-            f" {ends}; got rows from {begins} on, with {words.plural(gap, 'step')} missing between."
-            " Add the rows between, or train again with throughtime forecast."
+            sentence(
+                f"series {part.name!r}",
+                f"the history in the model, which ends at {ends}",
+                f"rows from {begins} on, with {words.plural(gap, 'step')} missing between",
+                "Add the rows between, or train again with throughtime forecast.",
+                must="continue",
+            )
         )
     between = np.full((gap, 1 + own.shape[1]), np.nan)
     values = np.concatenate([old.y[:kept], between[:, 0], part.values])
@@ -121,14 +129,14 @@ def _behind(part: History, old: Observed, end: Any, step: Frequency, horizon: in
     note = CONTINUED
     if kept < len(old):
         note = (
-            f"The table begins inside the history that is in the model: from {begins} on, its"
-            " values count; nothing was trained."
+            f"The table begins inside the history in the model and replaces it from {begins} on;"
+            " nothing was trained."
         )
-    return Joined(part.after(values, step), covariates, note, gap, ends if gap else "")
+    return Joined(part.with_history(values, step), covariates, note, gap, ends if gap else "")
 
 
 def notes_of(joined: Sequence[Joined], window: int) -> list[str]:
-    """How the series were put together, each way once."""
+    """How the series were put together: one sentence for each way."""
     notes = []
     for note in dict.fromkeys(one.note for one in joined):
         count = sum(one.note == note for one in joined)
@@ -156,4 +164,4 @@ def warnings_of(joined: Sequence[Joined]) -> list[str]:
     else:
         some = f"{len(broken)} of {len(joined)} series"
         said = f"In {some} up to {count} are missing after the end of the history in the model"
-    return [f"{said}. The gap is passed over, and the intervals do not allow for it."]
+    return [f"{said}. The gap is ignored, and the intervals are not wider for it."]

@@ -2,34 +2,46 @@
 
 from __future__ import annotations
 
-import os
-import re
-import sys
-from collections.abc import Callable, Sequence
+import signal
+from collections.abc import Callable
 
-from throughtime.cli.wording import in_options
 from throughtime.errors import DivergedError, ThroughtimeError
+from throughtime.messages.streams import standard_error
 
 FAILED = 1
 BAD_INPUT = 2
-INTERRUPTED = 130
+INTERRUPTED = 128 + signal.SIGINT
 
 
-class StoppedEarly(Exception):  # noqa: N818  # not an error: the user's own wish
+class StoppedEarly(Exception):  # noqa: N818  # not an error: the user wanted it
     """Ctrl-C ended training early; everything that could be written was."""
+
+
+class Terminated(SystemExit):
+    """A signal of the system asks the process to end.
+
+    Parameters
+    ----------
+    number : int
+        The number of the signal.
+    """
+
+    def __init__(self, number: int) -> None:
+        super().__init__(128 + number)
+        self.signal = signal.Signals(number).name
 
 
 def say(message: str) -> None:
     """Write ``message`` to standard error, as one line whatever it holds."""
-    sys.stderr.write("throughtime: " + " ".join(message.split()) + "\n")
+    stream = standard_error()
+    stream.write("throughtime: " + " ".join(message.split()) + "\n")
+    stream.flush()
 
 
-def exit_code_of(action: Callable[[], int], words: Sequence[str] = ()) -> int:
+def exit_code_of(action: Callable[[], int]) -> int:
     """Run ``action``; turn what it raises into one line on standard error and an exit code.
 
-    ``words`` are the arguments of the command, to name the one that is wrong.
-
-    Errors that nobody foresaw are not caught: their traceback is what a bug report needs.
+    An unexpected error is not caught: its traceback is what a bug report needs.
     """
     try:
         return action()
@@ -39,18 +51,17 @@ def exit_code_of(action: Callable[[], int], words: Sequence[str] = ()) -> int:
     except KeyboardInterrupt:
         say("Stopped by Ctrl-C; nothing was written.")
         return INTERRUPTED
+    except Terminated as end:
+        say(f"Stopped by {end.signal}; nothing was written.")
+        return int(end.code or 0)
     except DivergedError as error:
         say(str(error))
         return FAILED
     except ThroughtimeError as error:
-        say(in_options(str(error)))
+        say(str(error))
         return BAD_INPUT
-    except BrokenPipeError:
-        # The reader has gone (`| head`); what Python still wants to flush goes nowhere.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return FAILED
     except OSError as error:
-        say(f"{error.filename or 'a file'} cannot be used: {error.strerror or error}.")
+        say(f"{error.filename or 'a file'} cannot be used: {reason(error)}.")
         return FAILED
     except MemoryError:
         say("There is not enough memory: choose a smaller --hidden-size, --window or --layers.")
@@ -59,35 +70,23 @@ def exit_code_of(action: Callable[[], int], words: Sequence[str] = ()) -> int:
         message = _usage_message(error)
         if message is None:
             raise
-        if message == "":
-            say("Stopped by Ctrl-C; nothing was written.")
-            return INTERRUPTED
-        say(_with_value(message, words))
+        say(message)
         return BAD_INPUT
 
 
-def _with_value(message: str, words: Sequence[str]) -> str:
-    """What Typer says of an option that wants an integer, with what it got."""
-    option = re.match(r"Invalid value for '(--[a-z-]+)'.*\binteger\b", message)
-    if option is None:
-        return message
-    for word, following in zip(words, [*words[1:], ""], strict=True):
-        name, equals, value = word.partition("=")
-        if name == option[1]:
-            return f"{name} must be an integer; got {(value if equals else following)!r}."
-    return message
+def reason(error: OSError) -> str:
+    """Why a file cannot be used, in the words of the system where it has some."""
+    return error.strerror or str(error) or type(error).__name__
 
 
 def _usage_message(error: Exception) -> str | None:
-    """The sentence of an error in the arguments; "" for an abort; None for any other error.
+    """The sentence of an error in the arguments, or None for any other error.
 
-    Typer brings a copy of Click of its own or uses the one that is installed, depending on its
-    version, so the classes are found through what Typer itself exports.
+    Typer brings its own copy of Click or uses the one that is installed, depending on its version.
+    The class is therefore found through what Typer itself exports.
     """
     import typer
 
-    if isinstance(error, typer.Abort):
-        return ""
     family = next(c for c in typer.BadParameter.__mro__ if c.__name__ == "ClickException")
     if not isinstance(error, family):
         return None

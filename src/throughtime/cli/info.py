@@ -72,7 +72,8 @@ def describe_file(screen: "Screen", path: Path) -> None:
 
 def _describe_forecaster(screen: "Screen", path: Path, version: int) -> None:
     from throughtime.cli.describe import layer_rows, settings_of
-    from throughtime.cli.wording import in_words
+    from throughtime.cli.requests import PredictRequest
+    from throughtime.cli.wording import Wording
     from throughtime.forecasting import Forecaster
 
     model = Forecaster.load(path)
@@ -80,8 +81,9 @@ def _describe_forecaster(screen: "Screen", path: Path, version: int) -> None:
     screen.facts("data", _describe_data(model.metadata))
     _print_layers(screen, layer_rows(model.networks_[0]))
     screen.facts("settings", [f"{name}: {value}" for name, value in settings_of(model).items()])
-    target = model.metadata.get("target", "y")
-    screen.facts("notes", [in_words(note, target) for note in model.notes_])
+    # The next thing to do with the model is to predict with it.
+    wording = Wording(PredictRequest, model.metadata.get("target", ""))
+    screen.facts("notes", map(wording.say, model.notes_))
 
 
 def _describe_network(screen: "Screen", path: Path, version: int) -> None:

@@ -8,36 +8,51 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from throughtime.errors import InvalidArgumentError
+from throughtime.cli.failures import reason
+from throughtime.errors import InvalidArgumentError, describe, sentence
+
+#: Beginning of the names of hidden folders that files are written into first.
+_PREFIX = ".throughtime-"
 
 
-def check_folder(folder: Path, names: Sequence[str], option: str = "--out") -> frozenset[str]:
+def check_folder(folder: Path, names: Sequence[str]) -> frozenset[str]:
     """Make sure, before any work, that the files ``names`` can be put into ``folder``.
 
-    Nothing is left behind, a folder that does not exist yet included. Returned are those of the
-    files that are there already and will be replaced.
+    They are made elsewhere on its file system, which may find a name too long; nothing is left
+    behind.
+
+    Returns
+    -------
+    frozenset of str
+        Those of the files that exist and will be replaced.
 
     Raises
     ------
     InvalidArgumentError
         If the folder cannot be made or written to, or a folder stands where a file is to go.
     """
-    if folder.exists() and not folder.is_dir():
-        raise InvalidArgumentError(f"{option} must be a folder; got {str(folder)!r}, a file.")
-    for name in names:
-        if (folder / name).is_dir():
-            raise InvalidArgumentError(
-                f"{option} must have room for {name}; got {str(folder)!r}, where that is a folder."
-            )
-    parent = _nearest(folder)
+    shown = describe(str(folder))
     try:
-        Path(tempfile.mkdtemp(prefix=".throughtime-", dir=parent)).rmdir()
+        if folder.exists() and not folder.is_dir():
+            raise InvalidArgumentError(sentence("--out", "a folder", f"{shown}, a file"))
+        for name in names:
+            if (folder / name).is_dir():
+                got = f"{shown}, where that is a folder"
+                raise InvalidArgumentError(sentence("--out", f"room for {name}", got, must="have"))
+        with _hidden_folder(folder) as trial:
+            target = trial / folder.absolute().relative_to(trial.parent)
+            target.mkdir(parents=True, exist_ok=True)
+            for name in names:
+                (target / name).touch()
+        return frozenset(name for name in names if (folder / name).exists())
     except OSError as error:
-        raise InvalidArgumentError(
-            f"{option} must be a folder that can be written to; got {str(folder)!r}"
-            f" ({error.strerror})."
-        ) from None
-    return frozenset(name for name in names if (folder / name).exists())
+        why = reason(error)
+    except ValueError as error:  # a character that no path may hold
+        if isinstance(error, InvalidArgumentError):
+            raise
+        why = str(error)
+    expected = "a folder that can be written to"
+    raise InvalidArgumentError(sentence("--out", expected, f"{shown} ({why})")) from None
 
 
 @contextmanager
@@ -45,11 +60,9 @@ def staged(folder: Path) -> Iterator[Path]:
     """Give a hidden folder to write into; its files move to ``folder`` if all went well.
 
     They move by renaming inside one file system, and a folder that is new appears in one step with
-    everything in it. After an error, or Ctrl-C, ``folder`` is as it was before.
+    everything in it. After an error, or a signal, ``folder`` is as it was before.
     """
-    parent = _nearest(folder)
-    stage = Path(tempfile.mkdtemp(prefix=".throughtime-", dir=parent))
-    try:
+    with _hidden_folder(folder) as stage:
         yield stage
         # A temporary folder is private; the folder that it becomes follows the user's umask.
         public = stage / ".mode"
@@ -62,8 +75,19 @@ def staged(folder: Path) -> Iterator[Path]:
         else:
             folder.parent.mkdir(parents=True, exist_ok=True)
             stage.rename(folder)
+
+
+@contextmanager
+def _hidden_folder(folder: Path) -> Iterator[Path]:
+    """A hidden folder on the file system of ``folder``, removed at the end if it is still there."""
+    parent = _nearest(folder)
+    made: Path | None = None
+    try:
+        made = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=parent))
+        yield made
     finally:
-        shutil.rmtree(stage, ignore_errors=True)
+        if made is not None:
+            shutil.rmtree(made, ignore_errors=True)
 
 
 def _nearest(folder: Path) -> Path:

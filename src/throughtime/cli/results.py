@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from throughtime.cli.describe import layer_rows, one_line, settings_of
-from throughtime.cli.source import History, ungroup, write_csv
-from throughtime.cli.wording import in_options, in_words
+from throughtime.cli.series import CutSeries, ungroup
+from throughtime.cli.wording import Wording
 from throughtime.data.series import format_times
 from throughtime.plotting import ForecastView, forecast_figure, save_png
 from throughtime.report import ForecastStory, forecast_page, words
@@ -17,16 +20,19 @@ from throughtime.report.story import decimals_of, outlook
 if TYPE_CHECKING:
     from throughtime.cli.console import Screen
     from throughtime.data.tables.files import Table
-    from throughtime.forecasting import BacktestReport, Forecaster
+    from throughtime.forecasting import BacktestReport, Forecast, Forecaster
 
 SHOWN_STEPS = 6
+#: Notes on single series, at most; a count stands for the others.
+MOST_NOTES = 5
 
 
 def build_story(
     table: Table,
-    parts: Sequence[History],
+    parts: Sequence[CutSeries],
     model: Forecaster,
     forecasts: Any,
+    wording: Wording,
     *,
     backtest: BacktestReport | None,
     notes: Iterable[str] = (),
@@ -65,8 +71,8 @@ def build_story(
         frequency=table.frequency.alias if table.frequency else None,
         views=tuple(views),
         backtest=backtest,
-        findings=tuple(map(in_options, table.describe())),
-        notes=(*notes, *_all_notes(model, views, table.target)),
+        findings=tuple(map(wording.say, table.describe())),
+        notes=(*notes, *map(wording.say, _all_notes(model, views))),
         layers=layer_rows(model.networks_[0]),
         settings=settings_of(model),
         curves=curves or {},
@@ -76,12 +82,11 @@ def build_story(
     )
 
 
-def _all_notes(model: Forecaster, views: Sequence[ForecastView], target: str) -> list[str]:
+def _all_notes(model: Forecaster, views: Sequence[ForecastView]) -> list[str]:
     """The notes of the model, and those of the forecasts, of which many may say the same."""
     said = [note for view in views for note in view.forecast.notes if note not in model.notes_]
-    most = 5
-    more = [f"... and {len(said) - most} notes more."] if len(said) > most else []
-    return [in_options(in_words(note, target)) for note in [*model.notes_, *said[:most], *more]]
+    more = [f"... and {len(said) - MOST_NOTES} notes more."] if len(said) > MOST_NOTES else []
+    return [*model.notes_, *said[:MOST_NOTES], *more]
 
 
 def tell(screen: Screen, story: ForecastStory) -> None:
@@ -158,6 +163,32 @@ def write_files(folder: Path, story: ForecastStory, table: Table, page: bool = T
         save_png(figure, folder / "forecast.png")
     if page:
         (folder / "report.html").write_text(forecast_page(story), encoding="utf-8")
+
+
+def write_csv(
+    path: Path,
+    time_name: str,
+    id_name: str | None,
+    rows: Sequence[tuple[str, np.ndarray, Forecast]],
+) -> int:
+    """Write the forecast of every series, one row a step; return how many rows there are.
+
+    Parameters
+    ----------
+    rows : sequence of (name, times, forecast)
+    """
+    count = 0
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        for name, times, forecast in rows:
+            columns = {k: v for k, v in forecast.to_columns().items() if k != "step"}
+            if count == 0:
+                writer.writerow([*([id_name] if id_name else []), time_name, *columns])
+            for stamp, *values in zip(format_times(times), *columns.values(), strict=True):
+                numbers = [f"{value:.10g}" for value in values]
+                writer.writerow([*([name] if id_name else []), stamp, *numbers])
+                count += 1
+    return count
 
 
 def sizes(folder: Path, names: Iterable[str]) -> dict[str, str]:

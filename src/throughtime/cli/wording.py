@@ -1,38 +1,61 @@
-"""What the library says of its parameters, said of columns and options."""
+"""What the library says of its arguments, said of the options and the columns of a command."""
 
 from __future__ import annotations
 
-import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 
-#: Pattern of a parameter in a sentence of the library -> the option of the command line.
-_OPTIONS = (
-    (r"\bdayfirst=True\b", "--dayfirst"),
-    (r"\bdayfirst=False\b", "--no-dayfirst"),
-    (r"\b(horizon|window|season|holdout)=(\S*\w)", r"--\1 \2"),
-    (r"^(target|time|id|covariates|holdout) must\b", r"--\1 must"),
-    (r"\(id\)", "(--id)"),
-    (r"\bshorter horizon or window\b", "shorter --horizon or --window"),
-    (r"\bshorter horizon\b", "shorter --horizon"),
-    (r" Set nonnegative=False to let it go lower\.", ""),
-    (r"\bFit again with transform='none'", "Train again on these data"),
-)
+from throughtime.cli.options import flags_of
+from throughtime.errors import Argument, Message, Setting, ThroughtimeError
+
+#: Argument of the forecaster -> what it is of a column or a series.
+_COVARIATES = {"X": "the covariates", "X_future": "the covariates of the steps ahead"}
 
 
-def in_options(sentence: str) -> str:
-    """``sentence`` with parameters called by their options.
+class Wording:
+    """The words of a command.
 
-    >>> in_options("holdout must leave something; dayfirst=True reads them the other way.")
-    '--holdout must leave something; --dayfirst reads them the other way.'
+    Parameters
+    ----------
+    request : type
+        The class that declares its options.
+    target : str
+        The column that is forecast; empty as long as it is not known.
+
+    Examples
+    --------
+    >>> from throughtime.cli.requests import PredictRequest
+    >>> words = Wording(PredictRequest, "sales")
+    >>> words.say(Message("{y} is too short; {other} reads it.", other=Setting("dayfirst", False)))
+    "column 'sales' is too short; --no-dayfirst reads it."
     """
-    for pattern, option in _OPTIONS:
-        sentence = re.sub(pattern, option, sentence)
-    return sentence
 
+    def __init__(self, request: type, target: str = "") -> None:
+        self.flags: Mapping[str, str] = flags_of(request)
+        self.target = target
 
-def in_words(sentence: str, target: str) -> str:
-    """What the forecaster says of "y", said of the column or of the series."""
+    def say(self, text: str) -> str:
+        """``text`` of the library with arguments called as the user knows them."""
+        return Message.of(text).render(self._rename)
 
-    def name(found: re.Match[str]) -> str:
-        return f"series {found[2]}" if found[2] else f"column {target!r}"
+    @contextmanager
+    def errors(self) -> Iterator[None]:
+        """A context in which errors of the library are said in these words."""
+        try:
+            yield
+        except ThroughtimeError as error:
+            raise type(error)(self.say(error.message)) from None
 
-    return re.sub(r"(?<![\w'\"])y(\[('[^']*'|\"[^\"]*\")\])?(?![\w'\"])", name, sentence)
+    def _rename(self, argument: Argument | Setting) -> str | None:
+        yes, _, no = self.flags.get(argument.name, "").partition("/")
+        if isinstance(argument, Setting):
+            if not yes:
+                return None
+            # A choice between two flags has no value to write.
+            return f"{yes} {argument.value}" if not no else yes if argument.value else no
+        series = "" if argument.key is None else f"series {argument.key!r}"
+        if argument.name == "y" and self.target:
+            return series or f"column {self.target!r}"
+        if argument.name in _COVARIATES:
+            return _COVARIATES[argument.name] + (f" of {series}" if series else "")
+        return yes or None

@@ -1,0 +1,288 @@
+"""What the commands are asked to do: their options, each declared here and nowhere else."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+from throughtime.cli.options import Option, Positional, choice, coverages, integer, names, season
+from throughtime.errors import InvalidArgumentError, sentence
+
+#: Weeks that are forecast of the series that ships with the package: two years.
+DEMO_HORIZON = 104
+DATA, NETWORK, OUTPUT = "Data", "Network", "Output"
+
+
+@dataclass
+class ForecastRequest:
+    """What ``throughtime forecast`` is asked to do.
+
+    The attributes are the options, checked. ``command`` holds the words of the command line.
+    """
+
+    data: Annotated[
+        Path | None,
+        Positional(
+            "A CSV or Parquet file. Without one: weekly CO2 at Mauna Loa, which ships with the"
+            " package.",
+            required=False,
+        ),
+    ]
+    target: Annotated[
+        str | None,
+        Option(
+            "--target",
+            "The column to forecast; not needed if only one holds numbers.",
+            DATA,
+            "COLUMN",
+        ),
+    ]
+    horizon: Annotated[
+        int,
+        Option(
+            "--horizon",
+            "How many steps to forecast; required with a data file.",
+            DATA,
+            "STEPS",
+            read=integer(1),
+        ),
+    ]
+    time: Annotated[
+        str | None,
+        Option(
+            "--time",
+            "The column of times; by default found by its name or its dates.",
+            DATA,
+            "COLUMN",
+        ),
+    ]
+    id: Annotated[
+        str | None,
+        Option("--id", "The column that tells several series apart.", DATA, "COLUMN"),
+    ]
+    covariates: Annotated[
+        tuple[str, ...],
+        Option(
+            "--covariates",
+            "Columns that help to forecast: a,b,c.",
+            DATA,
+            "COLUMNS",
+            "",
+            read=names,
+        ),
+    ]
+    dayfirst: Annotated[
+        bool | None,
+        Option(
+            "--dayfirst/--no-dayfirst",
+            "Whether 01/02/2024 is the first of February; by default the order that makes the rows"
+            " regular.",
+            DATA,
+            kind=bool,
+        ),
+    ]
+    season: Annotated[
+        Any,
+        Option(
+            "--season",
+            "auto, none, or a number of steps; several with commas between.",
+            DATA,
+            "STEPS",
+            "auto",
+            read=season,
+        ),
+    ]
+    holdout: Annotated[
+        int | None,
+        Option(
+            "--holdout",
+            "Steps at the end that measure the error; by default the horizon, 0 for none.",
+            DATA,
+            "STEPS",
+            read=integer(0),
+        ),
+    ]
+    cell: Annotated[
+        str,
+        Option(
+            "--cell", "gru, lstm or rnn.", NETWORK, "NAME", "gru", read=choice("gru", "lstm", "rnn")
+        ),
+    ]
+    hidden_size: Annotated[
+        int,
+        Option(
+            "--hidden-size", "Hidden units of a layer.", NETWORK, "UNITS", "32", read=integer(1)
+        ),
+    ]
+    layers: Annotated[
+        int,
+        Option(
+            "--layers",
+            "Recurrent layers.",
+            NETWORK,
+            "NUMBER",
+            "1",
+            read=integer(1),
+            argument="num_layers",
+        ),
+    ]
+    network: Annotated[
+        str,
+        Option(
+            "--network",
+            "auto, or never: exponential smoothing alone, without the network.",
+            NETWORK,
+            "WHEN",
+            "auto",
+            read=choice("auto", "never"),
+        ),
+    ]
+    window: Annotated[
+        int | None,
+        Option(
+            "--window",
+            "Past steps that the network reads; by default chosen from season, horizon and length.",
+            NETWORK,
+            "STEPS",
+            read=integer(1),
+        ),
+    ]
+    epochs: Annotated[
+        int | None,
+        Option(
+            "--epochs",
+            "Passes over the data, at most; 40 by default.",
+            NETWORK,
+            "NUMBER",
+            read=integer(1),
+        ),
+    ]
+    seed: Annotated[
+        int,
+        Option(
+            "--seed",
+            "The same seed gives the same forecast.",
+            NETWORK,
+            "NUMBER",
+            "0",
+            read=integer(0),
+        ),
+    ]
+    intervals: Annotated[
+        tuple[float, ...],
+        Option(
+            "--intervals",
+            "The shares of values that the intervals are to hold.",
+            OUTPUT,
+            "SHARES",
+            "0.8,0.95",
+            read=coverages,
+            argument="coverages",
+        ),
+    ]
+    out: Annotated[
+        Path,
+        Option(
+            "--out",
+            "The folder for the results; by default DATA-forecast. Files of an earlier run are"
+            " replaced.",
+            OUTPUT,
+            "FOLDER",
+            kind=Path,
+        ),
+    ]
+    quiet: Annotated[bool, Option("--quiet", "Print nothing.", OUTPUT, "", False, bool)]
+    command: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Set defaults that depend on other options.
+
+        Raises
+        ------
+        InvalidArgumentError
+            If options do not go together.
+        """
+        self.covariates = self.covariates or ()
+        if self.data is None and any((self.target, self.time, self.id, self.covariates)):
+            raise InvalidArgumentError(
+                "a data file must be named together with --target, --time, --id or --covariates;"
+                " got none. Write: throughtime forecast data.csv --target COLUMN --horizon STEPS"
+            )
+        if self.horizon is None:
+            if self.data is not None:
+                way = "Add for example --horizon 12."
+                raise InvalidArgumentError(
+                    sentence("--horizon", "how many steps to forecast", "nothing", way, must="say")
+                )
+            self.horizon = DEMO_HORIZON
+        self.out = self.out or Path(f"{'co2' if self.data is None else self.data.stem}-forecast")
+
+    @property
+    def source(self) -> str:
+        """Where the data come from, in words."""
+        return "the CO2 series of Mauna Loa" if self.data is None else self.data.name
+
+    @property
+    def command_line(self) -> str:
+        """The command as it was typed."""
+        return shlex.join(["throughtime", *self.command])
+
+
+@dataclass
+class PredictRequest:
+    """What ``throughtime predict`` is asked to do; the attributes are the options, checked."""
+
+    model: Annotated[Path, Positional("A model.safetensors of throughtime forecast.")]
+    data: Annotated[
+        Path,
+        Positional(
+            "A CSV or Parquet file with the columns of the training data: the history with its"
+            " newest values, or the new rows alone."
+        ),
+    ]
+    horizon: Annotated[
+        int | None,
+        Option(
+            "--horizon",
+            "How many steps to forecast, at most those of the model.",
+            None,
+            "STEPS",
+            read=integer(1),
+        ),
+    ]
+    target: Annotated[
+        str | None, Option("--target", "The column to forecast, if renamed.", None, "COLUMN")
+    ]
+    time: Annotated[
+        str | None, Option("--time", "The column of times, if renamed.", None, "COLUMN")
+    ]
+    id: Annotated[
+        str | None,
+        Option("--id", "The column that tells several series apart, if renamed.", None, "COLUMN"),
+    ]
+    dayfirst: Annotated[
+        bool | None,
+        Option(
+            "--dayfirst/--no-dayfirst",
+            "Whether 01/02/2024 is the first of February; by default as in the training data.",
+            kind=bool,
+        ),
+    ]
+    out: Annotated[
+        Path,
+        Option(
+            "--out",
+            "The folder for the results; by default DATA-prediction. Files of an earlier run are"
+            " replaced.",
+            None,
+            "FOLDER",
+            kind=Path,
+        ),
+    ]
+    quiet: Annotated[bool, Option("--quiet", "Print nothing.", None, "", False, bool)]
+
+    def __post_init__(self) -> None:
+        """Set the default that depends on another option."""
+        self.out = self.out or Path(f"{self.data.stem}-prediction")
