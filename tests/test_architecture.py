@@ -162,6 +162,45 @@ def misnamed(tests: Iterable[str], modules: Iterable[str]) -> list[str]:
     ]
 
 
+def reads_sentences(source: str) -> list[int]:
+    """Lines that decide by the text of a caught error, which is for people."""
+    lines = []
+    for handler in ast.walk(ast.parse(source)):
+        if isinstance(handler, ast.ExceptHandler) and handler.name:
+            lines += [
+                node.lineno for node in ast.walk(handler) if _searches_text_of(node, handler.name)
+            ]
+    return lines
+
+
+#: Methods that search a text; formatting it (strip, splitlines) is allowed.
+SEARCHES = {
+    "count", "endswith", "find", "fullmatch", "index", "match", "partition", "removeprefix",
+    "removesuffix", "replace", "rpartition", "search", "split", "startswith", "sub",
+}  # fmt: skip
+
+
+def _searches_text_of(node: ast.AST, error: str) -> bool:
+    if isinstance(node, ast.Compare):
+        return any(_is_text_of(part, error) for part in [node.left, *node.comparators])
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+        parts = [node.func.value, *node.args]
+        return node.func.attr in SEARCHES and any(_is_text_of(part, error) for part in parts)
+    return False
+
+
+def _is_text_of(node: ast.AST, error: str) -> bool:
+    """Whether ``node`` is str(error), error.args, error.message, error.hint or holds one."""
+    for part in ast.walk(node):
+        if isinstance(part, ast.Call) and isinstance(part.func, ast.Name):
+            called, names = part.func.id, [a.id for a in part.args if isinstance(a, ast.Name)]
+            if called in ("str", "repr", "format") and error in names:
+                return True
+        if isinstance(part, ast.Attribute) and part.attr in ("args", "message", "hint", "msg"):
+            return isinstance(part.value, ast.Name) and part.value.id == error
+    return False
+
+
 def package_sources() -> dict[str, str]:
     sources = {}
     for path in sorted(PACKAGE.rglob("*.py")):
@@ -211,6 +250,14 @@ def test_every_dependency_is_declared():
 
 def test_heavy_packages_load_inside_functions():
     assert heavy_at_load(FOUND) == []
+
+
+def test_no_program_reads_sentences():
+    found = {name: reads_sentences(source) for name, source in package_sources().items()}
+    assert {name: lines for name, lines in found.items() if lines} == {}
+    # The command line once rewrote the sentences of the library by their patterns.
+    cli = [source for name, source in package_sources().items() if part(name) == "cli"]
+    assert not any(re.search(r"^(import re|from re import)\b", text, re.MULTILINE) for text in cli)
 
 
 def test_no_long_file():
@@ -326,6 +373,24 @@ def test_undeclared_and_heavy_are_found():
     )
     assert undeclared(found) == ["throughtime.data, line 1: imports requests"]
     assert heavy_at_load(found) == ["throughtime.data, line 3: imports pandas"]
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        'if "holdout" in str(error): pass',
+        'if str(error).startswith("y"): pass',
+        'x = re.sub("y", "z", str(error))',
+        'if error.args[0] == "y": pass',
+        'if error.message.find("y"): pass',
+        'if "a" in f"{str(error)}!": pass',
+    ],
+)
+def test_a_reader_of_sentences_is_found(use):
+    source = f"try:\n    f()\nexcept ValueError as error:\n    {use}\n"
+    assert reads_sentences(source) == [4]
+    allowed = "print(str(error).strip()); g(error.parameter == 'y')"
+    assert reads_sentences(source.replace(use, allowed)) == []
 
 
 @pytest.mark.parametrize("folder", ["home", "root", "Users", "tmp", "work"])

@@ -53,8 +53,9 @@ def test_defaults_are_those_of_the_forecaster(asked):
 
 def test_what_is_typed_reaches_the_forecaster(asked):
     request = asked(
-        "forecast", "a.csv", "--horizon", "7", "--cell", "lstm", "--hidden-size", "5", "--layers", "2",
-        "--network", "never", "--window", "9", "--epochs", "3", "--seed", "1", "--season", "7,30",
+        "forecast", "a.csv", "--horizon", "7", "--cell", "lstm", "--hidden-size", "5",
+        "--layers", "2", "--network", "never", "--window", "9", "--epochs", "3", "--seed", "1",
+        "--season", "7,30",
         "--intervals", "0.9,0.5",
     )  # fmt: skip
     assert arguments_for(Forecaster, request) == {
@@ -66,8 +67,8 @@ def test_what_is_typed_reaches_the_forecaster(asked):
 
 def test_what_is_typed_reaches_the_table(asked):
     request = asked(
-        "forecast", "a.csv", "--horizon", "7", "--target", "y", "--time", "t", "--id", "i", "--covariates",
-        "a,b", "--no-dayfirst",
+        "forecast", "a.csv", "--horizon", "7", "--target", "y", "--time", "t", "--id", "i",
+        "--covariates", "a,b", "--no-dayfirst",
     )  # fmt: skip
     assert arguments_for(read_table, request) == {
         "target": "y", "time": "t", "id": "i", "covariates": ("a", "b"), "dayfirst": False,

@@ -120,7 +120,7 @@ def command(request: type[Request], run: Callable[[Request], None]) -> Callable[
 
     parameters = [_parameter("context", typer.Context)]
     for name, option in options.items():
-        parameters.append(_parameter(name, *_for_typer(option)))
+        parameters.append(_parameter(name, *_for_typer(name, option)))
     setattr(function, "__signature__", inspect.Signature(parameters))  # noqa: B010  # unknown to mypy
     return function
 
@@ -138,12 +138,12 @@ def read(option: Option | Positional, given: Any) -> Any:
     return option.read(option.flag, given)
 
 
-def _for_typer(option: Option | Positional) -> tuple[Any, Any]:
+def _for_typer(name: str, option: Option | Positional) -> tuple[Any, Any]:
     """Annotation and default of the parameter that Typer makes the option of."""
     import typer
 
     if isinstance(option, Positional):
-        mark = typer.Argument(help=option.help, show_default=False)
+        mark = typer.Argument(help=option.help, show_default=False, metavar=name.upper())
         if option.required:
             return Annotated[Path, mark], inspect.Parameter.empty
         return Annotated[Path | None, mark], None
