@@ -22,7 +22,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
     _open_closed_descriptors()
-    _prepare_libraries()
+    _limit_blas_threads()
     try:
         from throughtime.cli.process import run
 
@@ -47,16 +47,13 @@ def _open_closed_descriptors() -> None:
             os.open(os.devnull, os.O_RDWR)
 
 
-def _prepare_libraries() -> None:
-    """Set what libraries read from the environment once, when they are loaded.
+def _limit_blas_threads() -> None:
+    """Let NumPy multiply on one thread, unless the user has said how many.
 
-    NumPy multiplies on one thread, unless the user has said how many: the matrices of one time step
-    are so small that more threads wait for each other longer than they work, and on a busy machine
-    a forecast takes three times as long. Matplotlib draws into files, whatever a notebook that
-    starts this process has set.
+    The matrices of one time step are so small that more threads wait for each other longer than
+    they work, and on a busy machine a forecast takes three times as long. NumPy reads the variables
+    once, when it is loaded.
     """
     limits = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
     if "numpy" not in sys.modules and not any(name in os.environ for name in limits):
         os.environ |= {"OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
-    if "matplotlib" not in sys.modules:
-        os.environ["MPLBACKEND"] = "agg"
