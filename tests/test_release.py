@@ -5,6 +5,7 @@ import tomllib
 from pathlib import Path
 
 import throughtime as tt
+from throughtime._moved import MOVED
 
 ROOT = Path(__file__).resolve().parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
@@ -26,6 +27,12 @@ def test_the_citation_is_of_the_last_release_in_the_changelog():
     heading = f"## [{version[1]}] - {day[1]}"
     assert version[1] == tt.__version__
     assert heading in (ROOT / "CHANGELOG.md").read_text("utf-8").splitlines()
+
+
+def test_every_module_that_has_moved_is_told():
+    text = (ROOT / "docs" / "breaking-changes.md").read_text("utf-8")
+    for old, homes in MOVED.items():
+        assert f"| `{old}` | {', '.join(f'`{home}`' for home in homes)} |" in text.splitlines()
 
 
 def test_the_oldest_releases_are_those_that_are_tested():

@@ -11,8 +11,10 @@ can fall behind. It calls public names alone, and asks for a case of every regis
 
 from __future__ import annotations
 
+import importlib
 import json
 import pickle
+import pkgutil
 import sys
 from pathlib import Path
 from typing import Any
@@ -31,10 +33,21 @@ def write(folder: Path) -> None:
         (folder / name).mkdir(parents=True)
     registered = {kind: sorted(registry) for kind, registry in pickles.REGISTRIES.items()}
     _write_json(folder / "registered.json", registered)
+    _write_json(folder / "modules.json", _public_names())
     _write_networks(folder)
     _write_forecasters(folder)
     _write_checkpoints(folder)
     _write_pickles(folder)
+
+
+def _public_names() -> dict[str, list[str]]:
+    """The names in ``__all__`` of every module, whose path users may import."""
+    found = {}
+    for module in pkgutil.walk_packages(tt.__path__, "throughtime."):
+        name = module.name.removeprefix("throughtime.")
+        if not any(part.startswith("_") for part in name.split(".")):
+            found[name] = sorted(getattr(importlib.import_module(module.name), "__all__", ()))
+    return found
 
 
 def _write_networks(folder: Path) -> None:

@@ -18,6 +18,7 @@ from typing import Any
 
 #: Path before 0.2 -> where its names are now; below ``throughtime.``.
 MOVED: dict[str, tuple[str, ...]] = {
+    "cli.source": ("cli.series", "cli.options"),
     "container": ("serialization.container", "serialization.files"),
     "data.columns": ("data.tables.columns",),
     "data.files": ("data.tables.files",),
