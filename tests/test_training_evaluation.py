@@ -48,6 +48,12 @@ def test_the_network_is_left_alone(tagger, ragged):
     assert (tagger.grads.flat == grads).all()
 
 
+def test_a_network_without_a_parameter_has_a_score():
+    net = tt.Network([tt.layers.MaxPool(), tt.layers.Dropout(0.5)], n_features=2)
+    x = np.array([[[1.0, 2.0], [3.0, 0.0]]])
+    assert tt.evaluate(net, x, np.array([[3.0, 1.0]]), loss="mse")["loss"] == 0.5
+
+
 def test_bad_arguments_are_refused(tagger, ragged):
     x, y = ragged
     with pytest.raises(ShapeError) as caught:

@@ -88,6 +88,14 @@ NUMBERS = np.array([[1.0, 10.0], [2.0, 20.0], [6.0, 30.0]])
             ),
         ),
         (
+            lambda: MASE(training=[]),
+            DataError,
+            (
+                "training must hold two values that lie 1 steps apart; got none."
+                " Give a longer series or a smaller seasonality."
+            ),
+        ),
+        (
             lambda: MASE(training=np.ones((2, 2, 2))),
             ShapeError,
             "training must be of shape (T,) or (T, K); got shape (2, 2, 2).",
