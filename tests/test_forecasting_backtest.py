@@ -8,7 +8,7 @@ import pytest
 
 from throughtime.data.datasets import co2
 from throughtime.errors import DataError, InvalidArgumentError
-from throughtime.forecasting import Forecaster
+from throughtime.forecasting import BacktestReport, Forecaster, Score
 from throughtime.forecasting.backtest import summarise
 from throughtime.forecasting.baselines import (
     drift,
@@ -237,3 +237,13 @@ def test_two_years_of_co2_beat_persistence_and_seasonal_naive() -> None:
     assert report.beats == {"persistence": True, "seasonal naive": True, "drift": True}
     assert 0.6 <= own.coverage[0.8] <= own.coverage[0.95]
     assert own.coverage[0.95] >= 0.85
+
+
+def test_a_notebook_shows_the_errors_with_everything_escaped() -> None:
+    scores = (Score("<b>forecast</b>", 1.0, 2.0, 0.5, float("nan"), {0.8: 0.75}),)
+    report = BacktestReport(scores, {}, ("Better than <i>drift</i>.",), (), 1, 7)
+    page = report._repr_html_()
+    assert "<td>&lt;b&gt;forecast&lt;/b&gt;</td><td>1</td><td>2</td><td>50.00 %</td>" in page
+    assert page.endswith(
+        "<div>80 % intervals held 75.0 % of the values. Better than &lt;i&gt;drift&lt;/i&gt;.</div>"
+    )

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from throughtime.errors import InvalidTypeError, ShapeError
-from throughtime.report import Comparison, side_by_side
+from throughtime.report import Comparison, ComparisonRow, comparison, side_by_side
 
 
 def test_every_figure_stands_in_its_column():
@@ -77,7 +77,7 @@ def test_strings_are_compared_letter_by_letter():
         "ACGT    AGGT",
         "         ^",
         "AC      AC",
-        "5 of 6 symbols right; G said where C was right: 1",
+        "5 of 6 symbols right; G predicted where C is right: 1",
     ]
 
 
@@ -89,7 +89,10 @@ def test_longer_symbols_are_set_apart():
 def test_only_the_first_pairs_are_written_and_all_are_counted():
     text = side_by_side(["0"] * 30, ["1"] * 30, most=2).splitlines()
     assert text[1:5] == ["0       1", "        ^", "0       1", "        ^"]
-    assert text[5:] == ["... and 28 more", "0 of 30 symbols right; 1 said where 0 was right: 30"]
+    assert text[5:] == [
+        "... and 28 more",
+        "0 of 30 symbols right; 1 predicted where 0 is right: 30",
+    ]
 
 
 def test_pairs_must_fit():
@@ -99,3 +102,20 @@ def test_pairs_must_fit():
     with pytest.raises(ShapeError) as caught:
         side_by_side(["01"], [])
     assert str(caught.value) == "predicted must hold 1 sequences, as actual does; got 0."
+
+
+def test_a_notebook_shows_a_table_with_everything_escaped():
+    table = Comparison("<b>title</b>")
+    table.add("<i>error</i>", ours=0.5, published=0.25, naive=0.25, baseline="<u>mean</u>")
+    page = table._repr_html_()
+    assert page.startswith("<table><thead><tr><th>&lt;b&gt;title&lt;/b&gt;</th><th>published</th>")
+    assert "<td>&lt;i&gt;error&lt;/i&gt;</td><td>0.25</td><td>0.5</td><td>0.25</td>" in page
+    assert "(&lt;u&gt;mean&lt;/u&gt;) naive is no worse" in page
+    assert not any(tag in page for tag in ("<b>", "<i>", "<u>"))
+
+
+def test_the_old_name_of_a_row_warns():
+    with pytest.warns(DeprecationWarning, match="Row is called ComparisonRow; .* version 0.3"):
+        assert comparison.Row is ComparisonRow
+    with pytest.raises(AttributeError, match="no attribute 'Rows'"):
+        comparison.Rows  # noqa: B018

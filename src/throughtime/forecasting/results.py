@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from throughtime.errors import InvalidArgumentError
+from throughtime.messages import html
 
 
 class Stage(StrEnum):
@@ -259,6 +260,26 @@ class BacktestReport:
             f"{s.method:<16}{s.mae:>12.5g}{s.rmse:>12.5g}{100 * s.smape:>7.2f} %{s.mase:>9.3f}"
             for s in self.scores
         ]
-        for nominal, share in self.scores[0].coverage.items():
-            rows.append(f"{100 * nominal:g} % intervals held {100 * share:.1f} % of the values.")
-        return "\n".join([*rows, *self.verdict])
+        return "\n".join([*rows, *self._remarks()])
+
+    def _repr_html_(self) -> str:
+        rows = [
+            [
+                s.method,
+                f"{s.mae:.5g}",
+                f"{s.rmse:.5g}",
+                f"{100 * s.smape:.2f} %",
+                f"{s.mase:.3f}",
+            ]
+            for s in self.scores
+        ]
+        note = " ".join(self._remarks())
+        return html.table(["method", "MAE", "RMSE", "sMAPE", "MASE"], rows, note=note)
+
+    def _remarks(self) -> list[str]:
+        """Sentences below the errors."""
+        held = [
+            f"{100 * nominal:g} % intervals held {100 * share:.1f} % of the values."
+            for nominal, share in self.scores[0].coverage.items()
+        ]
+        return [*held, *self.verdict]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -10,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from throughtime.errors import (
+    Argument,
     InvalidTypeError,
     ShapeError,
     check_bool,
@@ -18,13 +20,15 @@ from throughtime.errors import (
     describe,
     sentence,
 )
+from throughtime.messages import html
 
 #: What stands where there is no figure.
 NOTHING = "-"
+_COLUMNS = ("published", "throughtime", "naive", "")
 
 
 @dataclass(frozen=True)
-class Row:
+class ComparisonRow:
     """One line of a :class:`Comparison`.
 
     Attributes
@@ -32,11 +36,13 @@ class Row:
     measure : str
         What was measured.
     ours : float
+        The figure of throughtime.
     published, naive : float or None
-        None where there is no such figure.
+        The published figure and that of a naive method; None where there is none.
     baseline : str
-        What the naive figure belongs to.
+        The name of the naive method.
     higher_is_better : bool
+        Whether a larger figure is the better one.
     """
 
     measure: str
@@ -48,12 +54,12 @@ class Row:
 
     @property
     def beats_naive(self) -> bool:
-        """Whether ours is better than the naive figure, or there is none."""
+        """Whether ours is better than the naive figure; True if there is none."""
         return self._beats(self.naive)
 
     @property
     def beats_published(self) -> bool:
-        """Whether ours is at least as good as the published figure, or there is none."""
+        """Whether ours is at least as good as the published figure; True if there is none."""
         return self.published == self.ours or self._beats(self.published)
 
     def _beats(self, other: float | None) -> bool:
@@ -64,15 +70,16 @@ class Row:
 
 @dataclass
 class Comparison:
-    """A published figure, one's own and that of a naive answer, side by side.
+    """Figures side by side: published, of throughtime, and of a naive method.
 
     Parameters
     ----------
     title : str
+        What is compared; it stands above the measures.
 
     Attributes
     ----------
-    rows : list of Row
+    rows : list of ComparisonRow
         The lines so far.
 
     Examples
@@ -87,7 +94,7 @@ class Comparison:
     """
 
     title: str
-    rows: list[Row] = field(default_factory=list)
+    rows: list[ComparisonRow] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         if not isinstance(self.title, str):
@@ -109,16 +116,19 @@ class Comparison:
         ----------
         measure : str
             What was measured.
-        ours, published, naive : float
-            The figures; of the latter two, as far as there are any.
+        ours : float
+            The figure of throughtime.
+        published, naive : float, optional
+            The published figure and that of a naive method.
         baseline : str
-            What the naive figure belongs to.
+            The name of the naive method.
         higher_is_better : bool
+            Whether a larger figure is the better one.
 
         Raises
         ------
         InvalidArgumentError, InvalidTypeError
-            If a figure is no finite number.
+            If a figure is not a finite number.
         """
         for name, text in (("measure", measure), ("baseline", baseline)):
             if not isinstance(text, str):
@@ -127,11 +137,10 @@ class Comparison:
         numbers = {n: None if v is None else check_float(n, v) for n, v in figures.items()}
         check_bool("higher_is_better", higher_is_better)
         own = check_float("ours", ours)
-        self.rows.append(
-            Row(measure, own, numbers["published"], numbers["naive"], baseline, higher_is_better)
-        )
+        against = numbers["published"], numbers["naive"]
+        self.rows.append(ComparisonRow(measure, own, *against, baseline, higher_is_better))
 
-    def __getitem__(self, measure: str) -> Row:
+    def __getitem__(self, measure: str) -> ComparisonRow:
         for row in self.rows:
             if row.measure == measure:
                 return row
@@ -139,13 +148,7 @@ class Comparison:
         raise KeyError(f"no figure {measure!r}; there are {known}")
 
     def __str__(self) -> str:
-        head = (self.title, "published", "throughtime", "naive", "")
-        rows = [
-            (r.measure, *map(_short, (r.published, r.ours, r.naive)),
-             " ".join([*([f"({r.baseline})"] if r.baseline else []),
-                       *([] if r.beats_naive else ["naive is no worse"])]))
-            for r in self.rows
-        ]  # fmt: skip
+        head, rows = (self.title, *_COLUMNS), self._cells()
         widths = [max(len(row[k]) for row in (head, *rows)) for k in range(5)]
         lines = []
         for row in (head, *rows):
@@ -154,26 +157,43 @@ class Comparison:
             lines.append("  ".join([*cells, row[4]]).rstrip())
         return "\n".join([lines[0], "-" * max(map(len, lines)), *lines[1:]])
 
+    def _repr_html_(self) -> str:
+        return html.table((self.title, *_COLUMNS), self._cells())
+
+    def _cells(self) -> list[tuple[str, ...]]:
+        """The cells of every line as text, the title's column first."""
+        return [
+            (row.measure, *map(_short, (row.published, row.ours, row.naive)), _remark(row))
+            for row in self.rows
+        ]
+
+
+def _remark(row: ComparisonRow) -> str:
+    """The last cell of a line: the naive method, and whether it is as good."""
+    parts = [f"({row.baseline})"] if row.baseline else []
+    return " ".join([*parts, *([] if row.beats_naive else ["naive is no worse"])])
+
 
 def side_by_side(actual: Iterable[Any], predicted: Iterable[Any], most: int = 20) -> str:
-    """Write actual and predicted sequences of symbols beside each other, and count mistakes.
+    """Show actual and predicted sequences of symbols side by side, and count the mistakes.
 
     Parameters
     ----------
     actual, predicted : iterable of sequences
         Strings, or sequences or arrays of symbols (digits, class numbers); N each.
     most : int
-        How many pairs are written out; all are counted.
+        Number of pairs to show, at most; all are counted.
 
     Returns
     -------
     str
-        A line a pair, with marks below symbols that differ, and what was said in place of what.
+        One line for each pair, with marks below symbols that differ, and the most frequent
+        mistakes.
 
     Raises
     ------
     ShapeError, InvalidTypeError
-        If a pair differs in length, there are not equally many, or they are no sequences.
+        If the two differ in number, a pair differs in length, or something is not a sequence.
 
     Examples
     --------
@@ -182,7 +202,7 @@ def side_by_side(actual: Iterable[Any], predicted: Iterable[Any], most: int = 20
     012     012
     221     201
              ^
-    5 of 6 symbols right; 0 said where 2 was right: 1
+    5 of 6 symbols right; 0 predicted where 2 is right: 1
     """
     check_int("most", most, 0)
     for name, rows in (("actual", actual), ("predicted", predicted)):
@@ -199,9 +219,9 @@ def side_by_side(actual: Iterable[Any], predicted: Iterable[Any], most: int = 20
     wrong: Counter[tuple[str, str]] = Counter()
     for number, ((a, p), (left, right)) in enumerate(zip(pairs, texts, strict=True)):
         if len(a) != len(p):
-            raise ShapeError(
-                f"predicted[{number}] must have {len(a)} symbols, as actual has; got {len(p)}."
-            )
+            expected = f"{len(a)} symbols, as actual has"
+            which = Argument("predicted", number)
+            raise ShapeError(sentence(which, expected, f"{len(p)}", must="have", value=p))
         wrong.update((said, true) for said, true in zip(p, a, strict=True) if said != true)
         if number < most:
             lines.append(f"{left:<{width}}  {right}")
@@ -213,15 +233,15 @@ def side_by_side(actual: Iterable[Any], predicted: Iterable[Any], most: int = 20
     total = sum(len(a) for a, _ in pairs)
     words = f"{total - wrong.total()} of {total} symbols right"
     for (said, true), count in wrong.most_common(3):
-        words += f"; {said} said where {true} was right: {count}"
+        words += f"; {said} predicted where {true} is right: {count}"
     return "\n".join([*lines, words])
 
 
 def _paired(actual: list[Any], predicted: list[Any]) -> list[tuple[Any, Any]]:
     if len(actual) != len(predicted):
-        raise ShapeError(
-            f"predicted must hold {len(actual)} sequences, as actual does; got {len(predicted)}."
-        )
+        expected = f"{len(actual)} sequences, as actual does"
+        got = f"{len(predicted)}"
+        raise ShapeError(sentence("predicted", expected, got, must="hold", value=predicted))
     return list(zip(actual, predicted, strict=True))
 
 
@@ -234,9 +254,20 @@ def _symbols(name: str, row: Any) -> list[str]:
         )
     if not isinstance(row, Sequence | np.ndarray) or nested:
         expected = "strings, or sequences of symbols"
-        raise InvalidTypeError(f"{name} must hold {expected}; got {describe(row)}.")
+        raise InvalidTypeError(sentence(name, expected, describe(row), must="hold"))
     return [str(symbol) for symbol in (row.tolist() if isinstance(row, np.ndarray) else row)]
 
 
 def _short(value: float | None) -> str:
     return NOTHING if value is None else f"{value:.3g}" if abs(value) < 1e3 else f"{value:,.0f}"
+
+
+def __getattr__(name: str) -> Any:
+    if name != "Row":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    warnings.warn(
+        f"{__name__}.Row is called ComparisonRow; the old name goes with version 0.3.",
+        DeprecationWarning,
+        stacklevel=2,
+    )
+    return ComparisonRow
