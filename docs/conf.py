@@ -48,6 +48,7 @@ nb_execution_mode = "force"
 nb_execution_raise_on_error = True
 nb_execution_timeout = 120
 nb_merge_streams = True
+nb_output_stderr = "warn"  # a notebook that warns is wrong
 
 autodoc_default_options = {"members": True, "member-order": "bysource", "no-value": True}
 autodoc_typehints = "none"  # the docstrings say more: shapes
@@ -62,7 +63,9 @@ def colours(palette: Palette) -> dict[str, str]:
     """The variables of the theme, and of the pictures in its pages, from the house palette."""
     return dict(palette.items()) | {
         "color-background-primary": palette.surface,
+        "color-background-secondary": palette.panel,
         "color-background-border": palette.grid,
+        "color-code-background": palette.panel,
         "color-foreground-primary": palette.ink,
         "color-foreground-muted": palette.muted,
         "color-brand-primary": palette.forecast,
@@ -73,6 +76,7 @@ def colours(palette: Palette) -> dict[str, str]:
 
 
 html_theme = "furo"
+pygments_dark_style = "github-dark"
 html_title = "throughtime"
 html_static_path = ["_static"]
 html_css_files = ["house.css"]

@@ -41,6 +41,27 @@ def test_pictures_have_words(page):
         assert len(words) > 40
 
 
+def test_figures_of_the_first_page_are_those_of_the_benchmarks():
+    text = (DOCS / "index.md").read_text("utf-8")
+    results = (ROOT / "benchmarks" / "results.md").read_text("utf-8")
+    means = re.search(
+        r"^\| geometric mean \|[ |]*\| ([\d.]+) \| ([\d.]+) \|", results, re.MULTILINE
+    )
+    wheel = re.search(r"^Our wheel: ([\d.]+ MB)", results, re.MULTILINE)
+    rows = len(
+        re.findall(
+            r"^\| (?:rnn|gru|lstm) \| .* \|",
+            results.split("## A training step")[1].split("## ")[0],
+            re.MULTILINE,
+        )
+    )
+    assert means is not None
+    assert wheel is not None
+    assert f"PyTorch {means[1]} times" in text
+    assert f"JAX {means[2]} times, in the mean of {rows} tasks" in text
+    assert wheel[1] in text
+
+
 @pytest.mark.parametrize("index", INDEXES, ids=lambda index: index.parent.name)
 def test_an_index_links_to_every_page_of_its_room(index):
     text = index.read_text("utf-8")
