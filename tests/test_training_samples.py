@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import throughtime as tt
-from throughtime.layers import GRU, RNN, Dense, LastStep, RepeatVector
+from throughtime.layers import GRU, RNN, Conv1D, Dense, LastStep, RepeatVector
 from throughtime.optimizers import SGD
 from throughtime.training import train
 
@@ -59,6 +59,24 @@ def test_a_sequence_without_a_step_counts_for_nothing(make, weighted):
     np.testing.assert_allclose(whole.params.flat, part.params.flat, rtol=1e-9)
     for column in ("loss", "mae", "val_loss", "val_mae"):
         np.testing.assert_allclose(first[column], second[column], rtol=1e-9)
+
+
+def test_outputs_of_their_own_lengths_are_scored_to_their_own_ends():
+    net = tt.Network([Conv1D(1, 2, stride=2)], n_features=2, dtype="float64")
+    x, lengths = X[:3], np.array([6, 3, 2])
+    outputs = net.predict(x, lengths)
+    y = RNG.normal(size=outputs.shape)
+    assert y.shape == (3, 3, 1)
+    real = np.array([[True] * 3, [True, False, False], [True, False, False]])
+    error = (outputs - y)[real]
+    for value in (100.0, np.nan):  # whatever stands there
+        y[~real] = value
+        scores = tt.evaluate(net, x, y, lengths=lengths, metrics=["mae"])
+        assert scores["loss"] == pytest.approx(np.mean(error**2))
+        assert scores["mae"] == pytest.approx(np.mean(np.abs(error)))
+    y[1, 0] = np.nan
+    with pytest.raises(tt.errors.DataError):
+        tt.evaluate(net, x, y, lengths=lengths)
 
 
 @pytest.mark.parametrize("make", [one_output, own_steps])
