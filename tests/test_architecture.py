@@ -278,6 +278,16 @@ def test_import_is_light(module):
     assert HEAVY & {name.partition(".")[0] for name in json.loads(run.stdout)} == set()
 
 
+def test_importing_the_package_loads_next_to_nothing():
+    code = (
+        "import __future__, importlib, sys, typing; before = {*sys.modules}; import throughtime;"
+        " print(sorted({*sys.modules} - before))"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    loaded = set(ast.literal_eval(run.stdout))
+    assert loaded == {"throughtime"}
+
+
 @pytest.mark.parametrize("name", throughtime.__all__)
 def test_public_name_is_there_and_documented(name):
     value = getattr(throughtime, name)

@@ -12,9 +12,8 @@ Public names load when they are first used, so ``import throughtime`` itself tak
 from __future__ import annotations
 
 import importlib
+import sys
 from typing import TYPE_CHECKING, Any
-
-from throughtime import _moved
 
 __version__ = "0.1.0"
 
@@ -83,7 +82,19 @@ _HOME = {
 
 __all__ = sorted([*_HOME, *_MODULES, "__version__"])
 
-_moved.install()
+
+class _OldPaths:
+    """Finds modules at the paths of earlier releases; asked last, when nothing else finds them."""
+
+    def find_spec(self, name: str, path: Any, target: Any = None) -> Any:
+        if not name.startswith(f"{__name__}."):
+            return None
+        from throughtime import _moved
+
+        return _moved.find_spec(name)
+
+
+sys.meta_path.append(_OldPaths())
 
 
 def __getattr__(name: str) -> Any:

@@ -1,17 +1,16 @@
 """Module paths of earlier releases: they still import, with a warning that names the new path.
 
-A pickle names classes by the path of their module, so old pickles load through here too. The finder
-comes last in ``sys.meta_path``: importing what exists costs nothing more.
+A pickle names classes by the path of their module, so old pickles load through here too. The
+package loads this module when an import finds nothing else: what exists costs nothing more.
 """
 
 from __future__ import annotations
 
 import importlib
 import importlib.util
-import sys
 import warnings
 from collections.abc import Sequence
-from importlib.abc import Loader, MetaPathFinder
+from importlib.abc import Loader
 from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Any
@@ -72,17 +71,12 @@ def find_homes(path: str) -> tuple[str, ...] | None:
     return None
 
 
-class _Finder(MetaPathFinder):
-    """Finds modules that have moved at their old paths."""
-
-    def find_spec(self, name: str, path: Any, target: Any = None) -> ModuleSpec | None:
-        """The module as an alias of its new homes, if it has moved."""
-        if not name.startswith(_PACKAGE):
-            return None
-        homes = find_homes(name.removeprefix(_PACKAGE))
-        # An alias of a package has an empty path, so that its modules are found here too: found in
-        # the folder of the package, each would load a second time, with classes of its own.
-        return None if homes is None else ModuleSpec(name, _Alias(homes), is_package=True)
+def find_spec(name: str) -> ModuleSpec | None:
+    """The module at the old path ``name`` as an alias of its new homes, if it has moved."""
+    homes = find_homes(name.removeprefix(_PACKAGE))
+    # An alias of a package has an empty path, so that its modules are found here too: found in the
+    # folder of the package, each would load a second time, with classes of its own.
+    return None if homes is None else ModuleSpec(name, _Alias(homes), is_package=True)
 
 
 class _Alias(Loader):
@@ -112,9 +106,3 @@ class _Alias(Loader):
 
         module.__doc__ = modules[0].__doc__
         module.__getattr__ = find  # type: ignore[method-assign]
-
-
-def install() -> None:
-    """Let Python find moved modules from now on."""
-    if not any(isinstance(finder, _Finder) for finder in sys.meta_path):
-        sys.meta_path.append(_Finder())
