@@ -295,8 +295,10 @@ def _check_finite(name: str | Argument, array: np.ndarray, hint: str) -> None:
 
 def check_collected(name: str | Argument, value: Any) -> None:
     """Refuse what can only be run through, such as a generator or a loader of batches."""
-    indexed = hasattr(value, "__getitem__") or hasattr(value, "__array__")
-    if isinstance(value, Iterable) and not indexed:
+    # Cheapest first: every array that is checked comes through here.
+    if hasattr(value, "__getitem__") or hasattr(value, "__array__"):
+        return
+    if isinstance(value, Iterable):
         hint = f"Collect its items first: list({name})."
         raise InvalidTypeError(sentence(name, "an array or a list", describe(value), hint))
 
