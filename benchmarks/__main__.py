@@ -1,9 +1,10 @@
-"""Measure this library beside PyTorch, JAX and ONNX Runtime.
+"""Measure throughtime beside PyTorch, JAX and ONNX Runtime.
 
     make bench                                    # everything
-    make bench BENCH="--quick --rows train-lstm"  # some rows, roughly
+    make bench BENCH="--quick --rows train-lstm"  # some rows, with fewer rounds
+    python -m benchmarks --only calls --against ../older/src
 
-What is measured, and how, stands in benchmarks/README.md.
+benchmarks/README.md says what is measured, and how.
 """
 
 from __future__ import annotations
@@ -17,15 +18,17 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from benchmarks import footprint, growth, memory
+from benchmarks import calls, footprint, growth, memory
 from benchmarks.bars import judge
 from benchmarks.paired import FULL, QUICK, Effort, measure
 from benchmarks.peak import peaks
-from benchmarks.server import fleet
+from benchmarks.server import PEERS, check_installed, fleet
 from benchmarks.tables import markdown
 from benchmarks.tasks import Task, all_tasks
 
-SECTIONS = ["rows", "memory", "footprint", "growth"]
+SECTIONS = ["rows", "memory", "footprint", "growth", "calls"]
+#: Parts that time the other libraries, and which of them.
+BESIDE = {"rows": list(PEERS), "memory": memory.PEERS, "growth": growth.PEERS}
 
 
 def _cores() -> int:
@@ -35,7 +38,7 @@ def _cores() -> int:
 
 
 def _processor() -> str:
-    """Its name and number of model: some names say little."""
+    """Its name, with the numbers of family and model: some names say little."""
     path, found = Path("/proc/cpuinfo"), {}
     if path.exists():
         for line in path.read_text().splitlines():
@@ -74,28 +77,43 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks", description=__doc__.partition("\n")[0]
     )
-    parser.add_argument("--quick", action="store_true", help="fewer and shorter rounds")
+    parser.add_argument("--quick", action="store_true", help="take fewer and shorter rounds")
     parser.add_argument(
         "--rows",
         nargs="+",
         metavar="TEXT",
-        help="only rows whose name holds one of these: lstm, train-gru, 64,100,32,128, ...",
+        help="measure only rows whose name contains one of these: lstm, train-gru, 64,100,32,128",
     )
     parser.add_argument(
-        "--only", nargs="+", choices=SECTIONS, default=SECTIONS, help="parts of the suite"
+        "--only", nargs="+", choices=SECTIONS, default=SECTIONS, help="measure only these parts"
     )
-    parser.add_argument("--threads", type=int, help="OMP_NUM_THREADS, or the number of cores")
+    parser.add_argument(
+        "--against",
+        type=Path,
+        metavar="FOLDER",
+        help="the folder that holds another version of the package, for the part 'calls'",
+    )
+    parser.add_argument(
+        "--threads",
+        type=int,
+        help="the most threads for each library (default: OMP_NUM_THREADS, or the number of cores)",
+    )
     parser.add_argument(
         "--out",
         type=Path,
         default=Path("build/benchmarks"),
-        help="folder for results.json and results.md (build/benchmarks)",
+        help="the folder for results.json and results.md (default: build/benchmarks)",
     )
-    return parser.parse_args()
+    arguments = parser.parse_args()
+    if arguments.against is not None and not (arguments.against / "throughtime").is_dir():
+        parser.error(f"--against must be a folder that holds throughtime; got {arguments.against}")
+    for part in arguments.only:
+        check_installed(BESIDE.get(part, []), part)
+    return arguments
 
 
 def _measure(arguments: argparse.Namespace, results: dict[str, Any]) -> None:
-    """All parts that are asked for, into ``results``."""
+    """Measure the chosen parts; write what comes out into ``results``."""
     threads, effort = results["machine"]["threads"], Effort(**results["effort"])
     wanted = arguments.rows or [""]
     tasks = [task for task in all_tasks() if any(text in task.name for text in wanted)]
@@ -112,13 +130,15 @@ def _measure(arguments: argparse.Namespace, results: dict[str, Any]) -> None:
         results["wheel_bytes"] = None if arguments.quick else footprint.wheel_bytes()
     if "growth" in arguments.only:
         results["growth"] = growth.sweep(threads)
-    # Again, because a busy machine can only lower it.
+    if "calls" in arguments.only:
+        results["calls"] = calls.measure(4 * effort.rounds, arguments.against)
+    # A busy machine can only lower the peak, so measure it again and keep the larger one.
     for n, value in (peaks(sorted({1, threads})) or {}).items():
         results["peak"][str(n)] = max(results["peak"][str(n)], value)
 
 
 def main() -> None:
-    """Measure what is asked for, print it and store it, what there is of it after a failure."""
+    """Measure, print and store; after a failure, print and store what was measured before it."""
     arguments = _arguments()
     threads = arguments.threads or int(os.environ.get("OMP_NUM_THREADS", _cores()))
     effort = QUICK if arguments.quick else FULL

@@ -1,4 +1,4 @@
-"""What the numbers must reach."""
+"""The bars: what the numbers must reach."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ from typing import Any
 
 from benchmarks.memory import SHAPES as LARGE
 
-#: How many times faster than the fastest of the others in every row, and than ONNX Runtime.
+#: Least ratios of times: the fastest other library's to ours in every row; ONNX Runtime's for a
+#: stream.
 TRAIN, PREDICT, STREAM = 1.3, 1.0, 3.0
-#: The geometric mean over all rows of training.
+#: Least geometric means of the ratios over all rows of training.
 MEANS = {"pytorch": 10.0, "jax_jit": 3.0}
-#: Part of the machine's peak, where and for whom.
+#: Least part of the machine's peak, and the cells that must reach it.
 PEAK, PEAK_CELLS = 0.7, ("rnn", "lstm")
 IMPORT_OF_NUMPY, WHEEL_BYTES = 1.3, 5_000_000
 
@@ -24,7 +25,7 @@ def _bar(name: str, wanted: str, got: str, passed: bool) -> Bar:
 
 
 def worst(row: dict[str, Any]) -> float:
-    """How many times slower the fastest of the others is, or ONNX Runtime at a stream's step."""
+    """Time of the fastest other library through ours; for a stream's step, of ONNX Runtime."""
     ratios = row["ratios"]
     return ratios["onnx_runtime"] if row["job"] == "stream" else min(ratios.values())
 
@@ -40,19 +41,19 @@ def passes(row: dict[str, Any]) -> bool:
 
 
 def mean_ratio(rows: list[dict[str, Any]], job: str, peer: str) -> float | None:
-    """Geometric mean over the rows of a job of the other's time through ours."""
+    """Geometric mean, over the rows of a job, of a peer's time through ours; None without rows."""
     found = [row["ratios"][peer] for row in rows if row["job"] == job and peer in row["ratios"]]
     return statistics.geometric_mean(found) if found else None
 
 
 def fraction(row: dict[str, Any], results: Results) -> float | None:
-    """Which part of the peak the matrix products of a row reach."""
+    """The part of the peak that the matrix products of a row reach."""
     peak = (results.get("peak") or {}).get(str(results["machine"]["threads"]))
     return row["flops"] / row["seconds"]["ours"] / peak if peak else None
 
 
 def judge(results: Results) -> list[Bar]:
-    """Every bar that these results can be held against."""
+    """Compare the results with every bar that they have numbers for."""
     rows, found = results.get("rows", []), []
     for job, text in (
         ("train", f"training, fastest other: {TRAIN:g} times slower or more"),

@@ -1,4 +1,4 @@
-"""How cost grows: a training step of an LSTM while one size grows, and while threads are added."""
+"""A training step of an LSTM while one size grows, and while threads are added."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def _point(task: Task, servers: Any, key: str, value: int) -> dict[str, Any]:
 
 
 def sweep(threads: int) -> dict[str, Any]:
-    """Measure all curves; each is a list of points."""
+    """Measure all curves: a list of points by the name of the size."""
     curves: dict[str, Any] = {}
     with fleet(threads, PEERS) as servers:
         for key, values in SWEEPS.items():

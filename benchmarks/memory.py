@@ -1,9 +1,9 @@
-"""Peak memory of a training step: what the process grows by at most while it takes its first steps.
+"""Peak memory of a training step: the most that a process grows by during its first steps.
 
-Each measurement is a process of its own. It imports the library, takes two steps on two short
-sequences of the same layer (thread pools, compiled kernels and the like come then), sets up data,
-network and optimiser, and only then looks at its size: everything that a step needs, with the
-optimiser's moments, which the first step makes, counts from there.
+Each measurement has its own process. The process imports the library and takes two steps on two
+short sequences with the same layer, which makes thread pools and compiled kernels. Then it makes
+data, network and optimiser, and notes its size. What it grows by from there on counts: all that a
+step needs, and the optimiser's moments, which the first step makes.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _STATUS, _CLEAR = Path("/proc/self/status"), Path("/proc/self/clear_refs")
 
 
 def _status(field: str) -> int:
-    """A field of the process's status, in bytes."""
+    """A field of this process's status, in bytes."""
     for line in _STATUS.read_text().splitlines():
         if line.startswith(f"{field}:"):
             return int(line.split()[1]) * 1024
@@ -35,7 +35,7 @@ def _status(field: str) -> int:
 
 
 def growth(peer: str, task: Task, variant: str) -> int:
-    """Bytes that this process grows by at most during the first training steps."""
+    """The most bytes that this process grows by during the first training steps."""
     module = import_module(f"benchmarks.peers.{peer}")
     module.start(int(os.environ["OMP_NUM_THREADS"]))
     small = module.JOBS["train"](replace(task, N=2, T=2), variant)
@@ -43,7 +43,7 @@ def growth(peer: str, task: Task, variant: str) -> int:
     del small
     case = module.JOBS["train"](task, variant)
     gc.collect()
-    _CLEAR.write_text("5")  # the peak is counted from here
+    _CLEAR.write_text("5")  # the kernel counts the peak from here
     before = _status("VmRSS")
     case.run(STEPS)
     return _status("VmHWM") - before
@@ -61,7 +61,7 @@ def _in_own_process(peer: str, cell: str, shape: tuple[int, ...], threads: int) 
 
 
 def measure(threads: int, rounds: int) -> list[dict[str, Any]] | None:
-    """The smallest of so many measurements for each row; None where there is no /proc."""
+    """The smallest of ``rounds`` measurements for each row; None where there is no /proc."""
     if not _CLEAR.exists():
         return None
     return [
@@ -83,5 +83,5 @@ if __name__ == "__main__":
     bind(int(_threads))
     _module = import_module(f"benchmarks.peers.{_peer}")
     _task = Task("train", _cell, *map(int, _sizes))
-    # Memory does not depend on the form much; the first is the plain one.
+    # Memory hardly depends on the variant; the first one is the plainest.
     print(growth(_peer, _task, _module.VARIANTS["train"][0]))

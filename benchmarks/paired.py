@@ -1,4 +1,4 @@
-"""One row: agree first, find everyone's best form, then measure in turns."""
+"""One row: check that all libraries agree, find the best form of each, then measure in turns."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ class Effort:
     Attributes
     ----------
     rounds : int
-        In each of them every library has one turn.
+        Number of rounds; in each one every library has one turn.
     seconds : float
-        That a turn lasts at least; a task that is shorter is repeated.
+        Least length of a turn; a shorter task is repeated.
     trials : int
-        Turns for each form of a library, of which the shortest counts, before the rounds.
+        Turns for each form of a library before the rounds; the shortest one counts.
     """
 
     rounds: int
@@ -33,16 +33,16 @@ class Effort:
 
 
 QUICK, FULL = Effort(5, 0.03, 2), Effort(11, 0.1, 3)
-#: For the curves, which have many points.
+#: For curves, which have many points.
 SHORT = Effort(3, 0.03, 1)
 
 
 def check_agreement(task: Task, name: str, answers: Arrays, wanted: Arrays) -> None:
     """Refuse to time libraries that do not compute the same.
 
-    The first step of Adam is the learning rate times the sign of the gradient, nearly; where the
-    gradient is next to nothing, rounding chooses the sign. So of the parameters no more than one
-    in a hundred may be off by more than a hundredth of that step, and none by more than two steps.
+    The first step of Adam is nearly the learning rate times the sign of the gradient. Where the
+    gradient is almost zero, rounding decides the sign. So at most one parameter in a hundred may
+    differ by more than a hundredth of that step, and none by more than two steps.
 
     Raises
     ------
@@ -64,15 +64,16 @@ def check_agreement(task: Task, name: str, answers: Arrays, wanted: Arrays) -> N
 
 @dataclass(frozen=True)
 class Form:
-    """The way in which a library does a task fastest.
+    """The form in which a library does a task fastest.
 
     Attributes
     ----------
     server : Server
-        It has prepared the task; it may have fewer threads than are allowed.
+        The server, which has prepared the task; it may have fewer threads than are allowed.
     variant : str
+        One of the variants of the server's library.
     repeats : int
-        How often the task is done in one turn.
+        Repeats of the task in one turn.
     """
 
     server: Server
@@ -81,7 +82,7 @@ class Form:
 
 
 def _once(server: Server, enough: float) -> float:
-    """About how long one repeat takes, when threads are awake and caches are warm."""
+    """About the seconds of one repeat, once threads are awake and caches are warm."""
     repeats = 1
     once: float = server.ask("measure", repeats)
     while once * repeats < enough / 4:
@@ -91,7 +92,7 @@ def _once(server: Server, enough: float) -> float:
 
 
 def find_form(task: Task, servers: list[Server], effort: Effort, wanted: Arrays | None) -> Form:
-    """Try every form in which one library can do the task."""
+    """Try every form in which one library can do the task, and return the fastest."""
     forms = [(server, variant) for server in servers for variant in server.variants[task.job]]
     best, found, prepared = math.inf, None, None
     for server, variant in forms:
@@ -100,7 +101,7 @@ def find_form(task: Task, servers: list[Server], effort: Effort, wanted: Arrays 
             check_agreement(task, f"{PEERS[server.peer]} ({variant})", answers, wanted)
         once = _once(server, effort.seconds)
         prepared = Form(server, variant, max(1, round(effort.seconds / once)))
-        if once > 3 * best:  # trials would take long and change nothing
+        if once > 3 * best:  # trials would take long and could not change the choice
             continue
         trials = effort.trials if len(forms) > 1 else 0
         times = [server.ask("measure", prepared.repeats) for _ in range(trials)]
@@ -118,8 +119,8 @@ def measure(task: Task, fleet: Fleet, effort: Effort) -> dict[str, Any]:
     Returns
     -------
     row : dict
-        For each library that can do the task: the median of its seconds, the form it took, and the
-        median over the rounds of its time through ours.
+        For each library that can do the task: the median of its seconds, its form, and the median
+        over the rounds of its time through ours.
     """
     (own,) = fleet["ours"]
     wanted = own.ask("prepare", task, "default")
@@ -128,7 +129,7 @@ def measure(task: Task, fleet: Fleet, effort: Effort) -> dict[str, Any]:
         for peer, servers in fleet.items()
         if task.job in servers[0].variants
     }
-    # Once more, now that all are warm: a library that has just made a network may be busy still.
+    # Measure again, now that all are warm: a library may still be busy after it made a network.
     for peer, form in forms.items():
         repeats = round(effort.seconds / _once(form.server, effort.seconds))
         forms[peer] = replace(form, repeats=max(1, repeats))

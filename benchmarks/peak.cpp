@@ -1,5 +1,5 @@
-// How many single-precision multiply-adds this machine does: peak THREADS SECONDS
-// prints GFLOP/s, the best of several rounds. WIDTH is the bytes of a vector.
+// The peak of float32 multiply-adds on this machine. "peak THREADS SECONDS" prints the GFLOP/s of the
+// best round. WIDTH is the bytes of a vector.
 #include <algorithm>
 #include <atomic>
 #include <chrono>
@@ -14,12 +14,12 @@ typedef float Vec __attribute__((vector_size(WIDTH)));
 constexpr int lanes = WIDTH / sizeof(float);
 constexpr long steps = 100000;
 
-// One variable a chain, so that it stays in a register. There are more chains than a core has
-// multiply-adds under way at once, and fewer than it has registers.
+// Each chain is one variable, which stays in a register. There are more chains than a core executes
+// multiply-adds at once, and fewer than it has registers.
 #define EACH_CHAIN(DO) DO(0) DO(1) DO(2) DO(3) DO(4) DO(5) DO(6) DO(7) DO(8) DO(9) DO(10) DO(11)
 constexpr int chains = 12;
 
-// Contracted to one fma each: the sums stay finite, and nothing can be left out.
+// Each line becomes one fma. The sums stay finite, and the compiler can remove none of them.
 float spin(float start) {
     const Vec factor = Vec{} + 0.5f, term = Vec{} + start;
 #define BEGIN(k) Vec sum##k = Vec{} + k##.0f;

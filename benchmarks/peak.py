@@ -1,4 +1,4 @@
-"""The machine's own limit: single-precision multiply-adds a second, in a loop of nothing else."""
+"""The machine's peak: float32 operations a second in a loop of multiply-adds alone."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ import tempfile
 from pathlib import Path
 
 SOURCE = Path(__file__).with_name("peak.cpp")
-#: Bytes of a vector. One that the processor lacks is put together from smaller ones.
+#: Bytes of a vector. The compiler splits a vector that the processor lacks.
 WIDTHS = (16, 32, 64)
 
 
 def peaks(threads: list[int], seconds: float = 0.5) -> dict[int, float] | None:
-    """FLOP/s for each number of threads, a multiply-add being two; None without a compiler."""
+    """FLOP/s by number of threads; a multiply-add counts as two. None without a compiler."""
     compiler = os.environ.get("CXX") or shutil.which("g++") or shutil.which("clang++")
     if compiler is None:
         return None

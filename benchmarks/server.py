@@ -1,8 +1,8 @@
-"""One process a library, and only the one that is measured runs.
+"""One process for each library, of which only the one that is measured runs.
 
-In one process the libraries' thread pools would stand in each other's way: a pool of OpenMP, of XLA
-or of ONNX Runtime keeps looking for work for a while before it sleeps. Here a server that has had
-its turn is stopped (SIGSTOP) until the next one, so that it cannot take a single cycle.
+In one process the libraries' thread pools would disturb each other: a pool of OpenMP, of XLA or of
+ONNX Runtime looks for work for a while before it sleeps. Here each library has a server, which is
+stopped (SIGSTOP) after its turn until the next one, so that it takes no processor time.
 """
 
 from __future__ import annotations
@@ -15,30 +15,50 @@ import time
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from importlib import import_module
+from importlib.util import find_spec
 from multiprocessing.connection import Connection
 from typing import Any, Self
 
 from benchmarks.tasks import Arrays, Task
 
-#: Our own side first; then the others, by the module in benchmarks/peers.
+#: Module in benchmarks/peers -> name of the library; ours is the first.
 PEERS = {
     "ours": "throughtime",
     "pytorch": "PyTorch",
     "jax_jit": "JAX",
     "onnx_runtime": "ONNX Runtime",
 }
+#: Packages that a module in benchmarks/peers imports.
+PACKAGES = {"pytorch": ["torch"], "jax_jit": ["jax"], "onnx_runtime": ["onnx", "onnxruntime"]}
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 _CAN_STOP = hasattr(signal, "SIGSTOP")
 
 
+def check_installed(peers: Iterable[str], part: str) -> None:
+    """Refuse a part of the suite whose libraries are not installed.
+
+    Raises
+    ------
+    SystemExit
+        With the packages that are missing, and the way out.
+    """
+    needed = [package for peer in peers for package in PACKAGES.get(peer, [])]
+    missing = [package for package in needed if find_spec(package) is None]
+    if missing:
+        raise SystemExit(
+            f"The part {part!r} needs packages that are not installed: {', '.join(missing)}. Run"
+            " make bench, which installs them; or measure other parts: --only footprint calls"
+        )
+
+
 def bind(threads: int) -> None:
-    """Let this process use so many cores. XLA makes as many threads as it may use cores."""
+    """Restrict this process to ``threads`` cores. XLA makes one thread for each core it may use."""
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:threads])
 
 
 def seconds(case: Any, repeats: int) -> float:
-    """Of one repeat, after one that is not counted."""
+    """Seconds of one repeat, after one that is not counted."""
     case.run(1)
     begin = time.perf_counter()
     case.run(repeats)
@@ -46,7 +66,7 @@ def seconds(case: Any, repeats: int) -> float:
 
 
 class _Session:
-    """What a server can be asked."""
+    """The requests that a server answers."""
 
     def __init__(self, peer: str, threads: int) -> None:
         bind(threads)
@@ -82,14 +102,14 @@ def _serve(pipe: Connection, peer: str, threads: int) -> None:
 
 
 class Server:
-    """A library in a process of its own, stopped but for its turns.
+    """A library in its own process, which is stopped except in its turns.
 
     Parameters
     ----------
     peer : str
         One of PEERS.
     threads : int
-        How many threads, and how many cores, it gets.
+        How many threads and cores it may use.
     """
 
     def __init__(self, peer: str, threads: int) -> None:
@@ -104,12 +124,12 @@ class Server:
         self.versions, self.variants = self.ask("describe")
 
     def ask(self, action: str, *arguments: Any) -> Any:
-        """Have one thing done while this server alone runs.
+        """Send a request and return the answer; only this server runs meanwhile.
 
         Raises
         ------
         RuntimeError
-            With the message of the server's error, or that it died.
+            If the server failed or died.
         """
         self._signal(stop=False)
         self._pipe.send((action, *arguments))
@@ -128,7 +148,7 @@ class Server:
         if _CAN_STOP and stop != self._stopped:
             assert self._process.pid is not None
             os.kill(self._process.pid, signal.SIGSTOP if stop else signal.SIGCONT)
-            if stop:  # all its threads, before anyone else begins
+            if stop:  # wait until all its threads have stopped, before another server begins
                 os.waitpid(self._process.pid, os.WUNTRACED)
             self._stopped = stop
 
@@ -149,8 +169,8 @@ Fleet = dict[str, list[Server]]
 def fleet(threads: int, peers: Iterable[str] = tuple(PEERS)) -> Iterator[Fleet]:
     """Start the servers of each library.
 
-    The others have one for a single thread besides that for all threads, because on small tasks
-    they are often faster so; ours is told the number and decides for itself.
+    Each of the other libraries has a second server with a single thread, because that is often
+    faster on small tasks. Ours receives the number of threads and decides for itself.
     """
     with ExitStack() as stack:
         servers = {

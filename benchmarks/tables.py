@@ -1,4 +1,4 @@
-"""The results as Markdown."""
+"""The report: the results as Markdown."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ UNITS = {"train": ("ms", 1e3), "predict": ("ms", 1e3), "stream": ("µs", 1e6)}
 
 
 def table(header: list[str], rows: list[list[str]], text_columns: int = 1) -> list[str]:
-    """Lines of a table whose first columns are text and the others numbers."""
+    """Lines of a table: ``text_columns`` columns of text, then columns of numbers."""
     marks = ["---"] * text_columns + ["---:"] * (len(header) - text_columns)
     lines = [header, marks, *rows]
     return ["", *(f"| {' | '.join(line)} |" for line in lines), ""]
 
 
 def number(value: float) -> str:
-    """Three digits, without a power of ten."""
+    """Three digits, without an exponent."""
     if value >= 100:
         return f"{value:.0f}"
     return f"{value:.3f}" if value < 1 else f"{value:.3g}"
@@ -94,6 +94,21 @@ def _footprint(results: Results) -> list[str]:
     return ["## Import time and installed size", *table(header, lines), *text, ""]
 
 
+def _calls(results: Results) -> list[str]:
+    rows = results.get("calls")
+    if not rows:
+        return []
+    beside = rows[0]["ratio"] is not None
+    header = ["call", "µs", *(["other version, µs", "ours / other"] if beside else [])]
+    lines = [
+        [row["name"], *(number(seconds * 1e6) for seconds in row["seconds"])]
+        + ([f"{row['ratio']:.3f}"] if beside else [])
+        for row in rows
+    ]
+    text = "Processor time on one thread; networks of eight units, four sequences of ten steps."
+    return ["## Calls on tiny networks", "", text, *table(header, lines), ""]
+
+
 def _growth(results: Results) -> list[str]:
     lines = []
     for key, points in (results.get("growth") or {}).items():
@@ -137,5 +152,5 @@ def markdown(results: Results) -> str:
     lines = ["# Benchmark results", "", *_machine(results), *_bars(results)]
     for job in TITLES:
         lines += _rows(results, job)
-    lines += [*_memory(results), *_footprint(results), *_growth(results)]
+    lines += [*_memory(results), *_footprint(results), *_growth(results), *_calls(results)]
     return "\n".join(lines).rstrip() + "\n"

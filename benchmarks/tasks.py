@@ -1,4 +1,4 @@
-"""What is measured: one job, one cell, one shape; and the numbers that all libraries start from."""
+"""A task: one job, one cell, one shape; and the numbers that all libraries start from."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from functools import cached_property
 
 import numpy as np
 
-#: How many blocks of H columns the weights of a cell have; LSTM i f g o, GRU r z n.
+#: Blocks of H columns in the weights of a cell; LSTM i f g o, GRU r z n.
 GATES = {"rnn": 1, "gru": 3, "lstm": 4}
 LEARNING_RATE = 1e-3
 #: (N, T, F, H) of the rows of training and of prediction.
@@ -31,8 +31,9 @@ class Task:
     Attributes
     ----------
     job : {"train", "predict", "stream"}
-        A training step: forward, mean squared loss on every step, backward, Adam. The forward pass
-        alone. One step of one sequence from the state that the step before it left.
+        ``"train"``: forward, mean squared loss on every step, backward, Adam. ``"predict"``: the
+        forward pass alone. ``"stream"``: one step of one sequence from the state of the step
+        before it.
     cell : {"rnn", "gru", "lstm"}
     N, T, F, H : int
         Sequences, steps, features, units.
@@ -52,12 +53,12 @@ class Task:
 
     @property
     def name(self) -> str:
-        """As ``--rows`` takes it: ``train-lstm-64,100,32,128``."""
+        """The name for ``--rows``: ``train-lstm-64,100,32,128``."""
         return f"{self.job}-{self.cell}-{','.join(map(str, self.shape))}"
 
     @property
     def flops(self) -> int:
-        """Operations of the matrix products, of which dL/dx is none; a multiply-add is two."""
+        """Operations of the matrix products, without dL/dx; a multiply-add counts as two."""
         products = {"train": (2, 3), "predict": (1, 1), "stream": (1, 1)}[self.job]
         per_step = products[0] * self.F + products[1] * self.H
         return 2 * self.N * self.T * GATES[self.cell] * self.H * per_step

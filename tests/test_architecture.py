@@ -39,8 +39,8 @@ DOORS = {
 
 #: Suites of tests that stand for no room of the package: each one goes through many.
 ACROSS = {
-    "architecture", "boundaries", "docs", "examples", "gradients", "learning", "mutants",
-    "old_files", "published", "release", "same_bits", "sequence_modes",
+    "architecture", "benchmarks", "boundaries", "docs", "examples", "gradients", "learning",
+    "mutants", "old_files", "published", "release", "same_bits", "sequence_modes",
 }  # fmt: skip
 
 # Slow to import or not installed with the core: only inside the function that needs them.

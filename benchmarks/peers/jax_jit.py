@@ -1,7 +1,7 @@
-"""JAX: the whole training step under one jit; the scan holds nothing but what depends on the state.
+"""JAX: the whole training step under one jit; the scan computes only what depends on the state.
 
-The data are given time first, as a scan wants them, so that nothing is transposed in the measured
-time. Parameters and the moments of Adam are donated: XLA may update them in place.
+The data are time first, as a scan wants them, so nothing is transposed in the measured time.
+Parameters and the moments of Adam are donated: XLA may update them in place.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import numpy as np
 
 from benchmarks.tasks import LEARNING_RATE, Arrays, Task, time_first
 
-#: Who makes the gradients of the weights, and how many steps the loop takes at once.
+#: How the gradients of the weights are made, and how many steps of the loop are unrolled.
 VARIANTS = {
     "train": ["scan-1", "product-1", "product-4", "product-16"],
     "predict": ["scan-1", "scan-4", "scan-16"],
@@ -25,7 +25,7 @@ Tree = Any
 
 
 def start(threads: int) -> None:
-    """Nothing: XLA makes as many threads as the process may use cores, and the server binds it."""
+    """Do nothing: XLA makes one thread for each core that the server allows."""
 
 
 def versions() -> dict[str, str]:
@@ -53,7 +53,7 @@ def _lstm(_p: Tree, state: Tree, a: jax.Array, q: jax.Array) -> Tree:
     return jax.nn.sigmoid(o) * jnp.tanh(c), c
 
 
-#: The state after a step from that before it, a_t = x_t W_x + b and q_t = h_{t-1} W_h.
+#: Functions that return the new state from the old one, a_t = x_t W_x + b and q_t = h_{t-1} W_h.
 STEPS = {"rnn": _rnn, "gru": _gru, "lstm": _lstm}
 
 
@@ -144,7 +144,7 @@ class Train:
         self.step = jax.jit(step, donate_argnums=0)
 
     def run(self, repeats: int) -> None:
-        """So many steps; they follow from each other, and the last one is waited for."""
+        """Take ``repeats`` steps, each from the one before it, and wait for the last one."""
         for _ in range(repeats):
             self.state, loss = self.step(self.state, self.x, self.target)
         jax.block_until_ready((self.state, loss))
@@ -165,7 +165,7 @@ class Predict:
         self.forward = jax.jit(lambda p, x: _scan(p, _project(p, x), None, task.cell, unroll))
 
     def run(self, repeats: int) -> None:
-        """So many passes."""
+        """Compute ``repeats`` forward passes."""
         for _ in range(repeats):
             jax.block_until_ready(self.forward(self.p, self.x))
 

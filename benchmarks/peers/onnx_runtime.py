@@ -1,7 +1,7 @@
 """ONNX Runtime: one node RNN, GRU or LSTM, time first as the operator wants it.
 
-The input lies bound in the session's memory, and so does the output ("bound"), or both go through
-``session.run`` ("run").
+Input and output are bound to the session's memory (``"bound"``), or go through ``session.run``
+(``"run"``).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from benchmarks.tasks import GATES, Arrays, Task, time_first
 
-#: Which of our gates stands at each place of ONNX.
+#: Index of our gate at each position of ONNX.
 ORDER = {"rnn": [0], "gru": [1, 0, 2], "lstm": [0, 3, 1, 2]}
 VARIANTS = {"predict": ["run", "bound"], "stream": ["run", "bound"]}
 OPSET, IR = 22, 10
@@ -24,7 +24,7 @@ _threads = 1
 
 
 def start(threads: int) -> None:
-    """Use so many threads in the sessions to come."""
+    """Use ``threads`` threads in later sessions."""
     global _threads
     _threads = threads
 
@@ -40,7 +40,7 @@ def _reorder(array: np.ndarray, cell: str) -> np.ndarray:
 
 
 def _session(task: Task, states: bool) -> onnxruntime.InferenceSession:
-    """A session of one node; with ``states`` they go in and out, otherwise start at zero."""
+    """A session of one node; with ``states``, they are inputs and outputs, else they are zero."""
     weights, floats = task.weights, TensorProto.FLOAT
     second = np.zeros_like(weights["b"])
     if "b_hn" in weights:
@@ -91,7 +91,7 @@ class Predict:
         self.binding.bind_ortvalue_output("y", make(self.y))
 
     def run(self, repeats: int) -> None:
-        """So many passes."""
+        """Compute ``repeats`` forward passes."""
         if self.bound:
             for _ in range(repeats):
                 self.session.run_with_iobinding(self.binding)
@@ -110,7 +110,7 @@ class Predict:
 
 
 class Stream:
-    """A step of one sequence; the state goes out of the session and into it again."""
+    """A step of one sequence; the state leaves the session and enters it again."""
 
     def __init__(self, task: Task, variant: str) -> None:
         self.task, self.bound = task, variant == "bound"
@@ -119,7 +119,7 @@ class Stream:
         self.reset()
 
     def reset(self) -> None:
-        """Back to a state of zeros. Bound, two sets of memory change places at every step."""
+        """Set the state to zero. Bound, two sets of memory change roles at every step."""
         make, one = onnxruntime.OrtValue.ortvalue_from_numpy, (1, 1, self.task.H)
         self.state = {f"{name}0": np.zeros(one, "float32") for name in self.names}
         self.memory = np.empty_like(self.x)  # an OrtValue on the CPU is the array it is made from
@@ -134,7 +134,7 @@ class Stream:
             self.bindings.append((binding, after["h"]))
 
     def run(self, repeats: int) -> None:
-        """So many steps; bound, each writes its input into the session's memory."""
+        """Take ``repeats`` steps; bound, each writes its input into the session's memory."""
         if self.bound:
             for _ in range(repeats):
                 binding, self.y = self.bindings[0]

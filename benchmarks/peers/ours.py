@@ -15,7 +15,7 @@ VARIANTS = {"train": ["default"], "predict": ["default"], "stream": ["default"]}
 
 
 def start(threads: int) -> None:
-    """Nothing: OMP_NUM_THREADS, which the server sets, is obeyed."""
+    """Do nothing: the server sets OMP_NUM_THREADS, which we obey."""
 
 
 def versions() -> dict[str, str]:
@@ -44,7 +44,7 @@ class Train:
         self.x, self.target = task.x, task.target
 
     def run(self, repeats: int) -> None:
-        """So many steps."""
+        """Take ``repeats`` steps."""
         for _ in range(repeats):
             self._step()
 
@@ -70,7 +70,7 @@ class Predict:
         self.net, self.x = _network(task), task.x
 
     def run(self, repeats: int) -> None:
-        """So many passes."""
+        """Compute ``repeats`` forward passes."""
         for _ in range(repeats):
             self.net.predict(self.x)
 
@@ -87,7 +87,7 @@ class Stream:
         self.stream = self.net.stream()
 
     def run(self, repeats: int) -> None:
-        """So many steps."""
+        """Take ``repeats`` steps."""
         step, x = self.stream.step, self.x
         for _ in range(repeats):
             step(x)

@@ -11,7 +11,7 @@ from benchmarks.tasks import LEARNING_RATE, Arrays, Task
 
 LAYERS = {"rnn": torch.nn.RNN, "gru": torch.nn.GRU, "lstm": torch.nn.LSTM}
 CELLS = {"rnn": torch.nn.RNNCell, "gru": torch.nn.GRUCell, "lstm": torch.nn.LSTMCell}
-#: Ways of doing a job, of which the fastest counts; batch_first is the form of the data.
+#: Ways to do a job, of which the fastest counts; batch_first is the layout of the data.
 VARIANTS = {
     "train": ["foreach", "fused", "time_first-fused"],
     "predict": ["batch_first", "time_first"],
@@ -20,7 +20,7 @@ VARIANTS = {
 
 
 def start(threads: int) -> None:
-    """Use so many threads."""
+    """Use ``threads`` threads."""
     torch.set_num_threads(threads)
 
 
@@ -61,7 +61,7 @@ class Train:
         return tensor if self.batch_first else tensor.transpose(0, 1).contiguous()
 
     def run(self, repeats: int) -> None:
-        """So many steps."""
+        """Take ``repeats`` steps."""
         for _ in range(repeats):
             self._step()
 
@@ -95,7 +95,7 @@ class Predict:
             self.x = self.x.transpose(0, 1).contiguous()
 
     def run(self, repeats: int) -> None:
-        """So many passes."""
+        """Compute ``repeats`` forward passes."""
         with torch.inference_mode():
             for _ in range(repeats):
                 self.module(self.x)
@@ -117,12 +117,12 @@ class Stream:
         self.reset()
 
     def reset(self) -> None:
-        """Back to a state of zeros."""
+        """Set the state to zero."""
         zero = torch.zeros(1, self.task.H)
         self.state = (zero, zero) if self.task.cell == "lstm" else zero
 
     def run(self, repeats: int) -> None:
-        """So many steps."""
+        """Take ``repeats`` steps."""
         cell, x, state = self.cell, self.x, self.state
         with torch.inference_mode():
             for _ in range(repeats):

@@ -1,0 +1,62 @@
+"""The benchmarks start, say what is missing in one line, and time tiny calls of two versions."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def run(*arguments):
+    command = [sys.executable, "-m", "benchmarks", *arguments]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+
+
+def test_help_needs_no_other_library():
+    done = run("--help")
+    assert done.returncode == 0, done.stderr
+    assert "--against FOLDER" in done.stdout
+
+
+def test_a_library_that_is_missing_is_named_before_any_work():
+    # The child finds none of these, whatever is installed here.
+    code = (
+        "import runpy, sys\n"
+        "sys.modules |= dict.fromkeys(['torch', 'jax', 'onnx', 'onnxruntime'])\n"
+        "sys.argv[1:] = ['--only', 'memory']\n"
+        "runpy.run_module('benchmarks', run_name='__main__')"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1
+    assert done.stderr == (
+        "The part 'memory' needs packages that are not installed: torch. Run make bench, which"
+        " installs them; or measure other parts: --only footprint calls\n"
+    )
+    assert done.stdout == ""
+
+
+def test_a_folder_without_the_package_is_refused(tmp_path):
+    done = run("--only", "calls", "--against", str(tmp_path))
+    assert done.returncode == 2
+    assert done.stderr.endswith(f"must be a folder that holds throughtime; got {tmp_path}\n")
+
+
+def test_tiny_calls_are_timed_beside_another_version():
+    code = (
+        "import json\n"
+        "from benchmarks import calls\n"
+        "calls.SECONDS = 0.0\n"
+        "print(json.dumps(calls.measure(1, calls.SOURCE)))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    rows = json.loads(done.stdout)
+    assert [row["name"] for row in rows[:3]] == [
+        "import throughtime", "predict rnn", "forward, backward, Adam rnn",
+    ]  # fmt: skip
+    assert len(rows) == 13
+    assert all(min(row["seconds"]) > 0 and row["ratio"] > 0 for row in rows)
