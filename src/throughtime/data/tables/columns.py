@@ -1,17 +1,25 @@
-"""Which column of a file plays which role, and what its cells say."""
+"""Which column of a table plays which role, decided by all of its cells."""
 
 from __future__ import annotations
 
 import difflib
 import re
 from collections.abc import Sequence
-from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
-from throughtime.data.tables.dates import Times, parse_times
-from throughtime.data.tables.numbers import UnreadableError, parse_numbers
-from throughtime.data.tables.reading import Column, Columns
+from throughtime.data.tables.cells import Column, Columns, cell_of
+from throughtime.data.tables.dates import Times, parse_times, share_of_times
+from throughtime.data.tables.numbers import (
+    Numbers,
+    UnreadableError,
+    is_missing,
+    read_numbers_in,
+    share_of_numbers,
+)
+from throughtime.data.tables.timeforms import foreign_month, take_apart
+from throughtime.data.tables.timewriter import PartsWriter, TimeWriter, part_writer
 from throughtime.errors import (
     Argument,
     DataError,
@@ -23,8 +31,8 @@ from throughtime.errors import (
 )
 
 __all__ = [
+    "TimeColumns",
     "bare_number",
-    "cell_of",
     "check_names",
     "find_target",
     "find_time",
@@ -33,14 +41,44 @@ __all__ = [
     "read_times",
 ]
 
-#: Names that a column of times is known by, in small letters.
+#: Names of columns that hold times and nothing else, in small letters.
 _TIME_NAMES = (
     "time", "date", "datetime", "timestamp", "ds", "day", "week", "month", "quarter", "year",
     "period", "t", "datum", "zeit", "jahr", "fecha",
 )  # fmt: skip
+#: Of those, names that mean nothing else, so that a column that is no time is a mistake.
+_ONLY_TIMES = {"date", "datetime", "timestamp", "ds", "datum", "fecha"}
+#: Words in a name ("Order Date") that make it likely.
+_TIME_WORDS = {*_TIME_NAMES, "dt", "at", "when", "stamp"} - {"t"}
+#: Parts of a date in columns of their own: names, and the largest number.
+_PARTS = {
+    "month": ("month", "mon", "mm", "mo"),
+    "quarter": ("quarter", "qtr", "q"),
+    "week": ("week", "wk"),
+    "day": ("day", "dd", "dom"),
+    "hour": ("hour", "hr", "hh"),
+    "clock": ("time", "clock", "zeit"),
+}
+_YEAR_NAMES = ("year", "yr", "yyyy", "jahr")
+#: The share of cells that must be times, or numbers, for the column to be one of them.
+_MOST = 0.5
 
 
-def check_names(file: Path, source: Columns, named: list[tuple[str, str]]) -> None:
+class TimeColumns(NamedTuple):
+    """The column of times, or the columns that make a time together.
+
+    Attributes
+    ----------
+    names : tuple of str
+    others : tuple of str
+        Columns that hold times too.
+    """
+
+    names: tuple[str, ...]
+    others: tuple[str, ...] = ()
+
+
+def check_names(file: str, source: Columns, named: list[tuple[str, str]]) -> None:
     """Every named column exists, and none has two roles."""
     roles: dict[str, str] = {}
     for role, name in named:
@@ -61,47 +99,147 @@ def check_names(file: Path, source: Columns, named: list[tuple[str, str]]) -> No
         roles[name] = role
 
 
-def find_time(
-    source: Columns, taken: Sequence[str], one_series: bool, dayfirst: bool | None
-) -> str | None:
-    """A column with the name of a time, else the first that holds dates; None if there is none.
+def find_time(source: Columns, taken: Sequence[str], one_series: bool) -> TimeColumns | None:
+    """The column that bears the name of a time or mostly holds times; None if there is none.
 
-    Numbers count as times only under such a name, and only if none of them repeats where there is
-    one series: the month beside a year does, and says nothing alone.
+    Plain numbers count as times only under such a name, and only if none of them repeats where
+    there is one series. A year that repeats goes together with a month, quarter, week or day.
     """
     free = [name for name in source.columns if name not in taken]
-    by_name = [name for wanted in _TIME_NAMES for name in free if name.lower() == wanted]
-    for name in [*by_name, *free]:
-        if name not in by_name and _holds_numbers(source, name):
-            continue
-        try:
-            times = read_times(source, name, dayfirst).values
-        except UnreadableError:
-            continue
-        if times.dtype.kind == "M" or not one_series or len(np.unique(times)) == len(times):
-            return name
+    exact = [name for wanted in _TIME_NAMES for name in free if name.strip().lower() == wanted]
+    dated, numbered = [], []
+    for name in dict.fromkeys([*exact, *free]):
+        column = source.columns[name]
+        if isinstance(column, np.ndarray):
+            (dated if column.dtype.kind == "M" else numbered).append(name)
+        elif share_of_times(column) > _MOST:
+            dated.append(name)
+        elif name in exact or _words(name) & _TIME_WORDS:
+            numbered.append(name)
+            if name.strip().lower() in _ONLY_TIMES and share_of_numbers(column) <= _MOST:
+                return TimeColumns((name,))  # reading it says which cell is no time
+            if _foreign(column):
+                return TimeColumns((name,))
+        elif _foreign(column):
+            return TimeColumns((name,))
+    named = [name for name in dated if name in exact or _words(name) & _TIME_WORDS]
+    ordered = list(dict.fromkeys([*named, *dated]))
+    if ordered:
+        joined = _with_clock(source, ordered[0], free) if one_series else None
+        return TimeColumns(joined or (ordered[0],), tuple(ordered[1:]))
+    parts = _year_and_part(source, free)
+    if parts is not None:
+        return TimeColumns(parts)
+    for name in [name for name in exact if name in numbered]:
+        if _counts_steps(source, name, one_series):
+            return TimeColumns((name,))
+    for name in free:
+        if _compact_dates(source.columns[name]):
+            return TimeColumns((name,))
     return None
 
 
-def _holds_numbers(source: Columns, name: str) -> bool:
+def _words(name: str) -> set[str]:
+    """The words of a name: "OrderDate" and "order_date" hold "date"."""
+    return {word.lower() for word in re.findall(r"[A-Z]?[a-zà-ÿ]+|[A-Z]+", name)}
+
+
+def _foreign(column: Column) -> bool:
+    """Whether most of the cells hold a month's name that is not English."""
+    if isinstance(column, np.ndarray):
+        return False
+    sample = [cell for text in column[:: max(1, len(column) // 50)] if (cell := take_apart(text))]
+    mixed = [cell for cell in sample if any(run[0].isdigit() for run in cell.runs)]
+    return bool(mixed) and sum(
+        foreign_month(cell.runs) is not None for cell in mixed
+    ) > _MOST * len(sample)
+
+
+def _counts_steps(source: Columns, name: str, one_series: bool) -> bool:
+    """Whether a column of numbers can be the times: most cells are numbers, and none repeats."""
+    column = source.columns[name]
+    if isinstance(column, list) and share_of_numbers(column) <= _MOST:
+        return False
+    texts = [text for text in source.texts(name) if not is_missing(text)]
+    return not one_series or len(set(texts)) == len(texts)
+
+
+def _compact_dates(column: Column) -> bool:
+    """Whether all cells are dates in one run of 8 to 14 digits that go on regularly."""
+    if isinstance(column, np.ndarray):
+        if column.dtype.kind not in "iu" or len(column) < 3:
+            return False
+        texts = [str(number) for number in column.tolist()]
+    else:
+        texts = [text.strip() for text in column]
+    widths = {len(text) for text in texts}
+    if len(texts) < 3 or len(widths) != 1 or widths <= {1, 2, 3, 4, 5, 6, 7, 9, 11, 13}:
+        return False
+    if not all(text.isascii() and text.isdigit() for text in texts):
+        return False
     try:
-        return not np.isnan(read_numbers(source.columns[name], source.separator)).all()
+        times = parse_times(texts, named=False)
     except UnreadableError:
         return False
+    return times.values.dtype.kind == "M" and len(np.unique(times.values)) > 1
 
 
-def find_target(file: Path, source: Columns, taken: Sequence[str | None]) -> str:
-    """The only free column that holds numbers."""
+def _with_clock(source: Columns, date: str, free: Sequence[str]) -> tuple[str, str] | None:
+    """The date and the column of its clock, where dates repeat and have no clock of their own."""
+    column = source.columns[date]
+    if isinstance(column, np.ndarray) or len(set(column)) == len(column):
+        return None
+    if any(":" in text for text in column[:50]):
+        return None
+    for name in free:
+        if name == date or isinstance(source.columns[name], np.ndarray):
+            continue
+        cells = source.texts(name)
+        word = name.strip().lower()
+        clocks = word in (*_PARTS["clock"], *_PARTS["hour"]) or _words(name) & {"time", "hour"}
+        if clocks and all(re.fullmatch(r"\s*\d{1,2}([:.]\d{2}){0,2}\s*", cell) for cell in cells):
+            return (date, name)
+    return None
+
+
+def _year_and_part(source: Columns, free: Sequence[str]) -> tuple[str, ...] | None:
+    """A year that repeats, and the month, quarter, week or day that tells its rows apart."""
+    by_name = {name.strip().lower(): name for name in reversed(free)}
+    year = next((by_name[name] for name in _YEAR_NAMES if name in by_name), None)
+    if year is None:
+        return None
+    years = [text.strip() for text in source.texts(year)]
+    whole = all(re.fullmatch(r"\d{4}", text) for text in years)
+    if not whole or len(set(years)) == len(years):
+        return None
+
+    def named(part: str) -> str | None:
+        return next((by_name[name] for name in _PARTS[part] if name in by_name), None)
+
+    month, day, hour = named("month"), named("day"), named("hour")
+    if month is not None:
+        return tuple(name for name in (year, month, day, hour if day else None) if name is not None)
+    for part in ("quarter", "week"):
+        other = named(part)
+        if other is not None:
+            return (year, other)
+    return None
+
+
+def find_target(file: str, source: Columns, taken: Sequence[str | None]) -> str:
+    """The only free column most of whose cells are numbers."""
     free = [name for name in source.columns if name not in taken]
-    found = [name for name in free if _holds_numbers(source, name)]
+    found = [name for name in free if _mostly_numbers(source, name)]
     if len(found) == 1:
         return found[0]
     if found:
+        bad = next((said for name in found if (said := _first_bad(source, name))), "")
         raise InvalidArgumentError(
             sentence(
                 "target",
                 f"one of the columns of numbers of {file} ({quoted(found)})",
                 "nothing",
+                bad,
             )
         )
     for name in free:
@@ -109,7 +247,7 @@ def find_target(file: Path, source: Columns, taken: Sequence[str | None]) -> str
         if any(character.isdigit() for character in cell):
             raise DataError(
                 sentence(
-                    f"{file}",
+                    file,
                     "a column of numbers to forecast",
                     f"{describe(cell)} in row {row} of column {name!r}",
                     bare_number(cell),
@@ -120,7 +258,7 @@ def find_target(file: Path, source: Columns, taken: Sequence[str | None]) -> str
             )
     raise DataError(
         sentence(
-            f"{file}",
+            file,
             "a column of numbers to forecast",
             f"none in the columns {quoted(source.columns)}",
             must="hold",
@@ -129,8 +267,29 @@ def find_target(file: Path, source: Columns, taken: Sequence[str | None]) -> str
     )
 
 
+def _mostly_numbers(source: Columns, name: str) -> bool:
+    column = source.columns[name]
+    if isinstance(column, np.ndarray):
+        return column.dtype.kind != "M" and not np.isnan(column.astype(np.float64)).all()
+    if name.startswith("column ") and _counts_rows(column):
+        return False  # the index that a program wrote beside the rows
+    return share_of_numbers(column) > _MOST >= share_of_times(column)
+
+
+def _counts_rows(column: Sequence[str]) -> bool:
+    first = column[0].strip()
+    if first not in ("0", "1"):
+        return False
+    return all(text.strip() == str(i) for i, text in enumerate(column, int(first)))
+
+
+def _first_bad(source: Columns, name: str) -> str:
+    cell, row = _first_unreadable(source, name)
+    return f"Column {name!r} holds {describe(cell)} in row {row}." if row else ""
+
+
 def _first_unreadable(source: Columns, name: str) -> tuple[str, int]:
-    """The first cell that is no number, and its row; empty where all are missing."""
+    """The first cell that is no number, and its row; row 0 where there is none."""
     try:
         read_numbers(source.columns[name], source.separator)
     except UnreadableError as error:
@@ -148,38 +307,73 @@ def bare_number(cell: str) -> str:
     return f"Write a bare number, here {minus}{found[1]}."
 
 
-def read_numbers(column: Column, separator: str) -> np.ndarray:
+def read_numbers(
+    column: Column,
+    separator: str,
+    decimal: str | None = None,
+    thousands: str | None = None,
+) -> Numbers:
     """A column as float64, or UnreadableError."""
     if isinstance(column, list):
-        return parse_numbers(column, separator)
+        return read_numbers_in(column, separator, decimal=decimal, thousands=thousands)
     if column.dtype.kind == "M":
         raise UnreadableError(0)
     values = column.astype(np.float64)
     if np.isinf(values).any():
         raise UnreadableError(int(np.argmax(np.isinf(values))))
-    return values
+    return Numbers(values)
 
 
-def read_times(source: Columns, name: str, dayfirst: bool | None) -> Times:
-    """A column as times, or UnreadableError."""
-    column = source.columns[name]
-    if isinstance(column, np.ndarray):
-        if column.dtype.kind == "M":
-            if np.isnat(column).any():
-                raise UnreadableError(int(np.argmax(np.isnat(column))))
-            return Times(column)
-        column = [cell_of(column, index) for index in range(len(column))]
-    return parse_times(column, dayfirst=dayfirst, european=source.separator == ";")
+def read_times(
+    source: Columns,
+    names: Sequence[str],
+    dayfirst: bool | None = None,
+    date_format: str | None = None,
+) -> Times:
+    """Columns as times, or UnreadableError."""
+    column = source.columns[names[0]]
+    if len(names) == 1 and isinstance(column, np.ndarray) and column.dtype.kind == "M":
+        if np.isnat(column).any():
+            raise UnreadableError(int(np.argmax(np.isnat(column))))
+        return Times(column)
+    european = source.separator == ";"
+    cells = _joined(source, names) if len(names) > 1 else source.texts(names[0])
+    times = parse_times(cells, dayfirst=dayfirst, european=european, date_format=date_format)
+    if len(names) > 1:
+        times = times._replace(writer=_parts_writer(source, names, times.writer))
+    return times
 
 
-def cell_of(column: Column, index: int) -> str:
-    """A cell as text, whole numbers without a point."""
-    cell = column[index]
-    if isinstance(cell, str):
-        return cell
-    if isinstance(cell, np.datetime64):
-        return str(cell)
-    return "" if np.isnan(cell) else f"{cell:.15g}"
+def _parts_writer(source: Columns, names: Sequence[str], whole: TimeWriter) -> PartsWriter:
+    """Writes each column as its cells are written."""
+    words = [name.strip().lower() for name in names]
+    if words[0] not in _YEAR_NAMES:
+        return PartsWriter(whole, (), " ")
+    found = [next(r for part, r in _ROLES.items() if word in _PARTS[part]) for word in words[1:]]
+    roles = ["Y", *found]
+    writers = []
+    for name, role in zip(names, roles, strict=True):
+        cells = [text.strip() for text in source.texts(name)]
+        writers.append(part_writer(role, cells))
+    return PartsWriter(whole, tuple(writers))
+
+
+_ROLES = {"month": "m", "quarter": "q", "week": "w", "day": "d", "hour": "H"}
+
+
+def _joined(source: Columns, names: Sequence[str]) -> list[str]:
+    parts = [[text.strip() for text in source.texts(name)] for name in names]
+    words = [name.strip().lower() for name in names]
+    if words[1] in _PARTS["quarter"]:
+        return [f"{a}Q{b.upper().lstrip('Q')}" for a, b in zip(*parts, strict=True)]
+    if words[1] in _PARTS["week"]:
+        return [f"{a}W{int(b):02d}" if b.isdigit() else b for a, b in zip(*parts, strict=True)]
+    if words[0] not in _YEAR_NAMES:
+        return [
+            f"{a} {b.replace('.', ':') if re.search(r'[:.]', b) else f'{b}:00'}"
+            for a, b in zip(*parts, strict=True)
+        ]
+    return ["-".join(row) for row in zip(*parts, strict=True)]
 
 
 def quoted(names: Sequence[str] | dict[str, Column], most: int = 10) -> str:

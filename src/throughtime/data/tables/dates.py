@@ -1,33 +1,50 @@
-"""Cells of text to times; a cell that cannot be read raises an error with its place."""
+"""A column of cells to times: every form is tried on all cells, and the one that fits all wins.
+
+Where several fit, the times decide: those that are regular and in order. Where that does not
+decide either, a note says which was taken and how to choose another.
+"""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Sequence
-from datetime import UTC, datetime, time
-from functools import partial
+from collections import Counter
+from collections.abc import Sequence
+from datetime import UTC, datetime, tzinfo
 from typing import NamedTuple
 
 import numpy as np
 
-from throughtime.data.tables.frequency import infer_frequency
+from throughtime.data.tables.frequency import Frequency, infer_frequency
 from throughtime.data.tables.numbers import UnreadableError, is_missing, parse_numbers
+from throughtime.data.tables.timeforms import (
+    Cell,
+    TimeForm,
+    foreign_month,
+    forms_of,
+    take_apart,
+    without_clock,
+)
+from throughtime.data.tables.timewriter import (
+    EpochWriter,
+    FormatWriter,
+    NumberWriter,
+    TimeWriter,
+    fixed_zone,
+    writer_of,
+)
+from throughtime.data.tables.zones import zone_of
 from throughtime.errors import Message, Setting
 
-__all__ = ["Times", "parse_times"]
+__all__ = ["Times", "parse_times", "share_of_times"]
 
-_QUARTER = re.compile(r"(\d{4})[ -]?Q([1-4])", re.IGNORECASE)
-_DATE = re.compile(r"(\d{1,4})([/.-])(\d{1,2})\2(\d{4}|\d{2})(?:[T ]\s*(.+))?")
-_CLOCK = re.compile(
-    r"(\d{1,2}):(\d{2})(?::(\d{2})(\.\d{1,6})?)?(?:\s*([AP])\.?M\.?)?", re.IGNORECASE
-)
-#: Dates with the name of a month, and months alone.
-_NAMED = (
-    "%d %b %Y", "%d %B %Y", "%d-%b-%Y", "%d-%b-%y", "%d %b %y", "%b %d, %Y", "%B %d, %Y",
-    "%b %d %Y", "%B %d %Y", "%b %Y", "%B %Y", "%b-%Y", "%b-%y", "%Y %b", "%Y-%b", "%m/%Y", "%Y/%m",
-    "%a, %d %b %Y", "%d/%b/%Y", "%d %b %Y %H:%M", "%d %b %Y %H:%M:%S", "%d-%b-%Y %H:%M:%S",
-)  # fmt: skip
-_UTC_NOTE = "Times with an offset were converted to UTC."
+#: Numbers of one width that count from 1970, and how many nanoseconds one is.
+_EPOCHS = {10: 10**9, 13: 10**6, 16: 10**3, 19: 1}
+#: Years that a date written as one number can have: others are more likely no dates.
+_CENTURIES = range(15, 23)
+#: Lengths of a step, in microseconds, that people choose: the divisors of a day, days, weeks.
+_NATURAL = {
+    1_000_000 * s for s in (1, 5, 10, 15, 30, 60, 300, 600, 900, 1200, 1800, 3600, 7200, 10800,
+                            14400, 21600, 28800, 43200, 86400, 7 * 86400)
+}  # fmt: skip
 
 
 class Times(NamedTuple):
@@ -41,21 +58,39 @@ class Times(NamedTuple):
         A sentence for the reader where something had to be assumed; else empty.
     dayfirst : bool or None
         Which of the first two numbers of a date is the day; None for times of another form.
+    writer : TimeWriter
+        Writes times as the cells are written.
     """
 
     values: np.ndarray
     note: str = ""
     dayfirst: bool | None = None
+    writer: TimeWriter = NumberWriter()
+
+
+class _Reading(NamedTuple):
+    """A form that fits all cells, and the times that it gives."""
+
+    form: TimeForm
+    times: np.ndarray
+    step: Frequency | None
+    regular: int
+    ordered: bool
 
 
 def parse_times(
-    texts: Sequence[str], *, dayfirst: bool | None = None, european: bool = False
+    texts: Sequence[str],
+    *,
+    dayfirst: bool | None = None,
+    european: bool = False,
+    date_format: str | None = None,
+    named: bool = True,
 ) -> Times:
     """Read a column of times.
 
-    Understood are ISO 8601 (with an offset: converted to UTC), 20240131, 202401, 2024Q1, seconds
-    (10 digits) or milliseconds (13 digits) since 1970, 31/01/2024, 01/31/2024, 31.01.24,
-    31 Jan 2024 and their like, with a time of day or without; any other numbers count as steps.
+    Understood are ISO 8601, dates of three numbers in any usual order, names of months, quarters,
+    weeks, half-years, dates and times in one run of digits, and counts since 1970; any other
+    numbers count as steps.
 
     Parameters
     ----------
@@ -65,6 +100,10 @@ def parse_times(
         (01.02.2024) and ``european`` speak for the day.
     european : bool
         The file has a decimal comma or semicolons.
+    date_format : str, optional
+        How to read every cell, as :meth:`datetime.datetime.strptime` says it.
+    named : bool
+        Whether the name of the column says that it holds times: numbers are dates sooner then.
 
     Raises
     ------
@@ -75,57 +114,247 @@ def parse_times(
     for index, cell in enumerate(cells):
         if is_missing(cell):
             raise UnreadableError(index)
-    first = cells[0] if cells else ""
-    if _is_number(first):
-        return Times(_numeric(cells, european))
-    if _QUARTER.fullmatch(first):
-        return Times(_each(cells, _quarter))
-    try:
-        _iso(first)
-    except ValueError:
-        pass
-    else:
-        return Times(_each(cells, _iso), _UTC_NOTE if any(map(_has_offset, cells)) else "")
-    if _DATE.fullmatch(first):
-        return _split_dates(cells, dayfirst, european)
-    for pattern in _NAMED:
+    kinds = list(dict.fromkeys(cells))
+    place = {kind: i for i, kind in enumerate(kinds)}
+    which = np.array([place[cell] for cell in cells])
+    first_row = dict(zip(reversed(cells), reversed(range(len(cells))), strict=True))
+    if date_format is not None:
+        return _by_format(kinds, which, first_row, date_format)
+    if _is_number(kinds[0]):
+        found = _numbers(kinds, which, named)
+        if found is not None:
+            return found
         try:
-            datetime.strptime(first, pattern)
-        except ValueError:
-            continue
-        return Times(_each(cells, partial(_by_pattern, pattern)))
-    raise UnreadableError(0)
+            values = parse_numbers(cells, ";" if european else ",")
+        except UnreadableError as error:
+            raise UnreadableError(error.index) from None
+        whole = bool((values % 1 == 0).all()) and bool((np.abs(values) < 2**53).all())
+        return Times(values.astype(np.int64) if whole else values)
+    apart = [take_apart(kind) for kind in kinds]
+    readings, best = _fitting(kinds, apart, which)
+    readings = [r for r in readings if _agrees(r.form, dayfirst)]
+    if not readings:
+        index = min(first_row[kinds[i]] for i in best) if best else 0
+        raise UnreadableError(index, foreign_month(take_runs(kinds)))
+    habit = european if dayfirst is None else dayfirst
+    chosen = _choose(readings, habit or "." in kinds[0])
+    return _finished(chosen, readings, kinds, apart, which)
 
 
-def _each(cells: Sequence[str], read: Callable[[str], datetime]) -> np.ndarray:
-    """Read every cell, or say which cannot be read."""
-    times = np.empty(len(cells), dtype="datetime64[us]")
-    for index, cell in enumerate(cells):
+def take_runs(kinds: Sequence[str]) -> list[str]:
+    """All runs of digits and letters in some cells."""
+    return [run for kind in kinds[:1000] if (cell := take_apart(kind)) for run in cell.runs]
+
+
+def share_of_times(texts: Sequence[str], most: int = 400) -> float:
+    """The share of cells, plain numbers aside, that read as times of the form that most have.
+
+    At most ``most`` cells, from all parts of the column, are looked at.
+    """
+    step = max(1, len(texts) // most)
+    kinds = [text.strip() for text in texts[::step] if not is_missing(text)]
+    cells = [take_apart(kind) for kind in kinds if not _is_number(kind)]
+    known = [cell for cell in cells if cell is not None]
+    if not known:
+        return 0.0
+    ((skeleton, _),) = Counter(_pattern(cell) for cell in known).most_common(1)
+    group = [cell for cell in known if _pattern(cell) == skeleton]
+    read = [sum(form.read(cell) is not None for cell in group) for form in forms_of(group)]
+    return max(read, default=0) / len(kinds)
+
+
+def _pattern(cell: Cell) -> str:
+    return without_clock(cell.skeleton)
+
+
+def _fitting(
+    kinds: Sequence[str], apart: Sequence[Cell | None], which: np.ndarray
+) -> tuple[list[_Reading], list[int]]:
+    """Every form that reads all cells; and the cells that the best form cannot read."""
+    known = [cell for cell in apart if cell is not None]
+    if not known:
+        return [], [0]
+    ((pattern, _),) = Counter(_pattern(cell) for cell in known).most_common(1)
+    group = [cell for cell in known if _pattern(cell) == pattern]
+    readings, fewest = [], list(range(len(kinds)))
+    for form in forms_of(group):
+        times = [None if cell is None else form.read(cell) for cell in apart]
+        bad = [i for i, time in enumerate(times) if time is None]
+        if not bad:
+            readings.append(_reading(form, times, which))
+        if len(bad) < len(fewest):
+            fewest = bad
+    if not fewest:
+        odd = {cell.offset is None for cell in known}
+        if len(odd) > 1:  # a zone in some cells alone
+            few = Counter(cell.offset is None for cell in known).most_common()[-1][0]
+            return [], [i for i, c in enumerate(apart) if c and (c.offset is None) == few]
+    return readings, fewest
+
+
+def _reading(form: TimeForm, times: Sequence[datetime | None], which: np.ndarray) -> _Reading:
+    values = np.array(times, dtype="datetime64[us]")
+    rows = values[which]
+    step = infer_frequency(np.unique(values))
+    moves = np.diff(rows.astype(np.int64))
+    ordered = bool((moves >= 0).all() or (moves <= 0).all())
+    return _Reading(form, values, step, _regular(step), ordered)
+
+
+def _regular(step: Frequency | None) -> int:
+    """2 for a step that people choose, 1 for another one, 0 for none."""
+    if step is None:
+        return 0
+    if step.unit == "month":
+        return 2 if step.count in (1, 3, 6, 12) and step.day in (1, 31) else 1
+    return 2 if step.unit == "business day" or step.count in _NATURAL else 1
+
+
+def _agrees(form: TimeForm, dayfirst: bool | None) -> bool:
+    """Whether a form has day and month in the order that was asked for."""
+    first = _dayfirst(form)
+    return dayfirst is None or first is None or first == dayfirst
+
+
+def _dayfirst(form: TimeForm) -> bool | None:
+    """Whether the day stands before the month; None where nobody could doubt it."""
+    if not {"m", "d"} <= set(form.roles) or form.roles[0] in "Yy":
+        return None
+    return form.roles.index("d") < form.roles.index("m")
+
+
+def _choose(readings: Sequence[_Reading], habit: bool) -> _Reading:
+    """The most regular reading, then one in order, then the order that is usual there."""
+    usual = sorted(
+        readings, key=lambda r: _dayfirst(r.form) is not None and _dayfirst(r.form) != habit
+    )
+    return max(usual, key=lambda r: (r.regular, r.ordered))
+
+
+_WORDS = {
+    "Y": "year", "y": "year", "m": "month", "b": "month", "d": "day", "j": "day of the year",
+    "q": "quarter", "w": "week", "u": "weekday", "h": "half-year", "z": "next year", "H": "hour",
+    "M": "minute", "S": "second",
+}  # fmt: skip
+
+
+def _finished(
+    chosen: _Reading,
+    readings: Sequence[_Reading],
+    kinds: Sequence[str],
+    apart: Sequence[Cell | None],
+    which: np.ndarray,
+) -> Times:
+    values, notes = chosen.times, []
+    first = _dayfirst(chosen.form)
+    others = [r for r in readings if not np.array_equal(r.times, values)]
+    if others:
+        notes.append(_ambiguity(chosen, others, kinds[0], first))
+    offsets = [cell.offset for cell in apart if cell is not None]
+    zone, utc = None, False
+    if offsets[0] is not None:
+        values, zone, utc, note = _with_offsets(values, [o or 0 for o in offsets])
+        notes += [note] if note else []
+    writer = writer_of(chosen.form, kinds, zone, utc)
+    text = notes[0] if len(notes) == 1 else " ".join(notes)
+    return Times(values[which], text, first, writer)
+
+
+def _ambiguity(
+    chosen: _Reading, others: Sequence[_Reading], example: str, first: bool | None
+) -> str:
+    order = ", ".join(_WORDS[role] for role in chosen.form.roles if role in _WORDS)
+    decided = chosen.regular > max(r.regular for r in others) and chosen.step is not None
+    reason = f", which makes them {chosen.step.name}" if decided and chosen.step else ""
+    other = others[0].form
+    setting: Setting = Setting("date_format", _as_strptime(other))
+    if first is not None and _dayfirst(other) is not None:
+        setting = Setting("dayfirst", not first)
+    return Message(
+        "Dates like {example} are read as {order}{reason}.",
+        hint=Message("{other} reads them the other way.", other=setting),
+        example=example,
+        order=order,
+        reason=reason,
+    )
+
+
+def _as_strptime(form: TimeForm) -> str:
+    """The form as ``strptime`` writes it, for a reader who wants another one."""
+    code = {
+        "Y": "%Y", "y": "%y", "m": "%m", "b": "%b", "d": "%d", "j": "%j", "H": "%H", "M": "%M",
+        "S": "%S", "a": "%a",
+    }  # fmt: skip
+    if form.widths:
+        return "".join(code[role] for role in form.roles)
+    roles = iter(form.roles)
+    return "".join(code.get(next(roles), "") if c in "9A" else c for c in form.skeleton)
+
+
+def _by_format(
+    kinds: Sequence[str], which: np.ndarray, first_row: dict[str, int], date_format: str
+) -> Times:
+    """Every cell by the format that the caller gave."""
+    times = []
+    for kind in kinds:
         try:
-            times[index] = read(cell)
+            time = datetime.strptime(kind, date_format)
         except ValueError:
-            raise UnreadableError(index) from None
-    return times
+            raise UnreadableError(first_row[kind]) from None
+        times.append(time.astimezone(UTC).replace(tzinfo=None) if time.tzinfo else time)
+    values = np.array(times, dtype="datetime64[us]")
+    return Times(values[which], "", None, FormatWriter(date_format))
 
 
-def _by_pattern(pattern: str, cell: str) -> datetime:
-    return datetime.strptime(cell, pattern)
+def _numbers(kinds: Sequence[str], which: np.ndarray, named: bool) -> Times | None:
+    """Dates written as one number, or counts since 1970; None if the numbers are neither."""
+    digits = all(kind.isascii() and kind.isdigit() for kind in kinds)
+    widths = {len(kind) for kind in kinds}
+    if digits and len(widths) == 1 and (width := widths.pop()) > 4:
+        apart = [take_apart(kind) for kind in kinds]
+        readings, _ = _fitting(kinds, apart, which)
+        kept = [r for r in readings if _credible(r, width, named)]
+        if kept:
+            return _finished(_choose(kept, False), kept, kinds, apart, which)
+        if width in _EPOCHS:
+            counts = np.array(kinds, dtype=np.int64)
+            return _since_1970(counts.astype(np.float64) * (_EPOCHS[width] / 1000), counts, which)
+    return None
 
 
-def _iso(cell: str) -> datetime:
-    moment = datetime.fromisoformat(cell if len(cell) != 7 else f"{cell}-01")
-    return moment if moment.tzinfo is None else moment.astimezone(UTC).replace(tzinfo=None)
+def _credible(reading: _Reading, width: int, named: bool) -> bool:
+    """Whether numbers of ``width`` digits are dates rather than steps or counts."""
+    years = reading.times.astype("datetime64[Y]").astype(np.int64) + 1970
+    if not all(int(year) // 100 in _CENTURIES for year in (years.min(), years.max())):
+        return False
+    usual = reading.form.roles.startswith("Y") and width != 7
+    return usual or (named and reading.regular == 2 and reading.ordered)
 
 
-def _has_offset(cell: str) -> bool:
-    return len(cell) > 10 and datetime.fromisoformat(cell).tzinfo is not None
+def _since_1970(micro: np.ndarray, counts: np.ndarray, which: np.ndarray) -> Times:
+    unit = _EPOCHS[len(str(int(counts[0])))]
+    values = np.rint(micro).astype(np.int64).astype("datetime64[us]")
+    return Times(values[which], "", None, EpochWriter(unit))
 
 
-def _quarter(cell: str) -> datetime:
-    match = _QUARTER.fullmatch(cell)
-    if match is None:
-        raise ValueError(cell)
-    return datetime(int(match[1]), 3 * int(match[2]) - 2, 1)
+def _with_offsets(
+    local: np.ndarray, offsets: Sequence[int]
+) -> tuple[np.ndarray, tzinfo | None, bool, str]:
+    """Times with an offset: as local ones if it never changes, or if days or months go on locally.
+
+    Returned are the times, the place, whether the times are in UTC, and what to say.
+    """
+    minutes = np.array(offsets, dtype=np.int64)
+    if (minutes == minutes[0]).all():
+        return local, fixed_zone(int(minutes[0])), False, ""
+    utc = local - (minutes * 60_000_000).astype("timedelta64[us]")
+    zone = zone_of(utc, minutes)
+    clocks = {int(c) for c in (local - local.astype("datetime64[D]")).astype(np.int64)}
+    days = infer_frequency(np.unique(local))
+    if len(clocks) == 1 and days is not None and len(np.unique(local)) == len(local):
+        return local, zone, False, "Times are local ones; their offset changes with the season."
+    place = f" and are written for {zone}" if zone is not None else ""
+    return utc, zone, True, f"Times with an offset were converted to UTC{place}."
 
 
 def _is_number(text: str) -> bool:
@@ -134,101 +363,3 @@ def _is_number(text: str) -> bool:
     except UnreadableError:
         return False
     return True
-
-
-def _numeric(cells: Sequence[str], european: bool) -> np.ndarray:
-    """Dates written as one number, or plain numbers."""
-    if all(cell.isascii() and cell.isdigit() for cell in cells):
-        widths = {len(cell) for cell in cells}
-        recent = all("15" <= cell[:2] <= "22" for cell in cells)
-        try:
-            if recent and widths == {8}:
-                return _each(cells, partial(_by_pattern, "%Y%m%d"))
-            if recent and widths == {6}:
-                return _each([f"{cell}01" for cell in cells], partial(_by_pattern, "%Y%m%d"))
-        except UnreadableError:
-            pass  # numbers of six or eight digits that are no dates: steps
-        if widths in ({10}, {13}):
-            unit = 1_000_000 if widths == {10} else 1000
-            return (np.array(cells, dtype=np.int64) * unit).astype("datetime64[us]")
-    values = parse_numbers(cells, ";" if european else ",")
-    whole = bool((values % 1 == 0).all()) and bool((np.abs(values) < 2**53).all())
-    return values.astype(np.int64) if whole else values
-
-
-def _split_dates(cells: Sequence[str], dayfirst: bool | None, european: bool) -> Times:
-    """Dates of three numbers, in the order that all of them allow."""
-    parts = []
-    for index, cell in enumerate(cells):
-        match = _DATE.fullmatch(cell)
-        if match is None:
-            raise UnreadableError(index)
-        parts.append(match.groups())
-    rows = [(int(a), int(b), int(c)) for a, _, b, c, _ in parts]
-    clocks = [clock for *_, clock in parts]
-    if len(parts[0][0]) == 4:
-        return Times(_dates(rows, (0, 1, 2), clocks))
-    if dayfirst is not None:
-        return Times(_dates(rows, _order(dayfirst), clocks), "", dayfirst)
-    first, second = (max(row[place] for row in rows) for place in (0, 1))
-    if max(first, second) > 12:
-        return Times(_dates(rows, _order(first > 12), clocks), "", first > 12)
-    return _ambiguous(cells[0], rows, clocks, parts[0][1] == "." or european)
-
-
-def _order(dayfirst: bool) -> tuple[int, int, int]:
-    """The places of year, month and day."""
-    return (2, 1, 0) if dayfirst else (2, 0, 1)
-
-
-def _dates(
-    rows: Sequence[Sequence[int]], order: tuple[int, int, int], clocks: Sequence[str | None]
-) -> np.ndarray:
-    year, month, day = order
-    times = np.empty(len(rows), dtype="datetime64[us]")
-    for index, row in enumerate(rows):
-        century = 0 if row[year] >= 100 else 1900 if row[year] >= 69 else 2000
-        try:
-            date = datetime(century + row[year], row[month], row[day])
-            times[index] = datetime.combine(date, _clock(clocks[index]))
-        except ValueError:
-            raise UnreadableError(index) from None
-    return times
-
-
-def _ambiguous(
-    example: str, rows: Sequence[Sequence[int]], clocks: Sequence[str | None], habit: bool
-) -> Times:
-    """Dates that both orders allow: the one that makes them regular, else ``habit``."""
-    readings = {dayfirst: _dates(rows, _order(dayfirst), clocks) for dayfirst in (False, True)}
-    steps = {dayfirst: infer_frequency(np.unique(t)) for dayfirst, t in readings.items()}
-    regular = [dayfirst for dayfirst, step in steps.items() if step is not None]
-    chosen = regular[0] if len(regular) == 1 else habit
-    step = steps[chosen] if len(regular) == 1 else None
-    order = "day, month, year" if chosen else "month, day, year"
-    reason = "" if step is None else f", which makes them {step.name}"
-    note = Message(
-        "Dates like {example} are read as {order}{reason}.",
-        hint=Message("{other} reads them the other way.", other=Setting("dayfirst", not chosen)),
-        example=example,
-        order=order,
-        reason=reason,
-    )
-    return Times(readings[chosen], note, chosen)
-
-
-def _clock(text: str | None) -> time:
-    """The time of day; midnight if there is none."""
-    if text is None:
-        return time()
-    match = _CLOCK.fullmatch(text.strip())
-    if match is None:
-        raise ValueError(text)
-    hour, minute, second, fraction, half = match.groups()
-    hours = int(hour)
-    if half is not None:
-        if not 1 <= hours <= 12:
-            raise ValueError(text)
-        hours = hours % 12 + (12 if half.upper() == "P" else 0)
-    micro = int((fraction or ".0")[1:].ljust(6, "0"))
-    return time(hours, int(minute), int(second or 0), micro)

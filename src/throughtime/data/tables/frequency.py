@@ -27,6 +27,8 @@ _LENGTHS = (
     (1000, "every millisecond", "milliseconds", "ms"),
     (1, "every microsecond", "microseconds", "us"),
 )
+#: A Monday, from 1970 on.
+_MONDAY = 4 * _DAY
 _MONTHS = {1: "monthly", 3: "quarterly", 6: "half-yearly", 12: "yearly"}
 #: How far a step may be off, as a share of itself, and still be that step: clocks jitter, and
 #: local days have 23 to 25 hours.
@@ -139,6 +141,18 @@ class Frequency:
         length = (months + np.timedelta64(1, "M")).astype("datetime64[D]") - first_day
         day = np.minimum(self.day, length.astype(np.int64)) - 1
         return first_day + day + clock
+
+    def floor(self, times: np.ndarray) -> np.ndarray:
+        """The start of the step in which each of ``times (T,)`` lies; weeks start on Monday."""
+        if self.unit == "month":
+            months = times.astype("datetime64[M]").astype(np.int64)
+            floors = months - months % int(self.count)
+            return floors.astype("datetime64[M]").astype("datetime64[us]")
+        if self.unit == "number":
+            return np.floor(times / self.count) * self.count
+        micro, length = times.astype("datetime64[us]").astype(np.int64), int(self.count)
+        start = _MONDAY if length % (7 * _DAY) == 0 else 0
+        return (micro - (micro - start) % length).astype("datetime64[us]")
 
     def fits(self, times: np.ndarray) -> bool:
         """Whether the sorted ``times (T,)`` can be rows of this step, of which some may be missing.
