@@ -46,7 +46,7 @@ ACROSS = {
 # Slow to import or not installed with the core: only inside the function that needs them.
 HEAVY = {
     "aeon", "jax", "jinja2", "keras", "matplotlib", "onnx", "onnxruntime", "pandas", "pyarrow",
-    "rich", "safetensors", "scipy", "sklearn", "sktime", "torch", "typer",
+    "python_calamine",    "rich", "safetensors", "scipy", "sklearn", "sktime", "torch", "typer",
 }  # fmt: skip
 
 

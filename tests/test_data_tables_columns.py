@@ -26,11 +26,6 @@ def table(tmp_path, monkeypatch):
     ("content", "arguments", "sentence"),
     [
         (
-            '[{"day": "2024-01-01", "y": 1}]',
-            {},
-            "data.csv must be a CSV or Parquet file; it is JSON. Save it as CSV.",
-        ),
-        (
             "2024-01-01,5\n2024-01-02,6\n",
             {},
             (
@@ -39,19 +34,19 @@ def table(tmp_path, monkeypatch):
             ),
         ),
         (
-            "day,y\n2024-01-01,€1004\n2024-01-02,€1005\n",
+            "day,y\n2024-01-01,1004 apples\n2024-01-02,1005 apples\n",
             {},
             (
-                "data.csv must hold a column of numbers to forecast; got '€1004' in row 2 of column"
-                " 'y'. Write a bare number, here 1004."
+                "data.csv must hold a column of numbers to forecast; got '1004 apples' in row 2 of"
+                " column 'y'. Write a bare number, here 1004."
             ),
         ),
         (
-            "day,y\n2024-01-01,1\n2024-01-02,(1004)\n",
+            "day,y\n2024-01-01,1\n2024-01-02,1004 m\n",
             {"target": "y"},
             (
-                "target column 'y' of data.csv must hold numbers; got '(1004)' in row 3. Write a"
-                " bare number, here -1004."
+                "target column 'y' of data.csv must hold numbers; got '1004 m' in row 3. Write a"
+                " bare number, here 1004."
             ),
         ),
         (

@@ -1,9 +1,10 @@
 """Cells of text: the many ways to write a time."""
 
+import numpy as np
 import pytest
 
 from throughtime.data.series import format_times
-from throughtime.data.tables.dates import parse_times
+from throughtime.data.tables.dates import parse_times, share_of_times
 from throughtime.data.tables.numbers import UnreadableError
 
 JANUARY = ["2024-01-30", "2024-01-31"]
@@ -54,17 +55,59 @@ def test_which_number_is_the_day():
         "Dates like 01/02/2024 are read as day, month, year. dayfirst=False reads them the other"
         " way."
     )
-    times, note, _ = parse_times(texts)
+    times, note, *_ = parse_times(texts)
     assert (format_times(times)[0], note) == ("2024-01-02", month_first)
-    times, note, _ = parse_times(texts, european=True)
+    times, note, *_ = parse_times(texts, european=True)
     assert (format_times(times)[0], note) == ("2024-02-01", day_first)
-    times, note, _ = parse_times(texts, dayfirst=True)
+    times, note, *_ = parse_times(texts, dayfirst=True)
     assert (format_times(times)[0], note) == ("2024-02-01", "")
-    times, note, _ = parse_times([*texts, "13/02/2024"])
+    times, note, *_ = parse_times([*texts, "13/02/2024"])
     assert (format_times(times)[0], note) == ("2024-02-01", "")
-    assert (
-        parse_times(["2024-01-01T00:00+01:00"])[1] == "Times with an offset were converted to UTC."
+    assert parse_times(["2024-01-01T00:00+01:00"])[1] == ""
+
+
+def test_offsets():
+    """One offset stays; a changing one becomes UTC, except where days or months go on locally."""
+    same = parse_times(["2024-01-01T00:00:00+01:00", "2024-01-02T00:00:00+01:00"])
+    assert format_times(same.values) == ["2024-01-01", "2024-01-02"]
+    assert same.writer.write(same.values + np.timedelta64(1, "D"))[1] == "2024-01-03T00:00:00+01:00"
+    hours = [
+        "2024-03-31T00:00:00+01:00", "2024-03-31T01:00:00+01:00", "2024-03-31T03:00:00+02:00",
+    ]  # fmt: skip
+    changing = parse_times(hours)
+    assert format_times(changing.values) == [
+        "2024-03-30 23:00", "2024-03-31 00:00", "2024-03-31 01:00",
+    ]  # fmt: skip
+    assert changing.note == (
+        "Times with an offset were converted to UTC and are written for Europe/Berlin."
     )
+    assert changing.writer.write(changing.values) == hours
+    months = [f"2024-{m:02d}-01T00:00:00+0{1 + (4 <= m <= 10)}:00" for m in range(1, 13)]
+    local = parse_times(months)
+    assert format_times(local.values)[6] == "2024-07-01"
+    assert local.note == "Times are local ones; their offset changes with the season."
+    assert local.writer.write(local.values) == months
+
+
+def test_what_is_no_time_in_english_is_named():
+    with pytest.raises(UnreadableError) as caught:
+        parse_times(["1 Januar 2024", "2 Februar 2024"])
+    assert caught.value.language == "German"
+
+
+def test_a_format_can_be_asked_for():
+    times = parse_times(["03|02|24", "04|02|24"], date_format="%d|%m|%y")
+    assert format_times(times.values) == ["2024-02-03", "2024-02-04"]
+    assert times.writer.write(times.values) == ["03|02|24", "04|02|24"]
+    with pytest.raises(UnreadableError) as caught:
+        parse_times(["03|02|24", "04.02.24"], date_format="%d|%m|%y")
+    assert caught.value.index == 1
+
+
+def test_the_share_of_times():
+    assert share_of_times(["2024-01-01", "2024-01-02", "Total", ""]) == pytest.approx(2 / 3)
+    assert share_of_times(["1", "2"]) == 0.0
+    assert share_of_times(["red", "blue"]) == 0.0
 
 
 @pytest.mark.parametrize(
@@ -91,7 +134,7 @@ def test_what_is_no_time(texts, index):
 
 def test_dates_are_read_the_way_that_makes_them_regular():
     months = [f"01/{month:02d}/{year}" for year in (2020, 2021) for month in range(1, 13)]
-    values, note, dayfirst = parse_times(months)
+    values, note, dayfirst, _ = parse_times(months)
     assert dayfirst is True
     assert format_times(values[:3]) == ["2020-01-01", "2020-02-01", "2020-03-01"]
     assert note == (
@@ -99,7 +142,7 @@ def test_dates_are_read_the_way_that_makes_them_regular():
         " dayfirst=False reads them the other way."
     )
     american = [f"{month:02d}.01.{year}" for year in (2020, 2021) for month in range(1, 13)]
-    values, note, dayfirst = parse_times(american)
+    values, note, dayfirst, _ = parse_times(american)
     assert dayfirst is False
     assert "read as month, day, year, which makes them monthly" in note
     # An order that was asked for is not questioned.

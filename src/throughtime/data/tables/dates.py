@@ -120,7 +120,7 @@ def parse_times(
     first_row = dict(zip(reversed(cells), reversed(range(len(cells))), strict=True))
     if date_format is not None:
         return _by_format(kinds, which, first_row, date_format)
-    if _is_number(kinds[0]):
+    if _mostly_numbers(kinds):
         found = _numbers(kinds, which, named)
         if found is not None:
             return found
@@ -355,6 +355,11 @@ def _with_offsets(
         return local, zone, False, "Times are local ones; their offset changes with the season."
     place = f" and are written for {zone}" if zone is not None else ""
     return utc, zone, True, f"Times with an offset were converted to UTC{place}."
+
+
+def _mostly_numbers(kinds: Sequence[str], most: int = 400) -> bool:
+    sample = kinds[:: max(1, len(kinds) // most)]
+    return 2 * sum(map(_is_number, sample)) > len(sample)
 
 
 def _is_number(text: str) -> bool:

@@ -317,7 +317,12 @@ def _mark_note(
     mark: str, role: str, example: str, read: str, marks: _Marks, setting: Setting
 ) -> str:
     name = "comma" if mark == "," else "point"
-    text = "has numbers like {example}, where the {name} {role}: {read}."
-    if marks.assumed:
-        text = text[:-1] + "; {setting} reads it the other way."
-    return Message(text, example=example.strip(), name=name, role=role, read=read, setting=setting)
+    hint = Message("{other} reads it the other way.", other=setting) if marks.assumed else ""
+    return Message(
+        "has numbers like {example}, where the {name} {role}: {read}.",
+        hint=hint,
+        example=example.strip(),
+        name=name,
+        role=role,
+        read=read,
+    )

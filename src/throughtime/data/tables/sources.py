@@ -85,7 +85,8 @@ def _read_file(path: Path) -> bytes:
         raise DataError(f"{path} must be a CSV or Parquet file; there is no such file.") from None
     except (OSError, ValueError) as error:  # ValueError: a NUL in the path
         reason = getattr(error, "strerror", None) or str(error)
-        raise DataError(f"{str(path)!r} must be readable; got: {reason}.") from None
+        shown = str(path) if str(path).isprintable() else repr(str(path))
+        raise DataError(f"{shown} must be readable; got: {reason}.") from None
 
 
 def _unpack(name: str, data: bytes, packed: str) -> bytes:
