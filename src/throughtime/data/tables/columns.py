@@ -107,7 +107,8 @@ def find_time(source: Columns, taken: Sequence[str], one_series: bool) -> TimeCo
     """
     free = [name for name in source.columns if name not in taken]
     exact = [name for wanted in _TIME_NAMES for name in free if name.strip().lower() == wanted]
-    dated, numbered = [], []
+    dated: list[str] = []
+    numbered: list[str] = []
     for name in dict.fromkeys([*exact, *free]):
         column = source.columns[name]
         if isinstance(column, np.ndarray):

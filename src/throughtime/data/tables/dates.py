@@ -359,7 +359,7 @@ def _with_offsets(
 
 def _mostly_numbers(kinds: Sequence[str], most: int = 400) -> bool:
     sample = kinds[:: max(1, len(kinds) // most)]
-    return 2 * sum(map(_is_number, sample)) > len(sample)
+    return 2 * sum(map(_is_number, sample)) >= len(sample)
 
 
 def _is_number(text: str) -> bool:

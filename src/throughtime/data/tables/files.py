@@ -519,7 +519,7 @@ class _Reader:
             name=name,
             covariate_names=self.asked.covariates,
             time_name=f"time column {', '.join(columns)!r}",
-            rows=rows.numbers,
+            rows=rows.numbers.tolist(),
             frequency=self.asked.step or self.asked.frequency,
         )
 
@@ -543,10 +543,9 @@ class _Reader:
                 f"{_count(merged, 'row')} shared a time with another one: the {how} is taken."
             )
         if self.asked.step is not None:
-            how = {"sum": "sums", "mean": "means", "last": "last values", "count": "counts"}
-            self.notes.append(
-                f"Rows were turned into steps, {self.asked.step.name}: {how[self.asked.aggregate]}."
-            )
+            words = {"sum": "sums", "mean": "means", "last": "last values", "count": "counts"}
+            said = words[self.asked.aggregate]
+            self.notes.append(f"Rows were turned into steps, {self.asked.step.name}: {said}.")
         if left_out:
             shown = quoted(tuple(left_out))
             verb = "is" if len(left_out) == 1 else "are"

@@ -95,7 +95,7 @@ class Numbers(NamedTuple):
 class _Core(NamedTuple):
     """One number without sign and unit."""
 
-    index: int
+    row: int
     sign: int
     digits: str
     exponent: str
@@ -170,7 +170,7 @@ def read_numbers_in(
         raise UnreadableError(min(units.values(), key=lambda rows: (len(rows), -rows[0]))[0])
     marks = _marks(cores, separator, decimal, thousands)
     for core in cores:
-        values[core.index] = _value(core, marks)
+        values[core.row] = _value(core, marks)
     return Numbers(
         values, tuple(_notes(cores, marks, next(iter(units), ""), brackets, texts)), marks.decimal
     )
@@ -233,7 +233,7 @@ def _marks(
         point = decimal or ("." if thousands != "." else ",")
         return _Marks(point, thousands if thousands is not None else ",."[point == ","])
     bare = [
-        (core.index, d if _SIMPLE.fullmatch(d := core.digits) else _GROUPS.sub("", d))
+        (core.row, d if _SIMPLE.fullmatch(d := core.digits) else _GROUPS.sub("", d))
         for core in cores
     ]
     both = [(index, text) for index, text in bare if "," in text and "." in text]
@@ -270,18 +270,18 @@ def _value(core: _Core, marks: _Marks) -> float:
     if not _SIMPLE.fullmatch(text):
         text = _GROUPS.sub("", text)
         if not _SIMPLE.fullmatch(text):
-            raise UnreadableError(core.index)
+            raise UnreadableError(core.row)
     whole, point, fraction = text.partition(marks.decimal) if marks.decimal else (text, "", "")
     if marks.thousands and marks.thousands in whole:
         if not _GROUPED[marks.thousands].fullmatch(whole):
-            raise UnreadableError(core.index)
+            raise UnreadableError(core.row)
         whole = whole.replace(marks.thousands, "")
     try:
         value = core.sign * float(f"{whole}{'.' if point else ''}{fraction}e{core.exponent or 0}")
     except ValueError:
-        raise UnreadableError(core.index) from None
+        raise UnreadableError(core.row) from None
     if not np.isfinite(value):
-        raise UnreadableError(core.index)
+        raise UnreadableError(core.row)
     return value
 
 
@@ -300,10 +300,10 @@ def _notes(
             continue
         read = f"{_value(shown, marks):.15g}"
         if mark == marks.thousands:
-            notes.append(_mark_note(mark, "groups thousands", texts[shown.index], read, marks,
+            notes.append(_mark_note(mark, "groups thousands", texts[shown.row], read, marks,
                                     Setting("decimal", mark)))  # fmt: skip
         elif mark == marks.decimal and (mark == "," or marks.assumed):
-            notes.append(_mark_note(mark, "is the decimal mark", texts[shown.index], read, marks,
+            notes.append(_mark_note(mark, "is the decimal mark", texts[shown.row], read, marks,
                                     Setting("thousands", mark)))  # fmt: skip
     if unit:
         what = "in percent: 5 % counts as 5" if unit == "%" else f"in {unit}"

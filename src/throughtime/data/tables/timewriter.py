@@ -282,8 +282,8 @@ def _date_pieces(
             elif role in "abo":
                 pieces.append((role, run))
             else:
-                width = {"Y": 4, "y": 2, "j": 3, "z": len(run)}.get(role)
-                width = width or (2 if role in padded else 1)
+                own = {"Y": 4, "y": 2, "j": 3, "z": len(run)}.get(role)
+                width = str(own or (2 if role in padded else 1))
                 pieces.append((role, f"{width}{week if role in 'Yy' else ''}"))
     return pieces
 

@@ -19,18 +19,16 @@ _EXACT = 2**53
 
 def read_parquet(name: str, data: bytes) -> Columns:
     """Read a Parquet file."""
-    import_extra("pyarrow", "cli", "Reading a Parquet file")
-    from pyarrow import parquet
-
+    parquet = import_extra("pyarrow.parquet", "cli", "Reading a Parquet file")
     return _from_arrow(name, "Parquet", lambda: parquet.read_table(io.BytesIO(data)))
 
 
 def read_arrow(name: str, data: bytes) -> Columns:
     """Read an Arrow (Feather) file or stream."""
-    pyarrow = import_extra("pyarrow", "cli", "Reading an Arrow file")
+    ipc = import_extra("pyarrow.ipc", "cli", "Reading an Arrow file")
     if data.startswith(b"ARROW1"):
-        return _from_arrow(name, "Arrow", lambda: pyarrow.ipc.open_file(data).read_all())
-    return _from_arrow(name, "Arrow", lambda: pyarrow.ipc.open_stream(data).read_all())
+        return _from_arrow(name, "Arrow", lambda: ipc.open_file(data).read_all())
+    return _from_arrow(name, "Arrow", lambda: ipc.open_stream(data).read_all())
 
 
 def _from_arrow(name: str, kind: str, read: Any) -> Columns:
@@ -50,8 +48,7 @@ def _from_arrow(name: str, kind: str, read: Any) -> Columns:
 
 
 def _arrow_column(name: str, key: str, column: Any) -> Column:
-    import pyarrow as pa
-
+    pa = import_extra("pyarrow", "cli", "Reading a table")
     kind = column.type
     if pa.types.is_dictionary(kind):
         column = column.cast(kind.value_type)
@@ -76,8 +73,7 @@ def _arrow_column(name: str, key: str, column: Any) -> Column:
 
 
 def _arrow_times(name: str, key: str, column: Any) -> np.ndarray:
-    import pyarrow as pa
-
+    pa = import_extra("pyarrow", "cli", "Reading a table")
     try:
         micro = column.cast(pa.timestamp("us"), safe=False)
     except pa.ArrowException as error:
