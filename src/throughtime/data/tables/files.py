@@ -12,12 +12,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
-from throughtime.data.series import Series
+from throughtime.data.tables.assembling import Asked, Assembler
 from throughtime.data.tables.cells import Columns, cell_of
 from throughtime.data.tables.columns import (
     bare_number,
@@ -35,14 +34,11 @@ from throughtime.data.tables.reading import read_columns
 from throughtime.data.tables.rows import (
     AGGREGATES,
     DUPLICATES,
-    Rows,
-    aggregate,
-    merge,
     parse_step,
-    same_rows,
 )
 from throughtime.data.tables.sources import STDIN
-from throughtime.data.tables.timewriter import NumberWriter, TimeWriter
+from throughtime.data.tables.table import Table
+from throughtime.data.tables.timewriter import NumberWriter
 from throughtime.data.tables.zones import localised
 from throughtime.errors import (
     DataError,
@@ -59,123 +55,6 @@ __all__ = ["Table", "read_table"]
 
 #: The name of a series' column where each target column is a series.
 _SERIES = "series"
-
-
-@dataclass(frozen=True, eq=False)
-class Table:
-    """The series of a table, and what was found in it.
-
-    Attributes
-    ----------
-    path : Path
-    rows : int
-        Rows of the file, its column names not counted.
-    columns : tuple of str
-        All columns of the file.
-    target, time, id : str, or None
-        The columns used; ``time`` is None where rows count as steps, ``id`` where there is one
-        series. Several columns of times, or of targets, stand with commas between.
-    covariates : tuple of str
-    series : tuple of Series
-        In the order in which they first appear.
-    notes : tuple of str
-        Sentences about what had to be assumed or changed.
-    dayfirst : bool or None
-        How dates like 01/02/2024 were read; None where there are none.
-    time_columns : tuple of str
-        The columns of which times are made.
-    writer : TimeWriter
-        Writes times as the file writes them.
-    left_out : dict of str to str
-        Series without a forecast, and why.
-    """
-
-    path: Path
-    rows: int
-    columns: tuple[str, ...]
-    target: str
-    time: str | None
-    id: str | None
-    covariates: tuple[str, ...]
-    series: tuple[Series, ...]
-    notes: tuple[str, ...] = ()
-    dayfirst: bool | None = None
-    time_columns: tuple[str, ...] = ()
-    writer: TimeWriter = field(default_factory=NumberWriter)
-    left_out: dict[str, str] = field(default_factory=dict)
-
-    def __repr__(self) -> str:
-        many = "1 series" if len(self.series) == 1 else f"{len(self.series)} series"
-        return f"<Table of {self.path.name}: {_count(self.rows, 'row')}, {many}>"
-
-    @property
-    def frequency(self) -> Frequency | None:
-        """The step that all series share; None if one has none, or they differ."""
-        steps = {one.frequency for one in self.series}
-        return steps.pop() if len(steps) == 1 else None
-
-    @property
-    def missing(self) -> int:
-        """Empty cells in the target."""
-        return sum(one.missing for one in self.series)
-
-    @property
-    def gaps(self) -> int:
-        """Time stamps that the table skips; they were inserted without a value."""
-        return sum(one.gaps for one in self.series)
-
-    def describe(self) -> list[str]:
-        """What was found, in lines for people."""
-        lines = [f"{_count(self.rows, 'row')}; columns {quoted(self.columns)}"]
-        labels = [one.time_labels() for one in self.series]
-        span = f"{min(x[0] for x in labels)} to {max(x[-1] for x in labels)}"
-        if self.time is None or self.series[0].times.dtype.kind != "M":
-            span = f"{_count(sum(len(one) for one in self.series), 'step')}"
-        seen = sum(len(one) - one.gaps for one in self.series)
-        lines.append(f"target {self.target!r}: {span}, {_empty(self.missing, seen)}")
-        if self.id is not None:
-            sizes = [len(one) for one in self.series]
-            length = f"{min(sizes)} to {max(sizes)}" if min(sizes) < max(sizes) else f"{sizes[0]}"
-            lines.append(f"id {self.id!r}: {len(sizes)} series of {length} steps")
-        lines.append(self._describe_time())
-        if self.covariates:
-            values = np.concatenate([one.covariates[~one.inserted] for one in self.series])
-            empty = int(np.isnan(values).sum())
-            lines.append(f"covariates {quoted(self.covariates)}: {_empty(empty, values.size)}")
-        return lines + list(self.notes)
-
-    def _describe_time(self) -> str:
-        if self.time is None:
-            return "no time column: rows are equal steps in the order of the file"
-        names = {one.frequency.name if one.frequency else "irregular" for one in self.series}
-        name = names.pop() if len(names) == 1 else f"different steps ({', '.join(sorted(names))})"
-        if name == "a step of 1" and self.time.strip().lower() in ("year", "jahr", "yr"):
-            name = "yearly"
-        if name == "irregular":
-            return f"time {self.time!r}: irregular; rows are taken as equal steps"
-        if self.gaps:
-            gaps = _count(self.gaps, "missing time stamp")
-            return f"time {self.time!r}: {name}, {gaps} inserted without a value"
-        return f"time {self.time!r}: {name}, without gaps"
-
-
-@dataclass(frozen=True)
-class _Asked:
-    """What the caller of :func:`read_table` asked for."""
-
-    target: tuple[str, ...]
-    time: tuple[str, ...]
-    id: str | None
-    covariates: tuple[str, ...]
-    dayfirst: bool | None
-    frequency: Frequency | None
-    date_format: str | None
-    decimal: str | None
-    thousands: str | None
-    duplicates: str
-    step: Frequency | None
-    aggregate: str
-    tz: str | None
 
 
 def read_table(
@@ -258,7 +137,7 @@ def read_table(
         raise InvalidArgumentError(
             sentence("thousands", "another mark than decimal", describe(thousands))
         )
-    asked = _Asked(
+    asked = Asked(
         _names(target),
         _names(time),
         id,
@@ -287,7 +166,7 @@ def _names(value: str | Sequence[str] | None) -> tuple[str, ...]:
 class _Reader:
     """One reading of a table; collects what has to be said."""
 
-    def __init__(self, file: Path, source: Columns, asked: _Asked, all_targets: bool) -> None:
+    def __init__(self, file: Path, source: Columns, asked: Asked, all_targets: bool) -> None:
         self.file, self.source, self.asked = file, source, asked
         self.name = "standard input" if str(file) == STDIN else str(file)
         self.all_targets = all_targets
@@ -317,7 +196,9 @@ class _Reader:
                         parameter="target",
                     )
                 )
-        series, left_out = self._series(targets, values, extra, columns, times)
+        maker = Assembler(self.name, source, asked, columns, times)
+        series, left_out = maker.assemble(targets, values, extra)
+        self.notes += maker.notes
         return Table(
             path=self.file,
             rows=len(source),
@@ -446,138 +327,3 @@ class _Reader:
             parameter="time",
             value=got,
         )
-
-    # -- series -------------------------------------------------------------------------------
-
-    def _series(
-        self,
-        targets: Sequence[str],
-        values: Sequence[np.ndarray],
-        extra: Sequence[np.ndarray],
-        columns: tuple[str, ...],
-        times: Times | None,
-    ) -> tuple[list[Series], dict[str, str]]:
-        series: list[Series] = []
-        left_out: dict[str, str] = {}
-        merged = repeated = 0
-        for group, members in self._groups(targets):
-            if times is not None and len(np.unique(times.values[members])) < len(members):
-                repeats = same_rows(self.source, members)
-                repeated += int(repeats.sum())
-                members = members[~repeats]
-            for target, column in zip(targets, values, strict=True):
-                name = group if len(targets) == 1 else target
-                if len(targets) > 1 and self.asked.id is not None:
-                    name = f"{group}/{target}"
-                matrix = np.stack([column, *extra], axis=1)[members]
-                if np.isnan(matrix[:, 0]).all():
-                    left_out[name] = "all its values are missing"
-                    continue
-                at = np.arange(len(members)) if times is None else times.values[members]
-                rows = Rows(at, matrix, self.source.rows[members])
-                rows, gone = self._steps(rows, columns)
-                merged += gone
-                series.append(self._one(name, rows, columns, times is not None))
-        self._say(columns, series, left_out, repeated, merged)
-        if not series:
-            raise DataError(
-                sentence(
-                    f"target column {targets[0]!r} of {self.name}",
-                    "numbers in one series at least",
-                    "empty cells in all of them",
-                    must="hold",
-                    parameter="target",
-                )
-            )
-        return series, left_out
-
-    def _steps(self, rows: Rows, columns: tuple[str, ...]) -> tuple[Rows, int]:
-        asked = self.asked
-        if asked.step is not None:
-            if rows.times.dtype.kind != "M":
-                raise InvalidArgumentError(
-                    sentence("freq", "left out where there are no dates", "steps that are numbers")
-                )
-            return aggregate(rows, asked.step, asked.aggregate), 0
-        if not columns:
-            return rows, 0
-        hint = Message("{setting} takes their mean.", setting=Setting("duplicates", "mean"))
-        if asked.id is None:
-            hint = Message(
-                "If the table holds several series, name their column ({id}); otherwise {setting}"
-                " takes the mean of such rows.",
-                setting=Setting("duplicates", "mean"),
-            )
-        where = f"time column {', '.join(columns)!r}"
-        return merge(rows, asked.duplicates, where, hint)
-
-    def _one(self, name: str, rows: Rows, columns: tuple[str, ...], timed: bool) -> Series:
-        return Series.from_arrays(
-            rows.values[:, 0],
-            rows.times if timed else None,
-            rows.values[:, 1:],
-            name=name,
-            covariate_names=self.asked.covariates,
-            time_name=f"time column {', '.join(columns)!r}",
-            rows=rows.numbers.tolist(),
-            frequency=self.asked.step or self.asked.frequency,
-        )
-
-    def _say(
-        self,
-        columns: tuple[str, ...],
-        series: Sequence[Series],
-        left_out: dict[str, str],
-        repeated: int,
-        merged: int,
-    ) -> None:
-        if any(one.reordered for one in series):
-            column = ", ".join(columns)
-            self.notes.append(f"Rows were not in the order of {column!r} and were sorted.")
-        if repeated:
-            verb = "repeats an earlier one" if repeated == 1 else "repeat earlier ones"
-            self.notes.append(f"{_count(repeated, 'row')} {verb} in every column and counts once.")
-        if merged:
-            how = self.asked.duplicates
-            self.notes.append(
-                f"{_count(merged, 'row')} shared a time with another one: the {how} is taken."
-            )
-        if self.asked.step is not None:
-            words = {"sum": "sums", "mean": "means", "last": "last values", "count": "counts"}
-            said = words[self.asked.aggregate]
-            self.notes.append(f"Rows were turned into steps, {self.asked.step.name}: {said}.")
-        if left_out:
-            shown = quoted(tuple(left_out))
-            verb = "is" if len(left_out) == 1 else "are"
-            self.notes.append(f"Series {shown} {verb} left out: all values are missing.")
-
-    def _groups(self, targets: Sequence[str]) -> list[tuple[str, np.ndarray]]:
-        """Name and row indices of each series, in order of first appearance."""
-        source, name = self.source, self.asked.id
-        if name is None:
-            return [(targets[0], np.arange(len(source)))]
-        members: dict[str, list[int]] = {}
-        for index, text in enumerate(source.texts(name)):
-            key = text.strip()
-            if not key:
-                raise DataError(
-                    sentence(
-                        f"id column {name!r} of {self.name}",
-                        "the series in every row",
-                        f"an empty cell in row {source.rows[index]}",
-                        must="name",
-                        parameter="id",
-                    )
-                )
-            members.setdefault(key, []).append(index)
-        return [(key, np.array(rows)) for key, rows in members.items()]
-
-
-def _empty(number: int, total: int) -> str:
-    if number == 0:
-        return "no value missing"
-    return f"{number} of {total} values missing ({100 * number / total:.1f} %)"
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"
