@@ -149,7 +149,10 @@ def _foreign(column: Column) -> bool:
     """Whether most of the cells hold a month's name that is not English."""
     if isinstance(column, np.ndarray):
         return False
-    sample = [cell for text in column[:: max(1, len(column) // 50)] if (cell := take_apart(text))]
+    texts = column[:: max(1, len(column) // 50)]
+    if not any(c.isalpha() for text in texts[:8] for c in text):
+        return False
+    sample = [cell for text in texts if (cell := take_apart(text))]
     mixed = [cell for cell in sample if any(run[0].isdigit() for run in cell.runs)]
     return bool(mixed) and sum(
         foreign_month(cell.runs) is not None for cell in mixed

@@ -38,6 +38,8 @@ __all__ = ["Times", "parse_times", "share_of_times"]
 
 #: Numbers of one width that count from 1970, and how many nanoseconds one is.
 _EPOCHS = {10: 10**9, 13: 10**6, 16: 10**3, 19: 1}
+#: Cells that show what a column does not hold.
+_FEW = 16
 #: Years that a date written as one number can have: others are more likely no dates.
 _CENTURIES = range(15, 23)
 #: Lengths of a step, in microseconds, that people choose: the divisors of a day, days, weeks.
@@ -151,6 +153,9 @@ def share_of_times(texts: Sequence[str], most: int = 400) -> float:
 
     At most ``most`` cells, from all parts of the column, are looked at.
     """
+    few = texts[:: max(1, len(texts) // _FEW)]
+    if all(is_missing(text) or _is_number(text) for text in few):
+        return 0.0  # one of thousands of columns of numbers
     step = max(1, len(texts) // most)
     kinds = [text.strip() for text in texts[::step] if not is_missing(text)]
     cells = [take_apart(kind) for kind in kinds if not _is_number(kind)]

@@ -55,6 +55,9 @@ _GROUPED = {
 }
 _PLAIN = frozenset("0123456789.+-eE ")
 _MARKED = _PLAIN - {"+", "e", "E"} | {","}
+_PLAIN_NUMBER = re.compile(r"-?\d+(\.\d+)?")
+#: Cells that show what a column holds, where all of them say the same.
+_FEW = 16
 #: So many cells with three digits behind the mark are no decimals by chance.
 _MANY = 12
 
@@ -143,7 +146,7 @@ def read_numbers_in(
     array([0.512, 1.25 ])
     """
     if decimal is None and thousands is None:
-        values = _plainly(texts)
+        values = _plainly(texts, separator)
         if values is not None:
             return Numbers(values)
     values = np.full(len(texts), np.nan)
@@ -172,7 +175,9 @@ def read_numbers_in(
     for core in cores:
         values[core.row] = _value(core, marks)
     return Numbers(
-        values, tuple(_notes(cores, marks, next(iter(units), ""), brackets, texts)), marks.decimal
+        values,
+        tuple(_notes(cores, marks, next(iter(units), ""), brackets, texts, separator)),
+        marks.decimal,
     )
 
 
@@ -181,6 +186,9 @@ def share_of_numbers(texts: Sequence[str], most: int = 400) -> float:
 
     At most ``most`` cells, from all parts of the column, are looked at.
     """
+    few = [text.strip() for text in texts[:: max(1, len(texts) // _FEW)]]
+    if all(map(_PLAIN_NUMBER.fullmatch, few)):
+        return 1.0  # one of thousands of such columns
     step = max(1, len(texts) // most)
     known = [text.strip() for text in texts[::step] if not is_missing(text)]
     if not known:
@@ -189,7 +197,7 @@ def share_of_numbers(texts: Sequence[str], most: int = 400) -> float:
     return numbers / len(known) if known else 0.0
 
 
-def _plainly(texts: Sequence[str]) -> np.ndarray | None:
+def _plainly(texts: Sequence[str], separator: str) -> np.ndarray | None:
     """The values of cells that Python reads as they stand; None where marks must be weighed."""
     if not _PLAIN.issuperset("".join(texts)):
         return None
@@ -200,8 +208,11 @@ def _plainly(texts: Sequence[str]) -> np.ndarray | None:
     if np.isinf(values).any():
         return None
     pointed = [text for text in texts if "." in text]
-    grouped = pointed and all(_GROUPED["."].fullmatch(text.strip(" +-")) for text in pointed)
-    return None if grouped else values
+    if not pointed or not all(_GROUPED["."].fullmatch(text.strip(" +-")) for text in pointed):
+        return values
+    # Three digits behind every point: thousands, if whole numbers stand beside them.
+    whole = len(pointed) < len(texts) - int(np.isnan(values).sum())
+    return None if whole or separator != "," else values
 
 
 def _undressed(index: int, found: re.Match[str]) -> tuple[_Core, str, bool]:
@@ -291,6 +302,7 @@ def _notes(
     unit: str,
     brackets: bool,
     texts: Sequence[str],
+    separator: str,
 ) -> list[str]:
     """What was assumed or taken off, each in a sentence that follows the name of the column."""
     notes = []
@@ -302,7 +314,7 @@ def _notes(
         if mark == marks.thousands:
             notes.append(_mark_note(mark, "groups thousands", texts[shown.row], read, marks,
                                     Setting("decimal", mark)))  # fmt: skip
-        elif mark == marks.decimal and (mark == "," or marks.assumed):
+        elif mark == marks.decimal and (mark == "," or (marks.assumed and separator != ",")):
             notes.append(_mark_note(mark, "is the decimal mark", texts[shown.row], read, marks,
                                     Setting("thousands", mark)))  # fmt: skip
     if unit:

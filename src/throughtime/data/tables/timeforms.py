@@ -44,19 +44,22 @@ _WEEKDAY_OF = {name[:n]: i for i, name in enumerate(WEEKDAYS) for n in (2, 3)}
 _WEEKDAY_OF |= {name: i for i, name in enumerate(WEEKDAYS)} | {"tues": 1, "thur": 3, "thurs": 3}
 #: Month names that English does not have, so that a sentence can name the language.
 _FOREIGN = {
-    "German": "januar februar märz maerz mai juni juli oktober dezember jän mrz okt dez",
-    "French": "janvier février fevrier mars avril mai juin juillet août aout septembre octobre"
-    " novembre décembre decembre janv févr fevr avr juil déc",
-    "Spanish": "enero febrero marzo abril mayo junio julio agosto septiembre octubre noviembre"
-    " diciembre ene abr ago dic",
-    "Italian": "gennaio febbraio marzo aprile maggio giugno luglio agosto settembre ottobre"
-    " novembre dicembre gen mag giu lug ago set ott dic",
-    "Portuguese": "janeiro fevereiro março abril maio junho julho agosto setembro outubro novembro"
-    " dezembro fev abr mai ago set out dez",
-    "Dutch": "januari februari maart mei juni juli augustus oktober mrt okt",
-    "Swedish": "januari februari mars maj juni juli augusti oktober",
-    "Polish": "styczeń luty marzec kwiecień maj czerwiec lipiec sierpień wrzesień październik"
-    " listopad grudzień sty lut kwi cze lip sie wrz paź lis gru",
+    language: set(months.split())
+    for language, months in {
+        "German": "januar februar märz maerz mai juni juli oktober dezember jän mrz okt dez",
+        "French": "janvier février fevrier mars avril mai juin juillet août aout septembre octobre"
+        " novembre décembre decembre janv févr fevr avr juil déc",
+        "Spanish": "enero febrero marzo abril mayo junio julio agosto septiembre octubre noviembre"
+        " diciembre ene abr ago dic",
+        "Italian": "gennaio febbraio marzo aprile maggio giugno luglio agosto settembre ottobre"
+        " novembre dicembre gen mag giu lug ago set ott dic",
+        "Portuguese": "janeiro fevereiro março abril maio junho julho agosto setembro outubro novembro"
+        " dezembro fev abr mai ago set out dez",
+        "Dutch": "januari februari maart mei juni juli augustus oktober mrt okt",
+        "Swedish": "januari februari mars maj juni juli augusti oktober",
+        "Polish": "styczeń luty marzec kwiecień maj czerwiec lipiec sierpień wrzesień październik"
+        " listopad grudzień sty lut kwi cze lip sie wrz paź lis gru",
+    }.items()
 }
 _MARKERS = {
     "q": "Q", "qtr": "Q", "quarter": "Q", "w": "W", "wk": "W", "week": "W", "kw": "W", "m": "M",
@@ -372,4 +375,4 @@ def _marked(digits: list[int], wide: list[set[int]], markers: dict[str, int]) ->
 def foreign_month(runs: Iterable[str]) -> str | None:
     """The language of a month's name that is not English; None if there is none."""
     words = {run for run in runs if run[0].isalpha() and run not in _MONTH_OF}
-    return next((name for name, months in _FOREIGN.items() if words & set(months.split())), None)
+    return next((name for name, months in _FOREIGN.items() if words & months), None)
