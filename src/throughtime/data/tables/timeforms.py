@@ -53,8 +53,8 @@ _FOREIGN = {
         " diciembre ene abr ago dic",
         "Italian": "gennaio febbraio marzo aprile maggio giugno luglio agosto settembre ottobre"
         " novembre dicembre gen mag giu lug ago set ott dic",
-        "Portuguese": "janeiro fevereiro março abril maio junho julho agosto setembro outubro novembro"
-        " dezembro fev abr mai ago set out dez",
+        "Portuguese": "janeiro fevereiro março abril maio junho julho agosto setembro outubro"
+        " novembro dezembro fev abr mai ago set out dez",
         "Dutch": "januari februari maart mei juni juli augustus oktober mrt okt",
         "Swedish": "januari februari mars maj juni juli augusti oktober",
         "Polish": "styczeń luty marzec kwiecień maj czerwiec lipiec sierpień wrzesień październik"
