@@ -56,14 +56,17 @@ def _run(request: PredictRequest, wording: Wording) -> None:
     old = check_folder(request.out, FILES)
     known: dict[str, Any] = model.metadata
     step = step_of(known)
+    reading = known.get("reading", {})
+    series_of_targets = len(reading.get("targets", ())) > 1
     table = read_table(
         request.data,
-        request.target or known.get("target"),
-        request.time or known.get("time"),
-        request.id or known.get("id"),
+        request.target or reading.get("targets") or known.get("target"),
+        request.time or reading.get("times") or known.get("time"),
+        request.id or reading.get("id") or (None if series_of_targets else known.get("id")),
         tuple(known.get("covariates", ())),
         dayfirst=known.get("dayfirst") if request.dayfirst is None else request.dayfirst,
         frequency=step,
+        **reading.get("options", {}),
     )
     wording.target = table.target
     check_step(table, step)

@@ -14,6 +14,72 @@ from throughtime.errors import InvalidArgumentError, sentence
 DEMO_HORIZON = 104
 DATA, NETWORK, OUTPUT = "Data", "Network", "Output"
 
+# Options of every command that reads a table.
+DateFormat = Annotated[
+    str | None,
+    Option(
+        "--date-format",
+        "How times are written, as strptime says it: %d/%m/%Y. By default found from all cells.",
+        DATA,
+        "FORMAT",
+    ),
+]
+Decimal = Annotated[
+    str | None,
+    Option(
+        "--decimal",
+        "The decimal mark, a point or a comma; by default each column decides.",
+        DATA,
+        "MARK",
+        read=choice(".", ","),
+    ),
+]
+Thousands = Annotated[
+    str | None,
+    Option(
+        "--thousands",
+        "What groups thousands; by default each column decides.",
+        DATA,
+        "MARK",
+        read=choice(",", ".", " ", "'"),
+    ),
+]
+Duplicates = Annotated[
+    str,
+    Option(
+        "--duplicates",
+        "What becomes of rows of one series that share a time: error, mean, sum, first or last.",
+        DATA,
+        "WAY",
+        "error",
+        read=choice("error", "mean", "sum", "first", "last"),
+    ),
+]
+Freq = Annotated[
+    str | None,
+    Option(
+        "--freq",
+        "Turn rows at any time into steps: 15min, h, D, W, M, Q, Y.",
+        DATA,
+        "STEP",
+    ),
+]
+Aggregate = Annotated[
+    str,
+    Option(
+        "--aggregate",
+        "How the rows of one step become one, with --freq: sum, mean, last or count.",
+        DATA,
+        "WAY",
+        "mean",
+        read=choice("sum", "mean", "last", "count"),
+    ),
+]
+TimeZone = Annotated[
+    str | None,
+    Option("--tz", "The place whose clock the times show: Europe/Berlin.", DATA, "PLACE"),
+]
+
 
 @dataclass
 class ForecastRequest:
@@ -25,18 +91,32 @@ class ForecastRequest:
     data: Annotated[
         Path | None,
         Positional(
-            "A CSV or Parquet file. Without one: weekly CO2 at Mauna Loa, which ships with the"
-            " package.",
+            "A table: CSV, Parquet, Arrow, JSON lines, .xlsx or .ods, packed or not; - reads"
+            " standard input. Without one: weekly CO2 at Mauna Loa, which ships with the package.",
             required=False,
         ),
     ]
     target: Annotated[
-        str | None,
+        tuple[str, ...] | None,
         Option(
             "--target",
-            "The column to forecast; not needed if only one holds numbers.",
+            "The column to forecast; not needed if only one holds numbers. Of several, a,b,c, each"
+            " is a series.",
             DATA,
             "COLUMN",
+            read=names,
+        ),
+    ]
+    all: Annotated[
+        bool,
+        Option(
+            "--all",
+            "Forecast every column of numbers, each as a series.",
+            DATA,
+            "",
+            False,
+            bool,
+            argument="all_targets",
         ),
     ]
     horizon: Annotated[
@@ -50,12 +130,14 @@ class ForecastRequest:
         ),
     ]
     time: Annotated[
-        str | None,
+        tuple[str, ...] | None,
         Option(
             "--time",
-            "The column of times; by default found by its name or its dates.",
+            "The column of times; by default found by its name or its cells. Several make a time"
+            " together: year,month.",
             DATA,
             "COLUMN",
+            read=names,
         ),
     ]
     id: Annotated[
@@ -83,6 +165,13 @@ class ForecastRequest:
             kind=bool,
         ),
     ]
+    date_format: DateFormat
+    decimal: Decimal
+    thousands: Thousands
+    duplicates: Duplicates
+    freq: Freq
+    aggregate: Aggregate
+    tz: TimeZone
     season: Annotated[
         Any,
         Option(
@@ -205,7 +294,11 @@ class ForecastRequest:
             If options do not go together.
         """
         self.covariates = self.covariates or ()
-        if self.data is None and any((self.target, self.time, self.id, self.covariates)):
+        if self.all and self.target:
+            raise InvalidArgumentError(
+                sentence("--all", "given without --target", f"--target {','.join(self.target)}")
+            )
+        if self.data is None and any((self.target, self.time, self.id, self.covariates, self.all)):
             raise InvalidArgumentError(
                 "a data file must be named together with --target, --time, --id or --covariates;"
                 " got none. Write: throughtime forecast data.csv --target COLUMN --horizon STEPS"
@@ -217,12 +310,14 @@ class ForecastRequest:
                     sentence("--horizon", "how many steps to forecast", "nothing", way, must="say")
                 )
             self.horizon = DEMO_HORIZON
-        self.out = self.out or Path(f"{'co2' if self.data is None else self.data.stem}-forecast")
+        self.out = self.out or Path(f"{_stem(self.data)}-forecast")
 
     @property
     def source(self) -> str:
         """Where the data come from, in words."""
-        return "the CO2 series of Mauna Loa" if self.data is None else self.data.name
+        if self.data is None:
+            return "the CO2 series of Mauna Loa"
+        return "standard input" if str(self.data) == "-" else self.data.name
 
     @property
     def command_line(self) -> str:
@@ -253,10 +348,12 @@ class PredictRequest:
         ),
     ]
     target: Annotated[
-        str | None, Option("--target", "The column to forecast, if renamed.", None, "COLUMN")
+        tuple[str, ...] | None,
+        Option("--target", "The column to forecast, if renamed.", None, "COLUMN", read=names),
     ]
     time: Annotated[
-        str | None, Option("--time", "The column of times, if renamed.", None, "COLUMN")
+        tuple[str, ...] | None,
+        Option("--time", "The column of times, if renamed.", None, "COLUMN", read=names),
     ]
     id: Annotated[
         str | None,
@@ -285,4 +382,11 @@ class PredictRequest:
 
     def __post_init__(self) -> None:
         """Set the default that depends on another option."""
-        self.out = self.out or Path(f"{self.data.stem}-prediction")
+        self.out = self.out or Path(f"{_stem(self.data)}-prediction")
+
+
+def _stem(data: Path | None) -> str:
+    """The name of the data without endings: ``sales`` of ``sales.csv.gz``."""
+    if data is None:
+        return "co2"
+    return "data" if str(data) == "-" else data.name.partition(".")[0] or data.stem

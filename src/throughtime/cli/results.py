@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from throughtime.forecasting import BacktestReport, Forecast, Forecaster
 
 SHOWN_STEPS = 6
+#: What a formula begins with, to a spreadsheet.
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 #: Notes on single series, at most; a count stands for the others.
 MOST_NOTES = 5
 
@@ -158,20 +160,17 @@ def forecast_table(story: ForecastStory) -> tuple[list[str], list[list[str]]]:
 def write_files(folder: Path, story: ForecastStory, table: Table, page: bool = True) -> None:
     """Write the table, the picture and, unless it is not wanted, the page into ``folder``."""
     rows = [(view.name, view.future, view.forecast) for view in story.views]
-    write_csv(folder / "forecast.csv", table.time or "step", table.id, rows)
+    write_csv(folder / "forecast.csv", table, rows)
     with forecast_figure(story.views, title=story.title) as figure:
         save_png(figure, folder / "forecast.png")
     if page:
         (folder / "report.html").write_text(forecast_page(story), encoding="utf-8")
 
 
-def write_csv(
-    path: Path,
-    time_name: str,
-    id_name: str | None,
-    rows: Sequence[tuple[str, np.ndarray, Forecast]],
-) -> int:
+def write_csv(path: Path, table: Table, rows: Sequence[tuple[str, np.ndarray, Forecast]]) -> int:
     """Write the forecast of every series, one row a step; return how many rows there are.
+
+    Times are written as the table writes them, in as many columns, so that the file joins back.
 
     Parameters
     ----------
@@ -183,12 +182,27 @@ def write_csv(
         for name, times, forecast in rows:
             columns = {k: v for k, v in forecast.to_columns().items() if k != "step"}
             if count == 0:
-                writer.writerow([*([id_name] if id_name else []), time_name, *columns])
-            for stamp, *values in zip(format_times(times), *columns.values(), strict=True):
-                numbers = [f"{value:.10g}" for value in values]
-                writer.writerow([*([name] if id_name else []), stamp, *numbers])
+                names = [*filter(None, [table.id]), *(table.time_columns or ("step",))]
+                writer.writerow([*map(inert, names), *columns])
+            for stamp, *values in zip(table.write_times(times), *columns.values(), strict=True):
+                texts = [*([name] if table.id else []), *stamp]
+                writer.writerow([*map(inert, texts), *map(all_digits, values)])
                 count += 1
     return count
+
+
+def all_digits(value: float) -> str:
+    """A number with as many digits as tell it from its neighbours, and without an exponent."""
+    return np.format_float_positional(value, trim="-")
+
+
+def inert(text: str) -> str:
+    """Text that no spreadsheet runs as a formula: an apostrophe keeps it text."""
+    try:
+        float(text)
+    except ValueError:
+        return f"'{text}" if text[:1] in _FORMULA else text
+    return text
 
 
 def sizes(folder: Path, names: Iterable[str]) -> dict[str, str]:

@@ -141,6 +141,12 @@ def describe_table(table: Table, parts: Sequence[CutSeries]) -> dict[str, Any]:
         "frequency": dataclasses.asdict(frequency) if frequency else None,
         "last": {part.name: _to_json(part.times[-1]) for part in parts},
         "dayfirst": table.dayfirst,
+        "reading": {
+            "targets": list(table.targets),
+            "times": list(table.time_columns),
+            "id": table.id_column,
+            "options": dict(table.options),
+        },
     }
 
 

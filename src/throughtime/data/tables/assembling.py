@@ -30,9 +30,11 @@ class Asked:
     dayfirst: bool | None
     frequency: Frequency | None
     date_format: str | None
+    time_form: str | None
     decimal: str | None
     thousands: str | None
     duplicates: str
+    freq: str | None
     step: Frequency | None
     aggregate: str
     tz: str | None

@@ -333,6 +333,7 @@ def read_times(
     names: Sequence[str],
     dayfirst: bool | None = None,
     date_format: str | None = None,
+    form: str | None = None,
 ) -> Times:
     """Columns as times, or UnreadableError."""
     column = source.columns[names[0]]
@@ -342,7 +343,9 @@ def read_times(
         return Times(column)
     european = source.separator == ";"
     cells = _joined(source, names) if len(names) > 1 else source.texts(names[0])
-    times = parse_times(cells, dayfirst=dayfirst, european=european, date_format=date_format)
+    times = parse_times(
+        cells, dayfirst=dayfirst, european=european, date_format=date_format, form=form
+    )
     if len(names) > 1:
         times = times._replace(writer=_parts_writer(source, names, times.writer))
     return times

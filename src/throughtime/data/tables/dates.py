@@ -62,12 +62,15 @@ class Times(NamedTuple):
         Which of the first two numbers of a date is the day; None for times of another form.
     writer : TimeWriter
         Writes times as the cells are written.
+    form : str
+        The roles of the form that was read; empty for numbers.
     """
 
     values: np.ndarray
     note: str = ""
     dayfirst: bool | None = None
     writer: TimeWriter = NumberWriter()
+    form: str = ""
 
 
 class _Reading(NamedTuple):
@@ -86,6 +89,7 @@ def parse_times(
     dayfirst: bool | None = None,
     european: bool = False,
     date_format: str | None = None,
+    form: str | None = None,
     named: bool = True,
 ) -> Times:
     """Read a column of times.
@@ -104,6 +108,8 @@ def parse_times(
         The file has a decimal comma or semicolons.
     date_format : str, optional
         How to read every cell, as :meth:`datetime.datetime.strptime` says it.
+    form : str, optional
+        The roles of the form that the cells are thought to have, as :attr:`Times.form` has them.
     named : bool
         Whether the name of the column says that it holds times: numbers are dates sooner then.
 
@@ -138,6 +144,8 @@ def parse_times(
     if not readings:
         index = min(first_row[kinds[i]] for i in best) if best else 0
         raise UnreadableError(index, foreign_month(take_runs(kinds)))
+    asked = [reading for reading in readings if reading.form.roles == form]
+    readings = asked or readings
     habit = european if dayfirst is None else dayfirst
     chosen = _choose(readings, habit or "." in kinds[0])
     return _finished(chosen, readings, kinds, apart, which)
@@ -262,7 +270,7 @@ def _finished(
         notes += [note] if note else []
     writer = writer_of(chosen.form, kinds, zone, utc)
     text = notes[0] if len(notes) == 1 else " ".join(notes)
-    return Times(values[which], text, first, writer)
+    return Times(values[which], text, first, writer, chosen.form.roles)
 
 
 def _ambiguity(

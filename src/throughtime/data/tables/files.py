@@ -13,6 +13,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -68,6 +69,7 @@ def read_table(
     dayfirst: bool | None = None,
     frequency: Frequency | None = None,
     date_format: str | None = None,
+    time_form: str | None = None,
     decimal: str | None = None,
     thousands: str | None = None,
     duplicates: str = "error",
@@ -103,6 +105,9 @@ def read_table(
         The step that the times are thought to have, as in :meth:`Series.from_arrays`.
     date_format : str, optional
         How to read times, as ``strptime`` says it: ``"%d/%m/%Y"``.
+    time_form : str, optional
+        The form that the times are thought to have, as :attr:`Table.options` has it; it decides
+        where several fit.
     decimal, thousands : str, optional
         The marks in numbers; by default each column decides.
     duplicates : {"error", "mean", "sum", "first", "last"}
@@ -145,9 +150,11 @@ def read_table(
         dayfirst,
         frequency,
         date_format,
+        time_form,
         decimal,
         thousands,
         check_choice("duplicates", duplicates, DUPLICATES),
+        freq,
         None if freq is None else parse_step(freq),
         check_choice("aggregate", aggregate, AGGREGATES),
         tz,
@@ -212,8 +219,26 @@ class _Reader:
             dayfirst=None if times is None else times.dayfirst,
             time_columns=columns,
             writer=NumberWriter() if times is None else times.writer,
+            targets=targets,
+            id_column=asked.id,
+            options=self._options(times),
             left_out=left_out,
         )
+
+    def _options(self, times: Times | None) -> dict[str, Any]:
+        """What a later table of the same kind has to be read with."""
+        asked = self.asked
+        options = {
+            "date_format": asked.date_format,
+            "time_form": None if times is None else times.form or None,
+            "decimal": asked.decimal,
+            "thousands": asked.thousands,
+            "duplicates": asked.duplicates,
+            "freq": asked.freq,
+            "aggregate": asked.aggregate,
+            "tz": asked.tz,
+        }
+        return {name: value for name, value in options.items() if value is not None}
 
     # -- roles --------------------------------------------------------------------------------
 
@@ -292,7 +317,9 @@ class _Reader:
         """The times, or the sentence that says why a cell is none."""
         asked = self.asked
         try:
-            times = read_times(self.source, names, asked.dayfirst, asked.date_format)
+            times = read_times(
+                self.source, names, asked.dayfirst, asked.date_format, asked.time_form
+            )
         except UnreadableError as error:
             raise DataError(self._no_time(names, error)) from None
         if times.note:

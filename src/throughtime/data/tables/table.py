@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from throughtime.data.series import Series
 from throughtime.data.tables.columns import quoted
 from throughtime.data.tables.frequency import Frequency
-from throughtime.data.tables.timewriter import NumberWriter, TimeWriter
+from throughtime.data.tables.timewriter import NumberWriter, PartsWriter, TimeWriter
 
 __all__ = ["Table", "count"]
 
@@ -40,6 +41,12 @@ class Table:
         The columns of which times are made.
     writer : TimeWriter
         Writes times as the file writes them.
+    targets : tuple of str
+    id_column : str or None
+        The column of the file; ``id`` names the series also where each target is one.
+    options : dict
+        What :func:`read_table` was asked for beside columns, so that another table of the same kind
+        is read in the same way; ready for JSON.
     left_out : dict of str to str
         Series without a forecast, and why.
     """
@@ -56,6 +63,9 @@ class Table:
     dayfirst: bool | None = None
     time_columns: tuple[str, ...] = ()
     writer: TimeWriter = field(default_factory=NumberWriter)
+    targets: tuple[str, ...] = ()
+    id_column: str | None = None
+    options: dict[str, Any] = field(default_factory=dict)
     left_out: dict[str, str] = field(default_factory=dict)
 
     def __repr__(self) -> str:
@@ -77,6 +87,12 @@ class Table:
     def gaps(self) -> int:
         """Time stamps that the table skips; they were inserted without a value."""
         return sum(one.gaps for one in self.series)
+
+    def write_times(self, times: np.ndarray) -> list[tuple[str, ...]]:
+        """Times as the file writes them: one text for each of its columns of times."""
+        if isinstance(self.writer, PartsWriter):
+            return self.writer.write_parts(times)
+        return [(text,) for text in self.writer.write(times)]
 
     def describe(self) -> list[str]:
         """What was found, in lines for people."""
