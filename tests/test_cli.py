@@ -96,6 +96,12 @@ def test_the_model_holds_what_the_table_was(finished):
         "frequency": {"unit": "microsecond", "count": 86_400_000_000, "day": 1},
         "last": {"sales": "2024-04-07T00:00:00.000000"},
         "dayfirst": None,
+        "reading": {
+            "targets": ["sales"],
+            "times": ["day"],
+            "id": None,
+            "options": {"time_form": "Ymd", "duplicates": "error", "aggregate": "mean"},
+        },
     }
     _, rows = read_csv(finished / "out" / "forecast.csv")
     np.testing.assert_allclose(model.predict().mean, [float(row[1]) for row in rows], rtol=1e-9)
@@ -240,10 +246,10 @@ def test_the_order_of_day_and_month_is_said_and_kept(folder, capsys):
     Path("new.csv").write_text("month,sales\n01/02/2024,5\n")
     model = ["predict", "out/model.safetensors", "new.csv", "--quiet", "--out"]
     assert main([*model, "kept"]) == 0
-    assert read_csv("kept/forecast.csv")[1][0][0] == "2024-03-01"
+    assert read_csv("kept/forecast.csv")[1][0][0] == "01/03/2024"
     # Read the other way it is the second of January.
     assert main([*model, "other", "--no-dayfirst"]) == 0
-    assert read_csv("other/forecast.csv")[1][0][0] == "2024-02-01"
+    assert read_csv("other/forecast.csv")[1][0][0] == "02/01/2024"
 
 
 def test_predict_goes_no_further_than_the_model(finished, folder, capsys):

@@ -71,7 +71,9 @@ def test_what_is_typed_reaches_the_table(asked):
         "--covariates", "a,b", "--no-dayfirst",
     )  # fmt: skip
     assert arguments_for(read_table, request) == {
-        "target": "y", "time": "t", "id": "i", "covariates": ("a", "b"), "dayfirst": False,
+        "target": ("y",), "time": ("t",), "id": "i", "covariates": ("a", "b"), "dayfirst": False,
+        "all_targets": False, "date_format": None, "decimal": None, "thousands": None,
+        "duplicates": "error", "freq": None, "aggregate": "mean", "tz": None,
     }  # fmt: skip
     assert request.command_line.endswith("--covariates a,b --no-dayfirst")
 

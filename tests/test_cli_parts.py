@@ -16,6 +16,7 @@ from throughtime.cli.requests import ForecastRequest, PredictRequest
 from throughtime.cli.results import write_csv
 from throughtime.cli.wording import Wording
 from throughtime.data.series import Series
+from throughtime.data.tables.files import read_table
 from throughtime.errors import (
     Argument,
     DataError,
@@ -201,15 +202,22 @@ def test_csv_of_a_forecast(tmp_path):
     mean = np.array([1.5, 1e-12, 123456.789012345])
     forecast = Forecast(np.arange(1, 4), mean, {0.8: (mean - 1, mean + 1)}, mean, 5)
     path = tmp_path / "f.csv"
-    rows = [("n, s", WEEKS[:3], forecast), ("x", WEEKS[1:4], forecast)]
-    assert write_csv(path, "week", "store", rows) == 6
-    assert path.read_text().splitlines()[:4] == [
+    (tmp_path / "t.csv").write_text(
+        'week,store,y\n6.1.2024,"n, s",1\n13.1.2024,"n, s",2\n6.1.2024,=1+1,3\n13.1.2024,=1+1,4\n'
+    )
+    table = read_table(tmp_path / "t.csv", "y", id="store")
+    rows = [("n, s", WEEKS[:3], forecast), ("=1+1", WEEKS[1:4], forecast)]
+    assert write_csv(path, table, rows) == 6
+    assert path.read_text().splitlines()[:5] == [
         "store,week,mean,lower_80,upper_80",
-        '"n, s",2024-01-06,1.5,0.5,2.5',
-        '"n, s",2024-01-13,1e-12,-1,1',
-        '"n, s",2024-01-20,123456.789,123455.789,123457.789',
+        '"n, s",6.1.2024,1.5,0.5,2.5',
+        '"n, s",13.1.2024,0.000000000001,-0.999999999999,1.000000000001',
+        '"n, s",20.1.2024,123456.789012345,123455.789012345,123457.789012345',
+        "'=1+1,13.1.2024,1.5,0.5,2.5",
     ]
-    assert write_csv(path, "step", None, [("x", np.arange(7, 10), forecast)]) == 3
+    (tmp_path / "t.csv").write_text("y\n1\n2\n")
+    table = read_table(tmp_path / "t.csv")
+    assert write_csv(path, table, [("x", np.arange(7, 10), forecast)]) == 3
     assert path.read_text().splitlines()[:2] == ["step,mean,lower_80,upper_80", "7,1.5,0.5,2.5"]
 
 

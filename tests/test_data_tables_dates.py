@@ -134,7 +134,7 @@ def test_what_is_no_time(texts, index):
 
 def test_dates_are_read_the_way_that_makes_them_regular():
     months = [f"01/{month:02d}/{year}" for year in (2020, 2021) for month in range(1, 13)]
-    values, note, dayfirst, _ = parse_times(months)
+    values, note, dayfirst, *_ = parse_times(months)
     assert dayfirst is True
     assert format_times(values[:3]) == ["2020-01-01", "2020-02-01", "2020-03-01"]
     assert note == (
@@ -142,7 +142,7 @@ def test_dates_are_read_the_way_that_makes_them_regular():
         " dayfirst=False reads them the other way."
     )
     american = [f"{month:02d}.01.{year}" for year in (2020, 2021) for month in range(1, 13)]
-    values, note, dayfirst, _ = parse_times(american)
+    values, note, dayfirst, *_ = parse_times(american)
     assert dayfirst is False
     assert "read as month, day, year, which makes them monthly" in note
     # An order that was asked for is not questioned.
