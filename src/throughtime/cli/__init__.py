@@ -1,8 +1,9 @@
 """The command line: ``throughtime forecast``, ``predict``, ``info`` and ``demo``.
 
 One file a command, no mathematics. Exit codes: 0 done; 1 the work failed though the input was fine
-(training diverged, the disk is full); 2 the input cannot be used, or an extra is missing; 130
-stopped by Ctrl-C; 143 stopped by SIGTERM. Whatever goes wrong is one line on standard error.
+(training diverged, the disk is full); 2 the input cannot be used, or an extra is missing; 3 the
+forecast is no better than a simpler one, where ``--fail-if-worse`` asks; 130 stopped by Ctrl-C; 143
+stopped by SIGTERM. Whatever goes wrong is one line on standard error.
 """
 
 from __future__ import annotations

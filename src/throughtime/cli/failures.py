@@ -10,11 +10,16 @@ from throughtime.messages.streams import standard_error
 
 FAILED = 1
 BAD_INPUT = 2
+NO_BETTER = 3
 INTERRUPTED = 128 + signal.SIGINT
 
 
 class StoppedEarly(Exception):  # noqa: N818  # not an error: the user wanted it
     """Ctrl-C ended training early; everything that could be written was."""
+
+
+class NoBetter(Exception):  # noqa: N818  # not an error: the user asked to be told so
+    """The forecast is no better than a simpler one; everything was written."""
 
 
 class Terminated(SystemExit):
@@ -48,6 +53,9 @@ def exit_code_of(action: Callable[[], int]) -> int:
     except StoppedEarly as stop:
         say(str(stop))
         return INTERRUPTED
+    except NoBetter as verdict:
+        say(str(verdict))
+        return NO_BETTER
     except KeyboardInterrupt:
         say("Stopped by Ctrl-C; nothing was written.")
         return INTERRUPTED

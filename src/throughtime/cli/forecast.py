@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +11,10 @@ if TYPE_CHECKING:
     from throughtime.cli.wording import Wording
     from throughtime.data.tables.files import Table
 
-FILES = ("model.safetensors", "forecast.csv", "forecast.png", "report.html")
+FILES = (
+    "model.safetensors", "forecast.csv", "forecast.png", "report.html", "metrics.json",
+    "holdout.csv",
+)  # fmt: skip
 
 
 def register(app: Any) -> None:
@@ -21,8 +25,11 @@ def register(app: Any) -> None:
     app.command(
         "forecast",
         help="Train on a time series, forecast it, and report how good that is.\n\n"
-        "Writes model.safetensors, forecast.csv, forecast.png and report.html. Ctrl-C ends training"
-        " early and still writes them; a second Ctrl-C stops without.",
+        "Writes model.safetensors, forecast.csv, forecast.png, report.html, metrics.json and, of"
+        " the data held out, holdout.csv. Ctrl-C ends training early and still writes them; a"
+        " second Ctrl-C stops without.\n\n"
+        "Exit codes: 0 done; 1 the work failed; 2 the input cannot be used; 3 no better than a"
+        " naive forecast, with --fail-if-worse; 130 stopped by Ctrl-C; 143 by SIGTERM.",
     )(command(ForecastRequest, run))
 
 
@@ -38,10 +45,18 @@ def run(request: ForecastRequest) -> None:
 
 def _run(request: ForecastRequest, wording: Wording) -> None:
     from throughtime.cli.console import Screen
-    from throughtime.cli.failures import StoppedEarly
+    from throughtime.cli.failures import NoBetter, StoppedEarly
     from throughtime.cli.interrupt import StopButton
-    from throughtime.cli.output import check_folder, staged
-    from throughtime.cli.results import build_story, lines_of, sizes, tell, write_files
+    from throughtime.cli.metrics import metrics_of, to_json, write_json
+    from throughtime.cli.output import check_folder, keep_input, staged
+    from throughtime.cli.results import (
+        build_story,
+        lines_of,
+        sizes,
+        tell,
+        write_files,
+        write_holdout,
+    )
     from throughtime.cli.series import cut_series, describe_table
     from throughtime.cli.training import Training
     from throughtime.errors import import_extra
@@ -49,11 +64,12 @@ def _run(request: ForecastRequest, wording: Wording) -> None:
     from throughtime.report import words
 
     began = time.perf_counter()
-    screen = Screen(request.quiet)
+    screen = Screen(request.quiet or request.json)
     # Whatever can be known to fail must fail before the training, not after it.
     load_matplotlib("The report")
     import_extra("jinja2", "cli", "The report")
     old = check_folder(request.out, FILES)
+    keep_input(request.out, FILES, [request.data])
     table = read(request)
     wording.target = table.target
     parts = cut_series(table)
@@ -82,12 +98,20 @@ def _run(request: ForecastRequest, wording: Wording) -> None:
         with staged(request.out) as folder:
             model.save(folder / FILES[0])
             write_files(folder, story, table)
-            written = sizes(folder, FILES)
+            metrics = metrics_of(story, table)
+            write_json(folder / "metrics.json", metrics)
+            if backtest is not None:
+                write_holdout(folder / "holdout.csv", table, backtest)
+            written = sizes(folder, [name for name in FILES if (folder / name).exists()])
     screen.facts("written", lines_of(request.out, written, old))
     seconds = max(1, round(time.perf_counter() - began))
     screen.facts("", [f"in {words.plural(seconds, 'second')}"])
+    if request.json:
+        sys.stdout.write(to_json(metrics))
     if button.pressed:
         raise StoppedEarly("Ctrl-C ended training early; every file was written.")
+    if request.fail_if_worse and (backtest is None or not words.is_good(backtest)):
+        raise NoBetter("The forecast is no better than a simpler one; every file was written.")
 
 
 def read(request: ForecastRequest) -> Table:

@@ -55,6 +55,22 @@ def check_folder(folder: Path, names: Sequence[str]) -> frozenset[str]:
     raise InvalidArgumentError(sentence("--out", expected, f"{shown} ({why})")) from None
 
 
+def keep_input(folder: Path, names: Sequence[str], inputs: Sequence[Path | None]) -> None:
+    """Refuse to write a result over a file that is read.
+
+    Raises
+    ------
+    InvalidArgumentError
+        It names the file.
+    """
+    for source in filter(None, inputs):
+        for name in names:
+            result = folder / name
+            if source.exists() and result.exists() and source.samefile(result):
+                got = f"{describe(str(folder))}, where {name} is the input"
+                raise InvalidArgumentError(sentence("--out", "another folder", got))
+
+
 @contextmanager
 def staged(folder: Path) -> Iterator[Path]:
     """Give a hidden folder to write into; its files move to ``folder`` if all went well.

@@ -23,7 +23,9 @@ def register(app: Any) -> None:
     app.command(
         "predict",
         help="Forecast on from new data with a trained model.\n\n"
-        "Writes forecast.csv and forecast.png.",
+        "Writes forecast.csv and forecast.png.\n\n"
+        "Exit codes: 0 done; 1 the work failed; 2 the input cannot be used; 130 stopped by Ctrl-C;"
+        " 143 by SIGTERM.",
     )(command(PredictRequest, run))
 
 
@@ -40,7 +42,7 @@ def run(request: PredictRequest) -> None:
 def _run(request: PredictRequest, wording: Wording) -> None:
     from throughtime.cli.console import Screen
     from throughtime.cli.continuing import check_step, step_of
-    from throughtime.cli.output import check_folder, staged
+    from throughtime.cli.output import check_folder, keep_input, staged
     from throughtime.cli.results import build_story, lines_of, show_forecast, sizes, write_files
     from throughtime.cli.series import cut_series
     from throughtime.data.tables.files import read_table
@@ -54,6 +56,7 @@ def _run(request: PredictRequest, wording: Wording) -> None:
     horizon = model.horizon if request.horizon is None else request.horizon
     steps = check_int("horizon", horizon, 1, model.horizon)
     old = check_folder(request.out, FILES)
+    keep_input(request.out, FILES, [request.data, request.model])
     known: dict[str, Any] = model.metadata
     step = step_of(known)
     reading = known.get("reading", {})

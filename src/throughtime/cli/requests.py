@@ -282,6 +282,29 @@ class ForecastRequest:
             kind=Path,
         ),
     ]
+    json: Annotated[
+        bool,
+        Option(
+            "--json",
+            "Print what metrics.json holds, and nothing else.",
+            OUTPUT,
+            "",
+            False,
+            bool,
+        ),
+    ]
+    fail_if_worse: Annotated[
+        bool,
+        Option(
+            "--fail-if-worse",
+            "End with exit code 3 if a naive forecast, or smoothing alone, did as well on the"
+            " hold-out; all files are written.",
+            OUTPUT,
+            "",
+            False,
+            bool,
+        ),
+    ]
     quiet: Annotated[bool, Option("--quiet", "Print nothing.", OUTPUT, "", False, bool)]
     command: tuple[str, ...] = ()
 
@@ -302,6 +325,10 @@ class ForecastRequest:
             raise InvalidArgumentError(
                 "a data file must be named together with --target, --time, --id or --covariates;"
                 " got none. Write: throughtime forecast data.csv --target COLUMN --horizon STEPS"
+            )
+        if self.fail_if_worse and self.holdout == 0:
+            raise InvalidArgumentError(
+                sentence("--fail-if-worse", "given with a hold-out", "--holdout 0")
             )
         if self.horizon is None:
             if self.data is not None:

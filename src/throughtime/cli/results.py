@@ -191,6 +191,26 @@ def write_csv(path: Path, table: Table, rows: Sequence[tuple[str, np.ndarray, Fo
     return count
 
 
+def write_holdout(path: Path, table: Table, backtest: BacktestReport) -> None:
+    """Write what came on the hold-out, what was forecast, and what naive methods forecast."""
+    parts = {one.name: one for one in table.series}
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        for number, fold in enumerate(backtest.folds):
+            series = table.series[0] if fold.series is None else parts[str(fold.series)]
+            columns = {k: v for k, v in fold.forecast.to_columns().items() if k != "step"}
+            columns = {"actual": fold.actual, **columns, **fold.naive}
+            if number == 0:
+                names = [*filter(None, [table.id]), *(table.time_columns or ("step",))]
+                writer.writerow([*map(inert, names), "origin", *columns])
+            times = series.times[fold.origin + fold.forecast.steps - 1]
+            rows = zip(table.write_times(times), *columns.values(), strict=True)
+            for stamp, *values in rows:
+                texts = [*([series.name] if table.id else []), *stamp]
+                cells = ["" if np.isnan(value) else all_digits(value) for value in values]
+                writer.writerow([*map(inert, texts), fold.origin, *cells])
+
+
 def all_digits(value: float) -> str:
     """A number with as many digits as tell it from its neighbours, and without an exponent."""
     return np.format_float_positional(value, trim="-")
