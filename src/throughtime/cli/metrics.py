@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-import throughtime
+from throughtime import __version__
 from throughtime.report import words
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 def metrics_of(story: ForecastStory, table: Table) -> dict[str, Any]:
     """Everything that the screen tells, ready for JSON."""
     return {
-        "throughtime": throughtime.__version__,
+        "throughtime": __version__,
         "versions": {"python": platform.python_version(), "numpy": np.__version__},
         "command": story.command,
         "data": _data(table, story),
