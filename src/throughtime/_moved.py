@@ -19,11 +19,11 @@ from typing import Any
 MOVED: dict[str, tuple[str, ...]] = {
     "cli.source": ("cli.series", "cli.options"),
     "container": ("serialization.container", "serialization.files"),
-    "data.columns": ("data.tables.columns",),
+    "data.columns": ("data.tables.columns", "data.tables.cells"),
     "data.files": ("data.tables.files",),
     "data.frequency": ("data.tables.frequency",),
     "data.parsing": ("data.tables.dates", "data.tables.numbers"),
-    "data.reading": ("data.tables.reading",),
+    "data.reading": ("data.tables.reading", "data.tables.cells"),
     "forecasting.learning": ("forecasting.networks",),
     "forecasting.model": ("forecasting.fitted", "forecasting.settings", "forecasting.predicting"),
     "native_loops": ("engines.native",),
