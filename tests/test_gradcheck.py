@@ -5,6 +5,7 @@ import pytest
 from network_cases import CASES, CELLS, Case
 
 import throughtime as tt
+from throughtime import gradcheck
 from throughtime.activations import Custom
 from throughtime.errors import InvalidArgumentError, InvalidTypeError, ShapeError
 from throughtime.gradcheck import check_gradients
@@ -181,3 +182,10 @@ def test_a_wrong_gradient_is_named_wherever_it_shows():
     report = check_gradients(net, rng.normal(size=(2, 4, 2)), rng.normal(size=(2, 3)), directions=1)
     names = "0.W_x, 0.W_h, 0.b, x, direction 1"
     assert str(report).splitlines()[-1].startswith(f"NOT RIGHT: {names};")
+
+
+def test_the_old_name_of_a_row_warns():
+    with pytest.warns(DeprecationWarning, match="Row is called GradientRow"):
+        assert gradcheck.Row is gradcheck.GradientRow
+    with pytest.raises(AttributeError, match="has no attribute 'Rows'"):
+        gradcheck.Rows  # noqa: B018  # to look it up is the test

@@ -295,7 +295,7 @@ def test_other_callbacks_are_refused(tmp_path):
     with pytest.raises(tt.errors.ModelFileError) as caught:
         run(network(), Adam(), [Callback()], path, resume=True)
     assert str(caught.value) == (
-        f"{path} belongs to a run with 1 callbacks, not 2. Give the same callbacks to go on."
+        f"{path} belongs to a run with 1 callbacks, not 2. Give the same callbacks to continue."
     )
 
 

@@ -10,7 +10,7 @@ from throughtime.serialization.container import read_container
 from throughtime.training import Callback, EarlyStopping, train
 
 TRY = "Try a lower learning rate (it is 0.1), or clip_norm=1.0, or a network of dtype='float64'."
-BACK = "the last weights with a finite loss are back"
+BACK = "the last weights with a finite loss are restored"
 
 
 def linear(**options):
@@ -99,7 +99,7 @@ def test_a_loss_that_overflows_alone():
     net = tt.Network([RNN(2), Dense(1)], n_features=1, dtype="float64")
     message = diverges(net, impulse(), np.full((4, 1), 1e200))
     assert message == (
-        "training diverged in epoch 1, batch 1 of 2: the outputs are finite, but the loss of them"
+        "training diverged in epoch 1, batch 1 of 2: the outputs are finite, but their loss"
         f" is not; {BACK}. Try a lower learning rate (it is 0.1), or clip_norm=1.0."
     )
 
@@ -217,7 +217,7 @@ def test_the_best_weights_are_put_back(callbacks):
         callbacks=[*callbacks, spoil],
     )  # fmt: skip
     assert message.startswith("training diverged in epoch 5, batch 1 of 4: the output of layer 0 ")
-    assert "the weights of epoch 4, the best so far, are back." in message
+    assert "the weights of epoch 4, the best so far, are restored." in message
     np.testing.assert_array_equal(net.params.flat, spoil.weights[4])
 
 

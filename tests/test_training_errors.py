@@ -101,7 +101,7 @@ OPTIONS = [
     ),
     (
         {"resume": True},
-        "checkpoint must name the file to go on from when resume=True; got None.",
+        "checkpoint must name the file to continue from when resume=True; got None.",
     ),
     ({"checkpoint": 3}, "path must be the path of a file; got 3."),
     (

@@ -79,7 +79,7 @@ def test_a_line_says_which_weights_are_there(verbose, capsys):
     )  # fmt: skip
     assert capsys.readouterr().err == (
         f"throughtime: Ctrl-C ended training; the weights of epoch {history.best_epoch}, the best"
-        " so far, are back.\n"
+        " so far, are restored.\n"
     )
     train(net, x, y, epochs=9, batch_size=4, callbacks=[Press((1, 1))], verbose=verbose)
     assert capsys.readouterr().err == (
@@ -207,7 +207,7 @@ def test_a_real_signal():
         assert process.wait(30) == 0
         (line,) = process.stderr.read().splitlines()
         assert line.startswith("throughtime: Ctrl-C ended training; the weights of epoch ")
-        assert line.endswith(", the best so far, are back.")
+        assert line.endswith(", the best so far, are restored.")
     finally:
         process.kill()
         process.communicate()

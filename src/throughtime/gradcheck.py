@@ -1,22 +1,24 @@
-r"""Is the gradient right? Every number against differences of the objective itself.
+r"""The gradient check: backpropagation against differences of the objective.
 
 For a number p of the parameters, the input or the initial state, the derivative is estimated by
 
     D(h) = (8 [f(p+h) - f(p-h)] - [f(p+2h) - f(p-2h)]) / (12 h)           (C1)
 
-whose error is O(h^4), and along a random direction v of all of them at once by the same formula,
-to be compared with g . v: four evaluations whatever the size of the network. All in float64. The
-relative error of a pair (a, n) is
+whose error is O(h^4). The same formula along a random direction v of all numbers at once gives an
+estimate of g . v: four evaluations, whatever the size of the network. All is computed in float64.
+The relative error of a gradient a and its estimate n is
 
     |a - n| / max(|a|, |n|, g_max / 1000, 1e-6 max(1, |f|))               (C2)
 
-with g_max the largest gradient in the same array: differences cannot resolve a number that is
-tiny beside its neighbours. Where an estimate disagrees, smaller steps h are tried and the best is
-kept, since f may have a kink (ReLU, MAE) inside the first; a wrong gradient disagrees with all.
+with g_max the largest gradient in the same array, because differences cannot resolve a number that
+is tiny beside its neighbours. If an estimate disagrees, smaller steps h are tried and the best
+estimate counts, because f may have a kink (ReLU, MAE) within the first step; a wrong gradient
+disagrees at all steps.
 """
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -41,22 +43,23 @@ HEAD = ("array", "shape", "checked", "error", "at", "backpropagation", "differen
 
 
 @dataclass(frozen=True)
-class Row:
-    """The worst number of one array.
+class GradientRow:
+    """The number of one array with the largest error.
 
     Attributes
     ----------
     name : str
-        ``"0.W_x"``, ``"x"``, ``"initial_state[0]"``, or ``"direction 1"``.
+        The array: ``"0.W_x"``, ``"x"``, ``"initial_state[0]"``, or ``"direction 1"``.
     shape : tuple of int
+        The shape of the array.
     checked : int
-        How many of its numbers were checked.
+        Number of its numbers that were checked.
     error : float
         The largest relative error, (C2).
     index : tuple of int
-        Where.
+        The index of the number with that error.
     exact, estimate : float
-        The gradient by backpropagation, and by differences.
+        Its gradient by backpropagation, and by differences.
     """
 
     name: str
@@ -70,24 +73,24 @@ class Row:
 
 @dataclass(frozen=True)
 class GradientReport:
-    """What :func:`check_gradients` found; ``print`` it.
+    """The result of :func:`check_gradients`; print it to see a table.
 
     Attributes
     ----------
-    rows : tuple of Row
-        One for each array, and one for each random direction.
+    rows : tuple of GradientRow
+        A row for each array, and one for each random direction.
     tolerance : float
-        The relative error that is allowed.
+        The largest relative error that is allowed.
     value : float
         The objective.
     """
 
-    rows: tuple[Row, ...]
+    rows: tuple[GradientRow, ...]
     tolerance: float
     value: float
 
     @property
-    def worst(self) -> Row:
+    def worst(self) -> GradientRow:
         """The row with the largest error."""
         return max(self.rows, key=lambda row: row.error)
 
@@ -153,34 +156,34 @@ def check_gradients(
     tolerance: float = 1e-6,
     seed: int = 0,
 ) -> GradientReport:
-    """Compare backpropagation with differences, on your own network, data, mask and penalties.
+    """Compare the gradient by backpropagation with differences of the objective.
 
     Parameters
     ----------
     net : Network
-        It is not changed; a float64 copy is checked.
+        The network. It is not changed; a float64 copy is checked.
     x, y, lengths, mask, sample_weight, l1, l2 :
         As in :func:`throughtime.train`.
     loss : str, Loss or callable, optional
         The loss; by default the one that the network was trained with, or ``"mse"``.
     initial_state : list or dict, optional
-        As in :meth:`Network.forward`; its gradient is then checked too.
+        Initial state, as in :meth:`Network.forward`; its gradient is checked too.
     training : bool
-        Check with dropout, whose random numbers are held fixed.
+        Whether dropout acts, with fixed random numbers.
     max_numbers : int
-        How many numbers are checked one by one, in all; of larger networks a random sample of each
-        array, and the whole along the directions.
+        Number of numbers to check one by one. Of a larger network, a random sample of each array is
+        checked, and everything along the directions.
     directions : int
-        How many random directions.
+        Number of random directions.
     tolerance : float
-        Relative error that is allowed.
+        Largest relative error that is allowed.
     seed : int
-        Of the sample, the directions and the dropout masks.
+        Seed for the sample, the directions and the dropout masks.
 
     Returns
     -------
     GradientReport
-        ``report.ok``, ``report.worst``, ``print(report)``.
+        The result: ``report.ok``, ``report.worst``, ``print(report)``.
 
     Examples
     --------
@@ -200,7 +203,7 @@ def check_gradients(
     own = net.astype("float64")
     function = loss_of(net, loss)
     samples = check_samples(own, function, (), x, y, lengths, mask, sample_weight)
-    # The input and the states are moved to and fro below: they must not be the caller's.
+    # The input and the states are changed and restored below: they must not be the caller's.
     array = samples.x.copy()
     states = [_copy(state) for state in own.check_states(initial_state, len(array))]
 
@@ -255,7 +258,7 @@ def _flatten(name: str, state: Any, gradient: Any) -> list[tuple[str, np.ndarray
 
 
 def _shares(parts: list[tuple[str, np.ndarray, np.ndarray]], budget: int) -> list[int]:
-    """How many numbers of each array to check: all that can be, small arrays first."""
+    """How many numbers of each array to check; small arrays are checked completely."""
     sizes = [values.size for _, values, _ in parts]
     shares = [0] * len(parts)
     left = budget
@@ -272,8 +275,8 @@ class _Checker:
     tolerance: float
     rng: np.random.Generator
 
-    def array(self, name: str, values: np.ndarray, gradient: np.ndarray, n: int) -> Row:
-        """Check ``n`` numbers of one array; the row tells of the worst."""
+    def array(self, name: str, values: np.ndarray, gradient: np.ndarray, n: int) -> GradientRow:
+        """Check ``n`` numbers of one array; return the row of the worst."""
         chosen = self.rng.permutation(values.size)[:n] if n < values.size else range(values.size)
         largest = float(np.abs(gradient).max(initial=0.0))
         rows = []
@@ -289,10 +292,10 @@ class _Checker:
 
             exact = float(gradient[index])
             error, estimate = self._compare(move, exact, largest)
-            rows.append(Row(name, values.shape, len(chosen), error, index, exact, estimate))
+            rows.append(GradientRow(name, values.shape, len(chosen), error, index, exact, estimate))
         return max(rows, key=lambda row: row.error)
 
-    def direction(self, name: str, parts: list[tuple[np.ndarray, np.ndarray]]) -> Row:
+    def direction(self, name: str, parts: list[tuple[np.ndarray, np.ndarray]]) -> GradientRow:
         """Check the derivative along one random direction of all numbers."""
         vectors = [self.rng.normal(size=values.shape) for values, _ in parts]
         norm = np.sqrt(sum(float(np.square(v).sum()) for v in vectors))
@@ -310,7 +313,7 @@ class _Checker:
         exact = sum(float((g * v).sum()) for (_, g), v in zip(parts, vectors, strict=True))
         error, estimate = self._compare(move, exact, abs(exact))
         size = sum(v.size for v in vectors)
-        return Row(name, (size,), size, error, (), exact, estimate)
+        return GradientRow(name, (size,), size, error, (), exact, estimate)
 
     def _compare(
         self, move: Callable[[float], float], exact: float, largest: float
@@ -326,3 +329,14 @@ class _Checker:
             if best[0] <= self.tolerance / 10:
                 break
         return best
+
+
+def __getattr__(name: str) -> Any:
+    if name == "Row":
+        warnings.warn(
+            "throughtime.gradcheck.Row is called GradientRow; the old name goes with version 0.3.",
+            DeprecationWarning,
+            stacklevel=2,
+        )
+        return GradientRow
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

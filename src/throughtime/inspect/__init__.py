@@ -1,4 +1,4 @@
-"""What a network does inside: its states over time, and every node's share of the gradient.
+"""Inside a network: its states over time, and the share of every node in the gradients.
 
 >>> import numpy as np
 >>> import throughtime as tt

@@ -1,14 +1,14 @@
-"""One node of the unrolled network: what goes in and out, and which gradients meet there.
+"""The nodes of the unrolled network: the values and the gradients of a layer at one time step.
 
-With dL/dh_t arriving from the layer above (or the loss) and from the step t + 1, a node gives
+A node receives dL/dh_t from the layer above (or the loss) and from step t + 1. It computes
 
     delta_t = dL/dz_t,  dL/dx_t,  dL/dh_{t-1}                              (N1)
 
-and its own share of the gradient of every parameter of its layer, which is shared by all steps:
+and its share of the gradient of each parameter, because all steps of a layer share its parameters:
 
     dL/dW = sum_t (share of node t)                                        (N2)
 
-The objective is that of training; the time loops run on the reference engine, whose tape holds
+The objective is that of training. The time loops run on the reference engine, whose tape holds
 every state.
 """
 
@@ -46,34 +46,34 @@ class Node:
     Attributes
     ----------
     layer, t : int
-        Which one; t counts from 1.
+        The number of the layer, from 0, and the time step, from 1.
     direction : str
-        ``"forward"`` or ``"backward"`` of a bidirectional layer, else ``""``.
+        ``"forward"`` or ``"backward"`` for a bidirectional layer, otherwise ``""``.
     x : ndarray of shape (N, F)
-        What comes from below.
+        The input of the layer at this step.
     previous, state : dict
-        ``"h"``, of an LSTM also ``"c"``: the state before and after the step, each (N, H).
+        The state before and after the step, each (N, H): ``"h"``, and ``"c"`` for an LSTM.
     gates : dict
-        The gates by their letters, each (N, H); of an Elman layer ``"h"``; empty of a cell that
-        does not say.
+        The gates by their letters, each (N, H); ``"h"`` for an Elman layer; empty for a cell that
+        does not name its gates.
     z : ndarray of shape (N, G*H)
-        What the activations were applied to.
+        The pre-activations.
     dh_above, dh_later : ndarray of shape (N, H)
-        dL/dh_t from the output of the layer, and from the step that comes after in the loop, or
-        from the layer that its final state is handed to.
+        dL/dh_t from the output of the layer, and from the next step of the loop, or from the layer
+        that starts from the final state.
     delta : ndarray of shape (N, G*H)
-        dL/dz_t. It is dL/da_t as well, a_t being the input's part of z_t.
+        dL/dz_t. It is dL/da_t too, where a_t is the input's part of z_t.
     dx : ndarray of shape (N, F)
         dL/dx_t.
     d_previous : dict
         dL/d(state before the step).
     gradients : dict
-        This node's share of the gradient of every parameter: ``"W_x"``, ``"W_h"``, ``"b"`` ...
+        The share of this node in the gradient of each parameter: ``"W_x"``, ``"W_h"``, ``"b"`` ...
 
     Notes
     -----
-    At a masked step nothing happens: the state goes on as it is, and so does its gradient; ``x``,
-    ``delta`` and the shares are zero, and ``z`` and ``gates`` mean nothing.
+    A masked step does not change the state, nor its gradient. There ``x``, ``delta`` and the shares
+    are zero, and ``z`` and ``gates`` have no meaning.
     """
 
     layer: int
@@ -99,21 +99,22 @@ class Node:
 
 @dataclass(frozen=True, repr=False)
 class Trace:
-    """A network's passes over some sequences, with everything that they computed.
+    """A forward and a backward pass of a network, with everything that they computed.
 
     Attributes
     ----------
     net : Network
-        A copy, with the parameters of that moment.
+        A copy of the network, with its parameters at that moment.
     loss : float
-        Without penalties.
+        The loss, without penalties.
     outputs : list of ndarray
         The output of each layer.
     gradients : Params
-        dL/dparams, of the names of ``net.params``; without penalties.
+        dL/dparams, with the names of ``net.params``; without penalties.
     tape : Tape
-        ``tape.d_outputs``: dL/d(output) of each layer; of the last one, where the loss contains its
-        activation, dL/d(pre-activation), and ``tape.outputs[-1]`` is then that pre-activation.
+        The tape: ``tape.d_outputs`` holds dL/d(output) of each layer. If the loss is fused with the
+        output activation, the last one is dL/d(pre-activation), and ``tape.outputs[-1]`` is that
+        pre-activation.
     """
 
     net: Network
@@ -127,16 +128,16 @@ class Trace:
         return f"Trace(loss {self.loss:.6g}; outputs {shapes})"
 
     def node(self, layer: int, t: int, direction: str = "forward") -> Node:
-        """What happened in a recurrent layer at step ``t``.
+        """Return the node of a recurrent layer at step ``t``.
 
         Parameters
         ----------
         layer : int
-            Its number, from 0; that of a recurrent layer.
+            Number of the recurrent layer, from 0.
         t : int
-            The time step, from 1 to T.
+            Time step, from 1 to T.
         direction : {"forward", "backward"}
-            Of a bidirectional layer.
+            Direction of a bidirectional layer.
 
         Raises
         ------
@@ -148,7 +149,7 @@ class Trace:
         return next(node for node in nodes if node.t == t)
 
     def nodes(self, layer: int, direction: str = "forward") -> list[Node]:
-        """All nodes of a recurrent layer, from t = 1 to T, in one walk back; see :meth:`node`."""
+        """Return all nodes of a recurrent layer, from t = 1 to T; see :meth:`node`."""
         _, nodes = self._loop(layer, direction)
         return sorted(nodes, key=lambda node: node.t)
 
@@ -175,8 +176,8 @@ class Trace:
     def _arriving(
         self, i: int, layer: Recurrent, d: int, loop: LoopTape
     ) -> tuple[np.ndarray, State]:
-        """What arrives in one direction of layer ``i``: from above, in the order of the loop, and
-        from the layer that its final state is handed to.
+        """The gradients that one direction of layer ``i`` receives: from above, in the order of the
+        loop, and from the layer that starts from its final state.
         """
         above = np.zeros_like(loop.states[0][1:])  # (T, N, H)
         final: State = tuple(np.zeros_like(s[0]) for s in loop.states)
@@ -193,16 +194,14 @@ class Trace:
         if layer.return_sequences:
             above += dy.swapaxes(0, 1)[:: -1 if loop.reverse else 1]
             return above, final
-        # The output is the state after the last real step; of a row without one, the initial state.
+        # The output is the state after the last unmasked step; without one, the initial state.
         steps, rows = above.shape[:2]
-        steps_real = np.ones((steps, rows), dtype=bool) if loop.mask is None else loop.mask
-        last, real = (
-            steps - 1 - np.argmax(steps_real[::-1], axis=0),
-            np.asarray(steps_real.any(axis=0)),
-        )
-        rows_real = np.flatnonzero(real)
-        above[last[rows_real], rows_real] = dy[rows_real]
-        return above, (final[0] + np.where(real[:, None], 0, dy), *final[1:])
+        shown = np.ones((steps, rows), dtype=bool) if loop.mask is None else loop.mask
+        last = steps - 1 - np.argmax(shown[::-1], axis=0)
+        present = np.asarray(shown.any(axis=0))
+        chosen = np.flatnonzero(present)
+        above[last[chosen], chosen] = dy[chosen]
+        return above, (final[0] + np.where(present[:, None], 0, dy), *final[1:])
 
     def _recurs(self, j: int) -> bool:
         return isinstance(self.net.layers[j], Recurrent)
@@ -221,11 +220,12 @@ def trace(
 ) -> Trace:
     """Run a network forward and backward as training does, and keep everything.
 
-    What is kept is a snapshot: the network may be trained on, and is not touched.
+    The result is a snapshot of the network, which is not changed and may be trained further.
 
     Parameters
     ----------
     net : Network
+        The network.
     x, lengths, mask, initial_state :
         As in :meth:`throughtime.Network.forward`.
     y : array-like, or list of arrays
@@ -274,7 +274,7 @@ def trace(
 def _nodes(
     layer: int, group: str, loop: LoopTape, above: np.ndarray, later: State
 ) -> Iterator[Node]:
-    """The nodes of one direction of a layer, from the end of its loop to its beginning."""
+    """Yield the nodes of one direction of a layer, from the end of its loop to the start."""
     steps = len(loop.x)
     for k in reversed(range(steps)):
         arriving = above[k]
@@ -287,7 +287,7 @@ def _nodes(
 
 
 def _node(layer: int, t: int, group: str, one: LoopTape, above: np.ndarray, later: State) -> Node:
-    """The node whose tape is ``one``, from what arrives from above and from the later step."""
+    """The node whose tape is ``one``, from the gradients from above and from the later step."""
     cell, p, names = one.cell, one.p, one.cell.states
     grad = SimpleNamespace(**{name: np.zeros_like(a) for name, a in vars(p).items()})
     dx, before = bptt.bptt(one, grad, above[:, None], later)
@@ -316,7 +316,7 @@ def _node(layer: int, t: int, group: str, one: LoopTape, above: np.ndarray, late
 
 
 def _step(loop: LoopTape, k: int) -> LoopTape:
-    """The tape of the loop's step ``k`` alone."""
+    """The tape of step ``k`` of the loop alone."""
     return LoopTape(
         loop.cell,
         loop.p,
@@ -332,7 +332,7 @@ def _step(loop: LoopTape, k: int) -> LoopTape:
 
 
 def _input_part(one: LoopTape) -> np.ndarray:
-    """a_t of the only step of a tape, (B1)."""
+    """a_t of the single step of a tape, (B1)."""
     a = one.x[0] @ one.p.W_x
     if hasattr(one.p, "b"):
         a = a + one.p.b

@@ -1,4 +1,4 @@
-"""The states of the recurrent layers at every step, whatever the layers put out."""
+"""The states of the recurrent layers at every step, whatever the layers return."""
 
 from __future__ import annotations
 
@@ -21,20 +21,22 @@ States = dict[str, np.ndarray]
 def hidden_states(
     net: Network, x: Any, lengths: Any = None, *, mask: Any = None, initial_state: Any = None
 ) -> list[States | None]:
-    """The states of every recurrent layer after every step.
+    """Return the states of every recurrent layer after every step.
 
     Parameters
     ----------
     net : Network
+        The network.
     x, lengths, mask, initial_state :
         As in :meth:`throughtime.Network.forward`.
 
     Returns
     -------
     list of dict or None
-        One entry a layer, None of a layer without a state: ``{"h": (N, T, H)}``, of an LSTM also
-        ``"c"``, of a bidirectional layer ``"forward.h"`` and ``"backward.h"``. In the order of
-        time also where a layer runs in reverse. A masked step holds the state that it left alone.
+        An entry for each layer; None for a layer without a state. For an Elman or GRU layer it is
+        ``{"h": (N, T, H)}``, for an LSTM there is also ``"c"``, for a bidirectional layer
+        ``"forward.h"`` and ``"backward.h"``. The steps are in the order of time, even if a layer
+        runs in reverse. A masked step holds the state of the step before.
 
     Raises
     ------
@@ -60,20 +62,21 @@ def hidden_states(
 
 
 def saturation(h: Any, limit: float = 0.97) -> np.ndarray:
-    """The share of units whose size ``|h|`` is above ``limit``, at every step.
+    """Return the share of saturated units at every step: those with ``|h|`` above ``limit``.
 
-    A tanh unit there hands on less than ``1 - limit**2`` of a gradient.
+    A saturated tanh unit passes on less than ``1 - limit**2`` of a gradient.
 
     Parameters
     ----------
     h : array of shape (..., H)
-        States, as :func:`hidden_states` gives them.
+        States, as :func:`hidden_states` returns them.
     limit : float
-        In (0, 1).
+        Limit of ``|h|``, in (0, 1).
 
     Returns
     -------
     ndarray of the shape of ``h`` without its last axis
+        Shares from 0 to 1.
 
     Raises
     ------

@@ -1,7 +1,7 @@
-"""Losses: from the outputs of a network and their targets to one number, and its gradient.
+"""Losses: one number from the outputs of a network and their targets, and its gradient.
 
-Every loss takes a mask of the real steps and a weight for each sequence or step; see
-:class:`Loss`. All are in the registry :data:`LOSSES`; :func:`get` turns a name into one.
+Every loss takes a mask of the steps and a weight for each sequence or step; see :class:`Loss`. All
+are in the registry :data:`LOSSES`; :func:`get` returns the loss of a name.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def get(spec: Any) -> Loss:
     Parameters
     ----------
     spec : str, Loss or callable
-        A name of the registry, an object, or a function for :class:`Custom`, which is
+        A name in the registry, an object, or a function for :class:`Custom`, which is
         differentiated automatically.
 
     Raises

@@ -1,15 +1,15 @@
-r"""What every loss shares: which steps count, how much, and how terms become one number.
+r"""The base of all losses: which steps count, how much, and how terms become one number.
 
-A loss gives each step its terms ``l_1 .. l_E`` (one for each output, or one in all), and
+A loss has terms ``l_1 .. l_E`` for each step (one for each output, or one in all), and
 
     value = sum_s c_s sum_e l_se                                      (J1)
     c_s   = w_s                      for reduction "sum"              (J2)
     c_s   = w_s / (E sum_s w_s)      for reduction "mean"             (J3)
     dvalue/dy_s = c_s d(sum_e l_se)/dy_s                              (J4)
 
-where s runs over the real steps of the batch: those that the mask keeps and whose weight is not
-zero. Only they are ever looked at, so whatever stands at the other steps, NaN included, has no
-influence. All is computed in float64; the gradient is returned in the dtype of ``y``.
+where s runs over the steps of the batch that count: those that are not masked and whose weight is
+not zero. Targets and outputs at the other steps are never read, so they may hold anything, even
+NaN. All is computed in float64; the gradient is returned in the dtype of ``y``.
 """
 
 from __future__ import annotations
@@ -36,20 +36,20 @@ from throughtime.registry import Registry, Words
 
 Terms = tuple[np.ndarray, np.ndarray]
 
-#: Outputs that are looked at in one go: so many that their float64 copies stay in the cache.
+#: Number of outputs that are computed at once: their float64 copies, 1 MiB, stay in the cache.
 BLOCK = 2**17
 
 
 @dataclass(frozen=True)
 class Domain:
-    """Outputs that a loss is defined for.
+    """The outputs for which a loss is defined.
 
     Attributes
     ----------
     low, high : float
-        Their limits, both included.
+        The limits, both included.
     words : str
-        The same for a message: ``"from 0 to 1"``.
+        The limits in words, for a message: ``"from 0 to 1"``.
     activation : str
         An activation that gives such outputs.
     """
@@ -62,37 +62,37 @@ class Domain:
 
 @dataclass(frozen=True)
 class Loss(ABC):
-    """Base of all losses: a number to be made small, and its gradient.
+    """Base of all losses: a number that training makes small, and its gradient.
 
-    To write one, subclass it and define :meth:`terms`; to use a plain function, see
+    For a user-defined loss, subclass it and define :meth:`terms`; for a plain function, use
     :class:`~throughtime.losses.Custom`.
 
     Parameters
     ----------
     reduction : {"mean", "sum"}
-        ``"mean"``: the weighted mean over the real elements (class losses: over the real steps).
-        ``"sum"``: the weighted sum.
+        ``"mean"``: the weighted mean over all elements that count (of class losses: over all
+        steps). ``"sum"``: the weighted sum.
     """
 
     reduction: str = field(default="mean", kw_only=True)
 
-    #: Name of the output activation that :meth:`from_logits` contains, or None.
+    #: Name of the output activation that :meth:`from_logits` is fused with, or None.
     activation: ClassVar[str | None] = None
 
-    #: Which outputs the loss is defined for; None for any.
+    #: The outputs for which the loss is defined; None for any.
     domain: ClassVar[Domain | None] = None
 
-    #: Whether :meth:`terms` may be given the steps of a batch in several parts.
+    #: Whether :meth:`terms` may be called with the steps of a batch in several parts.
     separable: ClassVar[bool] = True
 
-    #: Name of the native kernel that computes :meth:`terms`, or from logits
-    #: :meth:`terms_from_logits`, and what follows from them; None for NumPy.
+    #: Names of the native kernels that compute value and gradient, from the outputs as
+    #: :meth:`terms` does and from logits as :meth:`terms_from_logits` does; None for NumPy.
     kernel: ClassVar[str | None] = None
     logits_kernel: ClassVar[str | None] = None
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
-        # Terms of one's own are not what the kernel of the class above computes.
+        # The kernel of the base class does not compute terms that a subclass redefines.
         own = vars(cls).keys()
         if "kernel" not in own and own & {"terms", "domain", "outside_domain"}:
             cls.kernel = None
@@ -104,15 +104,15 @@ class Loss(ABC):
 
     @property
     def parameter(self) -> float:
-        """What the kernel has to know of the options beside the reduction."""
+        """The option that the kernel needs beside the reduction."""
         return 0.0
 
     @property
     def name(self) -> str:
-        """What messages call this loss."""
+        """The name of this loss in messages."""
         try:
             return LOSSES.name_of(self)
-        except KeyError:  # a user's own class
+        except KeyError:  # a user-defined class
             return type(self).__name__
 
     @abstractmethod
@@ -122,8 +122,8 @@ class Loss(ABC):
         Parameters
         ----------
         y : ndarray of shape (M, K), float64
-            Outputs of the network at M real steps of the batch, all of them or, where there are
-            very many, a part; a copy that may be overwritten.
+            Outputs of the network at M steps that count: all of the batch or, if there are very
+            many, a part. They are a copy that may be overwritten.
         target : ndarray of shape (M, ...)
             Their targets, checked.
         limits : numpy.finfo
@@ -132,9 +132,9 @@ class Loss(ABC):
         Returns
         -------
         terms : ndarray of shape (M, E)
-            Any number E of terms a step.
+            Any number E of terms for each step.
         derivative : ndarray of shape (M, K)
-            d(sum of the step's terms)/dy.
+            d(sum of the terms of a step)/dy.
         """
 
     def terms_from_logits(self, z: np.ndarray, target: np.ndarray, limits: np.finfo) -> Terms:
@@ -144,10 +144,9 @@ class Loss(ABC):
         )
 
     def outside_domain(self, y: np.ndarray) -> tuple[str, float] | None:
-        """Return what outputs ``y (M, K)`` should be, in words, and the first that is not.
+        """Return the domain in words and the first of the outputs ``y (M, K)`` outside of it.
 
-        None where all are in the domain. NaN is: a diverged network must be reported as such, by
-        training.
+        None if all are inside. NaN counts as inside: training reports a diverged network as such.
         """
         if self.domain is None:
             return None
@@ -158,7 +157,7 @@ class Loss(ABC):
         """Refuse a network with a number of outputs for which this loss has no meaning."""
 
     def outputs(self, n_targets: int) -> int:
-        """How many outputs the network must have for targets of ``n_targets`` columns."""
+        """Return the number of outputs that targets of ``n_targets`` columns need."""
         return n_targets
 
     def point(self, y: np.ndarray) -> np.ndarray:
@@ -179,16 +178,16 @@ class Loss(ABC):
         y : ndarray of shape (N, K) or (N, T, K)
             Outputs of the network.
         target : array-like
-            What they should be, as :meth:`check_target` describes it.
+            Their targets, as :meth:`check_target` describes them.
         mask : ndarray of bool, of shape (N,) or (N, T), optional
-            True at real steps.
+            True at the steps that count.
         weights : ndarray of shape (N,) or (N, T), optional
-            How much each sequence, or each step, counts; >= 0.
+            Weight of each sequence, or of each step; >= 0.
 
         Returns
         -------
         value : float
-            0.0 where no step counts. Infinite where the true value exceeds the largest float64.
+            The loss: 0.0 if no step counts, infinite if it exceeds the largest float64.
         dy : ndarray of the shape and dtype of ``y``
             Zero at every step that does not count.
 
@@ -208,8 +207,8 @@ class Loss(ABC):
     ) -> tuple[float, np.ndarray]:
         """Return ``self(activation(z), ...)`` and the gradient with respect to ``z``.
 
-        One formula for both, so nothing under- or overflows between them. Arguments as in
-        :meth:`__call__`.
+        Both are one formula, so that nothing underflows or overflows between them. The arguments
+        are those of :meth:`__call__`.
 
         Raises
         ------
@@ -219,7 +218,7 @@ class Loss(ABC):
         return self._check_and_evaluate(z, target, mask, weights, logits=True)
 
     def fuses_with(self, activation: Activation | None) -> bool:
-        """Whether :meth:`from_logits` contains exactly this output activation.
+        """Whether :meth:`from_logits` is fused with exactly this output activation.
 
         Examples
         --------
@@ -237,9 +236,9 @@ class Loss(ABC):
         mask: np.ndarray | None = None,
         weights: np.ndarray | None = None,
     ) -> float:
-        """Return the weight of one batch in a mean over batches: the sum over its real steps.
+        """Return the weight of a batch in a mean over batches: the sum of its steps' weights.
 
-        Where ``reduction="mean"``, the loss of the whole is the mean of the values of its parts
+        With ``reduction="mean"``, the loss of all data is the mean of the losses of the batches,
         with these weights.
         """
         steps = tuple(y_shape[:-1])
@@ -251,16 +250,16 @@ class Loss(ABC):
     def check_target(
         self, target: Any, y_shape: tuple[int, ...], mask: np.ndarray | None = None
     ) -> np.ndarray:
-        """Return ``target`` as the array this loss works with, or say what is wrong with it.
+        """Return ``target`` as the array that this loss uses, or say what is wrong with it.
 
         Parameters
         ----------
         target : array-like of shape y_shape
-            With one output, ``y_shape[:-1]`` will do.
+            The targets; with one output, the last axis may be absent.
         y_shape : tuple of int
             Shape of the outputs, (N, K) or (N, T, K).
         mask : ndarray of bool, of shape y_shape[:-1], optional
-            True at real steps. The others may hold anything.
+            True at the steps that count. The others may hold anything.
 
         Returns
         -------
@@ -276,7 +275,7 @@ class Loss(ABC):
         return array
 
     def check_values(self, target: np.ndarray, mask: np.ndarray | None) -> None:
-        """Refuse a target outside the domain of this loss at a real step."""
+        """Refuse a target outside the domain of this loss at a step that counts."""
         if not vectors.finite(target):
             hint = "Mask missing steps, or fill them."
             refuse(~np.isfinite(target), mask, target, "finite", hint)
@@ -290,14 +289,14 @@ class Loss(ABC):
         *,
         logits: bool = False,
     ) -> tuple[float, np.ndarray]:
-        """:meth:`__call__`, or with ``logits`` :meth:`from_logits`, of a target checked before.
+        """Compute :meth:`__call__`, or with ``logits`` :meth:`from_logits`, for a checked target.
 
-        A target is the same in every epoch: training checks it once and then calls this.
+        The targets are the same in every epoch: training checks them once and then calls this.
 
         Parameters
         ----------
         target : ndarray
-            What :meth:`check_target` returned, or the part of it that belongs to ``y``.
+            The array that :meth:`check_target` returned, or the part of it that belongs to ``y``.
         """
         y = check_outputs(y)
         weight = None if weights is None else step_weights(y.shape[:-1], mask, weights)
@@ -316,7 +315,7 @@ class Loss(ABC):
         weight: np.ndarray | None,
         logits: bool,
     ) -> tuple[float, np.ndarray] | None:
-        """Value and gradient by a native kernel; None where there is none for this call.
+        """Value and gradient by a native kernel; None if there is none for this call.
 
         Weights, if there are any, are zero at masked steps.
         """
@@ -326,7 +325,7 @@ class Loss(ABC):
         function = getattr(kernels, name)
         mean, parameter = self.reduction == "mean", self.parameter
         found = function(y, target, mask, weight, mean, parameter)
-        if found is None:  # a part of longer sequences, perhaps, as truncation cuts them
+        if found is None:  # not contiguous, as chunks of longer sequences are
             real = None if mask is None else np.ascontiguousarray(mask)
             arrays = np.ascontiguousarray(y), np.ascontiguousarray(target), real
             found = function(*arrays, weight, mean, parameter)
@@ -352,7 +351,7 @@ class Loss(ABC):
     def _evaluate(
         self, y: np.ndarray, target: np.ndarray, weight: np.ndarray, real: np.ndarray, logits: bool
     ) -> tuple[float, np.ndarray]:
-        """Value and gradient for the steps ``real``, where ``weight`` is above zero."""
+        """Value and gradient by NumPy; ``real`` is where ``weight`` is above zero."""
         dy = np.zeros_like(y, order="C")
         rows = np.flatnonzero(real)
         if not rows.size:
@@ -370,7 +369,7 @@ class Loss(ABC):
                 if not logits:
                     self._check_domain(own)
                 aim = wanted[here]
-                if aim.dtype.kind == "f":  # a difference from 1, or a sum, of float32 is rounded
+                if aim.dtype.kind == "f":  # float32 would round 1 - target, or a sum of targets
                     aim = aim.astype(np.float64, copy=False)
                 term, derivative = terms(own, aim, limits)
                 if c is None:
@@ -390,11 +389,11 @@ class Loss(ABC):
 
 
 def quiet() -> Any:
-    """Silence NumPy where outputs of a diverged network arrive.
+    """Silence NumPy for the outputs of a diverged network.
 
-    A value beyond the largest float is infinite and one computed from infinite outputs may be
-    NaN: those are the answers, and training reports them in words. Division by zero is not
-    silenced; no loss divides by what can be zero.
+    A value above the largest float is infinite, and a value computed from infinite outputs may be
+    NaN. These are the right results, and training reports them. Division by zero is not silenced,
+    because no loss divides by a number that can be zero.
     """
     return np.errstate(over="ignore", under="ignore", invalid="ignore")
 

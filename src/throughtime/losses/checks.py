@@ -1,4 +1,4 @@
-"""Checks of what a loss, or a metric, is given: outputs, targets, masks and weights."""
+"""Checks of the arguments of losses and metrics: outputs, targets, masks and weights."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def step_weights(
 
 
 def coefficients(weight: np.ndarray, reduction: str, n_terms: int) -> np.ndarray:
-    """Return c_s, (J2) and (J3) of ``losses/base.py``, for the weights (M,) of the real steps."""
+    """Return c_s, (J2) and (J3) of ``losses/base.py``, for weights (M,) above zero."""
     if reduction == "sum":
         return weight
     scaled = weight / weight.max()  # the sum of weights may overflow, this one cannot
@@ -67,7 +67,7 @@ def coefficients(weight: np.ndarray, reduction: str, n_terms: int) -> np.ndarray
 
 
 def check_outputs(y: Any) -> np.ndarray:
-    """Return outputs of a network as a float array (N, K) or (N, T, K)."""
+    """Return the outputs of a network as a float array (N, K) or (N, T, K)."""
     y = np.asarray(y)
     if y.dtype.kind not in "biuf":
         raise InvalidTypeError(sentence("the network's output", "an array of numbers", describe(y)))
@@ -79,7 +79,7 @@ def check_outputs(y: Any) -> np.ndarray:
 
 
 def shaped_target(target: Any, shape: tuple[int, ...]) -> np.ndarray:
-    """Return ``target`` as a float array of ``shape``, its last axis added where that is 1."""
+    """Return ``target`` as a float array of ``shape``; a last axis of size 1 may be absent."""
     array = check_array("y", target, finite=False)
     if shape[-1] == 1 and array.shape == shape[:-1]:
         array = array[..., None]
@@ -120,7 +120,7 @@ def label_hint(labels: np.ndarray, n_classes: int) -> str:
 def refuse(
     bad: np.ndarray, mask: np.ndarray | None, target: np.ndarray, expected: str, hint: str = ""
 ) -> None:
-    """Raise for the first element of ``target`` that is ``bad`` at a real step."""
+    """Refuse ``target`` if an element is ``bad`` at a step that counts, and name the first."""
     if mask is not None:
         bad = bad & mask.reshape(mask.shape + (1,) * (bad.ndim - mask.ndim))
     if bad.any():

@@ -1,4 +1,4 @@
-"""Losses of probabilities, and of the logits that a sigmoid or a softmax turns into them."""
+"""Losses of probabilities, and of logits to which a sigmoid or a softmax is applied."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ from throughtime.losses.base import LOSSES, Domain, Loss, Terms
 from throughtime.losses.checks import label_hint, refuse, shape_hint
 from throughtime.losses.floors import log_floored, smallest
 
-#: How far above 1 a probability, or the sum of several, may be rounded.
+#: How far above 1 a probability, or the sum of several, may be: they are often rounded to 4 digits.
 ROUNDING = 1e-4
-#: How far the outputs of a step may be from a sum of 1; those of a softmax are far nearer.
+#: How far the sum of the outputs of a step may be from 1. That of a softmax in float32 is within
+#: 1e-5; outputs of other layers are not this close by chance.
 SLACK = 1e-3
 
 
@@ -28,10 +29,9 @@ class BinaryCrossentropy(Loss):
 
     l = max(z, 0) - t z + log(1 + exp(-abs(z))), dl/dz = sigmoid(z) - t.
 
-    From probabilities: below the smallest number that y, or 1 - y, can well take in its dtype,
-    the logarithm is continued as :func:`~throughtime.losses.floors.log_floored` says. So a wrong
-    answer given with certainty costs a finite price (float32: 72 at y = 0, 18 at y = 1), a right
-    one costs 0.
+    From probabilities: where y, or 1 - y, is too small for its dtype, the logarithm is continued
+    as in :func:`~throughtime.losses.floors.log_floored`. So the loss of a certain but wrong answer
+    is finite (float32: 72 at y = 0, 18 at y = 1), and that of a certain right answer is 0.
     """
 
     activation: ClassVar[str | None] = "sigmoid"
@@ -50,7 +50,7 @@ class BinaryCrossentropy(Loss):
 
     def terms_from_logits(self, z: np.ndarray, target: np.ndarray, limits: np.finfo) -> Terms:
         term = np.maximum(z, 0.0) - target * z + np.log1p(np.exp(-np.abs(z)))
-        # sigmoid(z) - t, written so that nothing cancels where the answer is nearly right
+        # sigmoid(z) - t, in a form without cancellation where the answer is nearly right
         sigmoid = Sigmoid()
         return term, (1.0 - target) * sigmoid(z) - target * sigmoid(-z)
 
@@ -66,16 +66,16 @@ class BinaryCrossentropy(Loss):
 )
 @dataclass(frozen=True)
 class CategoricalCrossentropy(Loss):
-    """Cross-entropy of one choice out of K classes; one term a step.
+    """Cross-entropy of one class out of K; one term for each step.
 
     l = -sum_k t_k log(y_k); fused with ``softmax``, l = sum_k t_k (logsumexp(z) - z_k),
     dl/dz_k = softmax(z)_k sum_j t_j - t_k.
 
     The target is a class number from 0 to K - 1, or K probabilities (one-hot for certainty). From
-    probabilities y, a log of zero is continued as
-    :func:`~throughtime.losses.floors.log_floored` says: in float32, certainty in a wrong class
-    costs 72. They must sum to 1: outputs that need not could make all classes likely at once, at no
-    cost.
+    probabilities y, the logarithm of zero is continued as in
+    :func:`~throughtime.losses.floors.log_floored`: in float32, the loss of certainty in a wrong
+    class is 72. The outputs must sum to 1: otherwise the network could make all classes likely at
+    once.
 
     Examples
     --------
@@ -110,7 +110,7 @@ class CategoricalCrossentropy(Loss):
 
     def terms(self, y: np.ndarray, target: np.ndarray, limits: np.finfo) -> Terms:
         if target.ndim == 1:
-            y += 0.0 * y.sum(axis=1, keepdims=True)  # a NaN, in whatever class, spoils its step
+            y += 0.0 * y.sum(axis=1, keepdims=True)  # a NaN in any class makes its step NaN
             place = np.arange(len(y)), target
             log, slope = log_floored(y[place], smallest(limits))
             derivative = np.zeros_like(y)
@@ -124,9 +124,9 @@ class CategoricalCrossentropy(Loss):
             return certain_terms(z, target)
         t = target
         log_p, p, not_p = log_softmax(z)
-        # A class ruled out by a logit of -inf has log p = -inf, which counts only if t is not 0.
+        # A logit of -inf excludes a class: log p = -inf, which counts only if t is not 0.
         term = -(t * np.where(t == 0.0, 0.0, log_p)).sum(axis=1, keepdims=True)
-        # p sum(t) - t, written so that nothing cancels where the answer is nearly right
+        # p sum(t) - t, in a form without cancellation where the answer is nearly right
         return term, p * (t.sum(axis=1, keepdims=True) - t) - t * not_p
 
     def check_target(
@@ -137,16 +137,16 @@ class CategoricalCrossentropy(Loss):
         Parameters
         ----------
         target : array-like of shape (N,), (N, T), (N, K) or (N, T, K)
-            One axis less than the outputs: class numbers. As many: probabilities of the classes.
+            Class numbers, with one axis less than the outputs, or probabilities of the classes.
         y_shape : tuple of int
             Shape of the outputs, (N, K) or (N, T, K).
         mask : ndarray of bool, of shape y_shape[:-1], optional
-            True at real steps. The others may hold anything, NaN or -1.
+            True at the steps that count. The others may hold anything: NaN, -1, -100.
 
         Returns
         -------
         ndarray
-            Of int64 and shape ``y_shape[:-1]``, or of floats and shape ``y_shape``.
+            Class numbers in int64, of shape ``y_shape[:-1]``, or floats of shape ``y_shape``.
         """
         steps, n_classes = tuple(y_shape[:-1]), y_shape[-1]
         self.check_n_outputs(n_classes)
@@ -169,19 +169,19 @@ class CategoricalCrossentropy(Loss):
     def check_values(self, target: np.ndarray, mask: np.ndarray | None) -> None:
         super().check_values(target, mask)
         refuse((target < 0.0) | (target > 1.0 + ROUNDING), mask, target, "from 0 to 1")
-        with np.errstate(invalid="ignore", over="ignore"):  # masked steps may hold anything
+        with np.errstate(invalid="ignore", over="ignore"):  # steps that do not count hold anything
             total = target.sum(axis=-1, dtype=np.float64)
         refuse(np.abs(total - 1.0) > ROUNDING, mask, total, "probabilities that sum to 1")
 
 
 def class_numbers(array: np.ndarray, n_classes: int, mask: np.ndarray | None) -> np.ndarray:
-    """Return class numbers as int64, 0 at masked steps; refuse those outside 0 .. n_classes-1."""
+    """Return class numbers as int64, 0 where ``mask`` is False; refuse others than 0 .. C-1."""
     real = array if mask is None else np.where(mask, array, 0)
     expected = f"class numbers from 0 to {n_classes - 1}"
     if real.dtype.kind == "f":
-        with np.errstate(invalid="ignore"):  # inf - inf; refused with the rest
+        with np.errstate(invalid="ignore"):  # an infinity has no remainder, and is refused too
             refuse(real % 1.0 != 0.0, None, real, expected)
-    # Compared in the dtype given: a cast first could wrap a large number into the range.
+    # Compared in the dtype given: a cast could wrap a large number into the range.
     hint = label_hint(array if mask is None else array[mask], n_classes)
     if not hint and real.size and n_classes <= real.max() < 2**31 and real.min() >= 0:
         hint = f"For {int(real.max()) + 1} classes give the network as many outputs."
@@ -190,7 +190,7 @@ def class_numbers(array: np.ndarray, n_classes: int, mask: np.ndarray | None) ->
 
 
 def class_shape_hint(array: np.ndarray, shape: tuple[int, ...]) -> str:
-    """Say what to do about a target that fits the ``shape`` of the outputs neither way."""
+    """Say what to do about a target that holds neither class numbers nor probabilities."""
     same_steps = array.ndim == len(shape) and array.shape[:-1] == shape[:-1]
     if same_steps and array.shape[-1] == 1:
         return f"For class numbers write y[{', '.join(':' * (array.ndim - 1))}, 0]."
@@ -211,7 +211,7 @@ def log_softmax(z: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 def certain_terms(z: np.ndarray, target: np.ndarray) -> Terms:
     """Return -log p_t (M, 1) and p - one-hot (M, K) of p = softmax(z), for class numbers (M,).
 
-    The same numbers as from one-hot rows, without making them.
+    These are the same numbers as from one-hot rows.
     """
     peak, shifted, p, s = _softmax_parts(z)
     place = peak[0], target
@@ -223,10 +223,10 @@ def certain_terms(z: np.ndarray, target: np.ndarray) -> Terms:
 def _softmax_parts(
     z: np.ndarray,
 ) -> tuple[tuple[np.ndarray, np.ndarray], np.ndarray, np.ndarray, np.ndarray]:
-    """Return where each row of z (M, K) is largest, z less its largest, p, and the sum s.
+    """Return the place of the largest logit of each row, z minus the largest, p, and the sum s.
 
-    With the largest logit first taken away, its own exponential is exactly 1; the sum s of the
-    others then gives log(sum) = log1p(s), and 1 - p = s / (1 + s) at the largest, so neither
+    After the largest logit is subtracted, its exponential is exactly 1. The sum s of the other
+    exponentials then gives log(sum) = log1p(s), and 1 - p = s / (1 + s) at the largest, so neither
     vanishes when the largest class is nearly certain.
     """
     peak = np.arange(len(z)), z.argmax(axis=1)

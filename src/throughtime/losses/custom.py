@@ -1,4 +1,4 @@
-"""A loss that the user writes as a function, with its gradient or without."""
+"""A user-defined function as a loss, with its gradient or without."""
 
 from __future__ import annotations
 
@@ -16,25 +16,23 @@ from throughtime.losses.checks import shape_hint
 
 @dataclass(frozen=True)
 class Custom(Loss):
-    """A user's own loss.
+    """A user-defined function as a loss.
 
-    The function says what the real steps cost, each by itself. Which steps are real, how much each
-    weighs, and the mean or sum over all of them are left to the ``reduction``, as for every
-    other loss: the function never sees a masked step or one of weight zero. All numbers it gets
-    are float64, but for targets given as integers.
+    The function returns the loss of each step. Masks, weights and the mean or sum over the steps
+    are applied afterwards, as for every other loss: the function never receives a masked step or a
+    step of weight zero. All numbers it receives are float64, except integer targets.
 
     Parameters
     ----------
     function : callable
         Without ``gradient``: a ``jax.numpy`` function of one step, ``f(y, target)`` with y of
-        shape (K,), that returns its cost, or the costs of its parts (such as its K elements), over
-        which a mean is taken too. It is differentiated automatically (needs the ``autodiff``
-        extra).
-        With ``gradient``: a NumPy function of all M real steps at once, y of shape (M, K), that
-        returns an array of shape (M,), or (M, E) for E parts a step.
+        shape (K,), that returns its loss, or the terms of it (for example K of them), of which the
+        mean is taken. It is differentiated automatically (needs the ``autodiff`` extra).
+        With ``gradient``: a NumPy function of M steps at once, y of shape (M, K), that returns an
+        array of shape (M,), or (M, E) for E terms of each step.
     gradient : callable, optional
-        A NumPy function of the same arguments: the derivative of the sum of what ``function``
-        returns, of shape (M, K).
+        A NumPy function of the same arguments that returns the derivative of the sum of what
+        ``function`` returns, of shape (M, K).
     reduction : {"mean", "sum"}
         As in :class:`Loss`.
 
@@ -50,7 +48,7 @@ class Custom(Loss):
     function: Callable[[Any, Any], Any]
     gradient: Callable[[Any, Any], Any] | None = None
 
-    separable: ClassVar[bool] = False  # the function is promised all steps at once
+    separable: ClassVar[bool] = False  # the function may rely on getting all steps at once
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -90,12 +88,12 @@ class Custom(Loss):
         Parameters
         ----------
         target : array-like of shape (N, J) or (N, T, J)
-            Any number J of columns. Integers, class numbers for example, may have shape (N,) or
-            (N, T); so may anything where the network has one output, and J is then 1.
+            Targets with any number J of columns. Integers, for example class numbers, may have
+            shape (N,) or (N, T); so may all targets of a network with one output, where J is 1.
         y_shape : tuple of int
             Shape of the outputs, (N, K) or (N, T, K).
         mask : ndarray of bool, of shape y_shape[:-1], optional
-            True at real steps. The others may hold anything.
+            True at the steps that count. The others may hold anything.
         """
         steps = tuple(y_shape[:-1])
         array = check_array("y", target, finite=False)

@@ -32,11 +32,11 @@ class _PerTarget(Loss):
         Parameters
         ----------
         target : array-like of shape (N, K) or (N, T, K)
-            With K = 1 the last axis may be absent.
+            The targets; with K = 1 the last axis may be absent.
         y_shape : tuple of int
-            Shape of the outputs, :meth:`outputs` for K columns in the last axis.
+            Shape of the outputs, with ``outputs(K)`` in the last axis.
         mask : ndarray of bool, of shape y_shape[:-1], optional
-            True at real steps. The others may hold anything.
+            True at the steps that count. The others may hold anything.
         """
         each = self.outputs(1)
         if y_shape[-1] % each or not y_shape[-1]:
@@ -64,9 +64,9 @@ class GaussianNLL(_PerTarget):
     Parameters
     ----------
     min_variance : float
-        Added to every variance; > 0. It bounds the gradient when the network is sure.
+        Number added to every variance; > 0. It bounds the gradient when the network is certain.
     full : bool
-        Add log(2 pi) / 2, which makes the value the exact negative log-likelihood.
+        Whether to add log(2 pi) / 2, with which the value is the exact negative log-likelihood.
     """
 
     min_variance: float = 1e-6
@@ -111,7 +111,7 @@ class Quantile(_PerTarget):
     Parameters
     ----------
     levels : sequence of float
-        Increasing, each between 0 and 1.
+        Levels of the quantiles, increasing, each between 0 and 1.
 
     Examples
     --------
@@ -152,6 +152,6 @@ class Quantile(_PerTarget):
         q = np.array(self.levels)
         d = target[..., None] - self.quantiles(y)
         term = np.maximum(q * d, (q - 1.0) * d)
-        # The last one is d, for NaN: a diverged network must not get a gradient that looks sound.
+        # Otherwise d, which is NaN: the gradient of a diverged network must be NaN too.
         derivative = np.select([d > 0.0, d < 0.0, d == 0.0], [-q, 1.0 - q, 0.0], d)
         return term.reshape(y.shape), derivative.reshape(y.shape)

@@ -1,6 +1,6 @@
-"""Losses of real-valued outputs: y and target (M, K), terms of each element.
+"""Losses of real-valued outputs: y and target (M, K), a term for each element.
 
-Every class states its term l and dl/dy, with d = y - target.
+Every class documents its term l and dl/dy, with d = y - target.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ class Huber(Loss):
     Parameters
     ----------
     delta : float
-        Where the square ends; > 0.
+        Error at which the square ends and the line begins; > 0.
     """
 
     delta: float = 1.0
@@ -97,16 +97,16 @@ class Huber(Loss):
 class MSLE(Loss):
     """Squared error of logarithms: l = e^2, dl/dy = 2 e / (1 + y).
 
-    e = log(1 + y) - log(1 + target), for targets > -1 and outputs >= -1, so a network for it ends
-    with a non-negative activation such as softplus. At an output of exactly -1 the logarithm is
-    continued as :func:`~throughtime.losses.floors.log_floored` says.
+    e = log(1 + y) - log(1 + target), for targets > -1 and outputs >= -1. End the network with a
+    non-negative activation such as softplus. At an output of exactly -1 the logarithm is continued
+    as in :func:`~throughtime.losses.floors.log_floored`.
     """
 
     domain: ClassVar[Domain | None] = Domain(-1.0, np.inf, ">= -1", "softplus")
 
     def terms(self, y: np.ndarray, target: np.ndarray, limits: np.finfo) -> Terms:
         log, slope = log_floored(1.0 + y, float(limits.epsneg))
-        # log1p keeps the digits of small outputs, which 1 + y rounds away.
+        # log1p keeps the digits of small outputs, which 1 + y would round away.
         safe = 1.0 + y >= limits.epsneg
         log = np.where(safe, np.log1p(np.where(safe, y, 0.0)), log)
         e = log - np.log1p(target)
@@ -120,12 +120,12 @@ class MSLE(Loss):
 @LOSSES.register("poisson")
 @dataclass(frozen=True)
 class Poisson(Loss):
-    """Negative log-likelihood of counts, without the part that only depends on the target.
+    """Negative log-likelihood of counts, without the part that depends only on the target.
 
     l = y - target log(y), dl/dy = 1 - target / y for a rate y >= 0; fused with ``exp``,
     l = exp(z) - target z, dl/dz = exp(z) - target. At a rate of exactly 0 the logarithm is
-    continued as :func:`~throughtime.losses.floors.log_floored` says. The fused value is infinite
-    from z = 710 on, where the rate exceeds the largest float64.
+    continued as in :func:`~throughtime.losses.floors.log_floored`. The fused value is infinite from
+    z = 710 on, where the rate exceeds the largest float64.
     """
 
     activation: ClassVar[str | None] = "exp"
@@ -137,7 +137,7 @@ class Poisson(Loss):
 
     def terms_from_logits(self, z: np.ndarray, target: np.ndarray, limits: np.finfo) -> Terms:
         rate = np.exp(z)
-        # An infinite rate outgrows target * z, which may have overflowed as well: not inf - inf.
+        # An infinite rate is larger than target * z, which may be infinite too: not inf - inf.
         return np.where(np.isposinf(rate), rate, rate - target * z), rate - target
 
     def check_values(self, target: np.ndarray, mask: np.ndarray | None) -> None:

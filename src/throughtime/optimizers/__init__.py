@@ -2,8 +2,8 @@
 
 ========== ==========================================================================
 rules      SGD, Adagrad, RMSProp, Adam, AdamW: the equations
-base       what all rules share: checks, counters, buffers, state
-schedules  how the learning rate changes during a run
+base       the base of all rules: checks, counters, buffers, state
+schedules  the learning rate during a run
 ========== ==========================================================================
 """
 

@@ -1,4 +1,4 @@
-"""What every optimiser does: checks, counters, buffers, state; the rule itself is a subclass's."""
+"""The base of all optimisers: checks, counters, buffers, state. The rule itself is a subclass."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from throughtime.optimizers.schedules import SCHEDULES, Schedule, check_counter
 _COUNTERS = ("steps", "epoch")
 _SCHEDULE = "schedule."
 _FLOATS = (np.dtype("float32"), np.dtype("float64"))
-#: The vectors of a step that may be left out: multiplier, decay_mask and previous.
+#: The optional vectors of a step: multiplier, decay_mask and previous.
 Last = tuple[np.ndarray | None, np.ndarray | None, np.ndarray | None]
 
 
@@ -31,7 +31,7 @@ Last = tuple[np.ndarray | None, np.ndarray | None, np.ndarray | None]
 class Optimizer:
     """Base of all optimisers; a subclass defines :meth:`_slots` and :meth:`_direction`.
 
-    The built-in ones also have :meth:`_kernel`: the same bits in one pass.
+    The built-in ones also have :meth:`_kernel`, which computes the same bits in one pass.
 
     Parameters
     ----------
@@ -41,9 +41,9 @@ class Optimizer:
     Attributes
     ----------
     steps : int
-        Steps taken since the start or the last :meth:`reset`.
+        Number of steps since the start or the last :meth:`reset`.
     epoch : int
-        The epoch that :meth:`begin_epoch` announced last.
+        Number of the current epoch, from 0, as :meth:`begin_epoch` set it.
     """
 
     lr: float | Schedule = field(default=0.001, metadata={"registry": SCHEDULES})
@@ -53,7 +53,7 @@ class Optimizer:
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
-        # A rule of one's own is not what the kernel of the class above computes.
+        # The kernel of the base class does not compute a rule that a subclass redefines.
         if "_kernel" not in vars(cls) and {"_slots", "_direction", "_decay"} & vars(cls).keys():
             cls._kernel = Optimizer._kernel  # type: ignore[method-assign]  # a class of its own
 
@@ -72,14 +72,14 @@ class Optimizer:
 
     @property
     def current_lr(self) -> float:
-        """The rate of the next step."""
+        """The learning rate of the next step."""
         if isinstance(self.lr, Schedule):
             return self.lr.rate(self.steps, self.epoch)
         return self.lr
 
     @property
     def moments(self) -> Mapping[str, np.ndarray]:
-        """The moment vectors (P,), by name, as they are after the last step."""
+        """The moment vectors (P,) after the last step, by name."""
         return MappingProxyType(self._moments)
 
     def step(
@@ -91,12 +91,12 @@ class Optimizer:
         *,
         previous: np.ndarray | None = None,
     ) -> bool:
-        """Change ``params`` in place by one step; ``grads`` stays as it is.
+        """Change ``params`` in place by one step; ``grads`` is not changed.
 
-        The first step fixes the size and dtype and makes the buffers; later ones allocate nothing.
-        A NaN in ``grads`` becomes a NaN in ``params``, and a square beyond the largest float an
-        infinity in :attr:`moments`, without a warning: the caller, who knows which batch it came
-        from, is the one to look for it.
+        The first step fixes the size and dtype and makes the buffers; later steps allocate nothing.
+        A NaN in ``grads`` becomes a NaN in ``params``, and a square above the largest float becomes
+        an infinity in :attr:`moments`, without a warning: the caller looks for them, because it
+        knows which batch they came from.
 
         Parameters
         ----------
@@ -106,10 +106,10 @@ class Optimizer:
             Factor on the learning rate of each number; 0 freezes it.
         decay_mask : ndarray of shape (P,), optional
             Factor on the weight decay of each number: True or 1 for weights, False or 0 for biases
-            and whatever else is to be left alone. Without it all numbers decay. Optimisers without
-            a decay of their own take no notice of it.
+            and other numbers that do not decay. By default all numbers decay. Optimisers without
+            weight decay ignore it.
         previous : ndarray of shape (P,), optional
-            Is filled with the parameters as they were before.
+            Buffer that is filled with the parameters before the step.
 
         Returns
         -------
@@ -130,7 +130,7 @@ class Optimizer:
         if kernels is not None:
             last = multiplier, decay_mask, previous
             finite = self._kernel(kernels, params, grads, last, self.current_lr)
-        if finite is None:  # the kernel left it to NumPy, which says what is wrong, if anything is
+        if finite is None:  # no kernel, or arguments that it does not take: NumPy checks them
             if known:
                 self._prepare(params, grads, multiplier, decay_mask)
             if previous is not None:
@@ -147,12 +147,12 @@ class Optimizer:
         multiplier: np.ndarray | None,
         decay_mask: np.ndarray | None,
     ) -> None:
-        """One step of checked vectors."""
+        """Make one step with checked vectors."""
         if self._scratch.shape != params.shape or self._scratch.dtype != params.dtype:
             self._scratch = np.empty_like(params)
         lr, scratch = self.current_lr, self._scratch
-        # Diverging training overflows here first, and the training loop reports it. An underflow is
-        # no mistake: tiny moments of a gradient that vanished.
+        # Training that diverges overflows here first, and the training loop reports it. Underflow
+        # is harmless: the moments of a gradient that vanished are tiny.
         with np.errstate(all="ignore"):
             self._decay(params, lr, multiplier, decay_mask)
             np.multiply(self._direction(grads), lr, out=scratch)
@@ -161,22 +161,22 @@ class Optimizer:
             params -= scratch
 
     def begin_epoch(self, epoch: int) -> None:
-        """Announce that the epoch numbered ``epoch``, from 0, begins."""
+        """Set the number of the epoch that begins, from 0."""
         self.epoch = check_int("epoch", epoch, 0)
 
     def observe(self, value: float) -> None:
-        """Pass on the validation value at the end of an epoch, for schedules that watch it."""
+        """Pass the value at the end of an epoch to the schedule, which may watch it."""
         if isinstance(self.lr, Schedule):
             self.lr.observe(value)
 
     def reset(self) -> None:
-        """Forget moments, counters and what the schedule observed, as if newly made."""
+        """Forget moments, counters and what the schedule observed, as a new optimiser."""
         if isinstance(self.lr, Schedule):
             self.lr.reset()
         self._forget()
 
     def state_dict(self) -> dict[str, Any]:
-        """Return everything that the next step depends on beside the options.
+        """Return everything beside the options that the next step depends on.
 
         Returns
         -------
@@ -191,13 +191,13 @@ class Optimizer:
         return state
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Take over what :meth:`state_dict` returned; the steps that follow have the same bits.
+        """Restore what :meth:`state_dict` returned; the next steps have the same bits.
 
         Raises
         ------
         ModelFileError
-            If the state was written by another optimiser, or by one with other options. Nothing is
-            changed then.
+            If the state is damaged, or was written by another optimiser or by one with other
+            options. The optimiser is then not changed.
         """
         own = {name: value for name, value in state.items() if not name.startswith(_SCHEDULE)}
         moments = self._slots() if state.get("steps") else ()
@@ -236,7 +236,7 @@ class Optimizer:
         self._form = forms.pop() if forms else None
 
     def _slots(self) -> tuple[str, ...]:
-        """Names of the moment vectors that the options ask for."""
+        """Names of the moment vectors that the options need."""
         raise NotImplementedError
 
     def _direction(self, grads: np.ndarray) -> np.ndarray:
@@ -246,9 +246,9 @@ class Optimizer:
     def _kernel(
         self, kernels: ModuleType, params: np.ndarray, grads: np.ndarray, last: Last, lr: float
     ) -> bool | None:
-        """The whole step by a native kernel; None, with nothing changed, where there is none.
+        """Make the whole step by a native kernel; return None if there is none for these vectors.
 
-        ``last`` are the vectors that :meth:`step` takes after these two.
+        ``last`` are the optional vectors of :meth:`step`.
         """
         return None
 
@@ -259,10 +259,10 @@ class Optimizer:
         multiplier: np.ndarray | None,
         decay_mask: np.ndarray | None,
     ) -> None:
-        """Shrink ``params`` before the step, where the optimiser has a decay of its own."""
+        """Shrink ``params`` before the step, if the optimiser has weight decay."""
 
     def _follow(self, name: str, rate: float, target: np.ndarray) -> np.ndarray:
-        """Let a moment vector follow ``target``: ``m <- rate m + (1 - rate) target``."""
+        """Update a moment vector, ``m <- rate m + (1 - rate) target``, and return it."""
         moment = self._moments[name]
         moment *= rate
         moment += np.multiply(target, 1.0 - rate, out=self._scratch)
@@ -272,7 +272,7 @@ class Optimizer:
         return np.multiply(grads, grads, out=self._scratch)
 
     def _accelerate(self, direction: np.ndarray, momentum: float) -> np.ndarray:
-        """Momentum on a finished direction: ``u <- momentum u + d``."""
+        """Apply momentum to a direction d, ``u <- momentum u + d``, and return u."""
         if not momentum:
             return direction
         velocity = self._moments["velocity"]
@@ -287,7 +287,7 @@ class Optimizer:
         multiplier: np.ndarray | None,
         decay_mask: np.ndarray | None,
     ) -> None:
-        """Check the vectors; make those of the moments on the first step."""
+        """Check the vectors; make the moment vectors at the first step."""
         for name, vector in (("params", params), ("grads", grads)):
             if not isinstance(vector, np.ndarray) or vector.dtype not in _FLOATS:
                 raise InvalidTypeError(

@@ -1,10 +1,10 @@
-r"""Optimisers: one step down the gradient, in place on the flat parameter vector.
+r"""Optimisers: one step against the gradient, in place on the flat parameter vector.
 
-With g the gradient, eta the learning rate and all operations elementwise, step t = 1, 2, ... is
+With the gradient g, the learning rate eta and all operations elementwise, step t = 1, 2, ... is
 
     theta <- theta - eta c d                                                    (O1)
 
-where c is the optional per-number ``multiplier`` and the direction d is
+where c is the optional ``multiplier`` of each number and the direction d is
 
     sgd       u = momentum u + (1 - dampening) g     (u = g at t = 1)           (O2)
               d = u, or g + momentum u with Nesterov; d = g without momentum
@@ -15,8 +15,8 @@ where c is the optional per-number ``multiplier`` and the direction d is
               d = m / (1 - beta1^t) / (sqrt(s / (1 - beta2^t)) + epsilon)       (O5)
     adamw     theta <- theta - eta c weight_decay theta, then as adam           (O6)
 
-Adagrad and RMSProp with momentum step along u = momentum u + d. Epsilon stands outside the square
-root everywhere: inside, it would turn the step of a small gradient into a smaller one.
+With momentum, Adagrad and RMSProp step along u = momentum u + d. Epsilon is always added to the
+square root: inside the root it would make the steps of small gradients smaller.
 
 Polyak (1964); Nesterov (1983); Duchi, Hazan and Singer (2011), JMLR 12; Tieleman and Hinton (2012),
 lecture 6.5; Kingma and Ba (2015); Reddi, Kale and Kumar (2018); Loshchilov and Hutter (2019).
@@ -84,11 +84,11 @@ class SGD(Optimizer):
     lr : float or Schedule
         The learning rate.
     momentum : float
-        Part of the last step that is taken again, in [0, 1).
+        Part of the last step that is added to the next, in [0, 1).
     nesterov : bool
-        Look one momentum step ahead.
+        Whether to use Nesterov's momentum, which looks one step ahead.
     dampening : float
-        Part of the gradient kept out of the momentum, in [0, 1].
+        Part of the gradient that does not enter the momentum, in [0, 1].
 
     Examples
     --------
@@ -151,9 +151,9 @@ class Adagrad(Optimizer):
     lr : float or Schedule
         The learning rate.
     momentum : float
-        Part of the last step that is taken again, in [0, 1).
+        Part of the last step that is added to the next, in [0, 1).
     epsilon : float
-        Added to the root.
+        Number added to the root; > 0.
     """
 
     lr: float | Schedule = field(default=0.01, metadata={"registry": SCHEDULES})
@@ -195,13 +195,13 @@ class RMSProp(Optimizer):
     lr : float or Schedule
         The learning rate.
     rho : float
-        Memory of the running mean, in [0, 1).
+        Part of the running mean that is kept at each step, in [0, 1).
     momentum : float
-        Part of the last step that is taken again, in [0, 1).
+        Part of the last step that is added to the next, in [0, 1).
     centered : bool
-        Divide by the running standard deviation instead.
+        Whether to divide by the running standard deviation instead.
     epsilon : float
-        Added to the root.
+        Number added to the root; > 0.
     """
 
     lr: float | Schedule = field(default=0.001, metadata={"registry": SCHEDULES})
@@ -228,7 +228,7 @@ class RMSProp(Optimizer):
         if self.centered:
             self._squared(self._follow("mean", self.rho, grads))
             scale = np.subtract(scale, root, out=root)
-            # Rounding can leave a variance just below zero, whose root would be NaN.
+            # By rounding a variance can be just below zero, and its root would be NaN.
             np.maximum(scale, 0.0, out=scale)
         np.sqrt(scale, out=root)
         root += self.epsilon
@@ -245,18 +245,18 @@ class RMSProp(Optimizer):
 @OPTIMIZERS.register("adam")
 @dataclass
 class Adam(Optimizer):
-    """Running means of the gradient and of its square, both freed from their bias, equation (O5).
+    """Running means of the gradient and of its square, corrected for their bias, equation (O5).
 
     Parameters
     ----------
     lr : float or Schedule
         The learning rate.
     beta1, beta2 : float
-        Memory of the mean and of the mean square, in [0, 1).
+        Parts of the mean and of the mean square that are kept at each step, in [0, 1).
     epsilon : float
-        Added to the root.
+        Number added to the root; > 0.
     amsgrad : bool
-        Divide by the largest mean square so far, so that steps never grow again.
+        Whether to divide by the largest mean square so far, so that a step size never grows.
     """
 
     beta1: float = 0.9
@@ -289,9 +289,9 @@ class Adam(Optimizer):
         return np.divide(mean, root, out=root)
 
     def _divisor(self) -> tuple[float, float]:
-        """The factor on the root of the mean square, and what is added to that.
+        """The factor on the root of the mean square, and the number added to it.
 
-        Both corrections of (O5) go into the divisor, which spares a pass over the vector.
+        Both bias corrections of (O5) are in the divisor, which saves a pass over the vector.
         """
         free1 = 1.0 - self.beta1 ** (self.steps + 1)
         free2 = 1.0 - self.beta2 ** (self.steps + 1)
@@ -308,15 +308,15 @@ class Adam(Optimizer):
 @OPTIMIZERS.register("adamw")
 @dataclass
 class AdamW(Adam):
-    """Adam with a weight decay that does not pass through the moments, equation (O6).
+    """Adam with weight decay that does not enter the moments, equation (O6).
 
     Parameters
     ----------
     lr, beta1, beta2, epsilon, amsgrad
         As in :class:`Adam`.
     weight_decay : float
-        Part of a weight that is taken off in each step, times the learning rate. Which numbers
-        are weights is said by the ``decay_mask`` of :meth:`step`.
+        Part of a weight that is subtracted at each step, times the learning rate. The
+        ``decay_mask`` of :meth:`step` says which numbers are weights.
     """
 
     weight_decay: float = 0.01

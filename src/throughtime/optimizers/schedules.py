@@ -1,7 +1,7 @@
-r"""Schedules: the learning rate as a function of how far training has come.
+r"""Schedules: the learning rate as a function of the steps or epochs that are done.
 
 With k the number of steps (``per="step"``) or of epochs (``per="epoch"``) done so far, counted
-from 0, and eta the rate ``lr`` a schedule starts from::
+from 0, and eta the initial rate ``lr``::
 
     constant        eta                                                         (R1)
     inverse_time    eta / (1 + decay k)                                         (R2)
@@ -11,10 +11,10 @@ from 0, and eta the rate ``lr`` a schedule starts from::
     warmup          (start + (1 - start) k / length) eta',  k < length          (R6)
     plateau         eta factor^r, at least min_lr                               (R7)
 
-where eta' is the rate of the schedule that a warm-up leads to and r counts the reductions made
-because an observed value stopped improving. Only a plateau has a memory; the others are functions
-of k, so a resumed run needs nothing but its counters. (R5) with restarts: Loshchilov and Hutter
-(2017), "SGDR: stochastic gradient descent with warm restarts", equation 5.
+where eta' is the rate of the schedule after a warm-up, and r the number of reductions made because
+an observed value stopped improving. Only a plateau has a memory; the others are functions of k, so
+a resumed run needs only its counters. (R5) with restarts: Loshchilov and Hutter (2017), "SGDR:
+stochastic gradient descent with warm restarts", equation 5.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class Schedule:
     Parameters
     ----------
     per : {"epoch", "step"}
-        What k counts: epochs or optimiser steps.
+        Unit of k: epochs or optimiser steps.
     """
 
     per: str = field(default="epoch", kw_only=True)
@@ -61,17 +61,17 @@ class Schedule:
         return self.at(step if self.per == "step" else epoch)
 
     def observe(self, value: float) -> None:
-        """Take note of a validation value at the end of an epoch; most schedules do not care."""
+        """Receive a value at the end of an epoch; most schedules ignore it."""
 
     def reset(self) -> None:
-        """Forget everything observed."""
+        """Forget all observed values."""
 
     def state_dict(self) -> dict[str, Any]:
-        """Return what was learned from observing, ready for JSON; empty without a memory."""
+        """Return the memory of the observed values, ready for JSON; empty if there is none."""
         return {}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Take over what :meth:`state_dict` returned; refuse that of another kind of schedule."""
+        """Restore what :meth:`state_dict` returned; refuse that of another kind of schedule."""
         _expect_keys(state, frozenset())
 
 
@@ -99,7 +99,7 @@ SCHEDULES: Registry[Schedule] = Registry("schedule", Schedule, OTHER_NAMES)
 @SCHEDULES.register("constant")
 @dataclass
 class Constant(Schedule):
-    """The same rate for ever, equation (R1)."""
+    """A constant rate, equation (R1)."""
 
     lr: float
 
@@ -121,7 +121,7 @@ class InverseTime(Schedule):
     lr : float
         The rate at k = 0.
     decay : float
-        How fast it falls: it is halved at k = 1/decay.
+        Speed at which the rate falls: at k = 1/decay it is half of ``lr``.
     """
 
     lr: float
@@ -148,7 +148,7 @@ class Exponential(Schedule):
     gamma : float
         Factor from one unit to the next, in (0, 1].
     cycle : int, optional
-        Restart after so many units; without it the rate falls for ever.
+        Number of units after which the rate restarts; by default it never does.
     cycle_gamma : float
         Factor from the start of one cycle to the start of the next, in (0, 1].
 
@@ -180,14 +180,14 @@ class Exponential(Schedule):
 @SCHEDULES.register("linear")
 @dataclass
 class Linear(Schedule):
-    """A rate that goes in a straight line from ``lr`` to ``end`` and stays there, equation (R4).
+    """A rate that changes linearly from ``lr`` to ``end`` and stays there, equation (R4).
 
     Parameters
     ----------
     lr, end : float
         The rates at k = 0 and from k = ``length`` on. ``end`` may be the larger one.
     length : int
-        How many units the way takes.
+        Number of units from ``lr`` to ``end``.
     """
 
     lr: float
@@ -207,18 +207,18 @@ class Linear(Schedule):
 @SCHEDULES.register("cosine")
 @dataclass
 class Cosine(Schedule):
-    """Half a cosine wave from ``lr`` down to ``min_lr``, once or again and again, equation (R5).
+    """Half a cosine wave from ``lr`` down to ``min_lr``, once or repeatedly, equation (R5).
 
     Parameters
     ----------
     lr, min_lr : float
         The rates at the start and at the end.
     length : int
-        Units of the (first) descent.
+        Number of units of the (first) descent.
     restarts : bool
-        After a descent jump back to ``lr``; otherwise stay at ``min_lr``.
+        Whether to restart at ``lr`` after a descent, instead of staying at ``min_lr``.
     growth : int
-        With restarts, every descent takes ``growth`` times as many units as the one before.
+        Factor on the length from one descent to the next, with restarts.
     """
 
     lr: float
@@ -253,34 +253,34 @@ class Cosine(Schedule):
 class Plateau(Schedule):
     """A rate that is reduced when an observed value stops improving, equation (R7).
 
-    One value is observed at the end of every epoch. A value is better when it beats the best so
-    far by more than ``threshold`` times the size of the best; a NaN or an infinity is never better.
+    One value is observed at the end of every epoch. It is better if it improves on the best so far
+    by more than ``threshold`` times the size of the best; a NaN or an infinity is never better.
 
     Parameters
     ----------
     lr : float
         The rate until the first reduction.
     factor : float
-        What a reduction multiplies the rate by, in (0, 1).
+        Factor of a reduction, in (0, 1).
     patience : int
-        Epochs in a row without a better value that are tolerated; one more reduces the rate.
+        Number of epochs in a row that may pass without a better value; one more reduces the rate.
     min_lr : float
-        The rate never falls below this.
+        Lower limit of the rate.
     cooldown : int
-        Epochs after a reduction in which nothing is counted.
+        Number of epochs after a reduction that are not counted.
     threshold : float
         Relative improvement that counts.
     greater_is_better : bool
-        Whether the observed value is a score (accuracy) and not a loss.
+        Whether the observed value is a score, such as accuracy, instead of a loss.
     monitor : str, optional
-        The column of the history that training lets it observe, for example ``"val_accuracy"``. By
-        default ``"val_loss"`` if there is a validation set, otherwise ``"loss"``.
+        Column of the history to observe, for example ``"val_accuracy"``. By default ``"val_loss"``
+        if there is a validation set, otherwise ``"loss"``.
 
     Notes
     -----
-    For losses above zero the reductions come at the same epochs as those of
-    ``torch.optim.lr_scheduler.ReduceLROnPlateau``. Below zero, where a likelihood may lie, that
-    rule takes a slightly worse value for an improvement; the size of the best value does not.
+    For losses above zero the rate is reduced in the same epochs as by
+    ``torch.optim.lr_scheduler.ReduceLROnPlateau``. Below zero, as a negative log-likelihood can be,
+    that rule counts a slightly worse value as an improvement; this one does not.
     """
 
     lr: float
@@ -301,7 +301,7 @@ class Plateau(Schedule):
         self.cooldown = check_int("cooldown", self.cooldown, 0)
         self.threshold = check_float("threshold", self.threshold, 0.0)
         self.greater_is_better = check_bool("greater_is_better", self.greater_is_better)
-        check_choice("per", self.per, ("epoch",))  # it is observed once an epoch
+        check_choice("per", self.per, ("epoch",))  # values are observed once an epoch
         self.reset()
 
     def reset(self) -> None:
@@ -354,18 +354,18 @@ class Plateau(Schedule):
 @SCHEDULES.register("warmup")
 @dataclass
 class Warmup(Schedule):
-    """A straight rise to another schedule, equation (R6).
+    """A linear rise to the rate of another schedule, equation (R6).
 
     Parameters
     ----------
     schedule : Schedule
-        What comes after the rise. If it counts the same units, its k is 0 until the rise is over
-        and counts from there. If not, it counts from the start of training, because a number of
-        steps is no number of epochs.
+        The schedule after the rise. If it counts the same units, its k is 0 until the rise is over.
+        If not, its k counts from the start of training, because a number of steps is not a number
+        of epochs.
     length : int
-        Units of the rise.
+        Number of units of the rise.
     start : float
-        The fraction of the rate at k = 0, in [0, 1].
+        Fraction of the rate at k = 0, in [0, 1].
 
     Examples
     --------

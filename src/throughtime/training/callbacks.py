@@ -1,4 +1,4 @@
-"""Your own code inside a training run, and early stopping."""
+"""Callbacks: user-defined code inside a training run, and early stopping."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 @dataclass
 class Run:
-    """A training run, as callbacks see it.
+    """A training run, as callbacks receive it.
 
     Attributes
     ----------
@@ -39,19 +39,19 @@ class Run:
     optimizer : Optimizer
         The optimiser.
     history : History
-        What happened so far.
+        The record of the epochs so far.
     epochs : int
-        How many epochs there will be.
+        Number of the last epoch.
     epoch : int
-        The epoch that runs or has just ended, from 1.
+        Number of the epoch that runs or has just ended, from 1.
     batch : int
-        The batch that has just ended, from 1.
+        Number of the batch that has just ended, from 1.
     batches : int
-        Batches of an epoch.
+        Number of batches in an epoch.
     loss : float
         Loss of the last batch.
     stop_reason : str or None
-        Why the run is to stop, if it is.
+        Why the run will stop; None if it goes on.
     """
 
     net: Network
@@ -65,47 +65,47 @@ class Run:
     stop_reason: str | None = None
 
     def stop(self, reason: str = "stopped by a callback") -> None:
-        """End the run: after this batch if called there, after this epoch otherwise.
+        """End the run: after this batch if called in ``on_batch_end``, otherwise after this epoch.
 
-        The first reason given stays.
+        If it is called more than once, the first reason is kept.
         """
         if self.stop_reason is None:
             self.stop_reason = reason
 
 
 class Callback:
-    """Base of callbacks: override what you need.
+    """Base of callbacks: override the methods that you need.
 
-    ``on_train_begin`` runs once, after all checks and after a checkpoint was read;
-    ``on_batch_end`` after every batch: after the update of the weights, or with ``tbptt`` after the
-    last of its updates, one a chunk; ``on_epoch_end`` when the epoch's row is
-    in the history and before its checkpoint is written; ``on_train_end`` once, when the weights
-    that stay are in place, whether training was finished, stopped or interrupted, but not if it
-    ends in an error. Callbacks run in the order in which they were given; an error in one ends
-    training and is passed on.
+    ``on_train_begin`` is called once, after all checks and after a checkpoint was read.
+    ``on_batch_end`` is called after every batch, when its updates of the weights are done (with
+    ``tbptt`` there is one for each chunk). ``on_epoch_end`` is called when the epoch is in the
+    history, before its checkpoint is written. ``on_train_end`` is called once, when the final
+    weights are in place: training was finished, stopped or interrupted, but did not end in an
+    error. Callbacks are called in their order in the list. An error in one ends training and is
+    raised.
 
-    A callback with a memory should return it from :meth:`state_dict`, or a run that is resumed
-    from a checkpoint will differ from one that was never stopped.
+    A callback with a memory should return it from :meth:`state_dict`. Otherwise a run that is
+    resumed from a checkpoint differs from one that was never stopped.
     """
 
     def on_train_begin(self, run: Run) -> None:
         """Training is about to begin."""
 
     def on_batch_end(self, run: Run) -> None:
-        """A batch is done; its updates of the weights were made."""
+        """A batch is done, and so are its updates of the weights."""
 
     def on_epoch_end(self, run: Run) -> None:
-        """An epoch is in the history."""
+        """An epoch is done and in the history."""
 
     def on_train_end(self, run: Run) -> None:
-        """The weights that stay are in place."""
+        """The final weights are in place."""
 
     def state_dict(self) -> dict[str, Any]:
-        """What a checkpoint has to keep, in words of JSON."""
+        """Return the memory that a checkpoint must keep, ready for JSON."""
         return {}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Take over what :meth:`state_dict` returned."""
+        """Restore the memory that :meth:`state_dict` returned."""
 
 
 #: The methods that a run calls.
@@ -132,30 +132,30 @@ class _Function(Callback):
 )
 @dataclass
 class EarlyStopping(Callback):
-    """End training when a value has not become better for some epochs.
+    """End training when a value has not improved for some epochs.
 
     Parameters
     ----------
     monitor : str, optional
-        A column of the history: ``"val_loss"``, ``"val_accuracy"``, ``"loss"`` ... By default
-        ``"val_loss"`` if there is a validation set, otherwise ``"loss"``.
+        Column of the history to watch: ``"val_loss"``, ``"val_accuracy"``, ``"loss"`` ... By
+        default ``"val_loss"`` if there is a validation set, otherwise ``"loss"``.
     patience : int
-        End after so many epochs in a row without a better value.
+        Number of epochs in a row without a better value after which training ends.
     min_delta : float
-        A value is better only if it beats the best one by more than this.
+        Improvement over the best value that counts; a smaller one does not.
     restore_best : bool
-        Put the weights of the best epoch back at the end.
+        Whether to restore the weights of the best epoch at the end.
     mode : {"auto", "min", "max"}
-        Whether small or large is good; ``"auto"`` knows it for losses and metrics.
+        Whether small or large values are good; ``"auto"`` is right for losses and metrics.
 
     Attributes
     ----------
     best : float or None
         The best value so far.
     best_epoch : int or None
-        Its epoch, from 1.
+        Number of its epoch, from 1.
     waited : int
-        Epochs since then.
+        Number of epochs since then.
     """
 
     monitor: str | None = None
@@ -179,7 +179,7 @@ class EarlyStopping(Callback):
         check_choice("mode", self.mode, ("auto", "min", "max"))
 
     def reset(self) -> None:
-        """Forget everything, as a new run does."""
+        """Forget everything, for a new run."""
         self.best, self.best_epoch, self.waited = None, None, 0
 
     def state_dict(self) -> dict[str, Any]:

@@ -1,10 +1,10 @@
-"""Checkpoints: a run that was killed goes on where it stood, and ends with the same bits.
+"""Checkpoints: a run that was killed continues from its last one, and ends with the same bits.
 
 A checkpoint is written at the end of an epoch. It holds the weights, the optimiser's moments and
 counters, the memory of the schedule, the history, the best weights so far and the memory of the
 callbacks. It holds no state of a random generator, because none outlives an epoch: the order of
-the batches is drawn from ``(seed, epoch)`` and dropout from ``(seed, epoch, batch)``. It also
-holds a fingerprint of data and options, and is refused where they are others.
+batches is drawn from ``(seed, epoch)`` and dropout from ``(seed, epoch, batch)``. It also holds a
+fingerprint of the network, the data and the options; a run with another fingerprint is refused.
 """
 
 from __future__ import annotations
@@ -48,10 +48,10 @@ class Checkpoint:
     Parameters
     ----------
     path : str or path-like
-        The file; it is replaced in one step, so it is whole at any time.
+        The file. It is replaced in one step, so it is complete at any time.
     every : int
-        Save after every so many epochs; the last epoch is always saved. Every save writes all that
-        was kept so far: with ``keep_outputs`` it grows by one set of outputs an epoch.
+        Number of epochs from one save to the next; the last epoch is always saved. Every save
+        writes everything: with ``keep_outputs`` it grows by one set of outputs an epoch.
     """
 
     path: str | os.PathLike[str]
@@ -63,7 +63,7 @@ class Checkpoint:
         check_int("every", self.every, 1)
 
     def check(self) -> None:
-        """Refuse, before any work, a path that cannot be written to."""
+        """Refuse a path that cannot be written to, before any work."""
         path = Path(self.path)
         folder = Path(os.path.realpath(path)).parent
         if path.is_dir():
@@ -79,11 +79,11 @@ class Checkpoint:
 
 
 def check_checkpoint(checkpoint: Any, resume: bool) -> Checkpoint | None:
-    """Return what ``checkpoint`` means: a :class:`Checkpoint`, a path, or None."""
+    """Return ``checkpoint`` as a :class:`Checkpoint`, from a path too, or None."""
     if checkpoint is None:
         if resume:
             raise InvalidArgumentError(
-                "checkpoint must name the file to go on from when resume=True; got None."
+                "checkpoint must name the file to continue from when resume=True; got None."
             )
         return None
     found = checkpoint if isinstance(checkpoint, Checkpoint) else Checkpoint(checkpoint)
@@ -98,7 +98,7 @@ def save_checkpoint(
     callbacks: list[Callback],
     fingerprint: Mapping[str, Any],
 ) -> None:
-    """Write all that the rest of the run depends on."""
+    """Write everything that the rest of the run depends on."""
     outputs, history = run.history.to_state()
     arrays = {f"history.{name}": array for name, array in outputs.items()}
     arrays["params"] = run.net.params.flat
@@ -128,19 +128,19 @@ def load_checkpoint(
     callbacks: list[Callback],
     fingerprint: Mapping[str, Any],
 ) -> bool:
-    """Put ``run``, ``best`` and ``callbacks`` where the checkpoint stands.
+    """Restore ``run``, ``best`` and ``callbacks`` from a checkpoint.
 
     Returns
     -------
     bool
-        False if there is no file yet, and nothing was changed.
+        Whether there was a file; without one nothing is changed.
 
     Raises
     ------
     ModelFileError
         If the file is damaged, or belongs to a run on other data or with other options.
     InvalidArgumentError
-        If it has finished more epochs than the run is to have.
+        If its run has finished more epochs than ``run.epochs``.
     """
     if not Path(checkpoint.path).exists():
         return False
@@ -161,7 +161,7 @@ def load_checkpoint(
         if len(meta["callbacks"]) != len(callbacks):
             raise ModelFileError(
                 f"{where} belongs to a run with {len(meta['callbacks'])} callbacks, not"
-                f" {len(callbacks)}. Give the same callbacks to go on."
+                f" {len(callbacks)}. Give the same callbacks to continue."
             )
         run.optimizer.load_state_dict(meta["optimizer"] | _part(arrays, "optimizer."))
         for callback, state in zip(callbacks, meta["callbacks"], strict=True):

@@ -1,14 +1,14 @@
-r"""Clipping: keep one steep place of the loss from throwing the parameters far away.
+r"""Clipping: a bound on the gradient, so that one steep place of the loss moves nothing far.
 
     by norm     g <- g min(1, limit / |g|),   |g| = sqrt(sum g^2) over all parameters      (K1)
     by value    g <- min(max(g, -limit), limit)                                            (K2)
 
-(K1) keeps the direction of the gradient, (K2) bends it. Pascanu, Mikolov and Bengio (2013), "On the
-difficulty of training recurrent neural networks", algorithm 1.
+(K1) keeps the direction of the gradient, (K2) changes it. Pascanu, Mikolov and Bengio (2013), "On
+the difficulty of training recurrent neural networks", algorithm 1.
 
-Clipping is a remedy for gradients that explode. It does nothing for those that vanish: a number
-near zero is below every limit and stays as it is. Against vanishing gradients help gated cells,
-an orthogonal or identity initialisation, and shorter sequences.
+Clipping helps against gradients that explode. It does nothing for gradients that vanish: a number
+near zero is below every limit and stays as it is. Against those, use gated cells, an orthogonal or
+identity initialisation, or shorter sequences.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ from throughtime.kernels import selection, vectors
 def global_norm(grads: np.ndarray) -> float:
     """Return the Euclidean norm of all gradients together.
 
-    Neither a square that exceeds the largest float nor one below the smallest spoils it: a finite
-    gradient has a finite norm, unless the norm itself is no float64.
+    Squares may be larger than the largest float or smaller than the smallest: the norm of a finite
+    gradient is finite, unless it exceeds the largest float64.
 
     Parameters
     ----------
@@ -58,8 +58,8 @@ def clip_norm(grads: np.ndarray, limit: float) -> float:
     Returns
     -------
     float
-        The norm before. If it is not finite, ``grads`` is left as it is: no scaling cures a NaN,
-        and it must not be hidden from who looks for it.
+        The norm before. If it is not finite, ``grads`` is not changed: no scaling removes a NaN,
+        and the search for its origin must find it.
 
     Raises
     ------
@@ -92,8 +92,8 @@ def clip_value(grads: np.ndarray, limit: float) -> float:
     Returns
     -------
     float
-        The norm before. If it is not finite, ``grads`` is left as it is: an infinity cut to
-        ``limit`` would look like a gradient.
+        The norm before. If it is not finite, ``grads`` is not changed: an infinity cut to ``limit``
+        would look like a gradient.
 
     Raises
     ------
@@ -106,7 +106,7 @@ def clip_value(grads: np.ndarray, limit: float) -> float:
     if found is not None:
         return found
     norm = vectors.norm(grads)
-    # A limit beyond the largest number of this dtype cuts nothing, and could not be converted.
+    # A limit above the largest number of this dtype cuts nothing, and could not be converted.
     if math.isfinite(norm) and limit < min(norm, float(np.finfo(grads.dtype).max)):
         np.clip(grads, -limit, limit, out=grads)
     return norm

@@ -1,8 +1,8 @@
-"""Where a value that is not finite began: in which layer, and at which time step.
+"""Where the values stopped being finite: in which layer, and at which time step.
 
-Forward, the layers and the steps are looked through in the order in which they were computed;
-the first output that is not finite is the origin. Backward, the order is the other one: the
-layers from the last to the first, and in each the steps from the last to the first.
+The search follows the order of the computation. In a forward pass the origin is the first output
+that is not finite. In a backward pass the layers are searched from the last to the first, and in
+each layer the steps from the last to the first.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from throughtime.network.tape import Tape
 from throughtime.optimizers.base import Optimizer
 from throughtime.training.objective import Evaluation, Pass
 
-#: The norm below which a gradient cannot spoil a moment, by dtype: a part of the root of the
-#: largest float, since sums of squares grow over many steps.
+#: The norm below which the square of a gradient cannot overflow in a moment, by dtype: 1e-4 of the
+#: root of the largest float, so that 1e8 squares of this size may be summed.
 LARGE = {np.dtype(kind): 1e-4 * math.sqrt(np.finfo(kind).max) for kind in (np.float32, np.float64)}
 
 
@@ -35,9 +35,9 @@ class Origin:
     what : str
         ``"the output of layer 0 (GRU) became inf"``.
     layer : int or None
-        None if no layer is to blame.
+        The number of the layer; None if it began in none.
     step : int or None
-        The time step, from 0; None if the value has no time.
+        The time step, from 0; None if the value has no time axis.
     """
 
     what: str
@@ -49,9 +49,9 @@ class Origin:
 
 
 def forward_origin(net: Network, evaluation: Evaluation) -> Origin:
-    """Find where a forward pass whose loss is not finite stopped being finite.
+    """Find the origin in a forward pass whose loss is not finite.
 
-    ``net`` must still have the weights with which it ran.
+    ``net`` must still have the weights of that pass.
     """
     for i, y in enumerate(evaluation.outputs):
         bad = ~np.isfinite(y)
@@ -62,17 +62,17 @@ def forward_origin(net: Network, evaluation: Evaluation) -> Origin:
             if bad.ndim == 3:
                 return replace(where, step=_first(net.layers[i], bad, _times(net, i, evaluation)))
             return where
-    return Origin("the outputs are finite, but the loss of them is not")
+    return Origin("the outputs are finite, but their loss is not")
 
 
 def backward_origin(net: Network, evaluation: Evaluation) -> Origin:
-    """Find where a backward pass, after a forward pass with a finite loss, stopped being finite.
+    """Find the origin in a backward pass after a forward pass with a finite loss.
 
-    ``net.grads`` must still hold its gradients. They are spoilt by the search.
+    ``net.grads`` must still hold the gradients of that pass. The search overwrites them.
     """
     tape = evaluation.tape
     if not all(np.isfinite(y).all() for y in evaluation.outputs):
-        return forward_origin(net, evaluation)  # a tanh, say, has hidden an infinity from the loss
+        return forward_origin(net, evaluation)  # an infinity that a tanh hid from the loss
     for i in reversed(range(len(net.layers))):
         dy, times = tape.d_outputs[i], _times(net, i, evaluation)
         if dy is not None and not np.isfinite(dy).all():
@@ -90,11 +90,11 @@ def backward_origin(net: Network, evaluation: Evaluation) -> Origin:
 
 
 def update_origin(net: Network, optimizer: Optimizer, norm: float, finite: bool) -> Origin | None:
-    """Name the parameter, or the optimiser's moment of one, that an update made infinite or NaN.
+    """Find the parameter, or the moment of the optimiser, that an update made infinite or NaN.
 
-    ``finite`` says whether all parameters are finite. An infinite mean square would stop its weight
-    for good, without a word: the steps are divided by it. Moments are only looked at where
-    ``norm``, that of the gradient, is so large that its square can have overflowed.
+    ``finite`` is whether all parameters are finite. An infinite mean square would silently stop its
+    weight for good, because the steps are divided by it. Moments are checked only if ``norm``, of
+    the gradient, is so large that its square can have overflowed.
     """
     if not finite:
         name, layer = _parameter(net, np.isfinite(net.params.flat))
@@ -118,7 +118,7 @@ def _parameter(net: Network, finite: np.ndarray) -> tuple[str, int]:
 
 
 def advice(net: Network, x: np.ndarray, lr: float, clipped: bool) -> str:
-    """Say what to try, the likeliest first."""
+    """Say what to try, the most likely remedy first."""
     largest = float(np.abs(x).max(initial=0.0)) if x.dtype.kind == "f" else 0.0
     ways = [f"a lower learning rate (it is {lr:.3g})"]
     if not clipped:
@@ -135,15 +135,15 @@ def _named(net: Network, i: int) -> str:
 
 
 def _kind(values: Any) -> str:
-    """What is wrong with ``values``: an infinity comes before the NaN that it leads to."""
+    """What is wrong with ``values``; if there are both, the infinity, which leads to the NaN."""
     return "infinite" if np.isinf(values).any() else "NaN"
 
 
 def _run_again(net: Network, i: int, given: Pass) -> np.ndarray:
-    """Outputs (N, T, K) of the recurrent layer ``i`` at all its steps, also if it gave only one.
+    """Outputs (N, T, K) of the recurrent layer ``i`` at all steps, even if it returned only one.
 
-    The pass is repeated by a network of the layers up to this one, from the start and with the same
-    random numbers, so everything happens as it did.
+    A network of the layers up to this one repeats the pass from the start, with the same random
+    numbers.
     """
     layers = [*net.layers[:i], replace(cast(Recurrent, net.layers[i]), return_sequences=True)]
     tokens = net.topology.input_form.kind == "tokens"
@@ -156,19 +156,19 @@ def _run_again(net: Network, i: int, given: Pass) -> np.ndarray:
 
 
 def _times(net: Network, i: int, evaluation: Evaluation) -> np.ndarray | None:
-    """The time steps (N, T) or (1, T) of the input of the pass; None if layer ``i`` has others."""
+    """The time steps (N, T) or (1, T) of the input of the pass; None if layer ``i`` has no time."""
     before = net.topology.forms[i - 1] if i else net.topology.input_form
     return evaluation.given.steps if before.steps == Steps() else None
 
 
 def _input_gradient(net: Network, tape: Tape) -> np.ndarray | None:
-    """dL/dx of the first layer, which the tape does not keep."""
+    """dL/dx of the first layer, which is not on the tape."""
     first = net.layers[0]
     return first.backward(net.grad_groups[0], tape.caches[0], tape.d_outputs[0])[0]
 
 
 def _first(layer: Any, bad: np.ndarray, times: np.ndarray | None) -> int | None:
-    """The first step, in the order in which the layer runs, with a True in ``bad (N, T, K)``."""
+    """The first step, in the order in which the layer runs, where ``bad (N, T, K)`` is True."""
     halves: list[Any] = (
         np.split(bad, 2, axis=2) if getattr(layer, "bidirectional", False) else [bad]
     )
@@ -181,10 +181,9 @@ def _first(layer: Any, bad: np.ndarray, times: np.ndarray | None) -> int | None:
 
 
 def _last(layer: Any, gradient: np.ndarray, times: np.ndarray | None) -> int | None:
-    """The step at which backpropagation through ``layer`` went wrong first.
+    """The first step, in the order of backpropagation, where ``gradient (N, T, F)`` is not finite.
 
-    If ``gradient (N, T, F)`` is finite everywhere, and only its sum over the steps is not, the
-    step at which it is largest.
+    If only its sum over the steps is not finite: the step where it is largest.
     """
     if gradient.ndim < 3:
         return None
@@ -196,7 +195,7 @@ def _last(layer: Any, gradient: np.ndarray, times: np.ndarray | None) -> int | N
 
 
 def _at(chosen: np.ndarray, times: np.ndarray | None) -> np.ndarray:
-    """The time steps at which ``chosen (N, T)`` is True; ``times`` may begin before it."""
+    """The time steps where ``chosen (N, T)`` is True; ``times`` may begin with earlier steps."""
     if times is None:
         times = np.arange(chosen.shape[1])[None]
     return np.broadcast_to(times[:, -chosen.shape[1] :], chosen.shape)[chosen]

@@ -1,4 +1,4 @@
-"""``throughtime.evaluate``: the loss and metrics of a network on data, as training scores them."""
+"""``throughtime.evaluate``: the loss and the metrics of a network on data, as in training."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def evaluate(
     sample_weight: Any = None,
     batch_size: int | None = 256,
 ) -> dict[str, float]:
-    """Score a network on data it was not trained on.
+    """Compute the loss and the metrics of a network on data.
 
     Parameters
     ----------
@@ -46,7 +46,8 @@ def evaluate(
     metrics : sequence, optional
         The metrics. By default those that the network was trained with.
     batch_size : int or None
-        How many sequences to run at once; the result is that of all at once.
+        Number of sequences to run at once, which bounds the memory. The loss is the mean over all
+        sequences, as if they were one batch.
 
     Returns
     -------
@@ -83,7 +84,10 @@ def score(
     batch_size: int | None,
     on_batch: Callable[[Evaluation, Samples], None] | None = None,
 ) -> Scores:
-    """Scores of checked data, without dropout; ``on_batch`` sees every batch before it counts."""
+    """Return the scores of checked data, without dropout.
+
+    ``on_batch`` is called with every batch before its scores are added.
+    """
     scores = Scores(net, samples, loss, metrics)
     for rows in minibatches(len(samples), batch_size, shuffle=False):
         part = samples.batch(rows)

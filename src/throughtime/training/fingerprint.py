@@ -1,4 +1,4 @@
-"""What has to be the same for a run to go on from a checkpoint: network, data and options."""
+"""The fingerprint of a run: what must be the same for it to continue from a checkpoint."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from throughtime.training.monitor import BestWeights
 from throughtime.training.options import TrainingOptions
 from throughtime.training.samples import Samples
 
-#: Options that a resumed run may change: they do not touch what is computed.
+#: Options that a resumed run may change, because they do not change what is computed.
 FREE = ("epochs",)
 
 
@@ -26,7 +26,7 @@ def fingerprint(
     held_out: Samples | None,
     best: BestWeights,
 ) -> dict[str, Any]:
-    """Describe a run in words of JSON."""
+    """Describe network, data and options, ready for JSON."""
     parts = [data] if held_out is None else [data, held_out]
     arrays = [a for part in parts for a in (part.x, part.y, part.mask, part.weight)]
     result = {
@@ -39,7 +39,7 @@ def fingerprint(
 
 
 def compare(where: str, saved: Mapping[str, Any], now: Mapping[str, Any]) -> None:
-    """Refuse a checkpoint, the file ``where``, whose run was another one than that of ``now``."""
+    """Refuse the checkpoint in the file ``where`` if its fingerprint is not that of this run."""
     for name in now:
         if name not in saved or saved[name] != now[name]:
             what = f"other {name}"
@@ -64,10 +64,10 @@ def digest(arrays: Iterable[np.ndarray | None]) -> str:
 
 
 def describe_option(value: Any) -> Any:
-    """Describe ``value`` in words of JSON, the same in every process.
+    """Describe ``value``, ready for JSON and the same in every process.
 
-    Objects are described by their class and options; functions by their name only, because what
-    they do cannot be compared.
+    An object is described by its class and options, a function only by its name: what it does
+    cannot be compared.
     """
     if value is None or isinstance(value, (bool, int, float, str)):
         return value

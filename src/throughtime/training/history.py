@@ -1,4 +1,4 @@
-"""What happened in training, epoch by epoch."""
+"""The history of a training run: a row for every epoch."""
 
 from __future__ import annotations
 
@@ -22,20 +22,25 @@ from throughtime.serialization.files import replace_file
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-#: Columns that come first in a table, in this order.
+#: The first columns of a table; the metrics follow.
 LEADING = ("loss", "val_loss")
-#: Columns that come last.
+#: The last columns of a table; they describe the updates, not the network.
 TRAILING = ("penalty", "lr", "grad_norm", "seconds")
 
 
 class History(Mapping[str, list[float]]):
-    """The record of a training run: ``history["loss"][k]`` is the loss of the epoch ``k + 1``.
+    """The history of a training run: ``history["loss"][k]`` is the loss of epoch ``k + 1``.
 
-    The columns are ``loss`` (the exact mean over the training data, each batch with the weights it
-    met), ``val_loss`` if there was a validation set, every metric (``accuracy``) and its value on
-    the validation set (``val_accuracy``), ``penalty`` (L1 and L2, the mean over batches) if any,
-    ``lr``, ``grad_norm`` (mean over the updates, before clipping, without the layers that
-    ``lr_multiplier=0`` freezes) and ``seconds``.
+    The columns are
+
+    - ``loss``: the exact mean over the training data, of each batch with the weights before its
+      update; and ``val_loss``, if there is a validation set;
+    - every metric, such as ``accuracy``, and ``val_accuracy`` for the validation set;
+    - ``penalty``, if there are L1 or L2 penalties: their mean over the batches;
+    - ``lr``: the learning rate of the last update;
+    - ``grad_norm``: the mean norm of the gradient over the updates, before clipping, without layers
+      that ``lr_multiplier=0`` freezes;
+    - ``seconds``: the time that the epoch took.
 
     Attributes
     ----------
@@ -43,13 +48,13 @@ class History(Mapping[str, list[float]]):
         Why training ended: ``"finished"``, ``"early stopping"``, ``"interrupted"``, ``"diverged"``
         or the reason that a callback gave.
     monitor : str
-        The column that ``best_epoch`` is about.
+        The column that decides which epoch is best.
     best_epoch : int or None
-        The epoch (from 1) whose ``monitor`` was best.
+        Number of the best epoch, from 1.
     restored : bool
-        Whether the network holds the weights of ``best_epoch`` and not those of the last epoch.
+        Whether the network has the weights of ``best_epoch`` instead of those of the last epoch.
     outputs : list of ndarray
-        The network's outputs after every epoch, if ``keep_outputs`` was asked for.
+        The network's outputs after every epoch, if ``keep_outputs`` is True.
     """
 
     def __init__(self) -> None:
@@ -96,7 +101,7 @@ class History(Mapping[str, list[float]]):
         return columns
 
     def to_csv(self, path: str | os.PathLike[str]) -> None:
-        """Write one line an epoch; every number is written so that it reads back the same.
+        """Write a CSV file with a line for every epoch; the numbers are exact.
 
         Raises
         ------
@@ -116,28 +121,29 @@ class History(Mapping[str, list[float]]):
         columns: str | Sequence[str] = ("loss",),
         scale: str = "auto",
     ) -> Figure:
-        """Draw the loss, and the validation loss if there was one, over the epochs.
+        """Draw the loss, and the validation loss if there is one, over the epochs.
 
         Parameters
         ----------
         path : str or path-like, optional
-            Also write the picture to this PNG file.
+            PNG file to write the picture to.
         columns : str or sequence of str
-            What to draw, a panel each: ``("loss", "accuracy")``; with its ``val_`` if there is one.
+            Columns to draw, each in its own panel: ``("loss", "accuracy")``. The ``val_`` column is
+            drawn with it if there is one.
         scale : {"auto", "log", "linear"}
-            Scale of the axes; ``"auto"`` is logarithmic where the values span much.
+            Scale of the axes; ``"auto"`` is logarithmic if the values span a wide range.
 
         Returns
         -------
         matplotlib.figure.Figure
-            A notebook shows it.
+            The picture, which a notebook shows.
 
         Raises
         ------
         MissingDependencyError
             If matplotlib is not installed.
         InvalidArgumentError
-            If no epoch is finished, a column is not there, or a logarithm is asked for where a
+            If no epoch is finished, there is no such column, or the scale is logarithmic and a
             value is not positive.
         """
         from throughtime.plotting import history_figure, save_png
@@ -212,14 +218,14 @@ class History(Mapping[str, list[float]]):
         return {name: self[name][epoch - 1] for name in self}
 
     def to_state(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
-        """Arrays and JSON from which :meth:`from_state` builds the same history."""
+        """Return arrays and JSON from which :meth:`from_state` builds the same history."""
         arrays = {f"outputs.{k}": output for k, output in enumerate(self.outputs)}
         columns = {name: [_to_json(v) for v in values] for name, values in self._columns.items()}
         return arrays, {"columns": columns}
 
     @classmethod
     def from_state(cls, arrays: Mapping[str, np.ndarray], state: Mapping[str, Any]) -> History:
-        """The history that :meth:`to_state` described."""
+        """Return the history that :meth:`to_state` described."""
         history = cls()
         for name, values in state["columns"].items():
             history._columns[name] = [float(v) for v in values]
@@ -228,7 +234,7 @@ class History(Mapping[str, list[float]]):
 
 
 def _to_json(value: float) -> float | str:
-    # A metric may be undefined (precision without a positive), and JSON has no NaN.
+    # A metric can be undefined (precision without a positive), and JSON has no NaN.
     return value if math.isfinite(value) else str(value)
 
 

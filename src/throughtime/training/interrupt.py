@@ -1,4 +1,4 @@
-"""Ctrl-C while training: the first asks for a clean end, the second insists."""
+"""Ctrl-C while training: the first asks for a clean end, the second interrupts at once."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from contextvars import ContextVar
 from types import FrameType, TracebackType
 from typing import Any, Self
 
-#: Whether Ctrl-C ends a run cleanly. A program that keeps nothing of a run sets it to False: there
-#: Ctrl-C raises KeyboardInterrupt at once.
+#: Whether Ctrl-C ends a run cleanly. A program that keeps nothing of a run sets it to False; Ctrl-C
+#: then raises KeyboardInterrupt at once.
 CLEAN_END: ContextVar[bool] = ContextVar("CLEAN_END", default=True)
 
 
 class Interruption:
     """Context in which the first SIGINT only sets :attr:`requested`.
 
-    A second SIGINT raises :class:`KeyboardInterrupt` as usual. The handler that was there before
-    is put back at the end. Outside the main thread, where Python allows no handlers, and where
-    SIGINT is ignored (a job in the background), nothing is installed.
+    A second SIGINT raises :class:`KeyboardInterrupt` as usual. The previous handler is restored at
+    the end. No handler is installed outside the main thread, where Python allows none, or if
+    SIGINT is ignored (a job in the background).
 
     Attributes
     ----------
@@ -34,7 +34,7 @@ class Interruption:
     def __enter__(self) -> Self:
         if CLEAN_END.get() and threading.current_thread() is threading.main_thread():
             self._before = signal.getsignal(signal.SIGINT)
-            # None: a handler that was not set from Python, and that could not be put back.
+            # None: a handler that was not set from Python and could not be restored.
             if self._before not in (None, signal.SIG_IGN):
                 signal.signal(signal.SIGINT, self._on_signal)
                 self._installed = True

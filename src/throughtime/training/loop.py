@@ -2,9 +2,9 @@
 
     for every epoch:  for every batch:  forward, backward, clip, step
 
-Nothing random outlives an epoch: the order of the batches is drawn from ``(seed, epoch)`` and
-dropout from ``(seed, epoch, batch)``, so a run that is resumed at the start of an epoch needs no
-state of a generator to go on with the same bits.
+No random state outlives an epoch: the order of batches is drawn from ``(seed, epoch)`` and dropout
+from ``(seed, epoch, batch)``. So a run that is resumed at the start of an epoch has the same bits
+without the state of a generator.
 """
 
 from __future__ import annotations
@@ -42,24 +42,25 @@ from throughtime.training.progress import Display
 from throughtime.training.samples import Samples
 from throughtime.training.scores import Scores
 
-# First words of the seeds of the random streams; 1 is the validation subset.
+# First words of the seeds for the random streams; 1 is that of the validation subset.
 SHUFFLE, DROPOUT = 2, 3
-#: Validation needs no tape, so a batch of it may be larger.
+#: How many times larger a batch of validation is than one of training: it keeps no tape, which for
+#: an LSTM holds the four gates beside the states.
 EVALUATION_FACTOR = 4
 
 
 @dataclass
 class Loop:
-    """A run: all its parts, checked, and :meth:`run`.
+    """A training run: its parts, all checked, and :meth:`run`.
 
     Attributes
     ----------
     everything, data, validation : Samples
-        All that was given, and the two parts of it; ``validation`` may be None.
+        All sequences, those to train on, and those to validate on; ``validation`` may be None.
     watched : str
-        The column of the history that a plateau of the learning rate is looked for in.
+        The column of the history that the learning-rate schedule observes.
     fingerprint : dict
-        What a checkpoint is compared by.
+        The description of the run with which a checkpoint is compared.
     """
 
     net: Network
@@ -84,12 +85,12 @@ class Loop:
         self.frozen = None if self.multiplier is None else self.multiplier == 0
         self.decay_mask = self.net.weight_mask()
         self.penalised = bool(options.l1 or options.l2) or self.net.topology.penalised
-        # The last weights that gave a finite loss and a finite gradient.
+        # The last weights with a finite loss and a finite gradient.
         self.good = self.net.params.flat.copy()
         self.interruption = Interruption()
 
     def resume(self) -> None:
-        """Go to where the checkpoint stands, if there is one."""
+        """Continue from the checkpoint, if its file exists."""
         assert self.checkpoint is not None
         load_checkpoint(self.checkpoint, self.state, self.best, self.callbacks, self.fingerprint)
         self.good[...] = self.net.params.flat
@@ -101,7 +102,7 @@ class Loop:
         state = self.state
         note = "training failed"
         try:
-            # Overflow is looked for after every batch, and reported in words.
+            # Every batch is checked for overflow, which DivergedError then explains.
             with self.interruption, np.errstate(all="ignore"):
                 for callback in self.callbacks:
                     callback.on_train_begin(state)
@@ -121,14 +122,14 @@ class Loop:
         return state.history
 
     def _outcome(self) -> str:
-        """Which weights an interrupted run leaves."""
+        """Which weights the network has after an interrupted run."""
         best = self.state.history.best_epoch
         if best is None:
             return "the weights are those after its last batch"
-        return f"the weights of epoch {best}, the best so far, are back"
+        return f"the weights of epoch {best}, the best so far, are restored"
 
     def _epoch(self, progress: Display) -> None:
-        """One epoch; if it is stopped half-way, it leaves no row in the history."""
+        """Run one epoch; one that is stopped before its last batch has no row in the history."""
         state, began = self.state, time.perf_counter()
         state.epoch += 1
         row = self._train(progress)
@@ -153,7 +154,7 @@ class Loop:
                 save_checkpoint(self.checkpoint, state, self.best, self.callbacks, self.fingerprint)
 
     def _train(self, progress: Display) -> dict[str, float] | None:
-        """The updates of one epoch; its part of the history, or None if it was stopped."""
+        """Make the updates of one epoch; return its row for the history, or None if stopped."""
         state, options = self.state, self.options
         state.optimizer.begin_epoch(state.epoch - 1)
         scores = Scores(self.net, self.data, options.loss, options.metrics)
@@ -162,12 +163,12 @@ class Loop:
         lr = state.optimizer.current_lr
         for state.batch, rows in enumerate(self._batches(), start=1):
             part = self.data.batch(rows)
-            # The loss of the whole batch, also where it is cut into chunks of time.
+            # The loss of the whole batch, even if it is cut into chunks of time.
             mine = Scores(self.net, part, options.loss, ())
             own: list[float] = []
             for evaluation in self._evaluations(part):
                 lr = state.optimizer.current_lr
-                # A chunk of padding alone must not move the weights, not even by momentum.
+                # A chunk without an unmasked step must not move the weights, not even by momentum.
                 if evaluation.weight > 0:
                     norms.append(self._update(evaluation, part))
                     own.append(evaluation.penalty)
@@ -175,7 +176,7 @@ class Loop:
                     scored.add(rows, evaluation)
             if mine.weight > 0:
                 state.loss = mine.loss
-                # The chunks of a batch share the penalty as they share the loss.
+                # The penalty of a batch is shared among its chunks as the loss is.
                 penalties.append(math.fsum(own) / (1 if mine.summed else len(own)))
             for callback in self.callbacks:
                 callback.on_batch_end(state)
@@ -208,7 +209,7 @@ class Loop:
         )
 
     def _evaluations(self, part: Samples) -> Iterator[Evaluation]:
-        """Loss of the batch with its gradient in ``net.grads``; with ``tbptt`` one a chunk."""
+        """Yield the loss of the batch, or of each chunk of it; its gradient is in ``net.grads``."""
         options = self.options
         self.net.grads.flat[...] = 0
         arguments: dict[str, Any] = {
@@ -231,14 +232,14 @@ class Loop:
                 self.net.grads.flat[...] = 0
 
     def _update(self, evaluation: Evaluation, part: Samples) -> float:
-        """One step of the optimiser; return the norm of the gradient before clipping."""
+        """Make one step of the optimiser; return the norm of the gradient before clipping."""
         options, grads = self.options, self.net.grads.flat
         if not math.isfinite(evaluation.penalty):
             self._diverged(Origin("the penalty on the weights overflowed"), part)
         if not math.isfinite(evaluation.value):
             self._diverged(forward_origin(self.net, evaluation), part)
         if self.frozen is not None:
-            grads[self.frozen] = 0  # what does not move must not count in the norm
+            grads[self.frozen] = 0  # parameters that do not move must not count in the norm
         if options.clip_norm is not None:
             norm = clip_norm(grads, options.clip_norm)
         elif options.clip_value is not None:
@@ -289,14 +290,14 @@ class Loop:
             self.state.stop("interrupted")
 
     def _diverged(self, origin: Origin, part: Samples, when: str = "") -> NoReturn:
-        """Put finite weights back and say where it began and what to try."""
+        """Restore finite weights; say where the divergence began and what to try."""
         state, options = self.state, self.options
         lr = state.optimizer.current_lr
         if self.best.restore(state):
-            back = f"the weights of epoch {state.history.best_epoch}, the best so far, are back"
+            back = f"the weights of epoch {state.history.best_epoch}, the best so far, are restored"
         else:
             self.net.params.flat[...] = self.good
-            back = "the last weights with a finite loss are back"
+            back = "the last weights with a finite loss are restored"
         clipped = options.clip_norm is not None or options.clip_value is not None
         place = when or "in epoch"
         batch = "" if when else f", batch {state.batch} of {state.batches}"

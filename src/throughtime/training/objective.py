@@ -1,4 +1,4 @@
-r"""What is minimised: loss plus penalties. Training and the gradient check share these lines.
+r"""The objective: loss plus penalties. Training and the gradient check both use it.
 
     value = loss(net(x), y) + sum over weight matrices of (l2/2 sum W^2 + l1 sum |W|)
 
@@ -26,15 +26,15 @@ from throughtime.network.tape import Tape
 
 
 class Pass(NamedTuple):
-    """What a forward pass started from: with it, the pass can be run again.
+    """The arguments of a forward pass, with which it can be run again.
 
     Attributes
     ----------
     x, mask, states, call
-        The arguments of :meth:`Network.run`; the generator of ``call``, where a layer draws from
-        it, is a copy that nobody has drawn from.
+        The arguments of :meth:`Network.run`. Where a layer draws random numbers, the generator of
+        ``call`` is a copy in its state before the pass.
     columns : ndarray of int of shape (N, T), or None
-        See :attr:`steps`; None where the columns follow one another.
+        See :attr:`steps`; None if the columns are consecutive steps.
     """
 
     x: np.ndarray
@@ -45,7 +45,7 @@ class Pass(NamedTuple):
 
     @property
     def steps(self) -> np.ndarray:
-        """The time step, (N, T) or (1, T), of the caller's sequences that a column of x holds."""
+        """The time step of each column of x in the caller's sequences, (N, T) or (1, T)."""
         if self.columns is not None:
             return self.columns
         first = self.call.offset
@@ -65,19 +65,19 @@ class Evaluation:
     penalty : float
         The penalties.
     tape : Tape
-        Of the forward pass. Where the loss contained the output activation, the last output is the
-        pre-activation.
+        The tape of the forward pass. If the loss is fused with the output activation, the last
+        output is the pre-activation.
     weight : float
-        Sum of the weights of the real steps that the loss is a mean over.
+        Sum of the weights of the unmasked steps that the loss is a mean over.
     given : Pass
-        What leads to the tape. Its ``x`` ends with the steps of the tape; in truncated
+        The arguments that lead to the tape. Its ``x`` ends with the steps of the tape; in truncated
         backpropagation it may begin before them.
     activation : Activation or None
-        The output activation that the loss contained.
+        The output activation that the loss is fused with.
     dx : ndarray of the shape of x, or None
-        dL/dx, after a backward pass that was asked for it; None for tokens.
+        dL/dx, if the backward pass was asked for it; None for tokens.
     first : int
-        How many steps of the tape come before those that have a loss.
+        Number of steps of the tape before those that have a loss.
     """
 
     value: float
@@ -92,7 +92,7 @@ class Evaluation:
 
     @cached_property
     def outputs(self) -> list[np.ndarray]:
-        """The output of each layer; an activation that the loss contained waits until now."""
+        """The output of each layer; a fused output activation is applied here, when needed."""
         *before, last = self.tape.outputs
         if self.activation is not None:
             last, real = self.activation(last), self.tape.output_mask
@@ -106,7 +106,7 @@ class Evaluation:
 
     @property
     def begin(self) -> int:
-        """The time step of the first of these."""
+        """The time step of the first output that has a loss."""
         return self.given.call.offset + self.first
 
 
@@ -154,31 +154,32 @@ def evaluate_and_backward(
     ----------
     net : Network
     x, mask :
-        What ``net.check_input`` returned.
+        The input and the mask that ``net.check_input`` returned.
     y : ndarray
-        What ``loss.check_target`` returned.
+        The targets that ``loss.check_target`` returned.
     loss : str, Loss or callable
+        The loss.
     initial_state : list, optional
-        What ``net.check_states`` returned.
+        The states that ``net.check_states`` returned.
     sample_weight : ndarray of shape (N,) or (N, T), optional
-        How much each sequence, or each step, counts.
+        Weight of each sequence, or of each step.
     l1, l2 : float
         Penalties.
     training : bool
         Whether dropout acts, drawn from ``rng``.
     offset : int
-        How many steps of the sequences came before ``x``; see :class:`Call`.
+        Number of steps of the sequences before ``x``; see :class:`Call`.
     share : float
-        Factor on all penalties: which part of a batch this is.
+        Factor on all penalties: the part of a batch that ``x`` is.
     input_gradient : bool
-        Whether anybody will read dL/dx.
+        Whether dL/dx is needed.
     readable : bool
-        Whether anybody will read the states on the tape; see :class:`Call`.
+        Whether the states on the tape will be read; see :class:`Call`.
     """
     call = Call(training=training, rng=rng, offset=offset, readable=readable)
     result, dy = _forward(net, x, y, loss, mask, initial_state, sample_weight, call)
     states: list[Any] = [None] * len(net.layers)
-    dy = dy.astype(net.dtype, copy=False)  # a user's own loss may have another
+    dy = dy.astype(net.dtype, copy=False)  # a user-defined loss may return another
     result.dx = net.run_back(result.tape, dy, states, input_gradient)
     return _penalised(net, result, l1, l2, backward=True, share=share)
 
@@ -218,7 +219,7 @@ def _forward(
 
 
 def _fusion(net: Network, loss: Loss) -> tuple[bool, Any]:
-    """Whether the loss contains the output activation, and the factor on the logits, if any."""
+    """Whether the loss is fused with the output activation, and the factor on the logits if any."""
     if loss.activation is None:
         return False, None
     activation = net.output_activation
@@ -229,16 +230,16 @@ def _fusion(net: Network, loss: Loss) -> tuple[bool, Any]:
 
 
 def drop_empty(weights: np.ndarray | None, mask: np.ndarray | None) -> np.ndarray | None:
-    """Weights with which a sequence without a real step counts for nothing.
+    """Return the weights with zero for each sequence that is masked at every step.
 
-    It has outputs all the same, where these are not those of its steps: what an initial state
-    leads to. They are no data.
+    Such a sequence still has outputs where the outputs are not those of its steps: the ones that
+    its initial state leads to. They are no data.
 
     Parameters
     ----------
     weights : ndarray of shape (N,) or of the output steps, or None
     mask : ndarray of bool of shape (N, T), or None
-        Real steps of the input.
+        True at the unmasked steps of the input.
     """
     if mask is None or mask.any(axis=1).all():
         return weights

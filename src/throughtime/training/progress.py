@@ -1,4 +1,4 @@
-"""What people see while training runs: a moving line on a terminal, or a table of epochs.
+"""The progress of a training run: a bar or a line on a terminal or in a notebook, or a table.
 
 A run does not end because a line cannot be shown; see :mod:`throughtime.messages.streams`.
 """
@@ -16,12 +16,12 @@ from typing import Any, Protocol, TextIO
 from throughtime.messages.streams import standard_error, standard_output
 from throughtime.training.history import table_head, table_row
 
-#: Seconds between two drawings of the moving line.
+#: Seconds between two drawings: people see no difference below it, and drawing takes time.
 INTERVAL = 0.1
 
 
 class Display(Protocol):
-    """What the loop reports, and to what."""
+    """Shows the progress that the loop reports."""
 
     def batch(self, epoch: int, batch: int, batches: int, loss: float) -> None:
         """One batch is done."""
@@ -30,10 +30,10 @@ class Display(Protocol):
         """One epoch is done."""
 
     def close(self, note: str) -> None:
-        """Training ended, for the reason ``note``, or with an error."""
+        """Training ended; ``note`` is the reason."""
 
     def interrupted(self, outcome: str) -> None:
-        """Ctrl-C ended training, and ``outcome`` says which weights the network has now."""
+        """Ctrl-C ended training; ``outcome`` says which weights the network has now."""
 
 
 def start_progress(verbose: bool | None, epochs: int, first: int = 1) -> Display:

@@ -1,4 +1,4 @@
-"""The data of a run, checked as a whole before any work and cut into batches later."""
+"""The data of a run: checked as a whole before any work, cut into batches later."""
 
 from __future__ import annotations
 
@@ -29,9 +29,10 @@ from throughtime.training.objective import drop_empty
 if TYPE_CHECKING:
     from throughtime.network import Network
 
-#: First word of the seed of the random validation subset.
+#: First word of the seed for the validation subset; the loop has two others, so that no two random
+#: streams of a run are the same.
 SPLIT = 1
-#: What a validation set can hold; a tuple holds the first two or three.
+#: The entries of a validation set; a tuple holds the first two or three.
 FIELDS = ("x", "y", "lengths", "mask", "sample_weight")
 
 
@@ -46,14 +47,14 @@ class Samples:
     y : ndarray of shape (N, ...)
         Targets as the loss checked them.
     mask : ndarray of bool of shape (N, T), or None
-        Real steps.
+        True at the unmasked steps; None if there is no mask.
     weight : ndarray of shape (N,) or (N, T), or None
-        Sample weights; zero for a sequence without a real step.
+        Sample weights; zero for a sequence that is masked at every step.
     per_step : bool
         Whether the output, and with it ``y``, has the time axis of ``x``.
     own_mask : ndarray of bool of shape (N, T'), or None
-        Real steps of an output that has fewer steps than ``x``; None where all are, and where it
-        has those of ``x`` or none.
+        The mask of an output that has fewer steps than ``x``; None if it has no mask, the steps of
+        ``x``, or no steps.
     """
 
     x: np.ndarray
@@ -68,16 +69,16 @@ class Samples:
 
     @property
     def output_mask(self) -> np.ndarray | None:
-        """Real steps of the output; None where all are."""
+        """The mask of the output; None if there is none."""
         return self.mask if self.per_step else self.own_mask
 
     @property
     def lengths(self) -> np.ndarray | None:
-        """One past the last real step of every sequence; None where all are whole."""
+        """One past the last unmasked step of every sequence; None if there is no mask."""
         return None if self.mask is None else lengths_from_mask(self.mask)
 
     def take(self, rows: np.ndarray) -> Samples:
-        """Return the sequences at ``rows``, all of them."""
+        """Return the sequences at ``rows``, with all their steps."""
         return Samples(
             self.x[rows],
             self.y[rows],
@@ -88,7 +89,7 @@ class Samples:
         )
 
     def batch(self, rows: np.ndarray) -> Samples:
-        """Return the sequences at ``rows``, without the steps that are padding in all of them."""
+        """Return the sequences at ``rows``, without the last steps that all of them lack."""
         if self.mask is None or self.own_mask is not None:  # y has steps of its own
             return self.take(rows)
         real = self.mask[rows]
@@ -119,15 +120,15 @@ def check_samples(
     x, lengths, mask
         As in :meth:`Network.forward`.
     y : array-like, or a list of ragged arrays where the network gives an output at every step
-        The targets. Masked steps, steps of weight zero and sequences without a real step may hold
-        a placeholder: NaN, -100 or anything else.
+        The targets. Masked steps and steps of weight zero may hold a placeholder: NaN, -100 or
+        anything else.
     sample_weight : array-like of shape (N,) or of the output steps, or a list of ragged arrays
-        How much each sequence, or each step, counts.
+        Weight of each sequence, or of each step.
 
     Raises
     ------
     ShapeError, DataError, InvalidArgumentError, InvalidTypeError
-        The message names the argument, what was expected and what came.
+        If an argument does not fit; the message says which, and what would.
     """
     inputs, real = net.check_input(x, lengths, mask)
     shape = net.topology.output_shape(inputs.shape)
@@ -176,10 +177,10 @@ def split_validation(
     train : Samples
         All data.
     validation : float, tuple, mapping or None
-        A fraction in (0, 1), of which a random subset is drawn; or ``(x, y)`` or
+        A fraction in (0, 1), for a random subset of this size; or ``(x, y)`` or
         ``(x, y, lengths)``; or the arguments of :func:`check_samples` by name.
     seed : int
-        Of the random subset.
+        Seed for the random subset.
     """
     if validation is None:
         return train, None
@@ -241,7 +242,7 @@ def _follows_input(net: Network, shape: tuple[int, ...]) -> bool:
 
 
 def _own_mask(net: Network, real: np.ndarray | None, shape: tuple[int, ...]) -> np.ndarray | None:
-    """Real steps of an output whose sequences differ in length, but not as those of x do."""
+    """The mask of an output whose sequences differ in length, but not as those of x do."""
     found = net.topology.output_shape(shape)
     if real is None or len(found) != 3:
         return None
@@ -252,9 +253,9 @@ def _own_mask(net: Network, real: np.ndarray | None, shape: tuple[int, ...]) -> 
 
 
 def _present(real: np.ndarray | None, shape: tuple[int, ...]) -> np.ndarray | None:
-    """Which outputs, of ``shape`` but not at the steps of the input, are of a sequence with steps.
+    """The mask of outputs of ``shape`` that do not have the steps of the input.
 
-    None where all are.
+    It is False for a sequence that is masked at every step; None if there is no such sequence.
     """
     if real is None or real.any(axis=1).all():
         return None
@@ -265,7 +266,7 @@ def _present(real: np.ndarray | None, shape: tuple[int, ...]) -> np.ndarray | No
 def _counted(
     shown: np.ndarray | None, weight: np.ndarray | None, shape: tuple[int, ...]
 ) -> np.ndarray | None:
-    """The outputs, of ``shape``, that are compared with a target; None where all are."""
+    """Which outputs, of ``shape``, are compared with a target; None if all are."""
     if weight is None or weight.all():
         return shown
     positive = np.asarray(weight > 0.0).reshape(

@@ -1,4 +1,4 @@
-"""The scores of one pass over the data: exact means over batches, metrics over all outputs."""
+"""The scores of one pass over the data: the exact mean of the loss, metrics of all outputs."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 
 
 class Scores:
-    """Collects the loss, and where there are metrics the outputs, of the batches of one pass.
+    """Collects the loss of the batches of one pass, and their outputs if there are metrics.
 
-    The outputs of a batch are put where its sequences stand in the data, so a metric compares
-    every output with its own target, whatever the order of the batches.
+    The outputs are stored in the order of the data, so a metric compares every output with its own
+    target, whatever the order of the batches.
     """
 
     def __init__(
@@ -37,14 +37,14 @@ class Scores:
             self.outputs = np.zeros(net.topology.output_shape(samples.x.shape), net.dtype)
 
     def add(self, rows: np.ndarray, evaluation: Evaluation) -> None:
-        """Take note of a batch, or of a part of its time steps.
+        """Add a batch, or a part of its time steps.
 
         Parameters
         ----------
         rows : ndarray of int
-            Which sequences it holds.
+            The numbers of its sequences.
         evaluation : Evaluation
-            Its loss, the weight of that in the mean, and its outputs.
+            Its loss, the weight of the loss in the mean, and its outputs.
         """
         value, weight = evaluation.data_loss, evaluation.weight
         self.total += value if self.summed else value * weight
@@ -58,14 +58,14 @@ class Scores:
 
     @property
     def loss(self) -> float:
-        """The loss of all batches so far: for a mean, as if they had been one."""
+        """The loss of all batches so far, as if they were one batch."""
         return self.total if self.summed else self.total / self.weight
 
     def row(self, prefix: str = "") -> dict[str, float]:
         """The loss and the metrics, ready for the history."""
         result = {f"{prefix}loss": self.loss}
         if self.outputs is not None:
-            # A loss may ask for more outputs than targets: a variance, several quantiles.
+            # A loss may need more outputs than targets: a variance, several quantiles.
             point, samples = self.loss_function.point(self.outputs), self.samples
             for metric in self.metrics:
                 value = metric(point, samples.y, samples.output_mask, samples.weight)

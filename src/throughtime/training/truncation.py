@@ -1,7 +1,7 @@
-r"""Truncated backpropagation: sequences run in chunks of time, each with an update of its own.
+r"""Truncated backpropagation: sequences run in chunks of time, with an update after each.
 
-As it has an update, every chunk has a value of its own: a mean loss has the whole penalty beside
-it; a sum, which the chunks share, the chunk's share of it.
+Every chunk therefore has its own objective. To a loss that is a mean, the whole penalty is added;
+to a loss that is a sum, of which each chunk has a part, the same part of the penalty.
 """
 
 from __future__ import annotations
@@ -57,12 +57,12 @@ def truncated(
     """Truncated BPTT(k1, k2): every k1 steps, the loss of these steps, back through k2 steps.
 
     The state is carried over the whole sequence; the gradient is not. Before each Evaluation is
-    yielded, its gradient is ADDED to ``net.grads``; the caller may update the parameters and must
-    clear the gradients before it asks for the next one. With ``k2 > k1`` the k2 - k1 steps before
-    a chunk are run again with the parameters of the moment, from the state carried to their start,
-    so the gradient is exact for the window it sees. Where the network gives one output a sequence,
-    there is one Evaluation, and the gradient goes back through the last k2 real steps of each row.
-    dL/dx is not computed.
+    yielded, its gradient is ADDED to ``net.grads``. The caller may then update the parameters, and
+    must clear the gradients before it asks for the next Evaluation. With ``k2 > k1`` the k2 - k1
+    steps before a chunk are run again with the current parameters, from the state carried to their
+    start, so the gradient is exact within its window. If the network gives one output a sequence,
+    there is one Evaluation, and the gradient goes back through the last k2 unmasked steps of each
+    row. dL/dx is not computed.
 
     Williams and Peng (1990), Neural Computation 2(4), call this BPTT(h; h') with h = k2, h' = k1.
     """
@@ -106,7 +106,7 @@ def _chunk(
     seed: int | None,
     options: dict[str, Any],
 ) -> Evaluation:
-    """Run steps start ... end; only first ... end have a loss."""
+    """Run the steps from start to end; those from first to end have a loss."""
     start, first, end = span
     own: np.ndarray | None = None
     if weights is not None or first > start:
@@ -136,7 +136,7 @@ def _advance(
     training: bool,
     seed: int | None,
 ) -> list[Any] | None:
-    """The state after ``end`` steps, from that after ``begin``; None stands for the start."""
+    """The state after ``end`` steps, from the state after ``begin``; None is the initial state."""
     if end == begin:
         return states
     nothing = [None] * len(net.layers)
@@ -146,7 +146,7 @@ def _advance(
 
 
 def _stream(seed: int | None) -> np.random.Generator | None:
-    # Every chunk starts from the same numbers: a mask for all steps stays one mask.
+    # Every chunk draws the same numbers, so a dropout mask for all steps is the same in each.
     return None if seed is None else np.random.default_rng(seed)
 
 
@@ -157,9 +157,10 @@ def _cut(mask: np.ndarray | None, start: int, end: int) -> np.ndarray | None:
 def _align_right(
     x: np.ndarray, mask: np.ndarray | None
 ) -> tuple[np.ndarray, np.ndarray | None, np.ndarray]:
-    """Move every row's real steps, in their order, to its end; masked steps change nothing.
+    """Move the unmasked steps of every row, in their order, to its end.
 
-    Also return where each column came from.
+    This does not change the result, because a masked step changes nothing. Also return where each
+    column came from.
     """
     if mask is None:
         return x, None, np.arange(x.shape[1])[None]

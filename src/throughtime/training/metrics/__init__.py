@@ -1,18 +1,19 @@
-r"""Metrics: what people read to judge a network, where the loss is what training minimises.
+r"""Metrics: numbers by which people judge a network; training minimises the loss instead.
 
-A metric is a function of ALL outputs at once: the mean of a ratio over batches is not the ratio.
-It looks at the real steps alone (those that the mask keeps and whose weight is not zero) and
-answers NaN where there is none, or where an output is NaN: a broken network has no score.
+A metric is a function of ALL outputs at once, because the mean of a ratio over batches is not the
+ratio. It uses the steps that count: those that are not masked and whose weight is not zero. It is
+NaN if no step counts or if an output is NaN.
 
-Class metrics count, for each class k, with the weight of each step,
+Class metrics count for each class k, with the weight of each step,
 
     TP_k  predicted k and is k        FP_k  predicted k, is another
     FN_k  is k, predicted another     TN_k  neither                             (M1)
 
 With one output (K = 1, the probability of "yes") the value is that of class 1. With K > 1 outputs
-the largest one is the prediction, and the values of the classes become one number by ``average``;
-with ``multilabel=True`` each output above the threshold is one, and so do the values of the labels.
-Every ratio 0/0 counts as 0.0: a network that never says "yes" has a precision of zero.
+the largest one is the prediction, and ``average`` says how the values of the classes become one
+number. With ``multilabel=True`` every output above the threshold is a prediction, and ``average``
+says how the values of the labels become one number. Every ratio 0/0 counts as 0.0: a network that
+never says "yes" has a precision of zero.
 """
 
 from throughtime.training.metrics.base import METRICS, FunctionMetric, Metric, get

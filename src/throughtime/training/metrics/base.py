@@ -1,4 +1,4 @@
-"""What every metric shares: which steps count, and how a metric is chosen by name."""
+"""The base of all metrics: which steps count, and how a metric is chosen by name."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ class Metric:
         """The column of the history: the name in the registry."""
         try:
             return METRICS.name_of(self)
-        except KeyError:  # a user's own class
+        except KeyError:  # a user-defined class
             return type(self).__name__
 
     def check_target(
         self, target: Any, y_shape: tuple[int, ...], mask: np.ndarray | None = None
     ) -> np.ndarray:
-        """Return ``target`` as the array this metric works with, or say what is wrong with it.
+        """Return ``target`` as the array that this metric uses, or say what is wrong with it.
 
         Parameters
         ----------
@@ -41,7 +41,7 @@ class Metric:
         y_shape : tuple of int
             Shape of the outputs, (N, K) or (N, T, K).
         mask : ndarray of bool, of shape y_shape[:-1], optional
-            True at real steps. The others may hold anything.
+            True at the steps that count. The others may hold anything.
 
         Raises
         ------
@@ -53,7 +53,7 @@ class Metric:
         return array
 
     def score(self, y: np.ndarray, target: np.ndarray, weight: np.ndarray) -> float:
-        """Return the value for the M real steps: y (M, K) in float64, weight (M,) above zero."""
+        """Return the value for the M steps that count, with y (M, K) in float64 and weight (M,)."""
         raise NotImplementedError
 
     def __call__(
@@ -63,23 +63,23 @@ class Metric:
         mask: np.ndarray | None = None,
         weights: np.ndarray | None = None,
     ) -> float:
-        """Return the value over all real steps.
+        """Return the value over all steps that count.
 
         Parameters
         ----------
         y_pred : ndarray of shape (N, K) or (N, T, K)
             Outputs of the network.
         target : array-like
-            What they should be, as :meth:`check_target` describes it.
+            Their targets, as :meth:`check_target` describes them.
         mask : ndarray of bool, of shape y_pred.shape[:-1], optional
-            True at real steps.
+            True at the steps that count.
         weights : ndarray of shape (N,) or y_pred.shape[:-1], optional
-            How much each sequence, or each step, counts; >= 0.
+            Weight of each sequence, or of each step; >= 0.
 
         Returns
         -------
         float
-            NaN where no step counts or an output is NaN.
+            NaN if no step counts or an output is NaN.
 
         Raises
         ------
@@ -92,7 +92,7 @@ class Metric:
         target = self.check_target(target, y.shape, real)
         if not real.any() or np.isnan(y[real]).any():
             return float("nan")
-        # Scaled by the largest, weights cannot overflow in a sum, and equal ones count as 1.
+        # Divided by the largest, weights cannot overflow in a sum, and equal ones are exactly 1.
         weight = weight[real] / weight.max()
         with quiet():
             return float(self.score(y[real].astype(np.float64), target[real], weight))
@@ -102,7 +102,7 @@ METRICS: Registry[Metric] = Registry("metric", Metric)
 
 
 def get(spec: Any) -> Metric:
-    """Return the metric that ``spec`` means: a name, a metric, or a function of your own.
+    """Return the metric that ``spec`` means: a name, a metric, or a user-defined function.
 
     Raises
     ------
@@ -128,20 +128,20 @@ def get(spec: Any) -> Metric:
 
 @dataclass(frozen=True)
 class FunctionMetric(Metric):
-    """A function of yours as a metric.
+    """A user-defined function as a metric.
 
     Parameters
     ----------
     function : callable
-        ``function(y_pred, target) -> float``, called with the real steps alone: ``y_pred`` (M, K)
-        in float64 and ``target`` (M,) or (M, ...) as it was given. Sample weights do not reach it,
-        but a step of weight zero is left out.
+        ``function(y_pred, target) -> float``. It receives only the M steps that count: ``y_pred``
+        (M, K) in float64, and ``target`` (M,) or (M, ...) as it was given. It does not receive
+        sample weights, but steps of weight zero are omitted.
     greater_is_better : bool
-        Whether early stopping shall look for large values.
+        Whether early stopping looks for large values.
     """
 
     function: Callable[[np.ndarray, np.ndarray], Any]
-    # What the class says of the others is an option here.
+    # For the other metrics a fact about the class; here an option.
     greater_is_better: bool = field(default=False, kw_only=True)  # type: ignore[misc]
 
     def __post_init__(self) -> None:

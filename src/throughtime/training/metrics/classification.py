@@ -12,7 +12,8 @@ from throughtime.losses.checks import refuse, shaped_target
 from throughtime.losses.classification import BinaryCrossentropy, CategoricalCrossentropy
 from throughtime.training.metrics.base import METRICS, Metric, ratio
 
-#: Differences of weighted counts below this part of the whole are rounding, and count as zero.
+#: Differences of weighted counts below this part of the whole are rounding errors, and count as
+#: zero: the sum of a million float64 weights is off by about 1e-13.
 ROUNDING = 1e-12
 
 
@@ -33,9 +34,10 @@ def count(predicted: np.ndarray, actual: np.ndarray, weight: np.ndarray, n_class
     predicted, actual : ndarray of int of shape (M,)
         Class numbers below ``n_classes``.
     weight : ndarray of shape (M,)
-        How much each counts.
+        Weight of each step.
     """
-    # A wrong one weighs nothing here; left out, it could leave nothing, whose sum is an integer.
+    # A wrong prediction has weight 0.0 here. Were it dropped, nothing might be left to count, and
+    # bincount would return integers.
     tp = np.bincount(actual, np.where(predicted == actual, weight, 0.0), n_classes)
     said = np.bincount(predicted, weight, n_classes)
     is_so = np.bincount(actual, weight, n_classes)
@@ -53,8 +55,9 @@ def count_labels(predicted: np.ndarray, actual: np.ndarray, weight: np.ndarray) 
     Parameters
     ----------
     predicted, actual : ndarray of bool of shape (M, C)
+        Whether each label is predicted, and whether it is true.
     weight : ndarray of shape (M,)
-        How much each step counts.
+        Weight of each step.
     """
     pairs = [
         (predicted, actual), (predicted, ~actual), (~predicted, actual), (~predicted, ~actual)
@@ -67,15 +70,15 @@ class ClassMetric(Metric):
     """Base of the metrics that compare predicted classes with true ones.
 
     The target holds class numbers, or rows of probabilities (one-hot for certainty) whose largest
-    is the true class; with one output, or with ``multilabel``, 0 or 1 for each output.
+    is the true class. With one output, or with ``multilabel``, it holds 0 or 1 for each output.
 
     Parameters
     ----------
     threshold : float
-        With one output, or with ``multilabel``, a probability above this predicts "yes".
+        With one output, or with ``multilabel``: the probability above which "yes" is predicted.
     multilabel : bool
-        Every output is a yes/no of its own, as with several sigmoids and binary cross-entropy; any
-        number of them may be true.
+        Whether every output is an independent yes/no, as with several sigmoids and binary
+        cross-entropy; any number of them may be true.
     """
 
     greater_is_better: ClassVar[bool] = True
@@ -101,7 +104,7 @@ class ClassMetric(Metric):
         return labels if self.multilabel else labels[..., 0].astype(np.int64)
 
     def _refuse_labels(self, target: Any, y_shape: tuple[int, ...], mask: Any) -> None:
-        """Say it where rows of yes and no, several or none of them true, are no single class."""
+        """Refuse rows of 0 and 1 that are not one-hot, because they are no single class."""
         array = np.asarray(target)
         if array.shape != tuple(y_shape) or array.dtype.kind not in "biuf":
             return
@@ -125,14 +128,14 @@ class ClassMetric(Metric):
         raise NotImplementedError
 
     def from_labels(self, counts: Counts) -> float:
-        """Return the value for the counts of all labels, each of which is a yes/no of its own."""
+        """Return the value for the counts of all labels, each of which is an independent yes/no."""
         raise NotImplementedError
 
 
 @METRICS.register("accuracy", "acc")
 @dataclass(frozen=True)
 class Accuracy(ClassMetric):
-    """Part of the steps whose class is predicted right, from 0 to 1; of labels, part of all."""
+    """Share of the steps, or of all labels, that are predicted right, from 0 to 1."""
 
     def from_counts(self, counts: Counts, binary: bool) -> float:
         return float(counts.tp.sum() / (counts.tp + counts.fn).sum())
@@ -144,10 +147,10 @@ class Accuracy(ClassMetric):
 @METRICS.register("balanced_accuracy")
 @dataclass(frozen=True)
 class BalancedAccuracy(ClassMetric):
-    """Mean recall of the classes that occur in the target, from 0 to 1; class sizes cancel.
+    """Mean recall of the classes that occur in the target, from 0 to 1; class sizes do not matter.
 
-    With one output both classes are meant, and so with each label, over which the mean is taken.
-    Guessing gives 1 / number of classes.
+    With one output it is the mean over "yes" and "no", and with several labels the mean of that
+    over the labels. Guessing gives 1 / number of classes.
     """
 
     def from_counts(self, counts: Counts, binary: bool) -> float:
@@ -167,13 +170,13 @@ class AveragedMetric(ClassMetric):
     Parameters
     ----------
     threshold : float
-        With one output, or with ``multilabel``, a probability above this predicts "yes".
+        With one output, or with ``multilabel``: the probability above which "yes" is predicted.
     multilabel : bool
-        Every output is a yes/no of its own.
+        Whether every output is an independent yes/no.
     average : {"macro", "micro", "weighted"}
-        With several outputs, how the values of the classes that occur, in target or prediction, or
-        of all labels, become one. ``"macro"``: their mean. ``"weighted"``: their mean, weighted by
-        how often each is true. ``"micro"``: the ratio of the summed counts.
+        With several outputs: how the values of all labels, or of all classes that occur in the
+        target or the prediction, become one. ``"macro"``: their mean. ``"weighted"``: their mean,
+        weighted by how often each is true. ``"micro"``: the ratio of the summed counts.
     """
 
     average: str = "macro"
@@ -208,9 +211,9 @@ class AveragedMetric(ClassMetric):
 @METRICS.register("precision")
 @dataclass(frozen=True)
 class Precision(AveragedMetric):
-    """TP / (TP + FP), from 0 to 1: how much of what is predicted as a class is of it.
+    """TP / (TP + FP), from 0 to 1: the share of the predictions of a class that are right.
 
-    A class that is never predicted has 0.0.
+    It is 0.0 for a class that is never predicted.
     """
 
     def parts(self, counts: Counts) -> tuple[np.ndarray, np.ndarray]:
@@ -220,9 +223,9 @@ class Precision(AveragedMetric):
 @METRICS.register("recall", "sensitivity")
 @dataclass(frozen=True)
 class Recall(AveragedMetric):
-    """TP / (TP + FN), from 0 to 1: how much of a class is found.
+    """TP / (TP + FN), from 0 to 1: the share of a class that is found.
 
-    A class that is predicted, but never true, has 0.0.
+    It is 0.0 for a class that is predicted but never true.
     """
 
     def parts(self, counts: Counts) -> tuple[np.ndarray, np.ndarray]:
@@ -232,9 +235,9 @@ class Recall(AveragedMetric):
 @METRICS.register("specificity")
 @dataclass(frozen=True)
 class Specificity(AveragedMetric):
-    """TN / (TN + FP), from 0 to 1: how much of the rest is left out, the recall of "no".
+    """TN / (TN + FP), from 0 to 1: the share of the other classes that is excluded.
 
-    Where all steps are of the class it is 0.0.
+    It is the recall of "no", and 0.0 if all steps are of the class.
     """
 
     def parts(self, counts: Counts) -> tuple[np.ndarray, np.ndarray]:
@@ -246,7 +249,7 @@ class Specificity(AveragedMetric):
 class NPV(AveragedMetric):
     """TN / (TN + FN), negative predictive value, from 0 to 1: the precision of "no".
 
-    Where all steps are predicted as the class it is 0.0.
+    It is 0.0 if all steps are predicted as the class.
     """
 
     def parts(self, counts: Counts) -> tuple[np.ndarray, np.ndarray]:
@@ -258,7 +261,7 @@ class NPV(AveragedMetric):
 class F1(AveragedMetric):
     """2 TP / (2 TP + FP + FN), from 0 to 1: the harmonic mean of precision and recall.
 
-    A class without a single right prediction has 0.0.
+    It is 0.0 for a class without a right prediction.
     """
 
     def parts(self, counts: Counts) -> tuple[np.ndarray, np.ndarray]:
@@ -268,11 +271,11 @@ class F1(AveragedMetric):
 @METRICS.register("perplexity")
 @dataclass(frozen=True)
 class Perplexity(Metric):
-    """exp(mean negative log-likelihood of the true class), at least 1, which is perfect.
+    """exp(mean negative log-likelihood of the true class), at least 1; 1 is perfect.
 
-    As unsure as a fair choice between so many classes: K for a network that knows nothing. The
-    outputs must be probabilities; with one output, that of class 1. A true class that was given
-    the probability zero makes it astronomically large, but not infinite.
+    The network is as uncertain as a fair choice among so many classes: K for a network that knows
+    nothing. The outputs must be probabilities; with one output, the probability of class 1. If a
+    true class has the probability zero, the perplexity is very large, but not infinite.
     """
 
     def check_target(

@@ -1,4 +1,4 @@
-"""Metrics of numbers: errors in the unit of y, relative to it, or to a naive forecast."""
+"""Metrics of numbers: errors in the unit of y, relative errors, and errors of a naive forecast."""
 
 from __future__ import annotations
 
@@ -53,9 +53,9 @@ class MAE(Metric):
 @METRICS.register("smape")
 @dataclass(frozen=True)
 class SMAPE(Metric):
-    """Symmetric relative error, mean of 2 abs(y - t) / (abs(y) + abs(t)); from 0 to 2.
+    """Symmetric relative error, the mean of 2 abs(y - t) / (abs(y) + abs(t)), from 0 to 2.
 
-    A fraction, not a percentage. Where output and target are both zero the term is 0.0.
+    It is a fraction, not a percentage. A term is 0.0 if output and target are both zero.
     """
 
     def score(self, y: np.ndarray, target: np.ndarray, weight: np.ndarray) -> float:
@@ -65,20 +65,21 @@ class SMAPE(Metric):
 @METRICS.register("mase")
 @dataclass(frozen=True)
 class MASE(Metric):
-    """Mean absolute error over that of the seasonal naive forecast of the training series.
+    """Mean absolute error, divided by the error of a naive forecast of the training series.
 
-    No unit; below 1 the network beats "the same as one season ago", measured in-sample. Hyndman
-    and Koehler (2006), International Journal of Forecasting 22.
+    The naive forecast is the value one season before. The metric has no unit; below 1 the network
+    is better than that forecast was in the training series. Hyndman and Koehler (2006),
+    International Journal of Forecasting 22.
 
     Parameters
     ----------
     scale : float or sequence of float, optional
-        The error to divide by, or one for each output.
+        Error to divide by, or one error for each output.
     seasonality : int
-        Steps of one season; 1 compares with the last value.
+        Number of steps in a season; with 1 the naive forecast is the last value.
     training : array-like of shape (T,) or (T, K), or a list of such, optional
-        The training series, from which ``scale`` is computed: one for each output, pooled over the
-        series of a list. Pairs with a NaN are left out.
+        Training series from which ``scale`` is computed: one for each output, over all series of a
+        list together. Pairs with a NaN are omitted.
 
     Raises
     ------
@@ -123,7 +124,7 @@ def _check_scale(value: Any) -> float:
 
 
 def _naive_error(training: Any, season: int) -> tuple[float, ...]:
-    """Mean of abs(t_i - t_(i - season)) over one series or several, for each output."""
+    """Mean of abs(t_i - t_(i - season)) over all series together, for each output."""
     listed = isinstance(training, (list, tuple)) and len(training) > 0 and np.ndim(training[0]) > 0
     steps: list[np.ndarray] = []
     for series in training if listed else [training]:
@@ -158,8 +159,8 @@ def _naive_error(training: Any, season: int) -> tuple[float, ...]:
 class R2(Metric):
     """Coefficient of determination, 1 - sum (y - t)^2 / sum (t - mean t)^2, mean over outputs.
 
-    At most 1; 0 is as good as the mean of the targets. Where the targets are all the same it is
-    1.0 for perfect outputs and 0.0 for others.
+    It is at most 1; 0 is as good as the mean of the targets. If all targets are equal it is 1.0 for
+    perfect outputs and 0.0 for others.
     """
 
     greater_is_better: ClassVar[bool] = True
