@@ -121,6 +121,12 @@ def test_missing_values_of_the_hold_out_are_not_scored() -> None:
     assert own.coverage == {0.8: 1.0}
 
 
+def test_a_value_on_a_bound_is_inside() -> None:
+    for actual, held in (([1.0, 3.0], 1.0), ([0.9, 3.0], 0.5), ([1.0, 3.1], 0.5)):
+        own = summarise([fold(actual, [2.0, 2.0], [1.0, 5.0, 2.0])], 2, 2)["forecast"]
+        assert own.coverage == {0.8: held}
+
+
 def test_two_zeros_are_no_error() -> None:
     assert summarise([fold([0.0, 2.0], [0.0, 0.0], [1.0, 2.0, 1.0])], 2, 2)["forecast"].smape == 1.0
 
@@ -178,6 +184,10 @@ def test_series_too_short_for_the_hold_out_are_not_scored_and_named() -> None:
     tails = {name: values[-4:] for name, values in y.items()}
     answer = model.update(tails | short).predict()
     assert [f.origin for f in answer.values()] == [50, 50, 2, 12]
+    five = {f"s{i}": np.zeros(3) for i in range(5)}
+    assert Forecaster(4, **QUICK).backtest(y | five).verdict[-1] == (
+        "Not scored: s0, s1, s2, s3, s4, without a number before the hold-out of 4 steps."
+    )
     many = {f"s{i}": np.zeros(3) for i in range(7)}
     assert Forecaster(4, **QUICK).backtest(y | many).verdict[-1] == (
         "Not scored: s0, s1, s2, s3, s4 and 2 more, without a number before the hold-out of 4"
