@@ -1,4 +1,4 @@
-"""The words beside a layer: what it is, the shape of its output, its parameters."""
+"""The caption beside a layer: its name, the shape of its output, its parameters."""
 
 from __future__ import annotations
 
@@ -9,38 +9,38 @@ from throughtime.drawing.sheet import Sheet
 from throughtime.drawing.text import Label, bold, code, plain, shorten, width, wrap
 from throughtime.network import Params
 
-#: The widest caption, and the height of a line in it.
+#: Largest width of a caption, and height of a line.
 ROOM = 192.0
 LINE = 15.5
-#: Sizes of its words and of the names of parameters.
+#: Font sizes of words and of names of parameters.
 WORDS = 11.5
 NAMES = 11.0
 
 
 @dataclass(frozen=True)
 class Caption:
-    """Lines of text under each other, as (label, size, role)."""
+    """Lines of text, from top to bottom, each as (label, size, role)."""
 
     lines: tuple[tuple[Label, float, str], ...]
 
     @property
     def width(self) -> float:
-        """Of the longest line."""
+        """Width of the longest line."""
         return max(width(label, size) for label, size, _ in self.lines)
 
     @property
     def height(self) -> float:
-        """Of all lines."""
+        """Height of all lines."""
         return LINE * len(self.lines)
 
     def put(self, sheet: Sheet, x: float, y: float) -> None:
-        """Add the lines to ``sheet``, the first one at the height ``y``."""
+        """Add the lines to ``sheet``; ``y`` is the top of the first one."""
         for number, (label, size, role) in enumerate(self.lines):
             sheet.text(x, y + (number + 0.5) * LINE, label, size, "start", role)
 
 
 def layer_caption(drawn: DrawnLayer) -> Caption:
-    """Of one layer."""
+    """The caption of one layer."""
     number = f"{drawn.index} "
     title = shorten(drawn.title, ROOM - 20, 13, "bold")
     lines: list[tuple[Label, float, str]] = [(bold(number + title), 13.0, "ink")]
@@ -54,13 +54,13 @@ def layer_caption(drawn: DrawnLayer) -> Caption:
 
 
 def bar_words(drawn: DrawnLayer) -> str:
-    """What stands in the box of a layer whose weights have no arrow of their own."""
+    """The text in the box of a layer whose weights have no arrow of their own."""
     names = [Params.local(name) for name, _ in drawn.directions[0].params]
     return f"{drawn.title}: {', '.join(names)}" if names else drawn.title
 
 
 def parameter(name: str, shape: tuple[int, ...]) -> list[str]:
-    """Name and shape of a parameter, in two lines where one is too short.
+    """Name and shape of a parameter, in two lines if one is too short.
 
     >>> parameter("0.W_x", (3, 16))
     ['0.W_x (3, 16)']
@@ -72,7 +72,7 @@ def parameter(name: str, shape: tuple[int, ...]) -> list[str]:
 
 
 def small_caption(title: str, *words: str) -> Caption:
-    """Of the input or the output."""
+    """The caption of the input or the output."""
     lines: list[tuple[Label, float, str]] = [(bold(title), 13.0, "ink")]
     lines += [(plain(word), WORDS, "muted") for word in words]
     return Caption(tuple(lines))

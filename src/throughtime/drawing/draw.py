@@ -24,7 +24,7 @@ from throughtime.errors import (
 from throughtime.layers import Dense, Recurrent
 from throughtime.network import Network
 
-#: More columns, or more layers, have no room in a picture that can be read.
+#: A picture with more columns or more layers cannot be read.
 MOST_STEPS, MOST_STEPS_BOTH_WAYS = 6, 4
 MOST_LAYERS = 60
 
@@ -43,19 +43,21 @@ def draw(
     Parameters
     ----------
     net : Network
+        The network to draw.
     steps : int
-        How many time steps stand in the picture: the first ones and, after an ellipsis, the last
-        one, T. Up to 6, or 4 where a layer is bidirectional; any number for a node.
+        Number of time steps in the picture: the first ones and, after an ellipsis, the last one,
+        T. At most 6, or 4 if a layer is bidirectional; any number for a node.
     node : tuple of int, optional
-        ``(layer, t)``: draw this layer at this step alone, t from 1 to ``steps``, with what comes
-        in, what goes out, and the equations by their numbers. It must be a recurrent or a Dense
-        layer; t is None where the layer works on vectors.
+        ``(layer, t)`` of a node to draw alone, t from 1 to ``steps``, with its inputs, its outputs
+        and its numbered equations. The layer must be recurrent or Dense; t is None if it works on
+        vectors.
     gradients : bool
-        Draw how the gradients flow back: which come in, and which are to be computed.
+        Whether to draw how the gradients flow back: which come in, and which are to be computed.
     view : {"unfolded", "folded"}
-        Layers by time steps; or each layer once, with a loop where it has a state.
+        ``"unfolded"`` draws layers by time steps; ``"folded"`` draws each layer once, with a loop
+        for its state.
     theme : {"auto", "light", "dark"}
-        ``"auto"`` follows what the reader's system prefers.
+        Colours of the picture; ``"auto"`` follows the reader's system.
 
     Returns
     -------
@@ -66,7 +68,7 @@ def draw(
     Raises
     ------
     InvalidArgumentError, InvalidTypeError
-        If there is no such node, or the picture would be too large to be read.
+        If the network has no such node, or the picture would be too large to read.
 
     Examples
     --------
@@ -107,15 +109,15 @@ def draw(
 
 
 def draw_modes(theme: str = "auto") -> Drawing:
-    """Draw what a recurrent network can make of sequences: the modes, side by side.
+    """Draw the modes in which a recurrent network maps sequences, side by side.
 
-    One-to-one, one-to-many, many-to-one and many-to-many, both step by step and as an encoder
-    with its decoder, each with the layers that make it.
+    They are one-to-one, one-to-many, many-to-one and many-to-many, the last both step by step and
+    with an encoder and a decoder. Each mode names the layers that make it.
 
     Parameters
     ----------
     theme : {"auto", "light", "dark"}
-        ``"auto"`` follows what the reader's system prefers.
+        Colours of the picture; ``"auto"`` follows the reader's system.
 
     Examples
     --------
@@ -133,7 +135,7 @@ def _finished(sheet: Sheet, theme: str) -> Drawing:
 
 
 def _check_node(node: Any, layers: list[DrawnLayer], steps: int) -> tuple[int, int | None]:
-    """Return the layer and the step of a node that can be drawn."""
+    """Check ``node`` and return its layer and its step."""
     if not isinstance(node, tuple | list) or len(node) != 2:
         raise InvalidTypeError(sentence("node", "a pair (layer, t)", describe(node)))
     index = check_int("the layer of node", node[0], 0, len(layers) - 1)

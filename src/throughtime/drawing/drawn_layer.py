@@ -1,4 +1,4 @@
-"""What a picture needs to know of a network: its layers and the steps of its signals."""
+"""The layers of a network as a picture needs them, and the steps of their inputs and outputs."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from throughtime.layers.forms import Form
 from throughtime.layers.pooling import Pool
 from throughtime.network import Network, Params
 
-#: Layers that act on each step by itself.
+#: Layers that act on each step separately.
 STEPWISE = (Dense, Dropout, Embedding)
 
-#: Options that a picture shows by its form or by its parameters, or that say nothing of the form.
+#: Options that have no note in a picture: it shows them otherwise, or they do not change it.
 SHOWN = {
     "return_sequences",
     "return_state",
@@ -37,12 +37,12 @@ SHOWN = {
 
 @dataclass(frozen=True)
 class Steps:
-    """How many time steps a signal has.
+    """The time steps of a layer's input or output.
 
     Attributes
     ----------
     total : int or None
-        None where it is that of the data.
+        Their number; None if it is that of the data.
     last : str
         The index of the last step: ``"T"``, or the number.
     """
@@ -51,7 +51,7 @@ class Steps:
     last: str = "T"
 
     def names(self, columns: int) -> tuple[list[str], bool]:
-        """The index of each step that is drawn, and whether steps are left out before the last.
+        """The index of each step that is drawn, and whether steps are omitted before the last one.
 
         >>> Steps().names(4)
         (['1', '2', '3', 'T'], True)
@@ -72,9 +72,9 @@ class Direction:
     Attributes
     ----------
     group : str
-        ``"forward"``, ``"backward"``, or empty where there is one direction.
+        ``"forward"``, ``"backward"``, or empty if there is one direction.
     reverse : bool
-        Whether time runs backwards in it.
+        Whether it runs backward in time.
     params : tuple
         Name in the network and shape of each parameter.
     """
@@ -85,28 +85,31 @@ class Direction:
 
     @property
     def leaves(self) -> set[str]:
-        """Names of the parameters without layer and direction."""
+        """The names of the parameters without layer and direction."""
         return {Params.leaf(name) for name, _ in self.params}
 
 
 @dataclass(frozen=True)
 class DrawnLayer:
-    """A layer as a picture sees it.
+    """A layer as a picture needs it.
 
     Attributes
     ----------
     index : int
+        Its number in the network.
     layer : Layer
+        The layer itself.
     kind : str
-        ``"recurrent"``, ``"step"`` (acts on each step by itself), ``"last"``, ``"pool"``,
-        ``"repeat"``, or ``"other"``, of which nothing is known.
+        ``"recurrent"``, ``"step"`` (acts on each step separately), ``"last"``, ``"pool"``,
+        ``"repeat"``, or ``"other"`` (nothing is known about it).
     features, units : int
-        Of the input and of the output.
+        Features of the input and of the output.
     before, after : Steps or None
-        Of the input and of the output; None for a vector.
+        Steps of the input and of the output; None for a vector.
     directions : tuple of Direction
+        The directions of a recurrent layer; one for any other layer.
     receives, hands : int or None
-        The layer whose final state it starts from, and the one that starts from its own.
+        The layer whose final state it starts from, and the layer that starts from its final state.
     returns : bool
         Whether ``net.predict`` returns its final state.
     """
@@ -125,12 +128,12 @@ class DrawnLayer:
 
     @property
     def states(self) -> tuple[str, ...]:
-        """Names of the states; empty where the layer has none."""
+        """The names of the states; empty if the layer has none."""
         return self.layer.cell.states if isinstance(self.layer, Recurrent) else ()
 
     @property
     def title(self) -> str:
-        """Its name and the options that must be given: ``"GRU(8)"``."""
+        """Its name and the options without a default: ``"GRU(8)"``."""
         fields = [f for f in dataclasses.fields(self.layer) if f.default is dataclasses.MISSING]
         options = ", ".join(str(getattr(self.layer, f.name)) for f in fields)
         return f"{self.layer.name}({options})" if options else self.layer.name
@@ -141,7 +144,7 @@ class DrawnLayer:
         return shape_of(self.after, self.units)
 
     def notes(self) -> Iterator[str]:
-        """The other options that differ from their defaults and that the picture cannot show."""
+        """Other options that differ from their defaults and that the picture does not show."""
         for f in dataclasses.fields(self.layer):
             if f.default is dataclasses.MISSING or f.name in SHOWN:
                 continue
@@ -155,7 +158,7 @@ class DrawnLayer:
 
 
 def name_of(function: Any) -> str:
-    """The name of an activation or an initialiser, a user's own too."""
+    """The name of an activation or an initialiser, which may be user-defined."""
     own = getattr(function, "function", None)
     if own is not None:
         return str(getattr(own, "__name__", own))
@@ -167,22 +170,22 @@ def name_of(function: Any) -> str:
 
 
 def words_of(function: Any) -> str:
-    """The same for a formula, in which an underscore would begin an index."""
+    """The name for a formula, in which an underscore would begin a subscript."""
     return name_of(function).replace("_", " ")
 
 
 def slope_of(function: Any) -> str:
-    """What dL/dy is multiplied by on its way through: f', or the Jacobian of a softmax."""
+    """The factor of dL/dy in dL/dz: f', or the Jacobian of a softmax."""
     return "J" if isinstance(function, Softmax) else "f\u2032"
 
 
 def shape_of(steps: Steps | None, features: int) -> str:
-    """``(N, T, F)`` with the numbers that are known."""
+    """The shape ``(N, T, F)`` with the numbers that are known."""
     return f"(N, {features})" if steps is None else f"(N, {steps.last}, {features})"
 
 
 def read(net: Network) -> list[DrawnLayer]:
-    """The layers of ``net``, in their order."""
+    """The layers of ``net``, in order."""
     topology = net.topology
     steps = input_steps(net)
     features = topology.input_form.features
@@ -214,7 +217,7 @@ def read(net: Network) -> list[DrawnLayer]:
 
 
 def input_steps(net: Network) -> Steps | None:
-    """Of the input of the network."""
+    """The steps of the network's input; None if it is a vector."""
     return _steps_of(net.topology.input_form)
 
 

@@ -10,7 +10,7 @@ from throughtime.drawing.sheet import MARGIN, WIDTH, Sheet
 from throughtime.drawing.text import math, plain, shorten, width
 from throughtime.network import Network
 
-#: A unit's radius, the distance of two, and how many are drawn of a wide layer.
+#: Radius of a unit, distance of two units, and the most units drawn of a wide layer.
 UNIT, APART, MOST = 9.0, 30.0, 7
 BOX = 40.0
 GAP = 56.0
@@ -18,7 +18,7 @@ GAP = 56.0
 
 @dataclass(frozen=True)
 class UnitRow:
-    """The units of one layer, or of the input: where they stand."""
+    """Where the units of one layer, or of the input, are drawn."""
 
     xs: tuple[float, ...]
     dots: float | None
@@ -26,7 +26,7 @@ class UnitRow:
 
     @property
     def middle(self) -> float:
-        """Of all units."""
+        """The middle of all units."""
         return (self.xs[0] + self.xs[-1]) / 2
 
 
@@ -82,7 +82,7 @@ def folded(net: Network) -> Sheet:
 
 
 def _row(units: int, middle: float, y: float, most: int = MOST) -> UnitRow:
-    """Place the circles of a layer; of a wide one the first and the last."""
+    """Place the units of a layer; of a wide layer the first and the last ones."""
     count = min(units, most)
     apart = APART
     xs = tuple(middle + (i - (count - 1) / 2) * apart for i in range(count))
@@ -104,7 +104,7 @@ def _layer_rows(drawn: DrawnLayer, middle: float, y: float, wide: float) -> list
 def _connect(
     sheet: Sheet, drawn: DrawnLayer, below: list[UnitRow], rows: list[UnitRow], bottom: float
 ) -> None:
-    """Lines from every unit to every unit where there are weights, else one arrow."""
+    """Draw lines from every unit to every unit if there are weights, else one arrow."""
     start, end = below[0].y - BOX / 2, rows[0].y + BOX / 2
     middle = sum(row.middle for row in below) / len(below)
     for row, direction in zip(rows, drawn.directions, strict=True):
@@ -146,7 +146,7 @@ def _units(sheet: Sheet, row: UnitRow, role: str = "ink") -> None:
 
 
 def _layer(sheet: Sheet, drawn: DrawnLayer, direction: Direction, row: UnitRow) -> None:
-    """A layer's box with its units and, where it has a state, its loop."""
+    """Draw a layer's box with its units and, if it has a state, its loop."""
     half = (row.xs[-1] - row.xs[0]) / 2 + UNIT + 10
     simple = drawn.kind in ("recurrent", "step") and direction.params
     if not simple:
@@ -177,7 +177,7 @@ def _layer(sheet: Sheet, drawn: DrawnLayer, direction: Direction, row: UnitRow) 
 def _hand_overs(
     sheet: Sheet, layers: list[DrawnLayer], rows: list[list[UnitRow]], wide: float
 ) -> None:
-    """The way of a final state to the layer that starts from it."""
+    """Draw the arrows from final states to the layers that start from them."""
     for drawn in layers:
         if drawn.receives is None:
             continue

@@ -1,4 +1,4 @@
-"""Where the columns of an unfolded network stand."""
+"""The grid of an unfolded network: where its columns are."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from throughtime.drawing.drawn_layer import DrawnLayer, Steps
 from throughtime.drawing.sheet import MARGIN, WIDTH
 
-#: Room for the dots that stand for the steps left out.
+#: Width of the ellipsis that stands for the steps not drawn.
 DOTS = 60.0
 WIDEST = 128.0
 NODE = 36.0
@@ -15,22 +15,22 @@ NODE = 36.0
 
 @dataclass(frozen=True)
 class Grid:
-    """The columns.
+    """Horizontal positions of the columns, and what stands beside them.
 
     Attributes
     ----------
     xs : tuple of float
         The middle of each column.
     left, right : float
-        Where initial states stand.
+        The middle of initial states: left of the columns, and right of them.
     route_left, route_right : float
-        Where a state handed on passes.
+        Where the arrow of a state goes that another layer receives.
     pitch : float
         Distance of two columns.
     node : float
         Width of a node.
     several : bool
-        Whether names of states show their layer.
+        Whether the names of states show their layer.
     """
 
     xs: tuple[float, ...]
@@ -49,19 +49,19 @@ class Grid:
 
     @property
     def middle(self) -> float:
-        """Of all columns."""
+        """The middle of all columns."""
         return (self.xs[0] + self.xs[-1]) / 2
 
 
 def make_grid(layers: list[DrawnLayer], first: Steps | None, columns: int, caption: float) -> Grid:
-    """Place ``columns`` columns beside captions of a given width."""
+    """Place ``columns`` columns beside captions of the width ``caption``."""
     signals = [first, *(drawn.after for drawn in layers)]
     shown = [signal.names(columns) for signal in signals if signal is not None]
     count = max((len(names) for names, _ in shown), default=1)
     dots = DOTS if any(gap for _, gap in shown) else 0.0
     directions = [d for drawn in layers if drawn.kind == "recurrent" for d in drawn.directions]
     crossed = any(len(drawn.directions) > 1 for drawn in layers)
-    wide = 74.0 if crossed else 56.0  # for an initial state
+    wide = 74.0 if crossed else 56.0  # of an initial state
     begin = wide if any(not d.reverse for d in directions) else 0.0
     end = wide if any(d.reverse for d in directions) else 0.0
     handed = any(drawn.hands is not None for drawn in layers)

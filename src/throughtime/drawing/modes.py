@@ -1,4 +1,4 @@
-"""The sequence modes, side by side: what a recurrent network can make of sequences."""
+"""The sequence modes, side by side."""
 
 from __future__ import annotations
 
@@ -13,20 +13,22 @@ PANELS = (222.0, 238.0)
 
 @dataclass(frozen=True)
 class Mode:
-    """One of them.
+    """One way to map a sequence or a vector to a sequence or a vector.
 
     Attributes
     ----------
+    name : str
+        Title of its panel.
     inputs, outputs : tuple of int
-        At which of the columns something comes in, and goes out.
+        Columns that have an input, and columns that have an output.
     columns : int
-        How many nodes stand in a row.
+        Number of nodes in the row.
     words : str
         An example of its use.
     layers : tuple of str
-        The layers that make it, in the words of the code.
+        The layers that make it, as code.
     split : int
-        Where a decoder begins; 0 without one.
+        First column of the decoder; 0 without one.
     """
 
     name: str
@@ -70,7 +72,7 @@ MODES = (
 
 
 def modes() -> Sheet:
-    """Lay out the five panels: three in the first row, two in the second."""
+    """Lay out the five panels: three in the upper row, two in the lower one."""
     words = "; ".join(f"{mode.name}: {mode.words}, {' > '.join(mode.layers)}" for mode in MODES)
     sheet = Sheet("sequence modes", f"{words}.")
     gap = 12.0
@@ -87,7 +89,7 @@ def modes() -> Sheet:
 
 
 def _panel(sheet: Sheet, mode: Mode, left: float, top: float, wide: float, high: float) -> None:
-    """One mode: name, picture, words, layers."""
+    """Draw one mode: name, picture, words, layers."""
     sheet.box(left + wide / 2, top + high / 2, wide, high, 8, None, "panel")
     middle = left + wide / 2
     sheet.text(middle, top + 18, bold(mode.name), 13)

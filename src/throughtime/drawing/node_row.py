@@ -1,4 +1,4 @@
-"""The row of a recurrent layer in an unfolded network: nodes, states between them, weights."""
+"""The rows of a recurrent layer in an unfolded network: nodes, states between them, weights."""
 
 from __future__ import annotations
 
@@ -10,22 +10,30 @@ from throughtime.drawing.grid import NODE, Grid
 from throughtime.drawing.pen import Pen, Signal, scripted
 from throughtime.drawing.text import math, plain, width
 
-#: Above a node, below it (with the names of two parameters), and between two directions.
+#: Space above a node, below it (for the names of two parameters), and between two directions.
 ABOVE, BELOW, BETWEEN = 24.0, 46.0, 56.0
 
 
 @dataclass(frozen=True)
 class NodeRow:
-    """One direction of a recurrent layer as it is drawn: its nodes, from the first in its time.
+    """One direction of a recurrent layer as it is drawn: a row of nodes.
 
     Attributes
     ----------
+    drawn : DrawnLayer
+        The layer.
+    direction : Direction
+        Its direction.
     xs : list of float
-        Of the nodes from left to right.
+        Positions of the nodes, from left to right.
     names : list of str
-        The index of the step of each.
+        The index of each node's step.
+    gap : bool
+        Whether steps are omitted before the last one.
+    y : float
+        Height of the nodes.
     layer : int or None
-        Shown in the names of the states where there are several recurrent layers.
+        The layer's number, if the names of states show it.
     """
 
     drawn: DrawnLayer
@@ -38,22 +46,22 @@ class NodeRow:
 
     @property
     def first(self) -> int:
-        """The node that comes first in its time."""
+        """The node of the direction's first step."""
         return len(self.xs) - 1 if self.direction.reverse else 0
 
     @property
     def final(self) -> int:
-        """The node that comes last in its time."""
+        """The node of the direction's last step."""
         return 0 if self.direction.reverse else len(self.xs) - 1
 
     @property
     def sign(self) -> float:
-        """1 where time runs to the right, -1 where to the left."""
+        """1 if the direction runs to the right, -1 if it runs to the left."""
         return -1.0 if self.direction.reverse else 1.0
 
 
 def band_height(drawn: DrawnLayer) -> float:
-    """What the nodes of a layer need."""
+    """Height of the rows of a layer."""
     count = len(drawn.directions)
     return ABOVE + count * NODE + (count - 1) * BETWEEN + BELOW
 
@@ -65,7 +73,7 @@ def prefixed(row: NodeRow, leaf: str) -> tuple[str, str]:
 
 
 def draw_nodes(pen: Pen, grid: Grid, row: NodeRow) -> None:
-    """The nodes of a row."""
+    """Draw the nodes of a row."""
     for number, x in enumerate(row.xs):
         pen.sheet.box(x, row.y, grid.node, NODE, NODE / 2, "ink")
         formula = scripted("h", row.names[number], row.layer)
@@ -75,10 +83,10 @@ def draw_nodes(pen: Pen, grid: Grid, row: NodeRow) -> None:
 
 
 def draw_inputs(pen: Pen, row: NodeRow, signal: Signal, side: float) -> None:
-    """Arrows from the signal below to each node, named W_x and b.
+    """Draw arrows from the signal below to each node, and name them W_x and b.
 
-    ``side`` is -1 where the names stand to the left of the arrows, 1 to the right. Of two
-    directions only the first step has names: those of all steps would lie upon the arrows.
+    ``side`` is -1 to write the names to the left of the arrows, 1 to the right. With two directions
+    only the first step has names: those of all steps would hide the arrows.
     """
     bottom = row.y + NODE / 2
     leaves = row.direction.leaves
@@ -87,7 +95,7 @@ def draw_inputs(pen: Pen, row: NodeRow, signal: Signal, side: float) -> None:
         if x == from_x:
             pen.connect((x, from_y), (x, bottom), role="forecast")
         else:
-            # To the lower row it turns below the names, to the upper one at once.
+            # An arrow to the lower row turns below the names, one to the upper row at once.
             turn = min(from_y - 6, bottom + BELOW - 8) if side < 0 else from_y - 6
             pen.connect((from_x, from_y), (x, turn), (x, bottom), role="forecast")
         if two and number != row.first:
@@ -105,7 +113,7 @@ def draw_inputs(pen: Pen, row: NodeRow, signal: Signal, side: float) -> None:
 
 
 def draw_states(pen: Pen, grid: Grid, row: NodeRow) -> None:
-    """The states from node to node and the weights on them."""
+    """Draw the states from node to node, and name the weights on them."""
     half = grid.node / 2 + 1
     order = range(len(row.xs))
     for one, two in itertools.pairwise(reversed(order) if row.direction.reverse else order):
@@ -114,7 +122,7 @@ def draw_states(pen: Pen, grid: Grid, row: NodeRow) -> None:
             _transition(pen, row, start, end, row.names[one])
             continue
         before, after = row.names[-2:]
-        if row.direction.reverse:  # from the last step, over the dots, to one that has a number
+        if row.direction.reverse:  # from the last step across the ellipsis to a numbered one
             names = after, str(int(before) + 1)
         else:
             names = before, str(int(after) - 1) if after.isdecimal() else f"{after}-1"
@@ -127,15 +135,15 @@ def draw_states(pen: Pen, grid: Grid, row: NodeRow) -> None:
 
 
 def _transition(pen: Pen, row: NodeRow, start: float, end: float, name: str) -> None:
-    """One arrow from step to step; ``name`` is the index of the state that it carries."""
+    """Draw one arrow from step to step; ``name`` is the index of the state that it carries."""
     room = abs(end - start) - 4
     x, y = (start + end) / 2 - 3 * row.sign, row.y
-    second = row.drawn.states[1:2]  # c of an LSTM, which meets no weights
+    second = row.drawn.states[1:2]  # c of an LSTM, which no weights multiply
     pen.connect((start, y), (end, y), role="backtest", width=2.0, back=(0.0, -8.0))
     if second:
         pen.connect((start, y + 9), (end, y + 9), role="backtest", width=1.3, back=(0.0, 7.0))
     if pen.gradients:
-        room += 0.7 * NODE  # they stand above and below the nodes
+        room += 0.7 * NODE  # the labels are above and below the nodes
         for state, place in zip(row.drawn.states, (y - 23, y + 28), strict=False):
             _put(pen, x, place, room, "outgoing", *_gradients(pen, row, state, name))
         return
@@ -151,7 +159,7 @@ def _transition(pen: Pen, row: NodeRow, start: float, end: float, name: str) -> 
 
 
 def _put(pen: Pen, x: float, y: float, room: float, role: str, *choices: str) -> None:
-    """The first formula that has room, if there is one."""
+    """Write the first formula that fits into ``room``, if one does."""
     label = pen.fitting(room, *choices)
     if label:
         pen.label(x, y, label, "middle", role)
@@ -163,7 +171,7 @@ def _gradients(pen: Pen, row: NodeRow, state: str, name: str) -> list[str]:
 
 
 def _initial(pen: Pen, grid: Grid, row: NodeRow) -> None:
-    """The state before the first step, at the side where time begins."""
+    """Draw the state before the first step, on the side where the direction begins."""
     x = grid.right if row.direction.reverse else grid.left
     first = row.xs[row.first]
     states = row.drawn.states
@@ -190,7 +198,7 @@ def _initial(pen: Pen, grid: Grid, row: NodeRow) -> None:
 
 
 def _final(pen: Pen, grid: Grid, row: NodeRow) -> None:
-    """The final state, where ``predict`` returns it."""
+    """Draw the final state, if ``predict`` returns it."""
     if row.drawn.returns:
         x = row.xs[row.final] + row.sign * (grid.node / 2 + 1)
         end = x + row.sign * 22
@@ -199,7 +207,7 @@ def _final(pen: Pen, grid: Grid, row: NodeRow) -> None:
 
 
 def put_final(pen: Pen, row: NodeRow, x: float) -> None:
-    """The names of the final state, or of the gradients with respect to it, below its arrow."""
+    """Write the names of the final state, or of its gradients, below its arrow."""
     names = [scripted(state, row.names[row.final]) for state in row.drawn.states]
     anchor = "start" if row.sign > 0 else "end"
     if not pen.gradients:

@@ -8,10 +8,10 @@ from collections.abc import Iterator
 
 @dataclasses.dataclass(frozen=True)
 class Palette:
-    """The colours of a picture; blue and orange stay apart for every kind of colour vision.
+    """The colours of a picture.
 
-    All colours of one palette differ, because :func:`throughtime.plotting.to_svg` tells them apart
-    by their value.
+    Blue and orange differ for every kind of colour vision. No two colours of a palette are the
+    same: :func:`throughtime.plotting.to_svg` recognises a colour by its value.
     """
 
     surface: str = "#ffffff"

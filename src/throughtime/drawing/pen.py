@@ -11,22 +11,22 @@ from throughtime.drawing.text import Label, math, width
 
 @dataclass(frozen=True)
 class Signal:
-    """What leaves a row upwards.
+    """The output of a layer, or the input of the network, on its way to the layer above.
 
     Attributes
     ----------
     letter : str
-        Its name without indices.
+        Name without indices.
     layer : int or None
-        Which layer it leaves, where the name shows that.
+        Layer that it leaves, if the name shows that.
     names : list of str
         The index of each step that is drawn; one empty string for a vector.
     points : list of Point
-        Where each leaves.
+        Where each step leaves its node.
     gap : bool
-        Whether steps are left out before the last.
+        Whether steps are omitted before the last one.
     index : str
-        Of a vector that is one step of a sequence: which.
+        The index of the step, for a vector that is one step of a sequence.
     """
 
     letter: str
@@ -37,24 +37,24 @@ class Signal:
     index: str = ""
 
     def at(self, number: int) -> str:
-        """The formula of one step."""
+        """The formula of the step with this number in ``points``."""
         return scripted(self.letter, self.index or self.names[number], self.layer)
 
     def pairs(self) -> Iterator[tuple[int, Point]]:
-        """Number and point of each."""
+        """Number and point of each step."""
         yield from enumerate(self.points)
 
 
 @dataclass(frozen=True)
 class Pen:
-    """Draws connections: with the weights named on them, or with the gradients that flow back.
+    """Draws connections, with the names of their weights or with the gradients that flow back.
 
     Attributes
     ----------
     long : bool
-        Whether there is room to write dL/dh, not dh.
+        Whether there is room to write dL/dh instead of dh.
     prefix : bool
-        Whether there is room for the number of the layer in the name of a parameter.
+        Whether there is room for the layer's number in the name of a parameter.
     """
 
     sheet: Sheet
@@ -63,7 +63,7 @@ class Pen:
     prefix: bool
 
     def gradient(self, quantity: str) -> Label:
-        """dL/d(quantity), or d(quantity) where there is little room."""
+        """dL/d(quantity), or d(quantity) if there is little room."""
         return math(f"dL/d{quantity}" if self.long else f"d{quantity}")
 
     def connect(
@@ -75,9 +75,9 @@ class Pen:
         back: Point = (-8.0, 0.0),
         given: bool = False,
     ) -> None:
-        """An arrow through ``points``; with gradients also the one back, moved by ``back``.
+        """Draw an arrow through ``points``; with gradients also one back, shifted by ``back``.
 
-        A ``given`` gradient comes from outside; the others are computed.
+        A ``given`` gradient comes from outside the network; the others are computed in it.
         """
         if not self.gradients:
             self.sheet.line(*points, role=role, width=width, dash=dash)
@@ -90,11 +90,11 @@ class Pen:
     def label(
         self, x: float, y: float, label: Label, anchor: str = "start", role: str = "ink"
     ) -> None:
-        """A label on a connection."""
+        """Write a label beside a connection."""
         self.sheet.text(x, y, label, 13.0, anchor, role, halo=True)
 
     def fitting(self, room: float, *choices: str) -> Label | None:
-        """The first formula that has room."""
+        """The first of the formulas that fits into ``room``; None if none does."""
         for choice in choices:
             label = math(choice)
             if width(label, 13.0) <= room:
@@ -102,12 +102,12 @@ class Pen:
         return None
 
     def dots(self, x: float, y: float) -> None:
-        """An ellipsis."""
+        """Draw an ellipsis."""
         self.sheet.text(x, y, math("\u22ef"), 16.0, role="muted")
 
 
 def scripted(symbol: str, index: str, layer: int | None = None) -> str:
-    """A formula of a symbol at a step of a layer: ``h_{1}^{(0)}``.
+    """The formula of a symbol at a step of a layer: ``h_{1}^{(0)}``.
 
     >>> scripted("h", "T-1", 0)
     'h_{T-1}^{(0)}'

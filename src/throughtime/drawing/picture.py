@@ -1,4 +1,4 @@
-"""What :func:`throughtime.plotting.draw` returns."""
+"""The result of :func:`throughtime.drawing.draw`."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ class Drawing:
     Attributes
     ----------
     svg : str
-        An ``<svg>`` element, complete in itself, to stand in a page or in a file.
+        A complete ``<svg>`` element, for a page or a file.
     title : str
-        What it shows, in one line.
+        One line that says what the picture shows.
     alt : str
-        The picture in words, for those who cannot see it: the text of ``<img alt="...">``. Inside
-        the SVG the same words are its ``<title>`` and its ``<desc>``.
+        The picture in words, for those who cannot see it: the text for ``<img alt="...">``. Inside
+        the SVG, ``<title>`` and ``<desc>`` hold the same words.
 
     Examples
     --------

@@ -1,8 +1,8 @@
-"""What a picture consists of: boxes, lines and labels at positions, before any SVG.
+"""A sheet: boxes, lines and labels at positions, before they become SVG.
 
-Layouts fill a :class:`Sheet`; :mod:`throughtime.drawing.svg` paints it. Coordinates are
-pixels of a picture that is 700 wide, y downwards. A ``role`` is a colour of the palette by its
-name in :class:`throughtime.drawing.palette.Palette`.
+A layout fills a :class:`Sheet`; :mod:`throughtime.drawing.svg` paints it. Coordinates are pixels
+of a picture that is 700 wide; y points down. A ``role`` is the name of a colour in
+:class:`throughtime.drawing.palette.Palette`.
 """
 
 from __future__ import annotations
@@ -19,9 +19,10 @@ Point = tuple[float, float]
 
 @dataclass(frozen=True)
 class Text:
-    """A label; ``y`` is the middle of its letters' height, ``anchor`` where ``x`` is in it.
+    """A label at (x, y).
 
-    With a ``halo`` it keeps the lines behind it at a distance.
+    ``y`` is the middle of the letters' height. ``anchor`` says whether ``x`` is the start, the
+    middle or the end of the label. A ``halo`` separates the label from the lines behind it.
     """
 
     x: float
@@ -33,7 +34,7 @@ class Text:
     halo: bool = False
 
     def extent(self) -> tuple[float, float]:
-        """Its left and right end."""
+        """Left and right end."""
         wide = width(self.label, self.size)
         left = self.x - {"start": 0.0, "middle": wide / 2, "end": wide}[self.anchor]
         return left, left + wide
@@ -41,7 +42,7 @@ class Text:
 
 @dataclass(frozen=True)
 class Line:
-    """A line through ``points`` with rounded corners, and an arrow head at its end if wanted."""
+    """A line through ``points`` with rounded corners; ``head`` adds an arrow head at its end."""
 
     points: tuple[Point, ...]
     role: str = "ink"
@@ -53,7 +54,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Box:
-    """A rectangle around a centre; a large ``radius`` makes it a circle."""
+    """A rectangle around its centre (x, y); a large ``radius`` makes it a circle."""
 
     x: float
     y: float
@@ -76,11 +77,13 @@ class Sheet:
     Attributes
     ----------
     title : str
-        One line that says what is shown.
+        One line that says what the picture shows.
     description : str
-        What the picture tells, in words.
+        The picture in words, in whole sentences.
     height : float
-        Grows with the content.
+        Height of the content.
+    items : list of Text, Line or Box
+        The content.
     """
 
     title: str
@@ -90,7 +93,7 @@ class Sheet:
 
     @property
     def alt(self) -> str:
-        """Title and description as one text."""
+        """Title and description as whole sentences."""
         return f"{self.title[:1].upper()}{self.title[1:]}. {self.description}"
 
     def text(

@@ -1,8 +1,8 @@
-"""From a sheet to SVG: text, with the standard library alone.
+"""Paint a sheet as SVG, with the standard library alone.
 
-Colours are attributes, so every program that draws SVG shows them; the theme ``"auto"`` adds a
-style sheet that replaces them where the reader prefers dark pages. Its rules, and all ids, begin
-with a name made from the content, so that several pictures can stand in one page.
+Colours are attributes, so every program that draws SVG shows them. The theme ``"auto"`` adds a
+style sheet that replaces them for readers who prefer dark pages. Its rules and all ids begin with a
+name made from the content, so that one page can hold several pictures.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ FACES: dict[str, dict[str, str]] = {
     "upright": {"font-family": SERIF},
 }
 HEAD = 7.5
-#: A box wider than this is a ground that labels stand on.
+#: A box wider than this is the background of labels inside it.
 PANEL = 150.0
 
 
@@ -79,7 +79,7 @@ def _dark_rules(name: str, palette: Palette) -> str:
 
 
 def _ground(text: Text, grounds: list[Box]) -> str:
-    """The colour that a label stands on."""
+    """The role of the colour behind a label."""
     left, right = text.extent()
     x = (left + right) / 2
     for box in reversed(grounds):
@@ -89,7 +89,7 @@ def _ground(text: Text, grounds: list[Box]) -> str:
 
 
 def _coloured(fill: str | None, stroke: str | None, colours: dict[str, str]) -> dict[str, str]:
-    """Attributes and classes of two roles."""
+    """Attributes and classes for the roles of fill and stroke."""
     result = {"fill": "none" if fill is None else colours[fill]}
     classes = [] if fill is None else [f"f-{fill}"]
     if stroke is not None:
@@ -118,7 +118,7 @@ def _box(parent: ET.Element, box: Box, colours: dict[str, str]) -> None:
 def _line(parent: ET.Element, line: Line, colours: dict[str, str]) -> None:
     points = list(line.points)
     if line.head:
-        # The line ends inside its head, or a thick one would stick out at the tip.
+        # The line ends inside its head: a thick line would be wider than the tip.
         (x0, y0), tip = points[-2], points[-1]
         length = math.hypot(tip[0] - x0, tip[1] - y0) or 1.0
         ux, uy = (tip[0] - x0) / length, (tip[1] - y0) / length
@@ -141,7 +141,7 @@ def _line(parent: ET.Element, line: Line, colours: dict[str, str]) -> None:
 
 
 def _path(points: list[Point], radius: float) -> str:
-    """A polyline whose corners are rounded."""
+    """The path data of a polyline with rounded corners."""
     parts = [f"M{_number(points[0][0])} {_number(points[0][1])}"]
     for before, corner, after in zip(points, points[1:], points[2:], strict=False):
         into = _towards(corner, before, radius)
@@ -161,14 +161,14 @@ def _towards(start: Point, end: Point, distance: float) -> Point:
 
 
 def _text(parent: ET.Element, text: Text, ground: str, colours: dict[str, str]) -> None:
-    """A label, over its halo.
+    """Add a label over its halo.
 
-    The halo is an element of its own: as a stroke of the label, the halo of each span would be
-    painted over the letters of the span before it.
+    The halo is a separate element. As a stroke of the label, the halo of each span would cover
+    letters of the span before it.
     """
     place = {
         "x": _number(text.x),
-        # The letters' middle is about a third of the size above the line they stand on.
+        # The middle of the letters is about a third of the font size above their baseline.
         "y": _number(text.y + 0.35 * text.size),
         "font-size": _number(text.size),
     }
@@ -199,9 +199,9 @@ def _spans(element: ET.Element, text: Text) -> None:
 
 
 def _span(element: ET.Element, span: Span, size: float, level: float, apart: bool) -> float:
-    """Add a span and return how far below the line it stands; ``level`` is that of the one before.
+    """Add a span and return its distance below the baseline; ``level`` is that of the span before.
 
-    ``apart`` keeps a prime at a distance from a letter that leans towards it.
+    ``apart`` moves a prime away from the slanted letter before it.
     """
     own = {0: 0.0, -1: 0.24 * size, 1: -0.36 * size}[span.shift]
     attributes = dict(FACES[span.face])

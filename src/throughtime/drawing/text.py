@@ -1,7 +1,7 @@
-"""Labels: mathematics with subscripts, plain words and code, and how wide they are.
+"""Labels (formulas with subscripts, plain words, code) and their widths.
 
-A label is a tuple of :class:`Span`, so two labels are joined with ``+``. The widths are those of
-DejaVu, which is wider than the fonts of most readers: what fits here fits there.
+A label is a tuple of :class:`Span`, so ``+`` joins two labels. The widths are those of DejaVu,
+which is wider than the fonts of most readers: what fits here fits there.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-#: No text of a picture is smaller, in pixels at a width of 700.
+#: Size of the smallest text of a picture, in pixels at a width of 700.
 SMALLEST = 11.0
 
 
@@ -19,10 +19,11 @@ class Span(NamedTuple):
     Attributes
     ----------
     text : str
+        The characters.
     face : str
-        ``"plain"``, ``"bold"``, ``"code"``, ``"italic"`` or ``"upright"`` (of mathematics).
+        ``"plain"``, ``"bold"``, ``"code"``, or for mathematics ``"italic"`` or ``"upright"``.
     shift : int
-        -1 of a subscript, 1 of a superscript, else 0.
+        -1 for a subscript, 1 for a superscript, else 0.
     """
 
     text: str
@@ -56,24 +57,25 @@ _WIDTHS = {
 
 
 def plain(text: str) -> Label:
-    """Words as they are."""
+    """A label of plain words."""
     return (Span(text),)
 
 
 def bold(text: str) -> Label:
-    """Words in bold."""
+    """A label of bold words."""
     return (Span(text, "bold"),)
 
 
 def code(text: str) -> Label:
-    """A name of the code, as it is."""
+    """A label of code."""
     return (Span(text, "code"),)
 
 
 def math(text: str) -> Label:
-    """A formula: ``_`` and ``^`` make scripts of one word or of what stands in braces.
+    """A label of a formula.
 
-    What stands between double quotes is words.
+    ``_`` and ``^`` make a script of the next word, or of the text in braces. Text between double
+    quotes is plain words.
 
     >>> [span.text for span in math("dL/dh_{t-1}")]
     ['dL', '/', 'dh', 't', '\u22121']
@@ -98,7 +100,7 @@ def _formula(text: str) -> list[Span]:
 
 
 def _faces(text: str, shift: int) -> list[Span]:
-    """Letters are italic, words and all other characters upright."""
+    """Spans of a formula: symbols are italic; words of four letters or more are upright."""
     text = text.replace("-", "\u2212").replace("*", "\u2299")
     spans: list[Span] = []
     end = 0
@@ -119,7 +121,7 @@ def script_size(size: float) -> float:
 
 
 def width(label: Label, size: float) -> float:
-    """How wide a label is, in the unit of ``size``."""
+    """The width of a label, in the unit of ``size``."""
     total = 0.0
     for span in label:
         em = size if span.shift == 0 else script_size(size)
@@ -132,7 +134,7 @@ def width(label: Label, size: float) -> float:
 
 
 def spoken(label: Label) -> str:
-    """The label as one would type it: ``h_{t-1}``."""
+    """The label as typed text: ``h_{t-1}``."""
     parts = []
     for shift, text in _grouped(label):
         if shift == 0:
@@ -154,7 +156,7 @@ def _grouped(label: Label) -> list[tuple[int, str]]:
 
 
 def shorten(text: str, room: float, size: float, face: str = "plain") -> str:
-    """``text``, or as much of its start as has room before an ellipsis.
+    """``text`` if it fits into ``room``; else its beginning with an ellipsis.
 
     >>> shorten("Embedding", 40, 11)
     'Embe\u2026'
@@ -167,7 +169,7 @@ def shorten(text: str, room: float, size: float, face: str = "plain") -> str:
 
 
 def wrap(text: str, room: float, size: float, face: str = "plain") -> list[str]:
-    """``text`` in lines that fit, broken at spaces; a word too long for a line is shortened."""
+    """The lines of ``text``, broken at spaces; a word longer than a line is shortened."""
     lines: list[str] = []
     for word in text.split():
         longer = f"{lines[-1]} {word}" if lines else ""

@@ -24,17 +24,17 @@ from throughtime.drawing.text import math, plain, shorten, width
 from throughtime.network import Network
 
 GAP = 14.0
-#: Below a layer that receives a state, for the way it comes.
+#: Space below a layer that receives a state, for the arrow of that state.
 WAY = 26.0
 #: Heights of the rows of the input and of the output.
 ENDS = 62.0
-#: Names that are too long for a narrow box.
+#: Shorter names for narrow boxes.
 SHORT = {"Embedding": "Embed"}
 
 
 @dataclass(frozen=True)
 class Band:
-    """One layer's part of the picture."""
+    """The part of the picture that belongs to one layer."""
 
     drawn: DrawnLayer
     caption: Caption
@@ -43,7 +43,7 @@ class Band:
 
     @property
     def bottom(self) -> float:
-        """Its lower end."""
+        """The lower end."""
         return self.top + self.height
 
 
@@ -84,7 +84,7 @@ def unfolded(net: Network, columns: int, gradients: bool) -> Sheet:
 
 
 def _bands(layers: list[DrawnLayer], captions: list[Caption]) -> tuple[list[Band], float]:
-    """Bands from the first layer, at the bottom, to the last, and where the lowest one ends."""
+    """The bands of all layers, the first one lowest, and the lower end of that."""
     heights = []
     for drawn, caption in zip(layers, captions, strict=True):
         if drawn.kind == "recurrent":
@@ -140,7 +140,7 @@ def _layer(
     node_rows: dict[int, list[NodeRow]],
     count: int,
 ) -> Signal:
-    """Draw one layer above ``signal`` and return what leaves it."""
+    """Draw one layer above ``signal`` and return its output."""
     drawn = band.drawn
     if drawn.kind == "recurrent":
         rows = _rows(drawn, grid, band, signal)
@@ -177,12 +177,12 @@ def _recurrent(pen: Pen, grid: Grid, rows: list[NodeRow], signal: Signal) -> Sig
 
 
 def _output(pen: Pen, rows: list[NodeRow], signal: Signal) -> Signal:
-    """Draw how two directions are joined, and return what leaves the layer."""
+    """Draw how two directions are joined, and return the layer's output."""
     drawn = rows[0].drawn
     steps = range(len(signal.points)) if drawn.after else [rows[0].final]
     names = [signal.names[i] for i in steps]
     layer, index = rows[0].layer, ""
-    if not drawn.after:  # one of them, as a vector
+    if not drawn.after:  # the output is a vector: one of the steps
         names, index = [""], "" if len(rows) > 1 else names[0]
     gap = signal.gap and drawn.after is not None
     if len(rows) == 1:
@@ -237,7 +237,7 @@ def _stepwise(pen: Pen, grid: Grid, band: Band, signal: Signal, layer: int | Non
 def _bar(
     pen: Pen, grid: Grid, band: Band, signal: Signal, layer: int | None, columns: int
 ) -> Signal:
-    """A layer that takes many steps or makes many: one bar over all of them."""
+    """Draw a layer that combines steps or makes steps, as one bar over all of them."""
     drawn = band.drawn
     y = band.top + band.height / 2
     names, gap = drawn.after.names(columns) if drawn.after else ([""], False)
@@ -266,7 +266,7 @@ def _bar(
 def _hand_over(
     pen: Pen, grid: Grid, givers: list[NodeRow], takers: list[NodeRow], band: Band
 ) -> None:
-    """The way of the final states to the layer that starts from them."""
+    """Draw the arrows from final states to the layer that starts from them."""
     for place, (giver, taker) in enumerate(zip(givers, takers, strict=True)):
         level = band.bottom + 13 + 8 * place
         out = giver.xs[giver.final] + giver.sign * (grid.node / 2 + 1)
@@ -302,7 +302,7 @@ def _footer(pen: Pen, layers: list[DrawnLayer]) -> None:
 
 
 def _words(layers: list[DrawnLayer], gradients: bool) -> str:
-    """The picture in words."""
+    """The description of the picture."""
     parts = []
     for drawn in layers:
         text = f"Layer {drawn.index} is {drawn.title}"

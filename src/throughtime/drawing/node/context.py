@@ -1,4 +1,4 @@
-"""Where a node stands: what comes in from where, and where it goes."""
+"""The context of a node: where its input and its state come from, and where they go."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ class NodeContext:
     Attributes
     ----------
     t : int or None
-        The step, from 1; None where the layer works on a vector.
+        The step, from 1; None if the layer works on a vector.
     steps : int
-        The last one.
+        The last step.
     below, above : DrawnLayer or None
-        The layers before and after.
+        The layers before and after it.
     """
 
     drawn: DrawnLayer
@@ -31,27 +31,27 @@ class NodeContext:
 
     @property
     def first(self) -> bool:
-        """Whether nothing comes before it in the time of its direction."""
+        """Whether this is the first step of its direction."""
         return self.t == (self.steps if self.direction.reverse else 1)
 
     @property
     def last(self) -> bool:
-        """Whether nothing comes after it in the time of its direction."""
+        """Whether this is the last step of its direction."""
         return self.t == (1 if self.direction.reverse else self.steps)
 
     @property
     def before(self) -> str:
-        """The index of the step before, in the time of its direction."""
+        """The index of the step before this one in its direction."""
         return "t+1" if self.direction.reverse else "t-1"
 
     @property
     def after(self) -> str:
-        """The index of the step after."""
+        """The index of the step after this one in its direction."""
         return "t-1" if self.direction.reverse else "t+1"
 
     @property
     def time_bias(self) -> bool:
-        """Whether b_time takes part: not at the first step, unless a state was handed over."""
+        """Whether b_time is added: not at the first step, unless the layer receives a state."""
         started = not self.first or self.drawn.receives is not None
         return "b_time" in self.direction.leaves and started
 
@@ -66,16 +66,16 @@ class NodeContext:
 
     @property
     def end(self) -> int:
-        """The step whose h goes to the layer above, where it is one alone."""
+        """The step whose h goes to the layer above, if only one does."""
         return 1 if self.direction.reverse and self.drawn.after is None else self.steps
 
     def indexed(self, text: str) -> str:
-        """``text`` without the index t where there are no time steps."""
+        """``text`` without the index t if there are no time steps."""
         return text.replace("_t", "") if self.t is None else text
 
     @property
     def sources(self) -> list[str]:
-        """The terms of dL/dh, in the words of an equation."""
+        """The terms of dL/dh, as words in an equation."""
         terms = []
         if self.passes:
             terms.append('"(from above)"')
@@ -94,7 +94,7 @@ class NodeContext:
 
     @property
     def weights_above(self) -> str:
-        """The weights that the output meets in the layer above; empty where there are none."""
+        """The weights that multiply the output in the layer above; empty if there are none."""
         if self.above is None:
             return ""
         leaves = self.above.directions[0].leaves
@@ -105,7 +105,7 @@ class NodeContext:
 
     @property
     def origin(self) -> list[str]:
-        """Where the state comes from, in lines of words."""
+        """Where the state comes from, as lines of text."""
         if not self.first:
             return [f"from step {self.before}"]
         if self.drawn.receives is not None:
@@ -115,7 +115,7 @@ class NodeContext:
 
     @property
     def target(self) -> list[str]:
-        """Where the state goes, in lines of words."""
+        """Where the state goes, as lines of text."""
         if not self.last:
             return [f"to step {self.after}"]
         if self.drawn.hands is not None:

@@ -1,4 +1,4 @@
-"""The inner structure of each kind of node, in coordinates of its own."""
+"""The inner structure of each kind of node, in the node's own coordinates."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from throughtime.drawing.node.pen import NodePen
 from throughtime.drawing.text import Label, math
 from throughtime.layers import Dense, Recurrent
 
-#: Where states come in and go out, and the frame of a cell.
+#: Horizontal positions: where states enter and leave, and the frame of a cell.
 WEST, EAST = 22.0, 678.0
 LEFT, RIGHT = 168.0, 556.0
 
 
 def height(context: NodeContext) -> float:
-    """How much room a diagram needs."""
+    """Height of the diagram of a node."""
     layer = context.drawn.layer
     if isinstance(layer, Recurrent):
         return 324.0 if type(layer.cell) is Elman else 452.0
@@ -34,7 +34,7 @@ def diagram(pen: NodePen, context: NodeContext) -> None:
 
 
 def _below(pen: NodePen, context: NodeContext, x: float, top: float, bottom: float, w: str) -> None:
-    """The input, from below."""
+    """Draw the input, which enters from below."""
     pen.arrive((x, bottom), (x, top))
     names = [w, "b"] if "b" in context.direction.leaves else [w]
     pen.arriving(x + 10, bottom - 26, *names, anchor="start")
@@ -48,7 +48,7 @@ def _below(pen: NodePen, context: NodeContext, x: float, top: float, bottom: flo
 
 
 def _above(pen: NodePen, context: NodeContext, x: float, start: float, name: str = "h_t") -> None:
-    """The output, upwards, if it is passed on."""
+    """Draw the output, which leaves upwards, if it is passed on."""
     if not context.passes:
         return
     pen.leave((x, start), (x, 12))
@@ -60,7 +60,7 @@ def _above(pen: NodePen, context: NodeContext, x: float, start: float, name: str
 
 
 def _state_in(pen: NodePen, context: NodeContext, y: float, state: str, *params: str) -> None:
-    """Names of a state that comes in from the left, above and below its arrow."""
+    """Write names above and below the arrow of a state that enters from the left."""
     name = f"{state}_{{{context.before}}}"
     shown = f"{name} = {state}_0" if context.first and not pen.gradients else name
     pen.arriving(WEST, y - 14, shown, anchor="start")
@@ -85,7 +85,7 @@ def _target(pen: NodePen, context: NodeContext, y: float) -> None:
 
 
 def elman(pen: NodePen, context: NodeContext) -> None:
-    """Elman's cell: z_t below, h_t above it."""
+    """Draw an Elman cell: z_t below h_t."""
     layer = context.drawn.layer
     assert isinstance(layer, Recurrent)
     x, low, high = 358.0, 196.0, 102.0
@@ -115,7 +115,7 @@ def elman(pen: NodePen, context: NodeContext) -> None:
 
 
 def lstm(pen: NodePen, context: NodeContext) -> None:
-    """LSTM: the gates between u_t below and the line of c above."""
+    """Draw an LSTM cell: the gates between u_t, below, and the line of c, above."""
     line, mid, gate, low = 116.0, 178.0, 240.0, 312.0
     f, i, g, o = 252.0, 322.0, 392.0, 478.0
     join, out = (i + g) / 2, 534.0
@@ -159,7 +159,7 @@ def lstm(pen: NodePen, context: NodeContext) -> None:
 
 
 def _time_bias(pen: NodePen, context: NodeContext, low: float, end: float) -> None:
-    """b_time, from the left below the state."""
+    """Draw b_time, which enters from the left, below the state."""
     if context.time_bias:
         pen.arrive((WEST, low + 62), (end - 26, low + 62), (end - 26, low + 11), (end, low + 11))
         pen.arriving(WEST, low + 76, "b_time", anchor="start")
@@ -168,7 +168,7 @@ def _time_bias(pen: NodePen, context: NodeContext, low: float, end: float) -> No
 
 
 def gru(pen: NodePen, context: NodeContext) -> None:
-    """GRU: the line of h above, the gates below it, a_t at the bottom."""
+    """Draw a GRU cell: the line of h, the gates below it, a_t at the bottom."""
     layer = context.drawn.layer
     assert isinstance(layer, Recurrent)
     cell = layer.cell
@@ -236,7 +236,7 @@ def _one_minus() -> tuple[Label, float]:
 
 
 def dense(pen: NodePen, context: NodeContext, layer: Dense) -> None:
-    """A Dense layer: z_t below, y_t above it."""
+    """Draw a Dense layer: z_t below y_t."""
     x, low, high = 358.0, 196.0, 102.0
     pen.frame(270, 66, 446, 238)
     _below(pen, context, x, low + 21, 318, "W")
@@ -249,7 +249,7 @@ def dense(pen: NodePen, context: NodeContext, layer: Dense) -> None:
 
 
 def unknown(pen: NodePen, context: NodeContext) -> None:
-    """A cell of one's own, of which the states and the parameters are known."""
+    """Draw a user-defined cell, of which only the states and the parameters are known."""
     middle, low = (LEFT + RIGHT) / 2, 240.0
     left, right = middle - 100, middle + 100
     pen.frame(LEFT, 72, RIGHT, 352)

@@ -1,7 +1,7 @@
 """The equations of a node, forward and backward, with the numbers of the modules in ``cells/``.
 
-Each is a pair (number, formula). (P), (E.), (G.), (L.) stand in the module of the cell, (B.) in
-:mod:`throughtime.bptt`. Of a direction that runs in reverse, the step before ``t`` is ``t+1``.
+Each is a pair (number, formula). (P), (E.), (G.) and (L.) are numbers of the cell's module, (B.) of
+:mod:`throughtime.bptt`. In a direction that runs in reverse, the step before ``t`` is ``t+1``.
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ Equation = tuple[str, str]
 
 
 def forward(context: NodeContext) -> list[Equation]:
-    """What the node computes."""
+    """The equations of the node."""
     return [(number, _turned(context, text)) for number, text in _forward(context)]
 
 
 def backward(context: NodeContext) -> list[Equation]:
-    """What the node's derivative computes."""
+    """The equations of the node's gradients."""
     return [(number, _turned(context, text)) for number, text in _backward(context)]
 
 
 def slope(number: str, y: str, f: Activation) -> Equation:
-    """How dL/dz follows from dL/dy; of softmax, by the whole Jacobian and not by its diagonal."""
+    """The equation of dL/dz from dL/dy; softmax needs the whole Jacobian, not its diagonal."""
     end = " = dL/da_t" if y == "h" else ""
     if not isinstance(f, Softmax):
         return number, f"dL/dz_t = f\u2032(z_t) dL/d{y}_t{end}"
@@ -50,7 +50,7 @@ def _forward(context: NodeContext) -> Iterator[Equation]:
         return
     assert isinstance(layer, Recurrent)
     cell = layer.cell
-    # A cell of one's own need not have any.
+    # A user-defined cell need not have an activation.
     f = words_of(getattr(cell, "activation", None))
     names = f" = [{', '.join(f'a_{g}' for g in cell.gates)}]" if len(cell.gates) > 1 else ""
     if "b_time" in leaves:

@@ -1,4 +1,4 @@
-"""The pen of one node: what comes in, what goes out, and the parts between, in both directions."""
+"""The pen of one node: it draws inputs, outputs and the parts between, or their gradients."""
 
 from __future__ import annotations
 
@@ -11,14 +11,17 @@ from throughtime.drawing.text import math, plain
 
 @dataclass(frozen=True)
 class NodePen:
-    """Draws the parts of a node; with gradients every arrow turns round and every name gets its d.
+    """Draws the parts of a node.
+
+    With gradients, every arrow points the other way, and every name becomes that of a gradient.
 
     Attributes
     ----------
     top : float
-        Where the node's own coordinates begin.
+        Vertical origin of the node's own coordinates.
     long : bool
-        Whether a gradient inside is written dL/dz, as in the equations of the Elman cell, or dz.
+        Whether gradients inside the node are written dL/dz, as in the equations of the Elman cell,
+        instead of dz.
     """
 
     sheet: Sheet
@@ -30,11 +33,11 @@ class NodePen:
         return [(x, y + self.top) for x, y in points]
 
     def d(self, quantity: str) -> str:
-        """The gradient with respect to a quantity inside."""
+        """The name of the gradient with respect to a quantity inside."""
         return f"dL/d{quantity}" if self.long else f"d{quantity}"
 
     def frame(self, left: float, top: float, right: float, bottom: float) -> None:
-        """The outline of the node."""
+        """Draw the outline of the node."""
         x, y = (left + right) / 2, (top + bottom) / 2 + self.top
         self.sheet.box(x, y, right - left, bottom - top, 16, "naive", "panel", 1.2)
 
@@ -50,18 +53,18 @@ class NodePen:
         radius: float = 6.0,
         size: float = 14.0,
     ) -> None:
-        """A quantity inside the node, or ``back``, its gradient."""
+        """Draw a quantity inside the node, or its gradient, whose name may be given as ``back``."""
         self.sheet.box(x, y + self.top, w, h, radius)
         name = text if not self.gradients else self.d(text) if back is None else back
         self.sheet.text(x, y + self.top, math(name), size)
 
     def operation(self, x: float, y: float, sign: str) -> None:
-        """A product, a sum or a function of one quantity, as a small circle."""
+        """Draw a product, a sum or a function of one quantity as a small circle."""
         self.sheet.box(x, y + self.top, 22, 22, 11, "history", "surface")
         self.sheet.text(x, y + self.top, math(sign), 14, role="ink")
 
     def number(self, x: float, y: float, text: str, anchor: str = "middle") -> None:
-        """The number of an equation; with gradients that of its derivative."""
+        """Write the number of an equation, or that of its derivative."""
         mark = "\u2032" if self.gradients else ""
         self.sheet.text(
             x,
@@ -74,16 +77,16 @@ class NodePen:
         )
 
     def inner(self, *points: Point) -> None:
-        """An arrow between parts."""
+        """Draw an arrow between parts."""
         way = self._moved(points)
         self.sheet.line(*(reversed(way) if self.gradients else way), role="history", width=1.3)
 
     def note(self, x: float, y: float, text: str, anchor: str = "middle") -> None:
-        """A formula beside an arrow inside."""
+        """Write a formula beside an arrow inside."""
         self.sheet.text(x, y + self.top, math(text), 13, anchor, halo=True)
 
     def arrive(self, *points: Point) -> None:
-        """What comes in, from outside; with gradients what goes back there."""
+        """Draw the arrow of an input; with gradients, of the gradient that goes back."""
         way = self._moved(points)
         if self.gradients:
             self.sheet.line(*reversed(way), role="outgoing", width=2.0, dash="dash")
@@ -91,7 +94,7 @@ class NodePen:
             self.sheet.line(*way, role="incoming", width=2.0)
 
     def leave(self, *points: Point) -> None:
-        """What goes out; with gradients what comes in from there."""
+        """Draw the arrow of an output; with gradients, of the gradient that comes in."""
         way = self._moved(points)
         if self.gradients:
             self.sheet.line(*reversed(way), role="forecast", width=2.0)
@@ -106,12 +109,12 @@ class NodePen:
         anchor: str = "middle",
         words: Sequence[str] = (),
     ) -> None:
-        """Names beside an arrow that comes in; the gradients with respect to them go out."""
+        """Write names beside the arrow of an input, or of the gradients with respect to them."""
         role = "outgoing" if self.gradients else "incoming"
         self._names(x, y, [f"dL/d{n}" if self.gradients else n for n in names], anchor, role, words)
 
     def inside(self, x: float, y: float, name: str, anchor: str = "middle") -> None:
-        """A parameter inside the node, or the gradient with respect to it."""
+        """Write a parameter inside the node, or the gradient with respect to it."""
         role = "outgoing" if self.gradients else "incoming"
         shown = self.d(name) if self.gradients else name
         self._names(x, y, [shown], anchor, role, ())
@@ -124,7 +127,7 @@ class NodePen:
         anchor: str = "middle",
         words: Sequence[str] = (),
     ) -> None:
-        """Names beside an arrow that goes out; with gradients that of the quantity comes in."""
+        """Write names beside the arrow of an output, or the gradient with respect to the first."""
         role = "forecast" if self.gradients else "outgoing"
         shown = [f"dL/d{names[0]}"] if self.gradients and names else list(names)
         self._names(x, y, shown, anchor, role, words)

@@ -12,14 +12,14 @@ from throughtime.drawing.sheet import MARGIN, WIDTH, Sheet
 from throughtime.drawing.text import bold, code, math, plain, shorten, width
 from throughtime.layers import Recurrent
 
-#: Left end of the numbers and of the formulas.
+#: Left ends of the numbers of equations and of the formulas.
 NUMBERS, FORMULAS = MARGIN, 78.0
 
 
 def node_picture(
     layers: list[DrawnLayer], index: int, t: int | None, steps: int, gradients: bool
 ) -> Sheet:
-    """Lay out the node of layer ``index`` at step ``t``; both directions where there are two."""
+    """Lay out the node of layer ``index`` at step ``t``, in each direction of the layer."""
     drawn = layers[index]
     below = layers[index - 1] if index else None
     above = layers[index + 1] if index + 1 < len(layers) else None
@@ -52,7 +52,7 @@ def node_picture(
 
 
 def _way(context: NodeContext) -> str:
-    """What comes into the node and what goes out, in words."""
+    """Inputs and outputs of the node in words."""
     below = "the data" if context.below is None else context.from_below
     parts = [f"Input: {context.indexed('x_t')}, from {below}."]
     if context.drawn.states:
@@ -65,7 +65,7 @@ def _way(context: NodeContext) -> str:
 
 
 def _legend(sheet: Sheet, y: float, gradients: bool) -> float:
-    """What the two kinds of arrows mean."""
+    """Draw the legend of the two kinds of arrows."""
     kinds = [("incoming", "solid", "comes in"), ("outgoing", "dash", "goes out")]
     if gradients:
         kinds = [
@@ -118,7 +118,7 @@ def _notes(context: NodeContext, gradients: bool) -> list[str]:
 
 
 def _parameters(sheet: Sheet, y: float, context: NodeContext) -> float:
-    """Names and shapes, in as many columns as have room."""
+    """Write names and shapes of the parameters, in as many columns as fit."""
     texts = [" ".join(parameter(name, shape)) for name, shape in context.direction.params]
     if not texts:
         return y
