@@ -94,7 +94,7 @@ $(addsuffix /bin/python,$(VENV) $(ORACLES_VENV) $(MEMORY_VENV) $(THREADS_VENV)):
 	$(call make_venv,$*)
 
 # One stamp an extra: it is older than these files whenever what must be installed may have changed.
-BUILT_FROM := pyproject.toml CMakeLists.txt .editable/CMakeLists.txt $(wildcard native/*)
+BUILT_FROM := pyproject.toml CMakeLists.txt .editable/CMakeLists.txt $(wildcard native/*/*)
 
 # Without a compiler pip installs the package all the same. An extension of older sources must not
 # run then, and whoever has a compiler wants to know.

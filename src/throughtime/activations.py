@@ -9,8 +9,8 @@ For an elementwise f, (A2) is ``dy * f'(z)``. For softmax it is the whole Jacobi
 ``dy_i/dz_j = y_i (delta_ij - y_j) / temperature``, not its diagonal. Every formula is stable for
 all finite floats: no intermediate overflows before the result does.
 
-The built-in ones stand here in NumPy, and once more in ``native/activations.hpp``: there a number
-has the same result wherever in an array it stands, which NumPy does not promise.
+The built-in ones stand here in NumPy, and again in ``native/level/activations.hpp``. There a number
+has the same result at each place of an array, which NumPy does not promise.
 """
 
 from __future__ import annotations
@@ -251,7 +251,7 @@ class Softmax(BuiltIn):
         return y * (dy - inner) / y.dtype.type(self.temperature)
 
 
-#: The built-in activations by the numbers that native/pointwise.hpp gives them.
+#: The built-in activations by the numbers that native/base/pointwise.hpp gives them.
 _NUMBERS = {
     kind: number
     for number, kind in enumerate(

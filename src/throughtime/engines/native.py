@@ -19,7 +19,7 @@ from throughtime.cells import GRU, LSTM, Elman
 from throughtime.cells.base import Cell, State
 from throughtime.kernels import selection
 
-# Cells by the numbers that native/loops.hpp gives them.
+# Cells by the numbers that native/base/loops.hpp gives them.
 _CELLS: dict[type[Cell], int] = {Elman: 0, GRU: 1, LSTM: 2}
 
 
@@ -69,11 +69,24 @@ def unroll(
     own = vars(p)
     c_0, c_T = (first[1], final[1]) if len(first) > 1 else (None, None)
     kept = kernels.unroll(
-        form, reverse, keep, x, p.W_x, p.W_h, own.get("b"), own.get("b_time"), own.get("b_hn"),
-        first[0], c_0, mask, None if started is None else _whole(started),
-        None if drop is None else _whole(drop),
-        y, final[0], c_T,
-    )  # fmt: skip
+        form,
+        reverse=reverse,
+        keep=keep,
+        x=x,
+        W_x=p.W_x,
+        W_h=p.W_h,
+        b=own.get("b"),
+        b_time=own.get("b_time"),
+        b_hn=own.get("b_hn"),
+        h_0=first[0],
+        c_0=c_0,
+        mask=mask,
+        started=None if started is None else _whole(started),
+        drop=None if drop is None else _whole(drop),
+        y=y,
+        h_T=final[0],
+        c_T=c_T,
+    )
     return y, final, NativeTape(kept, x, first, p, drop) if keep else None
 
 
@@ -93,10 +106,19 @@ def bptt(
     dh_0, dc_0 = _pair(d_first)
     own = vars(grad)
     kernels.bptt(
-        tape.kept, None if dy is None else _rows(dy), dh_T, dc_T,
-        grad.W_x, grad.W_h, own.get("b"), own.get("b_time"), own.get("b_hn"),
-        dx, dh_0, dc_0,
-    )  # fmt: skip
+        tape.kept,
+        dy=None if dy is None else _rows(dy),
+        dh_T=dh_T,
+        dc_T=dc_T,
+        dW_x=grad.W_x,
+        dW_h=grad.W_h,
+        db=own.get("b"),
+        db_time=own.get("b_time"),
+        db_hn=own.get("b_hn"),
+        dx=dx,
+        dh_0=dh_0,
+        dc_0=dc_0,
+    )
     return dx, d_first
 
 

@@ -70,7 +70,7 @@ def affine_backward(
         return dz @ W.T if inputs else None
     own = _rows(x)
     dx = np.empty_like(own) if inputs else None
-    kernels.affine_back(own, W, _rows(dz), dW, db, dx)
+    kernels.affine_back(x=own, W=W, dz=_rows(dz), dW=dW, db=db, dx=dx)
     return None if dx is None else dx.reshape(x.shape)
 
 

@@ -96,8 +96,7 @@ class Dense(Layer):
         if kind is None:
             return False
         form = kernels.Form(0, *kind, *kind, True)
-        b = p.b if self.use_bias else None
-        stepper.add(form, True, p.W, None, b, None, None, None, None, None)
+        stepper.add(form, dense=True, W_x=p.W, b=p.b if self.use_bias else None)
         return True
 
 

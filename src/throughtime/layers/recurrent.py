@@ -328,9 +328,17 @@ class Recurrent(Layer):
         started = state[-1] if self.time_bias else None
         c = state[1] if len(self.cell.states) > 1 else None
         stepper.add(
-            form, False, p.W_x, p.W_h, own.get("b"), own.get("b_time"), own.get("b_hn"),
-            state[0], c, started,
-        )  # fmt: skip
+            form,
+            dense=False,
+            W_x=p.W_x,
+            W_h=p.W_h,
+            b=own.get("b"),
+            b_time=own.get("b_time"),
+            b_hn=own.get("b_hn"),
+            h=state[0],
+            c=c,
+            started=started,
+        )
         return True
 
     def stream_after(self, x: np.ndarray, mask: np.ndarray | None, final_state: Any) -> State:
