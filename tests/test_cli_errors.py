@@ -31,6 +31,7 @@ def folder(tmp_path, monkeypatch):
     Path("empty.safetensors").write_bytes(b"")
     Path("pickle.safetensors").write_bytes(b"\x80\x04.")
     Path("a_folder").mkdir()
+    Path("broken").symlink_to("nowhere")
     return tmp_path
 
 
@@ -58,9 +59,13 @@ BEFORE_READING = {
     ),
     "no units": (
         [*GOOD, "--hidden-size", "0"],
-        "--hidden-size must be an integer >= 1; got 0.",
+        "--hidden-size must be an integer from 1 to 10000; got 0.",
     ),
-    "no layers": ([*GOOD, "--layers", "0"], "--layers must be an integer >= 1; got 0."),
+    "no layers": ([*GOOD, "--layers", "0"], "--layers must be an integer from 1 to 100; got 0."),
+    "more layers than memory": (
+        [*GOOD, "--layers", "100000"],
+        "--layers must be an integer from 1 to 100; got 100000.",
+    ),
     "no window": ([*GOOD, "--window", "0"], "--window must be an integer >= 1; got 0."),
     "no epochs": ([*GOOD, "--epochs", "0"], "--epochs must be an integer >= 1; got 0."),
     "seed below 0": ([*GOOD, "--seed", "-1"], "--seed must be an integer >= 0; got -1."),
@@ -87,6 +92,24 @@ BEFORE_READING = {
     "output is a file": (
         [*GOOD, "--out", "good.csv"],
         "--out must be a folder; got 'good.csv', a file.",
+    ),
+    "output below a broken link": (
+        [*GOOD, "--out", "broken/out"],
+        (
+            "--out must be a folder that can be written to; got 'broken/out' (No such file or"
+            " directory)."
+        ),
+    ),
+    "output of a name that is too long": (
+        [*GOOD, "--out", f"new/{'x' * 256}"],
+        (
+            f"--out must be a folder that can be written to; got 'new/{'x' * 52}... (File name too"
+            " long)."
+        ),
+    ),
+    "data of a name that is too long": (
+        ["forecast", "x" * 256, "--target", "sales", "--horizon", "7", "--out", "out"],
+        f"{'x' * 256} must be readable; got: File name too long.",
     ),
     "output in a system folder": (
         [*GOOD, "--out", "/proc/out"],

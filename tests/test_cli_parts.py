@@ -93,6 +93,8 @@ def test_a_folder_that_cannot_be_used(tmp_path, monkeypatch):
         "file": "--out must be a folder; got 'file', a file.",
         "file/out": "--out must be a folder that can be written to; got 'file/out'"
         " (Not a directory).",
+        "a\0b": "--out must be a folder that can be written to; got 'a\\x00b'"
+        " (embedded null byte).",
         "out": "--out must have room for report.html; got 'out', where that is a folder.",
     }
     for folder, message in cases.items():

@@ -165,15 +165,15 @@ def _parameter(
 # -- readers ----------------------------------------------------------------------------------
 
 
-def integer(minimum: int) -> Reader:
-    """A reader of integers that are at least ``minimum``."""
+def integer(minimum: int, maximum: int | None = None) -> Reader:
+    """A reader of integers from ``minimum`` to ``maximum``."""
 
     def read_integer(flag: str, text: str) -> int:
         try:
             number: Any = int(text)
         except ValueError:
             number = text
-        return check_int(flag, number, minimum)
+        return check_int(flag, number, minimum, maximum)
 
     return read_integer
 

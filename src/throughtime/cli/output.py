@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -107,8 +108,8 @@ def _hidden_folder(folder: Path) -> Iterator[Path]:
 
 
 def _nearest(folder: Path) -> Path:
-    """``folder`` itself, or the nearest one above it that exists."""
+    """``folder`` itself, or the nearest one above it that exists; a broken link counts too."""
     folder = folder.absolute()
-    while not folder.exists():
+    while not os.path.lexists(folder):
         folder = folder.parent
     return folder

@@ -12,6 +12,8 @@ from throughtime.errors import InvalidArgumentError, sentence
 
 #: Weeks that are forecast of the series that ships with the package: two years.
 DEMO_HORIZON = 104
+#: Beyond these a typing error is likelier than a wish, and the memory of a machine would run out.
+_MOST_UNITS, _MOST_LAYERS = 10_000, 100
 DATA, NETWORK, OUTPUT = "Data", "Network", "Output"
 
 # Options of every command that reads a table.
@@ -202,7 +204,12 @@ class ForecastRequest:
     hidden_size: Annotated[
         int,
         Option(
-            "--hidden-size", "Hidden units of a layer.", NETWORK, "UNITS", "32", read=integer(1)
+            "--hidden-size",
+            "Hidden units of a layer.",
+            NETWORK,
+            "UNITS",
+            "32",
+            read=integer(1, _MOST_UNITS),
         ),
     ]
     layers: Annotated[
@@ -213,7 +220,7 @@ class ForecastRequest:
             NETWORK,
             "NUMBER",
             "1",
-            read=integer(1),
+            read=integer(1, _MOST_LAYERS),
             argument="num_layers",
         ),
     ]

@@ -11,7 +11,7 @@ import zlib
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
-from throughtime.errors import DataError, import_extra
+from throughtime.errors import DataError, import_extra, sentence
 
 __all__ = ["MAX_UNPACKED", "STDIN", "Source", "read_bytes"]
 
@@ -77,10 +77,12 @@ def _read_stdin() -> bytes:
 
 
 def _read_file(path: Path) -> bytes:
-    if path.is_dir():
-        raise DataError(f"{path} must be a file; got a folder.")
     try:
+        if path.is_dir():
+            raise DataError(sentence(f"{path}", "a file", "a folder", parameter="path"))
         return path.read_bytes()
+    except DataError:
+        raise
     except FileNotFoundError:
         raise DataError(f"{path} must be a CSV or Parquet file; there is no such file.") from None
     except (OSError, ValueError) as error:  # ValueError: a NUL in the path
