@@ -67,9 +67,17 @@ def keep_input(folder: Path, names: Sequence[str], inputs: Sequence[Path | None]
     for source in filter(None, inputs):
         for name in names:
             result = folder / name
-            if source.exists() and result.exists() and source.samefile(result):
+            if _same_file(source, result):
                 got = f"{describe(str(folder))}, where {name} is the input"
                 raise InvalidArgumentError(sentence("--out", "another folder", got))
+
+
+def _same_file(one: Path, other: Path) -> bool:
+    """Whether two paths are one file; False if either is none, which reading it will say."""
+    try:
+        return one.samefile(other)
+    except (OSError, ValueError):
+        return False
 
 
 @contextmanager
