@@ -302,12 +302,12 @@ def test_saturation_is_the_share_of_units_near_the_ends():
     ("arguments", "message"),
     [
         ((2, 1), "layer must be an integer from 0 to 1; got 2."),
-        ((1, 1), "layer must be that of a recurrent layer, one of [0]; got 1, which is Dense."),
+        ((1, 1), "layer must be a recurrent layer, one of [0]; got 1, which is Dense."),
         ((0, 0), "t must be an integer from 1 to 4; got 0."),
         ((0, 5), "t must be an integer from 1 to 4; got 5."),
         (
             (0, 1, "backward"),
-            "direction must be 'forward': layer 0 (RNN) has one direction.",
+            "direction must be 'forward', the only direction of layer 0 (RNN); got 'backward'.",
         ),
     ],
 )

@@ -116,6 +116,15 @@ def test_bad_options(options, message):
     assert refused(tt.errors.ThroughtimeError, **options) == message
 
 
+@pytest.mark.parametrize(("options", "message"), OPTIONS)
+def test_an_error_names_its_argument_for_programs(options, message):
+    with pytest.raises(tt.errors.ThroughtimeError) as caught:
+        train(net(), X, Y, **options)
+    assert caught.value.parameter is not None
+    assert message.startswith(caught.value.parameter.partition("[")[0]) or "clip_value" in options
+    assert message.endswith(caught.value.hint)
+
+
 ENDS = [
     ("bce", [GRU(4), Dense(1)], "from 0 to 1", "layer 1 (Dense)", "identity", 1, "sigmoid"),
     (

@@ -25,7 +25,7 @@ from typing import Any
 
 import numpy as np
 
-from throughtime.errors import InvalidArgumentError, check_bool, check_float, check_int
+from throughtime.errors import InvalidArgumentError, check_bool, check_float, check_int, sentence
 from throughtime.messages import html
 from throughtime.network import Network
 from throughtime.registry import translate
@@ -216,9 +216,8 @@ def check_gradients(
 
     result = objective.evaluate_and_backward(own, array, samples.y, function, **options())
     if not np.isfinite(result.value):
-        raise InvalidArgumentError(
-            f"the objective must be finite to be differentiated; got {result.value}."
-        )
+        expected = "finite to be differentiated"
+        raise InvalidArgumentError(sentence("the objective", expected, result.value))
 
     def value() -> float:
         return objective.evaluate(own, array, samples.y, function, **options()).value

@@ -23,7 +23,7 @@ import numpy as np
 
 from throughtime import bptt
 from throughtime.bptt import LoopTape
-from throughtime.errors import InvalidArgumentError, check_choice, check_int
+from throughtime.errors import InvalidArgumentError, check_choice, check_int, describe, sentence
 from throughtime.inspect.states import loops
 from throughtime.layers import Recurrent
 from throughtime.network.params import Params
@@ -159,15 +159,12 @@ class Trace:
         found = self.net.layers[layer]
         if not isinstance(found, Recurrent):
             which = [i for i, one in enumerate(self.net.layers) if isinstance(one, Recurrent)]
-            raise InvalidArgumentError(
-                f"layer must be that of a recurrent layer, one of {which};"
-                f" got {layer}, which is {found.name}."
-            )
+            expected, got = f"a recurrent layer, one of {which}", f"{layer}, which is {found.name}"
+            raise InvalidArgumentError(sentence("layer", expected, got, value=layer))
         check_choice("direction", direction, ("forward", "backward"))
         if direction == "backward" and not found.bidirectional:
-            raise InvalidArgumentError(
-                f"direction must be 'forward': layer {layer} ({found.name}) has one direction."
-            )
+            expected = f"'forward', the only direction of layer {layer} ({found.name})"
+            raise InvalidArgumentError(sentence("direction", expected, describe(direction)))
         group = direction if found.bidirectional else ""
         loop = loops(found, self.tape.caches[layer])[group]
         above, final = self._arriving(layer, found, int(direction == "backward"), loop)

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from throughtime.activations import Sigmoid
-from throughtime.errors import InvalidArgumentError, ShapeError, check_array, sentence
+from throughtime.errors import InvalidArgumentError, Message, ShapeError, check_array, sentence
 from throughtime.losses.base import LOSSES, Domain, Loss, Terms
 from throughtime.losses.checks import label_hint, refuse, shape_hint
 from throughtime.losses.floors import log_floored, smallest
@@ -104,8 +104,14 @@ class CategoricalCrossentropy(Loss):
     def check_n_outputs(self, n_outputs: int) -> None:
         if n_outputs < 2:
             raise InvalidArgumentError(
-                f"loss {self.name!r} needs at least 2 outputs, one a class; got {n_outputs}."
-                " Use 'binary_crossentropy' for a single yes/no output."
+                Message(
+                    "{loss} {name!r} needs at least 2 outputs, one a class; got {n_outputs}.",
+                    parameter="loss",
+                    value=self,
+                    hint="Use 'binary_crossentropy' for a single yes/no output.",
+                    name=self.name,
+                    n_outputs=n_outputs,
+                )
             )
 
     def terms(self, y: np.ndarray, target: np.ndarray, limits: np.finfo) -> Terms:

@@ -16,6 +16,7 @@ from throughtime.errors import (
     check_float,
     check_int,
     describe,
+    sentence,
 )
 from throughtime.kernels import selection, vectors
 from throughtime.optimizers.schedules import SCHEDULES, Schedule, check_counter
@@ -290,30 +291,28 @@ class Optimizer:
         """Check the vectors; make the moment vectors at the first step."""
         for name, vector in (("params", params), ("grads", grads)):
             if not isinstance(vector, np.ndarray) or vector.dtype not in _FLOATS:
-                raise InvalidTypeError(
-                    f"{name} must be an array of float32 or float64; got {describe(vector)}."
-                    " Pass the flat vector of a Params."
+                expected, hint = (
+                    "an array of float32 or float64",
+                    "Pass the flat vector of a Params.",
                 )
+                raise InvalidTypeError(sentence(name, expected, describe(vector), hint))
         if params.ndim != 1:
-            raise ShapeError(f"params must be one flat vector; got {describe(params)}.")
+            raise ShapeError(sentence("params", "one flat vector", describe(params)))
         form = (params.shape, params.dtype)
         if (grads.shape, grads.dtype) != form:
-            raise ShapeError(
-                f"grads must have the form of params, {describe(params)}; got {describe(grads)}."
-            )
+            expected = f"the form of params, {describe(params)}"
+            raise ShapeError(sentence("grads", expected, describe(grads), must="have"))
         for name, factor in (("multiplier", multiplier), ("decay_mask", decay_mask)):
             if factor is not None and np.shape(factor) != params.shape:
-                raise ShapeError(
-                    f"{name} must be of shape {params.shape}, one number a parameter;"
-                    f" got shape {np.shape(factor)}."
-                )
+                expected = f"of shape {params.shape}, one number a parameter"
+                got = f"shape {np.shape(factor)}"
+                raise ShapeError(sentence(name, expected, got, value=factor))
         if self._form is not None and self._form != form:
             shape, dtype = self._form
-            raise ShapeError(
-                f"params must be the vector that this {type(self).__name__} has stepped before,"
-                f" of shape {shape} and dtype {dtype}; got {describe(params)}."
-                " Call reset() before using it for another network."
-            )
+            before = f"the vector that this {type(self).__name__} has stepped before"
+            expected = f"{before}, of shape {shape} and dtype {dtype}"
+            hint = "Call reset() before using it for another network."
+            raise ShapeError(sentence("params", expected, describe(params), hint))
         self._form = form
         for name in self._slots():
             if name not in self._moments:

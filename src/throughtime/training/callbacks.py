@@ -169,10 +169,8 @@ class EarlyStopping(Callback):
 
     def __post_init__(self) -> None:
         if self.monitor is not None and not isinstance(self.monitor, str):
-            raise InvalidTypeError(
-                "monitor must be the name of a column of the history;"
-                f" got {describe(self.monitor)}."
-            )
+            expected = "the name of a column of the history"
+            raise InvalidTypeError(sentence("monitor", expected, describe(self.monitor)))
         self.patience = check_int("patience", self.patience, 1)
         self.min_delta = check_float("min_delta", self.min_delta, 0.0)
         self.restore_best = check_bool("restore_best", self.restore_best)
@@ -209,7 +207,8 @@ def check_callbacks(callbacks: Any) -> list[Callback]:
         )
     found = [_check_callback(callback) for callback in callbacks]
     if sum(isinstance(callback, EarlyStopping) for callback in found) > 1:
-        raise InvalidArgumentError("callbacks must hold at most one EarlyStopping; got more.")
+        expected = "at most one EarlyStopping"
+        raise InvalidArgumentError(sentence("callbacks", expected, "more", must="hold"))
     return found
 
 
@@ -228,6 +227,4 @@ def _check_callback(callback: Any) -> Callback:
     elif foreign(callback):
         hint = f"It is of {foreign(callback)}; tt.EarlyStopping and tt.Checkpoint are ours."
     expected = "Callback objects or functions of one argument, the run"
-    raise InvalidTypeError(
-        f"callbacks must hold {expected}; got {describe(callback)}.{' ' if hint else ''}{hint}"
-    )
+    raise InvalidTypeError(sentence("callbacks", expected, describe(callback), hint, must="hold"))

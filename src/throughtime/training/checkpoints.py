@@ -24,6 +24,7 @@ from throughtime.errors import (
     ModelFileError,
     check_int,
     describe,
+    sentence,
 )
 from throughtime.registry import translate
 from throughtime.serialization.container import read_container, write_container
@@ -59,32 +60,30 @@ class Checkpoint:
 
     def __post_init__(self) -> None:
         if not isinstance(self.path, (str, os.PathLike)):
-            raise InvalidTypeError(f"path must be the path of a file; got {describe(self.path)}.")
+            raise InvalidTypeError(sentence("path", "the path of a file", describe(self.path)))
         check_int("every", self.every, 1)
 
     def check(self) -> None:
         """Refuse a path that cannot be written to, before any work."""
         path = Path(self.path)
         folder = Path(os.path.realpath(path)).parent
+        expected, got = "", f"{str(path)!r}"
         if path.is_dir():
-            raise InvalidArgumentError(f"checkpoint must be a file; got the folder {str(path)!r}.")
-        if not folder.is_dir():
-            raise InvalidArgumentError(
-                f"checkpoint must be in a folder that exists; got {str(path)!r}."
-            )
-        if not os.access(folder, os.W_OK):
-            raise InvalidArgumentError(
-                f"checkpoint must be in a folder that can be written to; got {str(path)!r}."
-            )
+            expected, got = "a file", f"the folder {str(path)!r}"
+        elif not folder.is_dir():
+            expected = "in a folder that exists"
+        elif not os.access(folder, os.W_OK):
+            expected = "in a folder that can be written to"
+        if expected:
+            raise InvalidArgumentError(sentence("checkpoint", expected, got, value=path))
 
 
 def check_checkpoint(checkpoint: Any, resume: bool) -> Checkpoint | None:
     """Return ``checkpoint`` as a :class:`Checkpoint`, from a path too, or None."""
     if checkpoint is None:
         if resume:
-            raise InvalidArgumentError(
-                "checkpoint must name the file to continue from when resume=True; got None."
-            )
+            expected = "the file to continue from when resume=True"
+            raise InvalidArgumentError(sentence("checkpoint", expected, "None", must="name"))
         return None
     found = checkpoint if isinstance(checkpoint, Checkpoint) else Checkpoint(checkpoint)
     found.check()
@@ -153,10 +152,9 @@ def load_checkpoint(
         _check_history(history, epoch, best)
         _check_vectors(arrays, run.net.params.flat)
     if epoch > run.epochs:
-        raise InvalidArgumentError(
-            f"epochs must be at least {epoch}, which the run in {where} has finished already;"
-            f" got {run.epochs}. Leave out resume=True to start anew."
-        )
+        expected = f"at least {epoch}, which the run in {where} has finished already"
+        hint = "Leave out resume=True to start anew."
+        raise InvalidArgumentError(sentence("epochs", expected, run.epochs, hint))
     with _refused_if_damaged(where):
         if len(meta["callbacks"]) != len(callbacks):
             raise ModelFileError(

@@ -17,7 +17,7 @@ import math
 
 import numpy as np
 
-from throughtime.errors import InvalidTypeError, check_float, describe
+from throughtime.errors import InvalidTypeError, check_float, describe, sentence
 from throughtime.kernels import selection, vectors
 
 
@@ -114,8 +114,6 @@ def clip_value(grads: np.ndarray, limit: float) -> float:
 
 def _check(grads: np.ndarray, name: str, limit: float) -> float:
     if not isinstance(grads, np.ndarray) or grads.dtype.kind != "f":
-        raise InvalidTypeError(
-            "grads must be an array of floats, to be changed in place;"
-            f" got {describe(grads)}. Pass net.grads.flat."
-        )
+        expected = "an array of floats, to be changed in place"
+        raise InvalidTypeError(sentence("grads", expected, describe(grads), "Pass net.grads.flat."))
     return check_float(name, limit, 0.0, inclusive="neither")

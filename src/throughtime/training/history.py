@@ -160,10 +160,8 @@ class History(Mapping[str, list[float]]):
             lowest = min([*self[name], *self.get(f"val_{name}", [])])
             if scale == "log" and not lowest > 0:
                 kind = "a loss" if name == "loss" else f"{name!r}"
-                raise InvalidArgumentError(
-                    f"scale must be 'linear' or 'auto' where {kind} is not positive;"
-                    f" got {lowest:g}."
-                )
+                expected = f"'linear' or 'auto' where {kind} is not positive"
+                raise InvalidArgumentError(sentence("scale", expected, f"{lowest:g}", value=scale))
         if not drawn:
             raise InvalidArgumentError("columns must name at least one column; got none.")
         with history_figure(drawn) as figure:

@@ -10,7 +10,7 @@ import json
 from typing import Any
 
 from throughtime import losses
-from throughtime.errors import InvalidArgumentError, ModelFileError, describe
+from throughtime.errors import Argument, InvalidArgumentError, Message, ModelFileError, describe
 from throughtime.losses import LOSSES, Loss
 from throughtime.network import Network
 from throughtime.registry import Registry
@@ -56,7 +56,13 @@ def _recalled(registry: Registry[Any], description: Any, argument: str) -> Any:
     own = description.get("own") if isinstance(description, dict) else None
     if own is not None:
         raise InvalidArgumentError(
-            f"{argument} must be given: the network was trained with {own!r}, a {registry.kind} of"
-            " your own, of which it remembers only the name."
+            Message(
+                "{argument} must be given: the network was trained with {own!r}, a {kind} of your"
+                " own, of which it remembers only the name.",
+                parameter=argument,
+                argument=Argument(argument),
+                own=own,
+                kind=registry.kind,
+            )
         )
     return registry.from_config(description)

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from throughtime.errors import InvalidArgumentError, describe
+from throughtime.errors import InvalidArgumentError, describe, sentence
 from throughtime.optimizers.base import Optimizer
 from throughtime.optimizers.schedules import Plateau, Warmup
 from throughtime.training.callbacks import Callback, EarlyStopping, Run
@@ -38,11 +38,9 @@ class Columns(dict[str, bool]):
         if not isinstance(monitor, str) or monitor not in self:
             hint = ""
             if str(monitor).startswith("val_") and "val_loss" not in self:
-                hint = " Pass validation=0.2 or a validation set."
-            known = ", ".join(map(repr, self))
-            raise InvalidArgumentError(
-                f"monitor must be one of {known}; got {describe(monitor)}.{hint}"
-            )
+                hint = "Pass validation=0.2 or a validation set."
+            expected = f"one of {', '.join(map(repr, self))}"
+            raise InvalidArgumentError(sentence("monitor", expected, describe(monitor), hint))
         return monitor
 
 
@@ -56,10 +54,11 @@ def column_for_schedule(columns: Columns, optimizer: Optimizer) -> str:
     column = columns.check(plateau.monitor)
     if plateau.greater_is_better is not columns[column]:
         size = "large" if columns[column] else "small"
-        hint = " Name the score: monitor='val_accuracy'." if plateau.monitor is None else ""
+        hint = "Name the score: monitor='val_accuracy'." if plateau.monitor is None else ""
+        watches = f"for a Plateau that watches {column!r}, of which {size} values are good"
+        expected = f"{columns[column]} {watches}"
         raise InvalidArgumentError(
-            f"greater_is_better must be {columns[column]} for a Plateau that watches {column!r},"
-            f" of which {size} values are good; got {plateau.greater_is_better}.{hint}"
+            sentence("greater_is_better", expected, plateau.greater_is_better, hint)
         )
     return column
 

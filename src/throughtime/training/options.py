@@ -15,10 +15,12 @@ from throughtime.errors import (
     DataError,
     InvalidArgumentError,
     InvalidTypeError,
+    Message,
     check_bool,
     check_float,
     check_int,
     describe,
+    sentence,
 )
 from throughtime.layers import Dense, Recurrent
 from throughtime.losses.base import Loss
@@ -92,10 +94,8 @@ _LIMIT = partial(check_float, low=0.0, inclusive="neither")
 
 def _check_tbptt(name: str, value: Any) -> tuple[int, int]:
     if not isinstance(value, list | tuple) or len(value) != 2:
-        raise InvalidTypeError(
-            f"{name} must be a pair (k1, k2): an update every k1 steps, back through k2;"
-            f" got {describe(value)}."
-        )
+        expected = "a pair (k1, k2): an update every k1 steps, back through k2"
+        raise InvalidTypeError(sentence(name, expected, describe(value)))
     k1 = check_int(f"{name}[0], k1,", value[0], 1)
     # With less, the steps between two updates would have no gradient.
     return k1, check_int(f"{name}[1], k2,", value[1], k1, hint="It must not be less than k1.")
@@ -134,9 +134,15 @@ def check_options(net: Network, arguments: Mapping[str, Any]) -> TrainingOptions
     )
     if options.clip_norm is not None and options.clip_value is not None:
         raise InvalidArgumentError(
-            "clip_norm and clip_value must not be given together; got"
-            f" {options.clip_norm!r} and {options.clip_value!r}."
-            " clip_norm keeps the direction of the gradient."
+            Message(
+                "{clip_norm} and {clip_value} must not be given together; got {norm!r} and"
+                " {limit!r}.",
+                parameter="clip_value",
+                value=options.clip_value,
+                hint=Message("{clip_norm} keeps the direction of the gradient."),
+                norm=options.clip_norm,
+                limit=options.clip_value,
+            )
         )
     check_gradient_flow(net)
     check_outputs(net, options.loss)
@@ -152,22 +158,29 @@ def check_gradient_flow(net: Network) -> None:
         chosen = [getattr(layer, name, None) for name in ("activation", "recurrent_activation")]
         if width == 1 and any(isinstance(one, Softmax) for one in chosen):
             raise InvalidArgumentError(
-                f"layer {i} ({layer.name}) must not have activation='softmax' over a single unit,"
-                " which is always 1 and learns nothing. Write activation='sigmoid', or give the"
-                " layer one unit for each class."
+                Message(
+                    "layer {i} ({name}) must not have activation='softmax' over a single unit,"
+                    " which is always 1 and learns nothing.",
+                    parameter="net",
+                    value=net,
+                    hint="Write activation='sigmoid', or give the layer one unit for each class.",
+                    i=i,
+                    name=layer.name,
+                )
             )
 
 
 def check_network(net: Any) -> Network:
     """Return ``net`` if it is a network whose weights are finite."""
     if not isinstance(net, Network):
-        raise InvalidTypeError(f"net must be a Network; got {describe(net)}.")
+        raise InvalidTypeError(sentence("net", "a Network", describe(net)))
     finite = np.isfinite(net.params.flat)
     if not finite.all():
         name, index = net.params.locate(int(np.argmin(finite)))
+        got = f"{net.params[name][index]} in {name!r} at index {index}"
+        hint = "net.reset_parameters() draws new ones."
         raise DataError(
-            f"net must have finite weights to start from; got {net.params[name][index]} in"
-            f" {name!r} at index {index}. net.reset_parameters() draws new ones."
+            sentence("net", "finite weights to start from", got, hint, must="have", value=net)
         )
     return net
 
@@ -195,26 +208,34 @@ def check_outputs(net: Network, loss: Loss) -> None:
     z[:, 0] = np.linspace(-30.0, 30.0, len(z))
     found = loss.outside_domain(activation(z))
     if found is not None:
+        ending = f"Dense({net.n_outputs}, activation={loss.domain.activation!r})"
         raise InvalidArgumentError(
-            f"loss {loss.name!r} needs outputs {found[0]}; layer {i} ({net.layers[i].name}) has"
-            f" activation={ACTIVATIONS.name_of(activation)!r}, which gives others. End the network"
-            f" with Dense({net.n_outputs}, activation={loss.domain.activation!r})."
+            Message(
+                "{loss} {named!r} needs outputs {domain}; layer {i} ({layer}) has"
+                " activation={activation!r}, which gives others.",
+                parameter="loss",
+                value=loss,
+                hint=f"End the network with {ending}.",
+                named=loss.name,
+                domain=found[0],
+                i=i,
+                layer=net.layers[i].name,
+                activation=ACTIVATIONS.name_of(activation),
+            )
         )
 
 
 def check_metrics(specs: Any) -> tuple[Metric, ...]:
     """Return the metrics that a list of names, objects and functions means."""
     if isinstance(specs, str) or not isinstance(specs, (list, tuple)):
-        raise InvalidTypeError(
-            f"metrics must be a list of metrics; got {describe(specs)}. Put a single one into"
-            " brackets."
-        )
+        hint = "Put a single one into brackets."
+        raise InvalidTypeError(sentence("metrics", "a list of metrics", describe(specs), hint))
     found = tuple(metrics_module.get(spec) for spec in specs)
     names = [metric.name for metric in found]
     for name in names:
         if names.count(name) > 1 or name in ("loss", *TRAILING):
+            expected = "names that differ, and differ from the other columns of the history"
             raise InvalidArgumentError(
-                f"metrics must have names that differ, and differ from the other columns of the"
-                f" history; got {name!r} twice."
+                sentence("metrics", expected, f"{name!r} twice", must="have", value=specs)
             )
     return found

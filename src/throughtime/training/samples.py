@@ -11,9 +11,11 @@ import numpy as np
 from throughtime.data.masks import lengths_from_mask
 from throughtime.data.sequences import is_ragged, pad
 from throughtime.errors import (
+    Argument,
     DataError,
     InvalidArgumentError,
     InvalidTypeError,
+    Message,
     ShapeError,
     ThroughtimeError,
     check_array,
@@ -21,6 +23,7 @@ from throughtime.errors import (
     check_collected,
     check_float,
     describe,
+    sentence,
 )
 from throughtime.losses.base import Loss
 from throughtime.training.metrics import Metric
@@ -143,9 +146,8 @@ def check_samples(
     count = None if single else len(y)
     if count != len(inputs):
         got = describe(y) if count is None else f"{count} of them"
-        raise ShapeError(
-            f"y must hold one target for each of the {len(inputs)} sequences; got {got}."
-        )
+        expected = f"one target for each of the {len(inputs)} sequences"
+        raise ShapeError(sentence("y", expected, got, must="hold", value=y))
     weight = None
     if sample_weight is not None:
         weight = _check_weight(sample_weight, shape, shown if in_time else None, in_time)
@@ -158,7 +160,8 @@ def check_samples(
         weight = drop_empty(weight, real)
     if loss.batch_weight(shape, shown, weight) == 0.0:
         what = "sample_weight" if sample_weight is not None else "lengths or mask"
-        raise DataError(f"{what} must leave something to learn from; got zero for every step.")
+        got = "zero for every step"
+        raise DataError(sentence(what, "something to learn from", got, must="leave"))
     return Samples(inputs, target, real, weight, per_step, own)
 
 
@@ -189,24 +192,31 @@ def split_validation(
         try:
             return train, check_samples(net, loss, metrics, **data)
         except ThroughtimeError as error:
-            raise type(error)(f"validation: {error}") from None
+            raise type(error)(
+                Message(
+                    "validation: {problem}",
+                    parameter="validation",
+                    value=error.value,
+                    hint=error.hint,
+                    problem=error.message.with_hint(""),
+                )
+            ) from None
     hint = "Give a fraction of the data, a tuple (x, y) or a dict with 'x' and 'y'."
     fraction = check_float("validation", validation, 0.0, 1.0, inclusive="neither", hint=hint)
     count = max(1, round(fraction * len(train)))
     if count >= len(train):
+        expected, got = "at least one sequence to train on", f"{fraction:g} of {len(train)}"
         raise InvalidArgumentError(
-            f"validation must leave at least one sequence to train on; got {fraction:g}"
-            f" of {len(train)}."
+            sentence("validation", expected, got, must="leave", value=validation)
         )
     order = np.random.default_rng([SPLIT, seed]).permutation(len(train))
     parts = train.take(np.sort(order[count:])), train.take(np.sort(order[:count]))
     for name, part in zip(("training", "validation"), parts, strict=True):
         shape = net.topology.output_shape(part.x.shape)
         if loss.batch_weight(shape, part.output_mask, part.weight) == 0.0:
-            raise DataError(
-                f"validation must leave something to learn from in the {name} part; got a"
-                " random subset in which every step is masked or has weight zero."
-            )
+            expected = f"something to learn from in the {name} part"
+            got = "a random subset in which every step is masked or has weight zero"
+            raise DataError(sentence("validation", expected, got, must="leave", value=validation))
     return parts
 
 
@@ -214,17 +224,17 @@ def _by_name(validation: Sequence[Any] | Mapping[str, Any]) -> dict[str, Any]:
     """The data of a validation set as arguments of :func:`check_samples`."""
     if not isinstance(validation, Mapping):
         if len(validation) not in (2, 3):
-            raise InvalidTypeError(
-                "validation must be a fraction, a tuple (x, y) or (x, y, lengths), or a dict;"
-                f" got {len(validation)} entries. A dict takes a mask and weights too."
-            )
+            expected = "a fraction, a tuple (x, y) or (x, y, lengths), or a dict"
+            got, hint = f"{len(validation)} entries", "A dict takes a mask and weights too."
+            raise InvalidTypeError(sentence("validation", expected, got, hint, value=validation))
         return dict(zip(FIELDS, validation, strict=False))
     for key in validation:
         check_choice("a key of validation", key, FIELDS)
     for key in ("x", "y"):
         if key not in validation:
+            got = ", ".join(map(repr, validation))
             raise InvalidArgumentError(
-                f"validation must hold 'x' and 'y'; got {', '.join(map(repr, validation))}."
+                sentence("validation", "'x' and 'y'", got, must="hold", value=validation)
             )
     return dict(validation)
 
@@ -282,15 +292,17 @@ def _pad_like(
     """Pad per-step values to an output of ``shape``, checking every length."""
     rows, steps = shape[0], shape[1]
     if len(ragged) != rows:
-        raise ShapeError(
-            f"{name} must hold one array for each of the {rows} sequences; got {len(ragged)}."
-        )
+        expected = f"one array for each of the {rows} sequences"
+        raise ShapeError(sentence(name, expected, f"{len(ragged)}", must="hold", value=ragged))
     ends = np.full(rows, steps) if real is None else lengths_from_mask(real)
     for i, (values, end) in enumerate(zip(ragged, ends, strict=True)):
         # Rows of a rectangular list have the whole length, padding included.
         if np.ndim(values) == 0 or len(values) not in (end, steps):
             got = "a number" if np.ndim(values) == 0 else len(values)
-            raise ShapeError(f"{name}[{i}] must have {end} steps, as {like}[{i}] has; got {got}.")
+            expected = f"{end} steps, as {like}[{i}] has"
+            raise ShapeError(
+                sentence(Argument(name, i), expected, str(got), must="have", value=values)
+            )
     padded, _ = pad(ragged, length=steps, name=name)
     return padded[..., 0] if np.ndim(ragged[0]) == 1 else padded
 
@@ -305,13 +317,15 @@ def _check_weight(
     allowed = list(dict.fromkeys((shape[:1], shape[:-1])))
     if array.shape not in allowed:
         wanted = " or ".join(str(s) for s in allowed)
-        raise ShapeError(f"sample_weight must be of shape {wanted}; got shape {array.shape}.")
+        got = f"shape {array.shape}"
+        raise ShapeError(sentence("sample_weight", f"of shape {wanted}", got, value=weight))
     if array.ndim == 2 and real is not None:
         array = np.where(real, array, 0.0)
     bad = ~(np.isfinite(array) & (array >= 0.0))
     if bad.any():
         first = tuple(int(i) for i in np.argwhere(bad)[0])
+        got = f"{array[first]:g} at index {first}"
         raise DataError(
-            f"sample_weight must hold finite numbers >= 0; got {array[first]:g} at index {first}."
+            sentence("sample_weight", "finite numbers >= 0", got, must="hold", value=weight)
         )
     return array

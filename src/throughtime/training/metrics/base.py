@@ -8,7 +8,13 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from throughtime.errors import InvalidTypeError, ShapeError, check_function, describe
+from throughtime.errors import (
+    InvalidTypeError,
+    ShapeError,
+    check_function,
+    describe,
+    sentence,
+)
 from throughtime.losses.base import quiet
 from throughtime.losses.checks import check_outputs, refuse, shaped_target, step_weights
 from throughtime.registry import Registry
@@ -120,10 +126,8 @@ def get(spec: Any) -> Metric:
     if callable(spec) and not isinstance(spec, type) and not hint:
         return FunctionMetric(spec)
     names = ", ".join(map(repr, METRICS))
-    raise InvalidTypeError(
-        f"metric must be one of {names}, a Metric or a function; got {describe(spec)}."
-        f"{' ' if hint else ''}{hint}"
-    )
+    expected = f"one of {names}, a Metric or a function"
+    raise InvalidTypeError(sentence("metric", expected, describe(spec), hint))
 
 
 @dataclass(frozen=True)
@@ -156,9 +160,8 @@ class FunctionMetric(Metric):
     ) -> np.ndarray:
         array = np.asarray(target)
         if array.shape[: len(y_shape) - 1] != y_shape[:-1]:
-            raise ShapeError(
-                f"y must have the axes {y_shape[:-1]} of the outputs; got shape {array.shape}."
-            )
+            expected, got = f"the axes {y_shape[:-1]} of the outputs", f"shape {array.shape}"
+            raise ShapeError(sentence("y", expected, got, must="have", value=target))
         return array
 
     def score(self, y: np.ndarray, target: np.ndarray, weight: np.ndarray) -> float:

@@ -14,6 +14,7 @@ from throughtime.errors import (
     check_array,
     check_float,
     check_int,
+    sentence,
 )
 from throughtime.training.metrics.base import METRICS, Metric, ratio
 
@@ -112,9 +113,9 @@ class MASE(Metric):
     def score(self, y: np.ndarray, target: np.ndarray, weight: np.ndarray) -> float:
         scale = np.atleast_1d(np.asarray(self.scale))
         if scale.size not in (1, y.shape[1]):
+            expected = f"one number, or one for each of the {y.shape[1]} outputs"
             raise InvalidArgumentError(
-                f"scale must be one number, or one for each of the {y.shape[1]} outputs;"
-                f" got {scale.size}."
+                sentence("scale", expected, f"{scale.size}", value=self.scale)
             )
         return _mean(np.abs(y - target) / scale, weight)
 
@@ -131,20 +132,19 @@ def _naive_error(training: Any, season: int) -> tuple[float, ...]:
         array = check_array("training", series, dtype=np.float64, finite=False)
         columns = array[:, None] if array.ndim == 1 else array
         if columns.ndim != 2:
-            raise ShapeError(f"training must be of shape (T,) or (T, K); got shape {array.shape}.")
+            got = f"shape {array.shape}"
+            raise ShapeError(sentence("training", "of shape (T,) or (T, K)", got, value=series))
         if steps and columns.shape[1] != steps[0].shape[1]:
-            raise ShapeError(
-                f"training must have as many columns in every series; got {steps[0].shape[1]}"
-                f" and {columns.shape[1]}."
-            )
+            got = f"{steps[0].shape[1]} and {columns.shape[1]}"
+            expected = "as many columns in every series"
+            raise ShapeError(sentence("training", expected, got, must="have", value=training))
         steps.append(np.abs(columns[season:] - columns[:-season]))
     every = np.concatenate(steps)
     known = np.isfinite(every)
     if not known.any(axis=0).all():
-        raise DataError(
-            f"training must hold two values that lie {season} steps apart; got none."
-            " Give a longer series or a smaller seasonality."
-        )
+        expected = f"two values that lie {season} steps apart"
+        hint = "Give a longer series or a smaller seasonality."
+        raise DataError(sentence("training", expected, "none", hint, must="hold", value=training))
     error = np.where(known, every, 0.0).sum(axis=0) / known.sum(axis=0)
     if not error.all():
         raise DataError(
