@@ -1,16 +1,16 @@
-"""Pictures, all in one style; those of numbers with matplotlib (the ``cli`` extra).
+"""Figures in one style, with matplotlib (the ``cli`` extra).
 
 :func:`plot_fit`, :func:`plot_hidden_states` and :func:`animate_fit` draw what a network computes;
-:func:`train_and_plot` and :func:`apply_and_plot` train or apply it and draw in one call.
+:func:`train_and_plot` and :func:`apply_and_plot` train or apply a network and draw the result.
 
 >>> from throughtime.plotting import loss_figure
 >>> with loss_figure({"network 1": ([1.0, 0.5, 0.3], [1.1, 0.7, 0.6])}) as figure:
 ...     len(figure.axes)
 1
 
-:class:`ForecastView` collects what a picture of one forecast needs; :func:`forecast_figure` draws
-one or several of them. :func:`save_png` writes a file; :func:`to_svg` gives an element for a web
-page, in colours that follow the page.
+:func:`forecast_figure` draws forecasts, each from a :class:`ForecastView`. :func:`save_png` writes
+a file; :func:`to_svg` returns an element for a web page, in colours that follow the page. Every
+figure has a description for those who cannot see it: ``figure.get_label()``.
 
 ``draw``, ``draw_modes`` and ``Drawing`` are those of :mod:`throughtime.drawing`, which needs no
 matplotlib.

@@ -1,4 +1,4 @@
-"""A fit that moves: the network's output after one epoch after the other, as GIF or as a page."""
+"""An animation of a fit: the network's output after each epoch, as a GIF or as a page."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from throughtime.serialization.files import replace_file
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-#: What programs that show a GIF can keep up with.
+#: Frames a second that programs can show of a GIF.
 MOST_PER_SECOND = 50
 PLAYER = Path(__file__).with_name("player.html")
 
@@ -50,36 +50,37 @@ def animate_fit(
     size: tuple[float, float] = (7.2, 3.8),
     palette: Palette = LIGHT,
 ) -> None:
-    """Write an animation of a fit.
+    """Write an animation of a fit, epoch by epoch.
 
     Parameters
     ----------
     x, y : array of shape (T,)
-        The data: positions and values.
+        Positions and values of the data.
     outputs : sequence of arrays (T,)
         The curve after each epoch: ``[y[0, :, 0] for y in history.outputs]``.
     path : str or path-like
-        What it ends in decides: ``.gif`` is a moving picture (it needs matplotlib), ``.html`` a
-        page that plays, with a slider over the epochs, and needs nothing.
+        Name of the file. ``.gif`` makes a moving picture, which needs matplotlib; ``.html`` makes a
+        page with a slider over the epochs, which needs nothing.
     epochs : sequence of int, optional
-        The epoch of each curve; by default 1, 2 ...
+        The epoch of each curve; 1, 2 ... by default.
     frames : int
-        How many curves are shown at most: close ones at the beginning, where much happens.
+        Largest number of curves to show. Most of them are from the first epochs, where the fit
+        changes most.
     seconds : float
-        How long it takes, at least half a second.
+        Duration, at least half a second.
     title : str
-        Stands above it.
+        Text above the picture.
     size : tuple of float
         Width and height of a GIF in inches, at 80 dots an inch.
     palette : Palette
-        The colours; those of a page also follow a reader who prefers a dark background.
+        The colours; a page uses the dark ones for readers who prefer a dark background.
 
     Raises
     ------
     InvalidArgumentError, InvalidTypeError, ShapeError, DataError
-        If an argument does not fit, or the folder is not there.
+        If an argument is invalid, or the folder does not exist.
     MissingDependencyError
-        If a GIF is asked for and matplotlib is not installed.
+        If ``path`` is a GIF and matplotlib is not installed.
     """
     if not isinstance(path, str | os.PathLike):
         raise InvalidTypeError(sentence("path", "the name of a file", describe(path)))
@@ -123,7 +124,7 @@ def _checked(outputs: Any, epochs: Any, steps: int) -> tuple[np.ndarray, np.ndar
 
 
 def _chosen(count: int, frames: int) -> np.ndarray:
-    """Which of ``count`` curves to show: all of the first ones, then fewer and fewer."""
+    """The indices of the curves to show: all of the first ones, then fewer and fewer."""
     if count <= frames:
         return np.arange(count)
     return np.unique(np.round(np.geomspace(1, count, frames)).astype(int) - 1)
@@ -146,7 +147,7 @@ def _write_gif(
         ax.plot(x, y, ".", ms=4.5, color=palette.naive, mew=0)
         (line,) = ax.plot(x, curves[0], color=palette.forecast, lw=1.9)
         ax.set_title(title, parse_math=False)
-        ax.set_xlabel(" ")  # its place is kept for every frame
+        ax.set_xlabel(" ")  # reserves its place in every frame
         ax.set_ylim(*_limits(y, curves))
         per_second = min(MOST_PER_SECOND, max(1, round(len(curves) / seconds)))
         last = len(curves) - 1
@@ -157,7 +158,7 @@ def _write_gif(
             ax.set_xlabel(f"epoch {epochs[here]}")
             return [line]
 
-        # Two seconds to look at the end of it.
+        # The last frame stays for two seconds.
         moving = FuncAnimation(_still(figure), draw, frames=len(curves) + 2 * per_second)
         with tempfile.TemporaryDirectory() as folder:
             file = Path(folder) / "fit.gif"
@@ -166,16 +167,16 @@ def _write_gif(
 
 
 def _still(figure: Figure) -> Figure:
-    """The figure with its layout computed once, so that nothing jumps from frame to frame."""
+    """The figure with its layout computed once, so that nothing moves between frames."""
     figure.draw_without_rendering()
     figure.set_layout_engine("none")
     return figure
 
 
 def _limits(y: np.ndarray, curves: np.ndarray) -> tuple[float, float]:
-    """The range of the data and of the last curve; early curves may leave it."""
+    """The range of the data and of the last curve; earlier curves may exceed it."""
     both = np.concatenate([y[np.isfinite(y)], curves[-1]])
-    spread = float(np.ptp(both)) or abs(float(both[0])) or 1.0  # of a constant: its own size
+    spread = float(np.ptp(both)) or abs(float(both[0])) or 1.0  # a constant: its absolute value
     margin = 0.15 * spread
     return float(both.min()) - margin, float(both.max()) + margin
 
@@ -207,17 +208,17 @@ def _write_page(
         "/*dark*/": dark,
         "{{title}}": escape(title),
         "{{words}}": escape(animation_words(y, epochs.tolist())),
-        # "</" would end the script element, whatever stands around it.
+        # "</" would end the script element, even inside a string.
         "{{data}}": json.dumps(data, separators=(",", ":")).replace("</", "<\\/"),
     }
-    # In one pass: what is put in is not looked at again.
+    # One pass: text that is filled in is not searched for holes.
     holes = re.compile("|".join(map(re.escape, parts)))
     page = holes.sub(lambda hole: parts[hole[0]], PLAYER.read_text("utf-8"))
     replace_file(target, page.encode())
 
 
 def _short(values: np.ndarray) -> list[float]:
-    """The values to a ten-thousandth of their range, which is finer than a screen."""
+    """The values, rounded to a ten-thousandth of their range, which is finer than a screen."""
     spread = float(np.nanmax(values) - np.nanmin(values)) if np.isfinite(values).any() else 0.0
     if spread == 0.0:
         return [float(value) for value in values]

@@ -1,4 +1,4 @@
-"""Pictures of what a network computes over time: fits and continuations, and its hidden states."""
+"""Figures of what a network computes over time: its output and its hidden states."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 Path = str | os.PathLike[str]
-#: More curves than these differ too little in their strength to be told apart by a legend.
+#: With more curves, opacities are too similar for a legend to tell them apart.
 MOST_NAMED = 4
 
 
@@ -44,23 +44,24 @@ def plot_fit(
     size: tuple[float, float] = WIDE,
     palette: Palette = LIGHT,
 ) -> Figure:
-    """Draw data as dots, and one or several curves over them.
+    """Draw data as dots, and curves over them.
 
     Parameters
     ----------
     x : array of shape (T,)
-        Where the data stand: numbers, or datetime64.
+        Positions of the data: numbers, or datetime64.
     y : array of shape (T,)
         The data; NaN where there are none.
     fits : mapping
-        The name of a curve to its values (T,), or to a pair of arrays ``(x, values)`` where it
-        stands elsewhere. Of several curves the last one is drawn strongest.
+        Name of a curve -> its values (T,), or a pair of arrays ``(x, values)`` if its positions
+        differ from those of the data. The last curve is the strongest. Of more than four curves the
+        legend names the first and the last.
     seen : number or datetime64, optional
-        Where on the axis the data end that the network was trained on; what lies behind is shaded.
+        Position where the training data end; what is beyond it is shaded.
     xlabel, ylabel, title : str, optional
-        Words at the axes and above the picture.
+        Texts at the axes and above the figure.
     path : str or path-like, optional
-        Also write the picture to this PNG file.
+        A PNG file to write the figure to as well.
     size : tuple of float
         Width and height in inches.
     palette : Palette
@@ -69,13 +70,14 @@ def plot_fit(
     Returns
     -------
     matplotlib.figure.Figure
+        The figure. ``figure.get_label()`` describes it in words.
 
     Raises
     ------
     MissingDependencyError
         If matplotlib is not installed.
     ShapeError, DataError, InvalidArgumentError, InvalidTypeError
-        If an argument does not fit.
+        If an argument is invalid.
 
     Examples
     --------
@@ -84,7 +86,7 @@ def plot_fit(
     >>> len(figure.axes[0].get_lines())
     2
     """
-    x, y = _place("x", x), check_array("y", y, shape=("T",), finite=False)
+    x, y = _check_positions("x", x), check_array("y", y, shape=("T",), finite=False)
     if len(x) != len(y):
         raise ShapeError(f"y must have {len(x)} values, as x has; got {len(y)}.")
     if not isinstance(fits, Mapping):
@@ -93,9 +95,9 @@ def plot_fit(
     places = np.concatenate([x, *(place for place, _ in curves.values())])
     first, end = places.min(), places.max()
     if seen is not None:
-        seen = _moment(seen, x)
+        seen = _check_seen(seen, x)
     with canvas(size, palette=palette) as (figure, (ax,)):
-        # Wide enough to be seen where a curve lies upon them.
+        # The dots are wide enough to be seen under a curve.
         ax.plot(x, y, ".", ms=7, color=palette.naive, alpha=0.6, label="data", mew=0)
         if seen is not None and seen < end:
             ax.axvspan(seen, end, color=palette.backtest, alpha=0.07, lw=0)
@@ -107,7 +109,7 @@ def plot_fit(
             colour, strength = _curve_style(number, len(curves), palette)
             label = _legend_name(number, name, len(curves))
             ax.plot(place, values, color=colour, alpha=strength, lw=1.7, label=label)
-        # Names of columns and networks are no formulas, whatever dollars are in them.
+        # Names of columns and networks are not formulas, even with dollars in them.
         ax.set_xlabel(xlabel, parse_math=False)
         ax.set_ylabel(ylabel, parse_math=False)
         ax.margins(x=0.012, y=0.09)
@@ -135,24 +137,25 @@ def plot_hidden_states(
     size: tuple[float, float] = (9.6, 5.4),
     palette: Palette = LIGHT,
 ) -> Figure:
-    """Draw every hidden unit of a layer over time, and how many of them are saturated.
+    """Draw the hidden units of a layer over time, and the share of them that is saturated.
 
-    Above, a row a unit, sorted by their mean; below, the share of units with ``|h| > limit``.
+    The upper panel has one row for each unit, sorted by the mean; the lower one has the share of
+    units with ``|h| > limit``.
 
     Parameters
     ----------
     h : array of shape (T, H)
         ``tt.inspect.hidden_states(net, x)[layer]["h"][row]``.
     x : array of shape (T,), optional
-        Where the steps stand: rising numbers; by default 1 to T.
+        Positions of the steps, which must rise; 1 to T by default.
     xlabel : str, optional
-        By default ``"step"``, or ``"x"`` where that is given.
+        Text at the axis; by default ``"step"``, or ``"x"`` if ``x`` is given.
     limit : float
-        In (0, 1); see :func:`throughtime.inspect.saturation`.
+        Limit of saturation in (0, 1); see :func:`throughtime.inspect.saturation`.
     title : str, optional
-        By default ``"hidden states"``.
+        Text above the figure; ``"hidden states"`` by default.
     path : str or path-like, optional
-        Also write the picture to this PNG file.
+        A PNG file to write the figure to as well.
     size : tuple of float
         Width and height in inches.
     palette : Palette
@@ -161,13 +164,14 @@ def plot_hidden_states(
     Returns
     -------
     matplotlib.figure.Figure
+        The figure. ``figure.get_label()`` describes it in words.
 
     Raises
     ------
     MissingDependencyError
         If matplotlib is not installed.
     ShapeError, DataError, InvalidArgumentError, InvalidTypeError
-        If an argument does not fit.
+        If an argument is invalid.
 
     Examples
     --------
@@ -218,15 +222,15 @@ def plot_hidden_states(
 
 
 def _edges(x: np.ndarray) -> np.ndarray:
-    """Where the cells of a picture meet whose centres are at ``x``."""
+    """The edges of cells whose centres are at ``x``."""
     if len(x) == 1:
         return np.array([x[0] - 0.5, x[0] + 0.5])
     middle = x[:-1] + np.diff(x) / 2
     return np.concatenate([[2 * x[0] - middle[0]], middle, [2 * x[-1] - middle[-1]]])
 
 
-def _place(name: str, value: Any) -> np.ndarray:
-    """Positions on the axis."""
+def _check_positions(name: str, value: Any) -> np.ndarray:
+    """Check positions on the axis."""
     array = np.asarray(value)
     if array.dtype.kind != "M":
         array = check_array(name, value)
@@ -238,8 +242,8 @@ def _place(name: str, value: Any) -> np.ndarray:
     return array
 
 
-def _moment(seen: Any, x: np.ndarray) -> Any:
-    """Where the data end that were trained on, of the kind of ``x``."""
+def _check_seen(seen: Any, x: np.ndarray) -> Any:
+    """Check that ``seen`` is a position of the same kind as ``x``."""
     if x.dtype.kind != "M":
         return check_float("seen", seen)
     if not isinstance(seen, np.datetime64) or np.isnat(seen):
@@ -254,7 +258,7 @@ def _curve(name: object, fit: Any, x: np.ndarray) -> tuple[np.ndarray, np.ndarra
             raise InvalidArgumentError(
                 f"fits[{name!r}] must be an array, or a pair (x, values); got {len(fit)} parts."
             )
-        place, fit = _place(f"fits[{name!r}][0]", fit[0]), fit[1]
+        place, fit = _check_positions(f"fits[{name!r}][0]", fit[0]), fit[1]
         if (place.dtype.kind == "M") != (x.dtype.kind == "M"):
             kind = "dates" if x.dtype.kind == "M" else "numbers"
             raise InvalidTypeError(f"fits[{name!r}][0] must hold {kind}, as x does; got others.")
@@ -266,7 +270,7 @@ def _curve(name: object, fit: Any, x: np.ndarray) -> tuple[np.ndarray, np.ndarra
 
 
 def _curve_style(number: int, count: int, palette: Palette) -> tuple[str, float]:
-    """Colour and strength of one of several curves: two have a colour each, more fade in."""
+    """Colour and opacity of a curve: two curves have a colour each, more differ in opacity."""
     if count <= 2:
         return (palette.backtest, palette.forecast)[number - count], 1.0
     return palette.forecast, 0.15 + 0.85 * ((number + 1) / count) ** 2

@@ -1,4 +1,4 @@
-"""The picture of a forecast: history, hold-out, forecast and its intervals."""
+"""The figure of a forecast: history, hold-out, forecast and intervals."""
 
 from __future__ import annotations
 
@@ -25,22 +25,22 @@ BAND_OPACITY = (0.26, 0.13, 0.09, 0.06)
 
 @dataclasses.dataclass(frozen=True)
 class ForecastView:
-    """What the picture of one series shows.
+    """What the figure shows of one series.
 
     Attributes
     ----------
     name : str
-        The title of its panel.
+        Title of the panel.
     time : ndarray of shape (T,)
-        When the values were observed: datetime64, or numbers.
+        Times of the history: datetime64, or numbers.
     values : ndarray of shape (T,)
         The history; NaN is a gap.
     future : ndarray of shape (H,)
-        When the forecast values are due; of the kind of ``time``.
+        Times of the forecast, of the same kind as ``time``.
     forecast : Forecast
-        Its mean and intervals have shape (H,).
+        The forecast; its mean and its intervals have shape (H,).
     folds : tuple of Fold
-        Forecasts of the hold-out, drawn over what came.
+        Forecasts of the hold-out, drawn over the observed values.
     """
 
     name: str
@@ -52,11 +52,11 @@ class ForecastView:
 
     @property
     def holdout_start(self) -> int | None:
-        """The first position of the hold-out, or None without one."""
+        """The first position of the hold-out; None without one."""
         return min((fold.origin for fold in self.folds), default=None)
 
     def first_shown(self) -> int:
-        """The position where the picture starts: far enough back to show the pattern, not more."""
+        """The first position that is shown, early enough to show the pattern of the series."""
         length = len(self.values)
         span = max(4 * len(self.future), 60)
         if self.holdout_start is not None:
@@ -72,16 +72,18 @@ def forecast_figure(
     palette: Palette = LIGHT,
     title: str | None = None,
 ) -> Iterator[Figure]:
-    """Draw one panel a series, the first six of them.
+    """Draw one panel for each series, at most six of them.
 
     Parameters
     ----------
     views : sequence of ForecastView
-        At least one.
+        The series, at least one.
     size : tuple of float
-        Width and height in inches of a single panel's figure; more panels make it taller.
+        Width and height in inches of a figure with one panel; more panels make it taller.
+    palette : Palette
+        The colours.
     title : str, optional
-        Stands above the whole picture.
+        Text above the figure.
 
     Raises
     ------
@@ -96,7 +98,7 @@ def forecast_figure(
         for view, ax in zip(shown, axes, strict=False):
             _draw(ax, view, palette, size[0] / columns)
             if len(views) > 1:
-                # The name of a column is no formula, whatever dollars are in it.
+                # The name of a column is not a formula, even with dollars in it.
                 ax.set_title(view.name, fontsize=10, parse_math=False)
         for ax in axes[len(shown) :]:
             ax.set_visible(False)
@@ -139,7 +141,7 @@ def _draw(ax: Axes, view: ForecastView, palette: Palette, width: float) -> None:
 def _draw_fold(
     ax: Axes, view: ForecastView, fold: Fold, palette: Palette, width: float | None
 ) -> None:
-    """Draw a forecast of the hold-out; with the ``width`` of the panel in inches, also its band."""
+    """Draw a forecast of the hold-out; ``width``, the panel's in inches, adds the band."""
     index = fold.forecast.index
     inside = index < len(view.time)
     time = view.time[index[inside]]
@@ -172,9 +174,9 @@ def _time_axis(ax: Axes, time: np.ndarray) -> None:
     if time.dtype.kind == "M":
         locator = dates.AutoDateLocator(minticks=3, maxticks=8)
         ax.xaxis.set_major_locator(locator)
-        # What the ticks leave out: the year above days and months, the day above hours.
-        left_out = ["", "%Y", "%Y", "%d %b %Y", "%d %b %Y", "%d %b %Y %H:%M"]
-        ax.xaxis.set_major_formatter(dates.ConciseDateFormatter(locator, offset_formats=left_out))
+        # What the ticks do not say: the year of days and months, the day of hours.
+        offsets = ["", "%Y", "%Y", "%d %b %Y", "%d %b %Y", "%d %b %Y %H:%M"]
+        ax.xaxis.set_major_formatter(dates.ConciseDateFormatter(locator, offset_formats=offsets))
     else:
         ax.xaxis.set_major_locator(ticker.MaxNLocator(nbins=7, integer=time.dtype.kind in "iu"))
     ax.yaxis.set_major_locator(ticker.MaxNLocator(nbins=6))

@@ -1,4 +1,4 @@
-"""The pictures of training: losses and scores after every epoch."""
+"""The figures of training: losses and metrics after every epoch."""
 
 from __future__ import annotations
 
@@ -27,12 +27,17 @@ def loss_figure(
     size: tuple[float, float] = WIDE,
     palette: Palette = LIGHT,
 ) -> Iterator[Figure]:
-    """Draw training and validation loss over epochs, one pair of lines a network.
+    """Draw the training and validation losses of networks over epochs.
 
     Parameters
     ----------
     curves : mapping
-        The name of a network to its training losses and its validation losses, or None for those.
+        Name of a network -> its training losses and its validation losses, or None instead of the
+        latter.
+    size : tuple of float
+        Width and height in inches.
+    palette : Palette
+        The colours.
 
     Raises
     ------
@@ -44,7 +49,7 @@ def loss_figure(
         columns = 4 if size[0] > 6 else 2
         legend = figure.legend(loc="outside lower left", ncols=columns, borderpad=0.2)
         for text in legend.get_texts():
-            text.set_parse_math(False)  # names are no formulas
+            text.set_parse_math(False)  # names are not formulas
         told = {name: _by_kind(*pair) for name, pair in curves.items()}
         many = len(told) > 1
         figure.set_label(losses_words({f"{n}: loss" if many else "loss": told[n] for n in told}))
@@ -58,13 +63,17 @@ def history_figure(
     size: tuple[float, float] = WIDE,
     palette: Palette = LIGHT,
 ) -> Iterator[Figure]:
-    """Draw several columns of one history over its epochs, a panel each.
+    """Draw columns of one history over its epochs, one panel for each column.
 
     Parameters
     ----------
     columns : mapping
-        The name of a column to its values on the training data and on the validation data, or None
-        for those.
+        Name of a column -> its values on the training data and on the validation data, or None
+        instead of the latter.
+    size : tuple of float
+        Width and height in inches.
+    palette : Palette
+        The colours.
     """
     with canvas(size, (1, len(columns)), palette) as (figure, axes):
         for ax, (name, curves) in zip(axes, columns.items(), strict=True):
@@ -77,7 +86,7 @@ def history_figure(
 
 
 def _by_kind(train: Curve, validation: Curve | None) -> dict[str, Curve]:
-    """The curves by the words of the legend."""
+    """The curves by their names in the legend."""
     return {"training": train} | ({} if validation is None else {"validation": validation})
 
 
@@ -96,10 +105,10 @@ def _draw(ax: Axes, curves: Mapping[str, tuple[Curve, Curve | None]], palette: P
     ax.set_xlabel("epoch")
     ax.xaxis.set_major_locator(ticker.MaxNLocator(nbins=8, integer=True))
     positive = [value for value in everything if np.isfinite(value) and value > 0]
-    # A likelihood can be negative, and a logarithmic axis cannot.
+    # A log-likelihood may be negative, which a logarithmic axis cannot show.
     if len(positive) == len(everything) and positive and max(positive) > 4 * min(positive):
         ax.set_yscale("log")
-        # Over many decades a label a power is enough, and more would lie upon each other.
+        # Over many decades more than one label for each power would overlap.
         within = (1.0, 2.0, 5.0) if max(positive) < 1e3 * min(positive) else (1.0,)
         ax.yaxis.set_major_locator(ticker.LogLocator(subs=within))
         ax.yaxis.set_major_formatter(ticker.FormatStrFormatter("%g"))

@@ -1,8 +1,8 @@
-"""One look for every matplotlib picture: settings, and how a figure leaves as PNG or SVG.
+"""The style of every matplotlib figure, and how a figure becomes PNG or SVG.
 
-Every colour of a picture is one of a :class:`~throughtime.drawing.palette.Palette`. That lets one
-drawing become a PNG on white paper and an SVG whose colours follow the page it stands in:
-:func:`to_svg` writes each colour as a CSS variable with the drawn colour as the fallback.
+Every colour of a figure belongs to a :class:`~throughtime.drawing.palette.Palette`. So a figure can
+become a PNG on white, or an SVG whose colours follow the page around it: :func:`to_svg` writes each
+colour as a CSS variable, with the drawn colour as its fallback.
 """
 
 from __future__ import annotations
@@ -35,15 +35,15 @@ if TYPE_CHECKING:
 
 #: Digits after the second decimal.
 DECIMALS = re.compile(r"(\d+\.\d{2})\d+")
-#: Sizes in inches: a page or a screen, and a telephone, where a wide picture is unreadable.
+#: Sizes in inches: for a page or a screen, and for a telephone, where a wide figure is unreadable.
 WIDE = (9.6, 4.2)
 NARROW = (4.4, 3.7)
-#: Width of a letter of the words in a shaded band, with the space around them.
+#: Width of a letter in the label of a shaded band, with its part of the space around the label.
 LABEL_INCHES = 0.078
 
 
 def settings(palette: Palette) -> dict[str, Any]:
-    """The matplotlib settings of the house style."""
+    """The matplotlib settings of the style."""
     return {
         "figure.facecolor": palette.surface,
         "savefig.facecolor": palette.surface,
@@ -84,10 +84,10 @@ def settings(palette: Palette) -> dict[str, Any]:
 
 
 def load_matplotlib(purpose: str = "Drawing a picture") -> ModuleType:
-    """Import matplotlib, whatever the variable MPLBACKEND says.
+    """Import matplotlib for any value of the variable MPLBACKEND.
 
-    It names a backend for windows, which no picture here opens. A name that matplotlib does not
-    know, such as that of a notebook's backend, would end its import with an error.
+    The variable names a backend for windows, and no figure here opens one. But if matplotlib does
+    not know the name, its import fails.
 
     Raises
     ------
@@ -103,7 +103,7 @@ def load_matplotlib(purpose: str = "Drawing a picture") -> ModuleType:
         if backend is not None:
             os.environ["MPLBACKEND"] = backend
     if backend:
-        with suppress(ValueError):  # what its import does with the variable
+        with suppress(ValueError):  # as matplotlib itself does when it is imported
             matplotlib.rcParams["backend"] = backend
     return matplotlib
 
@@ -114,9 +114,9 @@ def canvas(
     panels: tuple[int, int] = (1, 1),
     palette: Palette = LIGHT,
 ) -> Iterator[tuple[Figure, list[Any]]]:
-    """A new figure and its axes, row by row, inside the house style.
+    """Make a figure in the style, and its axes, row by row.
 
-    The figure belongs to no window and to no global state, so nothing has to be closed.
+    The figure has no window and no global state, so it need not be closed.
 
     Raises
     ------
@@ -136,7 +136,7 @@ def canvas(
 
     with matplotlib.rc_context(settings(palette)):
         figure = Figure(figsize=size, layout="constrained")
-        # Notebooks show figures of pyplot by themselves, and others that offer a picture.
+        # A notebook shows figures of pyplot, and any object with this method.
         figure._repr_png_ = partial(notebook_png, figure)  # type: ignore[attr-defined]
         axes = figure.subplots(*panels, squeeze=False)
         yield figure, list(axes.flat)
@@ -153,7 +153,7 @@ def png(figure: Figure, dpi: int = 160) -> bytes:
 
 
 def notebook_png(figure: Figure) -> tuple[bytes, dict[str, Any]]:
-    """What a notebook shows: twice as fine as a screen of 96 dots an inch, and its words."""
+    """The image for a notebook, at twice the resolution of a screen, with size and description."""
     width, height = (round(96 * inches) for inches in figure.get_size_inches())
     return png(figure, 192), {"width": width, "height": height, "alt": str(figure.get_label())}
 
@@ -163,8 +163,8 @@ def label_band(
 ) -> None:
     """Write ``words`` at the top of a shaded band that begins at ``start`` and ends on the right.
 
-    In a band too narrow for them they stand before it. ``share`` is that of the band in the axes,
-    which are about ``inches`` wide.
+    If the band is too narrow for the words, they are written to its left. ``share`` is the band's
+    share of the axes, which are about ``inches`` wide.
     """
     fits = share * inches > LABEL_INCHES * len(words)
     ground = {"facecolor": palette.surface, "edgecolor": "none", "alpha": 0.8, "pad": 1.0}
@@ -184,12 +184,21 @@ def label_band(
 
 
 def save_png(figure: Figure, path: str | os.PathLike[str], dpi: int = 160) -> None:
-    """Write ``figure`` to a PNG file, in one step: an older one is replaced, or left as it was.
+    """Write ``figure`` to a PNG file, atomically: an older file is replaced or stays unchanged.
+
+    Parameters
+    ----------
+    figure : matplotlib.figure.Figure
+        The figure. Its label, ``figure.get_label()``, becomes the description inside the file.
+    path : str or path-like
+        Name of the file, which must end in ``.png``.
+    dpi : int
+        Dots per inch.
 
     Raises
     ------
     InvalidArgumentError
-        If ``path`` does not end in ``.png``, or its folder is not there.
+        If ``path`` does not end in ``.png``, or its folder does not exist.
     """
     if not isinstance(path, str | os.PathLike):
         raise InvalidTypeError(sentence("path", "the name of a file", describe(path)))
@@ -202,15 +211,18 @@ def save_png(figure: Figure, path: str | os.PathLike[str], dpi: int = 160) -> No
 
 
 def to_svg(figure: Figure, palette: Palette, name: str, label: str = "") -> str:
-    """Return ``figure`` as an ``<svg>`` element to stand inside a page.
+    """Return ``figure`` as an ``<svg>`` element for a web page.
 
     Parameters
     ----------
+    figure : matplotlib.figure.Figure
+        The figure.
+    palette : Palette
+        The colours that it was drawn with.
     name : str
-        Unique in the page: it prefixes every id, because ids are global to a page.
+        Prefix of every id, unique in the page, because ids are global to a page.
     label : str
-        The picture in words, for those who cannot see it; by default those that it brings,
-        ``figure.get_label()``.
+        Description for those who cannot see the figure; ``figure.get_label()`` by default.
     """
     matplotlib = load_matplotlib()
     stream = io.StringIO()
@@ -219,7 +231,7 @@ def to_svg(figure: Figure, palette: Palette, name: str, label: str = "") -> str:
     label = label or str(figure.get_label())
     svg = stream.getvalue()
     svg = svg[svg.index("<svg") :]
-    # The style element would apply to the whole page that the picture stands in.
+    # The style element would apply to the whole page.
     svg = re.sub(r"<(metadata|style)\b.*?</\1>", "", svg, flags=re.DOTALL)
     # Two decimals of a point are finer than any screen, and halve the size of a long series. What
     # stands between elements is text: a label 0.001 must not become 0.00.
@@ -235,6 +247,6 @@ def to_svg(figure: Figure, palette: Palette, name: str, label: str = "") -> str:
 
 
 def _attribute(text: str) -> str:
-    """``text`` made safe inside a double-quoted attribute."""
+    """``text``, escaped for a double-quoted attribute."""
     escapes = {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;"}
     return "".join(escapes.get(character, character) for character in text)

@@ -1,4 +1,4 @@
-"""Train and draw in one call; apply a trained network to new data and draw in one call."""
+"""Train a network and draw its fit, or apply a trained network and draw its output."""
 
 from __future__ import annotations
 
@@ -31,15 +31,16 @@ if TYPE_CHECKING:
 
 
 class Trained(NamedTuple):
-    """What :func:`train_and_plot` returns.
+    """The result of :func:`train_and_plot`.
 
     Attributes
     ----------
     history : History
+        The result of the training.
     fit : Figure
-        The output every so many epochs, over the targets.
+        The output after every ``every`` epochs, over the targets.
     loss : Figure
-        The loss over the epochs, on a logarithmic axis.
+        The loss over the epochs, on a logarithmic axis if no loss is zero or negative.
     """
 
     history: History
@@ -48,7 +49,7 @@ class Trained(NamedTuple):
 
 
 class Applied(NamedTuple):
-    """What :func:`apply_and_plot` returns: the output, and its picture."""
+    """The result of :func:`apply_and_plot`: the output, and its figure."""
 
     y: np.ndarray
     figure: Figure
@@ -65,38 +66,42 @@ def train_and_plot(
     folder: str | os.PathLike[str] | None = None,
     **options: Any,
 ) -> Trained:
-    """Train a network, and draw its fit every so many epochs and its loss.
+    """Train a network, and draw its fit at intervals of epochs, and its loss.
 
     Parameters
     ----------
     net : Network
-        With one output at every step; changed in place.
+        Network with one output at every step; it is changed in place.
     x : array of shape (N, T, F), or list of arrays (T_i, F)
+        Input sequences.
     y : array of shape (N, T, 1), or list of arrays (T_i, 1)
+        Targets.
     every : int
-        Epochs between two curves in the picture.
+        Epochs between two curves of the figure.
     row : int
-        Which sequence is drawn.
+        Index of the sequence to draw.
     position : array of shape (T,) or (T, 1), optional
-        Where the steps stand on the axis; by default the input where it is one rising feature,
-        else 1 to T.
+        Positions of the steps on the axis; by default the input if it is one rising feature, else
+        1 to T.
     folder : str or path-like, optional
-        An existing folder, into which ``fit.png`` and ``loss.png`` are written at the end.
+        An existing folder for ``fit.png`` and ``loss.png``, which are written at the end.
     **options :
-        Those of :func:`throughtime.train`: ``loss``, ``optimizer``, ``epochs`` ...
+        Options of :func:`throughtime.train`: ``loss``, ``optimizer``, ``epochs`` ...
 
     Returns
     -------
     Trained
+        The history and the two figures.
 
     Raises
     ------
     MissingDependencyError
         If matplotlib is not installed; before any training.
     ShapeError, DataError, InvalidArgumentError, InvalidTypeError
-        If an argument does not fit; before any training.
+        If an argument is invalid; before any training.
     KeyboardInterrupt
-        After Ctrl-C in the first epoch; in a later one training ends, and what there is is drawn.
+        After Ctrl-C in the first epoch. After Ctrl-C in a later epoch training ends, and the
+        finished epochs are drawn.
 
     Examples
     --------
@@ -110,7 +115,7 @@ def train_and_plot(
     """
     load_matplotlib()
     check_int("every", every, 1)
-    shown = _Shown(net, x, options.get("lengths"), options.get("mask"), row, position)
+    shown = _DrawnSequence(net, x, options.get("lengths"), options.get("mask"), row, position)
     target = shown.targets(y)
     into = None if folder is None else _existing(folder)
     callbacks = check_callbacks(options.pop("callbacks", ()))
@@ -122,9 +127,9 @@ def train_and_plot(
 
     history = train(net, x, y, callbacks=[*callbacks, watch], **options)
     if not history.epochs:
-        raise KeyboardInterrupt  # pressed in the first epoch: there is nothing to draw
+        raise KeyboardInterrupt  # Ctrl-C in the first epoch: there is nothing to draw
     kept = history.best_epoch if history.restored else history.epochs[-1]
-    curves.pop(f"epoch {kept}", None)  # to stand last, as the strongest
+    curves.pop(f"epoch {kept}", None)  # it becomes the last curve, which is the strongest
     curves[f"epoch {kept}"] = shown.curve()
     fit = plot_fit(shown.place, target, _few(curves), xlabel=shown.xlabel)
     loss = history.plot(scale=_scale(history))
@@ -146,22 +151,22 @@ def apply_and_plot(
     seen: float | None = None,
     path: str | os.PathLike[str] | None = None,
 ) -> Applied:
-    """Apply a trained network to new data, of any length and spacing, and draw the output.
+    """Apply a trained network to new data of any length and spacing, and draw the output.
 
     Parameters
     ----------
     net : Network
-        With one output at every step.
+        Network with one output at every step.
     x, lengths, mask :
-        As in :meth:`throughtime.Network.predict`.
+        Input, as for :meth:`throughtime.Network.predict`.
     y : array of shape (N, T, 1), optional
-        What the output should be, drawn as dots.
+        Targets, which are drawn as dots.
     row, position :
-        As in :func:`train_and_plot`.
+        The sequence to draw and its positions, as for :func:`train_and_plot`.
     seen : float, optional
-        Where on the axis the data end that the network was trained on; what lies behind is shaded.
+        Position where the training data end; what is beyond it is shaded.
     path : str or path-like, optional
-        Also write the picture to this PNG file.
+        A PNG file to write the figure to as well.
 
     Returns
     -------
@@ -173,10 +178,10 @@ def apply_and_plot(
     MissingDependencyError
         If matplotlib is not installed.
     ShapeError, DataError, InvalidArgumentError, InvalidTypeError
-        If an argument does not fit.
+        If an argument is invalid.
     """
     load_matplotlib()
-    shown = _Shown(net, x, lengths, mask, row, position)
+    shown = _DrawnSequence(net, x, lengths, mask, row, position)
     aim = np.full(len(shown.place), np.nan) if y is None else shown.targets(y)
     output = net.predict(x, lengths, mask=mask)
     curve = {"network": shown.curve()}
@@ -184,8 +189,8 @@ def apply_and_plot(
     return Applied(output, figure)
 
 
-class _Shown:
-    """The sequence of ``x`` that is drawn, checked."""
+class _DrawnSequence:
+    """The sequence of ``x`` that is drawn, with its positions on the axis, checked."""
 
     def __init__(
         self, net: Network, x: Any, lengths: Any, mask: Any, row: int, position: Any
@@ -218,7 +223,7 @@ class _Shown:
         return place.reshape(-1)
 
     def targets(self, y: Any) -> np.ndarray:
-        """The targets of the sequence, (T,); NaN where it has no step."""
+        """The targets of the sequence, (T,); NaN at masked steps."""
         try:
             found = y[self.row]
         except (TypeError, IndexError, KeyError):
@@ -234,7 +239,7 @@ class _Shown:
         return whole if self.mask is None else np.where(self.mask[0], whole, np.nan)
 
     def curve(self) -> np.ndarray:
-        """What the network says now, (T,); NaN where the sequence has no step."""
+        """The network's present output, (T,); NaN at masked steps."""
         y = self.net.predict(self.x, mask=self.mask)[0, :, 0]
         return y if self.mask is None else np.where(self.mask[0], y, np.nan)
 
@@ -244,7 +249,7 @@ def _is_date(position: Any) -> bool:
 
 
 def _few(curves: dict[str, np.ndarray], most: int = 10) -> dict[str, np.ndarray]:
-    """At most so many curves, the last one among them: a legend of more is no help."""
+    """At most ``most`` curves at equal distances, the last one among them."""
     names = list(curves)
     step = -(-len(names) // most)
     return {name: curves[name] for name in names[::-1][::step][::-1]}

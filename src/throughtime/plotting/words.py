@@ -1,8 +1,8 @@
-"""Each picture in words, for those who cannot see it.
+"""Descriptions of figures, for those who cannot see them.
 
-A figure keeps its words as its label: ``figure.get_label()``. A notebook and
-:func:`throughtime.plotting.to_svg` use them as alternative text, and
-:func:`throughtime.plotting.save_png` writes them into the file, as its ``Description``.
+A figure keeps its description as its label: ``figure.get_label()``. A notebook and
+:func:`throughtime.plotting.to_svg` use it as the alternative text, and
+:func:`throughtime.plotting.save_png` writes it into the file.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from throughtime.data.series import format_times
 if TYPE_CHECKING:
     from throughtime.plotting.forecast import ForecastView
 
-#: The longest list of names; more are counted.
+#: The longest list of names; of a longer one some are counted instead.
 MOST_NAMES = 5
 
 
 def fit_words(
     x: np.ndarray, y: np.ndarray, names: Iterable[str], *, xlabel: str, title: str, seen: Any
 ) -> str:
-    """The words of a fit: the data, the curves, and where the data for training end.
+    """Describe a fit: the data, the curves, and where the training data end.
 
     >>> fit_words(np.arange(3.0), np.zeros(3), ["RNN"], xlabel="", title="", seen=1.0)
     'Data as 3 dots, x from 0 to 2; a curve over them: RNN. Not trained on: x beyond 1.'
@@ -42,7 +42,7 @@ def fit_words(
 
 
 def states_words(h: np.ndarray, saturated: np.ndarray, limit: float, title: str) -> str:
-    """The words of the hidden states.
+    """Describe hidden states.
 
     >>> states_words(np.zeros((4, 2)), np.array([0.0, 0.0, 0.5, 0.5]), 0.97, "hidden states")
     'hidden states: 2 units over 4 steps as a heat map, and below it the share of units beyond \
@@ -58,7 +58,7 @@ def states_words(h: np.ndarray, saturated: np.ndarray, limit: float, title: str)
 
 
 def forecast_words(views: Sequence[ForecastView], shown: int, title: str | None) -> str:
-    """The words of a forecast, a sentence for each series that has a panel."""
+    """Describe forecasts, with one sentence for each series that has a panel."""
     sentences = [f"{title}."] if title else []
     for view in views[:shown]:
         observed = view.values[np.isfinite(view.values)]
@@ -81,7 +81,7 @@ def forecast_words(views: Sequence[ForecastView], shown: int, title: str | None)
 
 
 def animation_words(y: np.ndarray, epochs: Sequence[int]) -> str:
-    """The words of a fit that moves.
+    """Describe the animation of a fit.
 
     >>> animation_words(np.zeros(3), range(1, 7))
     "Data as 3 dots, and the network's output as a line: after epochs 1, 2, 3, 4, 1 more, 6."
@@ -92,7 +92,7 @@ def animation_words(y: np.ndarray, epochs: Sequence[int]) -> str:
 
 
 def losses_words(panels: Mapping[str, Mapping[str, Sequence[float] | np.ndarray]]) -> str:
-    """The words of curves over epochs: where each one starts and ends.
+    """Describe curves over epochs: where each one starts and ends.
 
     >>> losses_words({"loss": {"training": [1.0, 0.25], "validation": [1.5, 0.5]}})
     'loss over 2 epochs: training from 1 to 0.25, validation from 1.5 to 0.5.'
@@ -128,7 +128,7 @@ def _ends(values: np.ndarray) -> str:
 
 
 def _listed(names: Sequence[str]) -> str:
-    """The names in a row; of many the first ones and the last one."""
+    """The names; of many, the first ones and the last one."""
     if len(names) <= MOST_NAMES:
         return ", ".join(names)
     kept = MOST_NAMES - 1
