@@ -110,6 +110,18 @@ def test_numbers_serve_as_time():
         assert figure.axes[0].get_lines()[0].get_xdata()[-1] == 1700 + T - 1
 
 
+@pytest.mark.parametrize("year", ["0001", "9990"])
+def test_times_beyond_the_dates_of_matplotlib_are_years(year):
+    times = (np.datetime64(year, "M") + np.arange(T + H)).astype("datetime64[us]")
+    with forecast_figure([view(times=times, holdout=True)]) as figure:
+        to_svg(figure, LIGHT, "far", "forecast")
+        (first, *_) = figure.axes[0].get_lines()
+    shown = first.get_xdata()
+    assert shown.dtype == np.float64
+    last = float(year) + (T - 1) / 12
+    assert shown[-1] == pytest.approx(last, abs=0.01)
+
+
 @pytest.mark.parametrize(("count", "panels"), [(1, 1), (2, 2), (3, 3), (9, MAX_PANELS)])
 def test_one_panel_a_series(count, panels):
     with forecast_figure([view(f"store {i}") for i in range(count)]) as figure:

@@ -73,16 +73,18 @@ def describe_file(screen: "Screen", path: Path) -> None:
 def _describe_forecaster(screen: "Screen", path: Path, version: int) -> None:
     from throughtime.cli.describe import layer_rows, settings_of
     from throughtime.cli.requests import PredictRequest
+    from throughtime.cli.series import description_in
     from throughtime.cli.wording import Wording
     from throughtime.forecasting import Forecaster
 
     model = Forecaster.load(path)
     screen.headline(f"{path.name}, a forecaster (file version {version})")
-    screen.facts("data", _describe_data(model.metadata))
+    known = description_in(model.metadata)
+    screen.facts("data", _describe_data(known))
     _print_layers(screen, layer_rows(model.networks_[0]))
     screen.facts("settings", [f"{name}: {value}" for name, value in settings_of(model).items()])
     # The next thing to do with the model is to predict with it.
-    wording = Wording(PredictRequest, model.metadata.get("target", ""))
+    wording = Wording(PredictRequest, known.get("target", ""))
     screen.facts("notes", map(wording.say, model.notes_))
 
 
@@ -97,7 +99,7 @@ def _describe_network(screen: "Screen", path: Path, version: int) -> None:
 
 
 def _describe_data(known: dict[str, Any]) -> list[str]:
-    """What the command line noted of the data that a model was trained on."""
+    """What a model file says about the data that the model was trained on."""
     if not known:
         return ["not described: the model was not made by the command line"]
     lines = [f"target {known['target']!r}"]

@@ -44,7 +44,7 @@ def _run(request: PredictRequest, wording: Wording) -> None:
     from throughtime.cli.continuing import check_step, step_of
     from throughtime.cli.output import check_folder, keep_input, staged
     from throughtime.cli.results import build_story, lines_of, show_forecast, sizes, write_files
-    from throughtime.cli.series import cut_series
+    from throughtime.cli.series import cut_series, description_in
     from throughtime.data.tables.files import read_table
     from throughtime.errors import check_int
     from throughtime.forecasting import Forecaster
@@ -57,7 +57,7 @@ def _run(request: PredictRequest, wording: Wording) -> None:
     steps = check_int("horizon", horizon, 1, model.horizon)
     old = check_folder(request.out, FILES)
     keep_input(request.out, FILES, [request.data, request.model])
-    known: dict[str, Any] = model.metadata
+    known = description_in(model.metadata)
     step = step_of(known)
     reading = known.get("reading", {})
     series_of_targets = len(reading.get("targets", ())) > 1

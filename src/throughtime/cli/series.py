@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+import inspect
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from throughtime.data.series import Series
+from throughtime.data.tables.files import read_table
 from throughtime.data.tables.frequency import Frequency
 from throughtime.errors import DataError, sentence
 
 if TYPE_CHECKING:
     from throughtime.data.tables.files import Table
+
+#: Units of a step; see :class:`Frequency`.
+_UNITS = ("microsecond", "month", "business day", "number")
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -148,6 +153,34 @@ def describe_table(table: Table, parts: Sequence[CutSeries]) -> dict[str, Any]:
             "options": dict(table.options),
         },
     }
+
+
+def description_in(metadata: Mapping[str, Any]) -> dict[str, Any]:
+    """What :func:`describe_table` put into the metadata of a model.
+
+    Metadata may be anything: those that a program wrote give an empty dict.
+    """
+    try:
+        texts = [metadata["target"], *metadata["covariates"]]
+        texts += [metadata[key] for key in ("time", "id") if metadata[key] is not None]
+        # In files of 0.1 the reading is not described.
+        reading = metadata.get("reading", {"targets": [], "times": [], "id": None, "options": {}})
+        texts += [*reading["targets"], *reading["times"]]
+        texts += [] if reading["id"] is None else [reading["id"]]
+        fits = all(isinstance(text, str) for text in texts)
+        fits &= metadata["dayfirst"] in (None, True, False)
+        fits &= set(reading["options"]) <= set(inspect.signature(read_table).parameters)
+        step = metadata["frequency"]
+        if step is not None:
+            fits &= step["unit"] in _UNITS and step["count"] > 0 and step["day"] > 0
+            Frequency(**step).at(np.datetime64("2000-01-01", "us"), np.arange(2))
+        for end in metadata["last"].values():
+            dated = isinstance(end, str) and not np.isnat(np.datetime64(end, "us"))
+            fits &= dated or (isinstance(end, int | float) and np.isfinite(end))
+            fits &= step is None or dated == (step["unit"] != "number")
+        return dict(metadata) if fits and metadata["last"] else {}
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError):
+        return {}
 
 
 def _to_json(time: Any) -> Any:

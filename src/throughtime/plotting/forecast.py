@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from throughtime.forecasting import Fold, Forecast
 
 MAX_PANELS = 6
+#: Matplotlib's dates end at the years 1 and 9999; the margins of a picture reach beyond its data.
+_FIRST_DATE, _LAST_DATE = np.datetime64("0100-01-01"), np.datetime64("9900-01-01")
+_DAYS_OF_A_YEAR = 365.2425
 BAND_OPACITY = (0.26, 0.13, 0.09, 0.06)
 
 
@@ -96,7 +99,7 @@ def forecast_figure(
     height = size[1] if rows == 1 else 0.6 + 0.68 * size[1] * rows
     with canvas((size[0], height), (rows, columns), palette) as (figure, axes):
         for view, ax in zip(shown, axes, strict=False):
-            _draw(ax, view, palette, size[0] / columns)
+            _draw(ax, _on_an_axis(view), palette, size[0] / columns)
             if len(views) > 1:
                 # The name of a column is not a formula, even with dollars in it.
                 ax.set_title(view.name, fontsize=10, parse_math=False)
@@ -111,6 +114,21 @@ def forecast_figure(
             )
         figure.set_label(forecast_words(views, MAX_PANELS, title))
         yield figure
+
+
+def _on_an_axis(view: ForecastView) -> ForecastView:
+    """``view``, with years as numbers where matplotlib has no dates: before 1 and after 9999."""
+    if view.time.dtype.kind != "M":
+        return view
+    first, last = min(view.time[0], view.future[0]), max(view.time[-1], view.future[-1])
+    if first >= _FIRST_DATE and last <= _LAST_DATE:
+        return view
+    return dataclasses.replace(view, time=_years(view.time), future=_years(view.future))
+
+
+def _years(time: np.ndarray) -> np.ndarray:
+    days = (time - np.datetime64("1970-01-01")) / np.timedelta64(1, "D")
+    return 1970.0 + days / _DAYS_OF_A_YEAR
 
 
 def _draw(ax: Axes, view: ForecastView, palette: Palette, width: float) -> None:
