@@ -20,7 +20,7 @@ ON_EVERY_ENGINE = {
         "network_invariants", "network_stream", "old_files", "optimizers", "published_s1",
         "published_s2", "published_s3", "published_s4", "published_s5", "same_bits",
         "sequence_modes", "training", "training_clipping", "training_divergence",
-        "training_evaluation", "training_truncation",
+        "training_evaluation", "training_samples_placeholders", "training_truncation",
     )
 }  # fmt: skip
 

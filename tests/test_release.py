@@ -37,7 +37,8 @@ def test_every_module_that_has_moved_is_told():
 
 def test_the_oldest_releases_are_those_that_are_tested():
     """``package>=1.2`` in pyproject.toml stands as ``package==1.2...`` in .ci/oldest.txt."""
-    promised = PROJECT["dependencies"] + PROJECT["optional-dependencies"]["cli"]
+    extras = PROJECT["optional-dependencies"]
+    promised = PROJECT["dependencies"] + extras["cli"] + extras["tables"]
     tested = dict(
         line.split("==")
         for line in (ROOT / ".ci" / "oldest.txt").read_text("utf-8").splitlines()
