@@ -134,7 +134,7 @@ def test_shapes_that_a_function_must_return(function, gradient, message):
 
 def test_targets_that_do_not_fit():
     loss = Custom(square, square_gradient)
-    expected = "y must be of shape (4, 2), or as many rows with columns of your own; got shape "
+    expected = "y must be of shape (4, 2), or as many rows with any columns; got shape "
     for shape in ((3, 2), (4,), (4, 3, 2)):
         with pytest.raises(ShapeError, match=f"^{re.escape(f'{expected}{shape}.')}"):
             loss.check_target(np.zeros(shape), (4, 2))

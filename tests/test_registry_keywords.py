@@ -16,6 +16,8 @@ from throughtime.optimizers.rules import OTHER_NAMES as OF_OPTIMIZERS
 from throughtime.optimizers.schedules import OTHER_NAMES as OF_SCHEDULES
 from throughtime.optimizers.schedules import SCHEDULES
 from throughtime.registry import translate
+from throughtime.training.metrics.base import METRICS
+from throughtime.training.metrics.base import OTHER_NAMES as OF_METRICS
 from throughtime.training.options import OTHER_NAMES
 
 X = np.zeros((4, 3, 2))
@@ -132,6 +134,7 @@ def classes(registry):
         (OF_OPTIMIZERS, classes(OPTIMIZERS)),
         (OF_SCHEDULES, classes(SCHEDULES)),
         (OF_LOSSES, classes(LOSSES)),
+        (OF_METRICS, classes(METRICS)),
     ],
 )
 def test_every_word_leads_to_an_argument_that_is_there(words, callees):

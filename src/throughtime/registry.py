@@ -1,11 +1,12 @@
 """Names: of everything that is chosen by name (activations, losses, layers), and of keywords.
 
-A registered class is a dataclass whose fields are its options. That makes it printable, comparable
-and, through :meth:`Registry.to_config`, a small JSON object in a model file. Every generic test
-(gradient, dtype, serialization) runs over the registries, so adding a class adds its tests.
+A registered class is a dataclass whose fields are its options. So it can be printed, compared and,
+by :meth:`Registry.to_config`, written to a model file as a small JSON object. Every generic test
+(gradient, dtype, serialization) runs over the registries, so a new class needs no new tests.
 
-A class of one's own enters the same way, and then may stand in a model file. The program that reads
-the file registers it first, under the same name, for a file holds names and no code::
+A user-defined class is registered in the same way, and a model file may then contain it. A program
+that reads the file must register the class first, under the same name, because a file holds names
+and no code::
 
     @tt.activations.ACTIVATIONS.register("square")
     @dataclass(frozen=True)
@@ -97,7 +98,7 @@ class Registry(Generic[Base]):
         return self._names[type(obj)]
 
     def get(self, spec: Any) -> Base:
-        """Return what ``spec`` means: an object stands for itself, a name for the default one.
+        """Return the object that ``spec`` means: an object itself, or the default one of a name.
 
         Names are found in upper and lower case alike.
         """

@@ -181,9 +181,9 @@ class Trace:
         if self.net.topology.hands_state[i]:
             taker = next(j for j in range(i + 1, len(self.net.layers)) if self._recurs(j))
             if not self.tape.given[taker]:
-                handed = self.tape.d_initial_state[taker]
-                handed = handed[d] if layer.bidirectional else handed
-                final = tuple(a + b for a, b in zip(final, handed, strict=False))  # h, c: no e_t
+                initial = self.tape.d_initial_state[taker]
+                initial = initial[d] if layer.bidirectional else initial
+                final = tuple(a + b for a, b in zip(final, initial, strict=False))  # h, c: no e_t
         dy = self.tape.d_outputs[i]
         if dy is None:
             return above, final

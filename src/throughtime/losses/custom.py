@@ -101,7 +101,7 @@ class Custom(Loss):
             array = array[..., None]
         columns = array.ndim == len(y_shape) and array.shape[:-1] == steps
         if not columns and not (array.shape == steps and array.dtype.kind in "iu"):
-            expected = f"of shape {tuple(y_shape)}, or as many rows with columns of your own"
+            expected = f"of shape {tuple(y_shape)}, or as many rows with any columns"
             raise ShapeError(
                 sentence("y", expected, f"shape {array.shape}", shape_hint(array, tuple(y_shape)))
             )

@@ -51,7 +51,7 @@ class Run:
     loss : float
         Loss of the last batch.
     stop_reason : str or None
-        Why the run will stop; None if it goes on.
+        Why the run will stop; None if it will not.
     """
 
     net: Network

@@ -81,7 +81,7 @@ class Silent:
 
 
 class InterruptNotice(Silent):
-    """Shows nothing but a line after Ctrl-C, because the program then goes on."""
+    """Shows nothing but a line after Ctrl-C, because the program then continues."""
 
     def interrupted(self, outcome: str) -> None:
         """Print the line to standard error."""

@@ -17,7 +17,7 @@ from throughtime.errors import (
 )
 from throughtime.losses.base import quiet
 from throughtime.losses.checks import check_outputs, refuse, shaped_target, step_weights
-from throughtime.registry import Registry
+from throughtime.registry import Registry, Words
 
 
 @dataclass(frozen=True)
@@ -104,7 +104,10 @@ class Metric:
             return float(self.score(y[real].astype(np.float64), target[real], weight))
 
 
-METRICS: Registry[Metric] = Registry("metric", Metric)
+#: What other libraries call the options.
+OTHER_NAMES: Words = {"seasonality": ("m", "season_length", "sp"), "training": ("y_train",)}
+
+METRICS: Registry[Metric] = Registry("metric", Metric, OTHER_NAMES)
 
 
 def get(spec: Any) -> Metric:
