@@ -1,5 +1,8 @@
 """One step at a time: equal to the batch at every step, with a state that can be kept and set."""
 
+import copy
+import pickle
+
 import numpy as np
 import pytest
 from network_cases import CASES, CELLS, FUNCTIONS, Case, leaves
@@ -327,3 +330,38 @@ def test_extrapolation_of_other_outputs_needs_feedback():
     assert refused(lambda: tokens.extrapolate(x, 3, feedback=3), InvalidTypeError) == (
         "feedback must be a function of an output (N, K); got 3."
     )
+
+
+COPIES = {
+    "copy.copy": copy.copy,
+    "copy.deepcopy": copy.deepcopy,
+    "pickle": lambda stream: pickle.loads(pickle.dumps(stream)),
+    "stream.copy": lambda stream: stream.copy(),
+}
+
+
+@pytest.mark.parametrize("way", COPIES)
+@pytest.mark.parametrize("rows", [1, 3, 20])
+@every_model
+def test_a_copy_goes_on_with_the_same_bits(name, rows, way):
+    net, x = problem(name, rows)
+    stream = net.stream(rows)
+    for t in range(3):
+        stream.step(x[:, t])
+    other = COPIES[way](stream)
+    assert (other.net is net) == (way in ("copy.copy", "stream.copy"))
+    expected = [stream.step(x[:, t]) for t in (3, 4, 5)]
+    assert [other.step(x[:, t]).tobytes() for t in (3, 4, 5)] == [y.tobytes() for y in expected]
+    for one, two in zip(leaves(stream.state), leaves(other.state), strict=True):
+        assert one.tobytes() == two.tobytes()
+        assert not np.shares_memory(one, two)
+
+
+def test_reprs_are_short():
+    net, x = problem("deep")
+    stream = net.stream(rows=3)
+    stream.step(x[:, 0])
+    assert repr(stream) == "<Stream of 3 rows through LSTM, GRU, Dense>"
+    assert repr(net.stream()) == "<Stream of 1 row through LSTM, GRU, Dense>"
+    _, tape = net.forward(x)
+    assert repr(tape) == "<Tape of layers with outputs (3, 6, 2), (3, 3), (3, 2)>"

@@ -1,4 +1,7 @@
-"""The table of ``print(net)``."""
+"""The table of layers: ``print(net)``, and in notebooks."""
+
+import xml.etree.ElementTree as ET
+from dataclasses import dataclass
 
 import pytest
 from network_cases import CASES, keeps_steps
@@ -10,6 +13,7 @@ from throughtime.layers import (
     Dense,
     Embedding,
     Flatten,
+    Layer,
     MaxPool1D,
     MeanPool,
     MeanPool1D,
@@ -74,3 +78,34 @@ def test_counts_add_up_and_shapes_are_those_of_the_output(case):
     shape = "(N, T, " if keeps_steps(net) else "(N, "
     assert f"{shape}{net.n_outputs})" in rows[-1] or net.topology.forms[-1].kind == "sequence"
     assert not any(line != line.rstrip() for line in lines)
+
+
+@dataclass(frozen=True)
+class Odd(Layer):
+    option: str = "<b>&"
+
+    @property
+    def name(self):
+        return "Odd<script>"
+
+
+def test_in_notebooks_networks_and_layers_are_html_with_escaped_words():
+    net = Network([Odd(), GRU(2), Odd(option="'<'")], 3)
+    text = net._repr_html_()
+    root = ET.fromstring(text)
+    rows = [["".join(cell.itertext()) for cell in row] for row in root.iter("tr")]
+    assert rows == [
+        ["layer", "output", "parameters"],
+        ["input", "(N, T, 3)", ""],
+        ["0 Odd<script>()", "(N, T, 3)", "0"],
+        ["1 GRU(2)", "(N, 2)", "38"],
+        ["2 Odd<script>(option=\"'<'\")", "(N, 2)", "0"],
+    ]
+    assert root.find("caption").text == str(net).splitlines()[-1]
+    layer = ET.fromstring(Odd(option="<i>")._repr_html_())
+    assert (layer.tag, layer.text) == ("code", "Odd<script>(option='<i>')")
+
+
+def test_in_notebooks_the_names_of_parameters_are_completed():
+    net = Network([GRU(2), Dense(1)], 3)
+    assert net.params._ipython_key_completions_() == list(net.params)

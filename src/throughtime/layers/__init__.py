@@ -1,8 +1,9 @@
 """Layers: what a network is made of. ``LAYERS`` is their registry."""
 
-from throughtime.layers.base import LAYERS, Call, Form, Layer, Result
+from throughtime.layers.base import LAYERS, Call, Layer, Result
 from throughtime.layers.convolution import Conv1D
 from throughtime.layers.dense import Dense, Dropout, Embedding
+from throughtime.layers.forms import Form, Steps
 from throughtime.layers.pooling import Flatten, LastStep, MaxPool, MeanPool, RepeatVector
 from throughtime.layers.recurrent import Recurrent
 from throughtime.layers.rnn import GRU, LSTM, RECURRENT, RNN
@@ -30,4 +31,5 @@ __all__ = [
     "Recurrent",
     "RepeatVector",
     "Result",
+    "Steps",
 ]

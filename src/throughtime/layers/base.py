@@ -9,6 +9,7 @@ networks. ``forward`` returns everything the backward pass needs; of a pass noth
 from __future__ import annotations
 
 import dataclasses
+import html
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -147,6 +148,9 @@ class Layer:
         """The name under which a network's table and messages know the layer."""
         return type(self).__name__
 
+    def _repr_html_(self) -> str:
+        return f"<code>{html.escape(summary_of(self))}</code>"
+
     def output_form(self, form: Form) -> Form:
         """Form of the output for an input of ``form``, its time steps included."""
         return form
@@ -170,6 +174,13 @@ class Layer:
         if found is None or found.count is not None:
             return None if found is None else found.count
         return -2 if found.changed else -1
+
+    def pass_size(self, form: Form, after: Form) -> int:
+        """How many numbers a pass over one sample of ``form`` takes, those of ``after`` included.
+
+        An estimate: a prediction is cut into parts by it.
+        """
+        return 2 * after.size
 
     def steps_refusal(self, steps: int) -> tuple[str, str] | None:
         """What the layer needs and the way out, where ``steps`` real steps cannot go in."""

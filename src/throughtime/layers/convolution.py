@@ -160,6 +160,10 @@ class Conv1D(Windowed):
     def output_form(self, form: Form) -> Form:
         return Form("sequence", self.filters, self.window.output_steps(form.steps))
 
+    def pass_size(self, form: Form, after: Form) -> int:
+        windows = after.size // self.filters
+        return self.kernel_size * form.features * windows + 3 * after.size
+
     def param_shapes(self, form: Form) -> dict[str, tuple[int, ...]]:
         shapes: dict[str, tuple[int, ...]] = {"W": (self.kernel_size * form.features, self.filters)}
         return shapes | {"b": (self.filters,)} if self.use_bias else shapes

@@ -60,3 +60,9 @@ class Form:
     kind: str
     features: int
     steps: Steps | None = None
+
+    @property
+    def size(self) -> int:
+        """How many numbers one sample has; of steps whose number is not known, one step."""
+        steps = 1 if self.steps is None or self.steps.count is None else self.steps.count
+        return steps * self.features

@@ -138,6 +138,12 @@ class Recurrent(Layer):
             return Form("sequence", features, form.steps)
         return Form("vector", features)
 
+    def pass_size(self, form: Form, after: Form) -> int:
+        # The input in the order of time, a_t, and the states and the output at every step.
+        steps = form.size // form.features
+        inner = len(self.cell.gates) + len(self.cell.states) + 1
+        return len(self.directions) * (form.size + steps * inner * self.units) + after.size
+
     def param_shapes(self, form: Form) -> dict[str, tuple[int, ...]]:
         cell, units = self.cell, self.units
         width = len(cell.gates) * units

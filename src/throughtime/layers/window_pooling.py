@@ -22,6 +22,7 @@ import numpy as np
 
 from throughtime.errors import check_int
 from throughtime.layers.base import LAYERS, Call, Result
+from throughtime.layers.forms import Form
 from throughtime.layers.windows import LONGEST, Window, Windowed, find_windows
 
 
@@ -37,6 +38,9 @@ class WindowPool(Windowed):
         check_int("size", self.size, 1, LONGEST)
         if self.stride is not None:
             check_int("stride", self.stride, 1, LONGEST)
+
+    def pass_size(self, form: Form, after: Form) -> int:
+        return (self.size + 2) * after.size
 
     @property
     def window(self) -> Window:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
@@ -19,6 +20,13 @@ from throughtime.errors import (
 from throughtime.layers import Embedding, Layer, Recurrent, RepeatVector
 from throughtime.layers.forms import Form, Steps
 from throughtime.network.params import Params
+
+#: What a pass without a tape may take: more rows than fit into this run one part after the other.
+#: Parts of 16 to 64 MiB were the fastest (LSTM, GRU, Conv1D and Dense layers of 32 to 256 units).
+PASS_BYTES = 2**26
+#: Rows that run together in any case: on the native engine fewer take longer for each row (8 rows
+#: 5 to 10 %, one row twice as long).
+FEWEST_ROWS = 16
 
 
 class Topology:
@@ -59,6 +67,10 @@ class Topology:
         self.hands_state = [False] * len(self.layers)
         self.returns_state: int | None = None
         self.draws = any(layer.draws for layer in self.layers)
+        # What was found last: the numbers that a pass takes for a sample of a shape, and the steps
+        # of the output by those of the input.
+        self._pass_size: tuple[tuple[int, ...], int] = ((), 0)
+        self._steps_after: dict[int, int] = {}
         self.penalised = any(penalty for layer in self.layers for penalty in (layer.l1, layer.l2))
         self._hand_over()
         self._warn_of_old_layers()
@@ -117,13 +129,31 @@ class Topology:
         """The number of the layer that owns the parameter ``name``."""
         return self._numbers[Params.owner(name)]
 
-    def output_shape(self, input_shape: tuple[int, ...]) -> tuple[int, ...]:
-        """Shape of the output for an input of ``input_shape``."""
+    def rows_at_once(self, input_shape: tuple[int, ...], itemsize: int) -> int:
+        """How many rows a pass without a tape takes together."""
+        if input_shape[0] <= FEWEST_ROWS:
+            return FEWEST_ROWS
+        shape, size = self._pass_size
+        if shape != input_shape[1:]:
+            forms = self._forms_for(input_shape)
+            pairs = zip(self.layers, itertools.pairwise(forms), strict=True)
+            size = sum(layer.pass_size(*pair) for layer, pair in pairs)
+            self._pass_size = input_shape[1:], size
+        return max(FEWEST_ROWS, PASS_BYTES // max(1, size * itemsize))
+
+    def _forms_for(self, input_shape: tuple[int, ...]) -> list[Form]:
+        """Form of the input, and of the output of each layer, for an input of ``input_shape``."""
         form = self.input_form
         if form.kind != "vector":
             form = replace(form, steps=Steps(input_shape[1]))
+        forms = [form]
         for layer in self.layers:
-            form = output_form(layer, form)
+            forms.append(output_form(layer, forms[-1]))
+        return forms
+
+    def output_shape(self, input_shape: tuple[int, ...]) -> tuple[int, ...]:
+        """Shape of the output for an input of ``input_shape``."""
+        form = self._forms_for(input_shape)[-1]
         if form.steps is None:
             return input_shape[0], form.features
         assert form.steps.count is not None  # because that of the input is known
@@ -153,11 +183,11 @@ class Topology:
             If a layer cannot take a sequence of that many steps.
         """
         kinds, first, kind = np.unique(lengths, return_index=True, return_inverse=True)
-        found = [
-            self._follow(Steps(steps), row)
-            for steps, row in zip(kinds.tolist(), first.tolist(), strict=True)
-        ]
-        return np.array(found, dtype=np.int64)[kind]
+        known = self._steps_after
+        for steps, row in zip(kinds.tolist(), first.tolist(), strict=True):
+            if steps not in known:
+                known[steps] = self._follow(Steps(steps), row)
+        return np.array([known[steps] for steps in kinds.tolist()], dtype=np.int64)[kind]
 
     def _follow(self, given: Steps | None, row: int = 0) -> int:
         """Steps of the output for the ``given`` steps of ``x[row]``; 0 for a vector."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -25,8 +25,8 @@ from throughtime.network.graph import Topology
 from throughtime.network.inputs import check_input, check_states
 from throughtime.network.params import Params, check_dtype
 from throughtime.network.stream import Stream, extrapolate
-from throughtime.network.summary import table
-from throughtime.network.tape import Tape, add_states
+from throughtime.network.summary import html_table, table
+from throughtime.network.tape import Tape, add_states, cut_state, join_states
 
 
 class Network:
@@ -288,7 +288,7 @@ class Network:
         x, lengths, mask, initial_state :
             As in :meth:`forward`.
         batch_size : int, optional
-            Work through the rows in parts of this size, to save memory.
+            How many rows run at once. By default all of them, or as many as need 64 MiB together.
 
         Returns
         -------
@@ -296,20 +296,30 @@ class Network:
             With ``return_state`` on the last recurrent layer, ``(y, its final state)``.
         """
         array, real = self.check_input(x, lengths, mask)
-        rows, states = len(array), self.check_states(initial_state, len(array))
-        size = rows if batch_size is None else check_int("batch_size", batch_size, 1)
-        keeper = self.topology.returns_state
-        if size < rows and (keeper is not None or initial_state is not None):
-            raise InvalidArgumentError(
-                f"batch_size must be left out where states go in or out; got {batch_size}."
-            )
-        if size >= rows:
-            y, tape = self.run(array, real, states, UNTAPED)
-            return y if keeper is None else (y, tape.final_state[keeper])
-        cuts = range(size, rows, size)
-        masks = [None] * (len(cuts) + 1) if real is None else np.split(real, cuts)
-        parts = zip(np.split(array, cuts), masks, strict=True)
-        return np.concatenate([self.run(x, own, states, UNTAPED)[0] for x, own in parts])
+        states = self.check_states(initial_state, len(array))
+        keeper, finals = self.topology.returns_state, []
+        y: np.ndarray | None = None
+        if batch_size is not None:
+            check_int("batch_size", batch_size, 1)
+        for rows in self.row_parts(array, batch_size):
+            own = [cut_state(state, rows) for state in states]
+            part, tape = self.run(array[rows], None if real is None else real[rows], own, UNTAPED)
+            if y is None:
+                whole = len(part) == len(array)
+                y = part if whole else np.empty((len(array), *part.shape[1:]), part.dtype)
+            if y is not part:
+                y[rows] = part
+            finals.append(None if keeper is None else tape.final_state[keeper])
+        return y if keeper is None else (y, join_states(finals))
+
+    def row_parts(self, x: np.ndarray, batch_size: int | None = None) -> Iterator[slice]:
+        """Cut the rows of a checked input into parts that run together without a tape.
+
+        Without ``batch_size`` a part needs 64 MiB or has 16 rows, and small inputs are one part.
+        """
+        size = batch_size or self.topology.rows_at_once(x.shape, self.dtype.itemsize)
+        for first in range(0, max(len(x), 1), size):
+            yield slice(first, first + size)
 
     def stream(self, rows: int = 1) -> Stream:
         """Run one step at a time; see :class:`throughtime.network.stream.Stream`."""
@@ -407,6 +417,9 @@ class Network:
 
     def __str__(self) -> str:
         return table(self.topology, self.params)
+
+    def _repr_html_(self) -> str:
+        return html_table(self.topology, self.params)
 
     def __repr__(self) -> str:
         names = ", ".join(layer.name for layer in self.layers)

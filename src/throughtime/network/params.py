@@ -121,6 +121,9 @@ class Params(Mapping[str, np.ndarray]):
 
     __hash__ = None  # type: ignore[assignment]  # mutable, as a dict is
 
+    def _ipython_key_completions_(self) -> list[str]:
+        return list(self._views)
+
     def __repr__(self) -> str:
         rows = ", ".join(f"{name} {shape}" for name, shape in self.shapes.items())
         return f"Params({self.size} numbers, {self.dtype}: {rows})"

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import copy
+from collections.abc import Callable, Iterator
 from types import ModuleType
 from typing import Any, Protocol
 
@@ -22,7 +23,7 @@ from throughtime.layers import Layer
 from throughtime.layers.base import UNTAPED, Call
 from throughtime.layers.pooling import Pool
 from throughtime.network.graph import Topology
-from throughtime.network.tape import Tape
+from throughtime.network.tape import Tape, join_states
 
 #: Rows up to which one row after the other is faster than a product for all of them.
 _FEW = 8
@@ -49,6 +50,8 @@ class Streamable(Protocol):
     def run(
         self, x: np.ndarray, mask: np.ndarray | None, states: list[Any], call: Call
     ) -> tuple[np.ndarray, Tape]: ...
+
+    def row_parts(self, x: np.ndarray) -> Iterator[slice]: ...
 
 
 class Stream:
@@ -247,26 +250,41 @@ class Stream:
             raise ShapeError(
                 f"x must have {self.rows} rows, those of the stream; got {len(array)}."
             )
-        y, tape = net.run(array, real, [None] * len(net.layers), UNTAPED)
-        inputs, masks = [array, *tape.outputs[:-1]], real
+        ends, states = [], []
+        for rows in net.row_parts(array):
+            y, state = self._after(array[rows], None if real is None else real[rows])
+            ends.append(y)
+            states.append(state)
+        self._adopt([join_states(parts) for parts in zip(*states, strict=True)])
+        return np.concatenate(ends)
+
+    def _after(self, x: np.ndarray, mask: np.ndarray | None) -> tuple[np.ndarray, list[State]]:
+        """The last output and the state of every layer after the sequences ``x``."""
+        net = self.net
+        y, tape = net.run(x, mask, [None] * len(net.layers), UNTAPED)
         state = []
         for i, layer in enumerate(net.layers):
-            state.append(layer.stream_after(inputs[i], masks, tape.final_state[i]))
-            if tape.outputs[i].ndim == 2:
-                masks = None
-        self._adopt(state)
+            state.append(layer.stream_after(x, mask, tape.final_state[i]))
+            x = tape.outputs[i]
+            mask = mask if x.ndim == 3 else None
         if y.ndim == 2:
-            return y
-        last = np.full(self.rows, y.shape[1] - 1)
+            return y, state
+        last = np.full(len(y), y.shape[1] - 1)
         if tape.output_mask is not None:
             last -= tape.output_mask[:, ::-1].argmax(axis=1)
-        return y[np.arange(self.rows), last]
+        return y[np.arange(len(y)), last], state
 
     def copy(self) -> Stream:
         """Another stream of the same network at the same moment."""
-        other = Stream(self.net, self.rows)
-        other._adopt(self.state)
-        return other
+        return copy.copy(self)
+
+    def __getstate__(self) -> dict[str, Any]:
+        # A native stepper cannot be copied, and steps in the arrays of its own stream.
+        return self.__dict__ | {"_state": self.state, "_stepper": None}
+
+    def __repr__(self) -> str:
+        rows = "1 row" if self.rows == 1 else f"{self.rows} rows"
+        return f"<Stream of {rows} through {', '.join(layer.name for layer in self.net.layers)}>"
 
 
 def extrapolate(

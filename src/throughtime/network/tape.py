@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 
-@dataclass
+@dataclass(repr=False)
 class Tape:
     """What one forward pass leaves for the backward pass, and for those who look inside.
 
@@ -40,6 +41,9 @@ class Tape:
     given: list[bool] = field(default_factory=list)
     taped: bool = True
 
+    def __repr__(self) -> str:
+        return f"<Tape of layers with outputs {', '.join(str(y.shape) for y in self.outputs)}>"
+
 
 def add_states(a: Any, b: Any) -> Any:
     """Sum of two gradients of a state, either of which may be None."""
@@ -48,3 +52,19 @@ def add_states(a: Any, b: Any) -> Any:
     return tuple(
         add_states(x, y) if isinstance(x, tuple) else x + y for x, y in zip(a, b, strict=True)
     )
+
+
+def cut_state(state: Any, rows: slice) -> Any:
+    """The ``rows`` of a state."""
+    if state is None:
+        return None
+    if isinstance(state, tuple):
+        return tuple(cut_state(part, rows) for part in state)
+    return state[rows]
+
+
+def join_states(states: Sequence[Any]) -> Any:
+    """The state of all rows, of the states of parts of them; the inverse of :func:`cut_state`."""
+    if isinstance(states[0], tuple):
+        return tuple(join_states(parts) for parts in zip(*states, strict=True))
+    return np.concatenate(states)
