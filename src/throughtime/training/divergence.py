@@ -117,15 +117,19 @@ def _parameter(net: Network, finite: np.ndarray) -> tuple[str, int]:
     return name, net.topology.layer_of(name)
 
 
+#: Inputs beyond this size are not scaled: standardised data exceed it once in 1e23 values.
+UNSCALED = 10.0
+
+
 def advice(net: Network, x: np.ndarray, lr: float, clipped: bool) -> str:
     """Say what to try, the most likely remedy first."""
     largest = float(np.abs(x).max(initial=0.0)) if x.dtype.kind == "f" else 0.0
     ways = [f"a lower learning rate (it is {lr:.3g})"]
     if not clipped:
         ways.append("clip_norm=1.0")
-    if largest > 10.0:
+    if largest > UNSCALED:
         ways.insert(0, f"scaled inputs (the largest is {largest:.3g})")
-    if net.dtype == np.float32 and largest <= 10.0:
+    if net.dtype == np.float32 and largest <= UNSCALED:
         ways.append("a network of dtype='float64'")
     return "Try " + ", or ".join(ways) + "."
 

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 LEADING = ("loss", "val_loss")
 #: The last columns of a table; they describe the updates, not the network.
 TRAILING = ("penalty", "lr", "grad_norm", "seconds")
+#: Number of epochs of a long run that are printed from its start, and from its end.
+SHOWN = 3
 
 
 class History(Mapping[str, list[float]]):
@@ -207,7 +209,8 @@ class History(Mapping[str, list[float]]):
     def _shown(self) -> list[int]:
         """The epochs to print: all of a short run; the first, the last and the best otherwise."""
         epochs = self.epochs
-        shown = set(epochs if len(epochs) <= 7 else [*epochs[:3], *epochs[-3:]])
+        short = len(epochs) <= 2 * SHOWN + 1  # there is nothing to gain by "..." for one row
+        shown = set(epochs if short else [*epochs[:SHOWN], *epochs[-SHOWN:]])
         if self.best_epoch is not None:
             shown.add(self.best_epoch)
         return sorted(shown)

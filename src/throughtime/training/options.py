@@ -49,11 +49,13 @@ OTHER_NAMES: Words = {
     "batch_size": ("batch", "batchsize", "bs", "minibatch_size"),
     "lengths": ("seq_lengths", "seq_lens", "sequence_length", "sequence_lengths", "x_lengths"),
     "mask": ("masks", "padding_mask"),
-    "sample_weight": ("class_weight", "class_weights", "sample_weights", "weights"),
+    "sample_weight": ("sample_weights", "weights"),
+    "sample_weight=weights[y], with a weight for each class": ("class_weight", "class_weights"),
     "validation": (
         "eval_set", "val", "val_data", "validation_data", "validation_fraction",
-        "validation_set", "validation_size", "validation_split", "x_val", "y_val",
+        "validation_set", "validation_size", "validation_split",
     ),
+    "validation=(x, y)": ("X_val", "x_val", "y_val"),
     "clip_norm": (
         "clip", "clip_grad", "clip_gradient", "clipnorm", "global_clipnorm", "grad_clip",
         "gradient_clip", "gradient_clip_val", "max_grad_norm", "max_norm",
@@ -71,7 +73,7 @@ OTHER_NAMES: Words = {
     "verbose": ("progress", "progress_bar", "verbosity"),
     "seed": ("random_seed", "random_state", "rng"),
     "tt.set_num_threads(2)": ("n_jobs", "num_threads", "num_workers", "workers"),
-    "lr_multiplier, dropout and such as options of the layers": (
+    "the options of the layers, such as dropout and lr_multiplier": (
         "dropout", "recurrent_dropout", "trainable",
     ),
     "no device: throughtime runs on the processor": ("accelerator", "cuda", "device", "gpus"),
@@ -185,13 +187,6 @@ def check_network(net: Any) -> Network:
     return net
 
 
-def check_loss(spec: Any, net: Network) -> Loss:
-    """Return the loss that ``spec`` means, if it is defined for the outputs of the network."""
-    loss = losses.get(spec)
-    check_outputs(net, loss)
-    return loss
-
-
 def check_outputs(net: Network, loss: Loss) -> None:
     """Refuse a loss that is not defined for the outputs that a network has."""
     loss.check_n_outputs(net.n_outputs)
@@ -203,7 +198,8 @@ def check_outputs(net: Network, loss: Loss) -> None:
     known = isinstance(activation, tuple(ACTIVATIONS[name] for name in ACTIVATIONS))
     if loss.domain is None or activation is None or not known:
         return
-    # Not a sum of 1 by chance, as sigmoid(z) + sigmoid(-z) would be.
+    # Outputs over the whole range of float32 that matters: sigmoid(30) is 1 to the last digit. The
+    # others are zero, so that no sum is 1 by chance, as sigmoid(z) + sigmoid(-z) would be.
     z = np.zeros((61, 3 if net.n_outputs > 1 else 1))
     z[:, 0] = np.linspace(-30.0, 30.0, len(z))
     found = loss.outside_domain(activation(z))
