@@ -236,13 +236,17 @@ def test_a_typing_error_gets_a_suggestion():
     assert words.endswith("; got 'tahn'. Did you mean 'tanh'?")
 
 
-@pytest.mark.parametrize("spec", [None, 3, Tanh], ids=["None", "number", "class"])
-def test_get_refuses_what_is_no_activation(spec):
+@pytest.mark.parametrize(
+    ("spec", "hint"),
+    [(None, ""), (3, ""), (Tanh, " Write it with brackets, to make an object: Tanh().")],
+    ids=["None", "number", "class"],
+)
+def test_get_refuses_what_is_no_activation(spec, hint):
     with pytest.raises(InvalidTypeError) as caught:
         get(spec)
     assert str(caught.value) == (
         f"activation must be one of {NAMES}, 'exp', 'softmax' or an object of class Activation;"
-        f" got {spec!r}."
+        f" got {spec!r}.{hint}"
     )
 
 
