@@ -113,3 +113,20 @@ def test_one_bad_cell_is_named(bad):
         with pytest.raises(UnreadableError) as caught:
             parse_times([*texts[:place], bad, *texts[place + 1 :]])
         assert caught.value.index == place
+
+
+@pytest.mark.parametrize(
+    ("texts", "bad"),
+    [
+        ([f"2024Q{q}" for q in (1, 2, 3, 4)], "2024W2"),
+        ([f"2024W{w:02d}" for w in range(1, 20)], "2024M02"),
+        (steps("%Y%m%dT%H%M", **HOURS), "20240106X0000"),
+        (steps("%d %b %Y", **DAYS), "05 Foo 2024"),
+        (steps("%a %d %b %Y", **DAYS), "Tue 05 Jan 2024"),
+    ],
+)
+def test_letters_count(texts, bad):
+    """A marker of another kind, no month, a weekday that is not that of the date."""
+    with pytest.raises(UnreadableError) as caught:
+        parse_times([*texts[:2], bad, *texts[2:]])
+    assert caught.value.index == 2

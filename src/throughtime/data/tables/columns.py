@@ -10,7 +10,12 @@ from typing import NamedTuple
 import numpy as np
 
 from throughtime.data.tables.cells import Column, Columns, cell_of
-from throughtime.data.tables.dates import Times, parse_times, share_of_times
+from throughtime.data.tables.dates import (
+    Times,
+    holds_compact_times,
+    parse_times,
+    share_of_times,
+)
 from throughtime.data.tables.numbers import (
     Numbers,
     UnreadableError,
@@ -50,6 +55,8 @@ _TIME_NAMES = (
 _ONLY_TIMES = {"date", "datetime", "timestamp", "ds", "datum", "fecha"}
 #: Words in a name ("Order Date") that make it likely.
 _TIME_WORDS = {*_TIME_NAMES, "dt", "at", "when", "stamp"} - {"t"}
+#: Words in a name that number things.
+_NUMBER_WORDS = {"id", "no", "nr", "num", "number", "code", "key", "zip", "sku"}
 #: Parts of a date in columns of their own: names, and the largest number.
 _PARTS = {
     "month": ("month", "mon", "mm", "mo"),
@@ -135,7 +142,7 @@ def find_time(source: Columns, taken: Sequence[str], one_series: bool) -> TimeCo
         if _counts_steps(source, name, one_series):
             return TimeColumns((name,))
     for name in free:
-        if _compact_dates(source.columns[name]):
+        if _compact_dates(source, name):
             return TimeColumns((name,))
     return None
 
@@ -168,24 +175,14 @@ def _counts_steps(source: Columns, name: str, one_series: bool) -> bool:
     return not one_series or len(set(texts)) == len(texts)
 
 
-def _compact_dates(column: Column) -> bool:
-    """Whether all cells are dates in one run of 8 to 14 digits that go on regularly."""
-    if isinstance(column, np.ndarray):
-        if column.dtype.kind not in "iu" or len(column) < 3:
-            return False
-        texts = [str(number) for number in column.tolist()]
-    else:
-        texts = [text.strip() for text in column]
-    widths = {len(text) for text in texts}
-    if len(texts) < 3 or len(widths) != 1 or widths <= {1, 2, 3, 4, 5, 6, 7, 9, 11, 13}:
+def _compact_dates(source: Columns, name: str) -> bool:
+    """Whether a column holds dates in one run of digits, or counts since 1970."""
+    column = source.columns[name]
+    if isinstance(column, np.ndarray) and column.dtype.kind not in "iu":
         return False
-    if not all(text.isascii() and text.isdigit() for text in texts):
+    if _words(name) & _NUMBER_WORDS:
         return False
-    try:
-        times = parse_times(texts, named=False)
-    except UnreadableError:
-        return False
-    return times.values.dtype.kind == "M" and len(np.unique(times.values)) > 1
+    return holds_compact_times(source.texts(name), bool(_words(name) & _TIME_WORDS))
 
 
 def _with_clock(source: Columns, date: str, free: Sequence[str]) -> tuple[str, str] | None:

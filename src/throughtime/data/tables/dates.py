@@ -34,10 +34,13 @@ from throughtime.data.tables.timewriter import (
 from throughtime.data.tables.zones import zone_of
 from throughtime.errors import Message, Setting
 
-__all__ = ["Times", "parse_times", "share_of_times"]
+__all__ = ["Times", "holds_compact_times", "parse_times", "share_of_times"]
 
-#: Numbers of one width that count from 1970, and how many nanoseconds one is.
+#: Digits of numbers that count from 1970 (one less before 2001), and the nanoseconds of one.
 _EPOCHS = {10: 10**9, 13: 10**6, 16: 10**3, 19: 1}
+_MINUTE = 60_000_000
+#: The share of cells of a column of dates in one number that may not be damaged.
+_MOST_COMPACT = 0.9
 #: Cells that show what a column does not hold.
 _FEW = 16
 #: Years that a date written as one number can have: others are more likely no dates.
@@ -154,6 +157,33 @@ def parse_times(
 def take_runs(kinds: Sequence[str]) -> list[str]:
     """All runs of digits and letters in some cells."""
     return [run for kind in kinds[:1000] if (cell := take_apart(kind)) for run in cell.runs]
+
+
+def holds_compact_times(texts: Sequence[str], named: bool) -> bool:
+    """Whether most cells are dates in one number, or counts since 1970, that go on regularly.
+
+    Without a name that says so, the steps must be ones that people choose, of a minute at least.
+    """
+    cells = [text.strip() for text in texts]
+    digits = [cell for cell in cells if cell.isascii() and cell.isdigit()]
+    if len(digits) < max(3, _MOST_COMPACT * len(cells)):
+        return False
+    width = Counter(map(len, digits)).most_common(1)[0][0]
+    if width < 6:
+        return False
+    kept = [cell for cell in digits if abs(len(cell) - width) <= (width > 8)]
+    try:
+        values = parse_times(kept, named=True).values
+    except UnreadableError:
+        return False
+    if values.dtype.kind != "M":
+        return False
+    if named:
+        return True
+    moves = np.diff(values.astype(np.int64))
+    step = infer_frequency(np.unique(values))
+    long = step is not None and (step.unit != "microsecond" or step.count >= _MINUTE)
+    return long and _regular(step) == 2 and bool((moves >= 0).all() or (moves <= 0).all())
 
 
 def share_of_times(texts: Sequence[str], most: int = 400) -> float:
@@ -321,18 +351,25 @@ def _by_format(
 
 def _numbers(kinds: Sequence[str], which: np.ndarray, named: bool) -> Times | None:
     """Dates written as one number, or counts since 1970; None if the numbers are neither."""
-    digits = all(kind.isascii() and kind.isdigit() for kind in kinds)
+    if not all(kind.isascii() and kind.isdigit() for kind in kinds):
+        return None
     widths = {len(kind) for kind in kinds}
-    if digits and len(widths) == 1 and (width := widths.pop()) > 4:
+    if len(widths) == 1 and (width := max(widths)) > 4:
         apart = [take_apart(kind) for kind in kinds]
         readings, _ = _fitting(kinds, apart, which)
         kept = [r for r in readings if _credible(r, width, named)]
         if kept:
             return _finished(_choose(kept, False), kept, kinds, apart, which)
-        if width in _EPOCHS:
-            counts = np.array(kinds, dtype=np.int64)
-            return _since_1970(counts.astype(np.float64) * (_EPOCHS[width] / 1000), counts, which)
-    return None
+    unit = next((unit for usual, unit in _EPOCHS.items() if widths <= {usual - 1, usual}), None)
+    if unit is None:
+        return None
+    counts = np.array(kinds, dtype=np.int64)
+    micro = counts * (unit // 1000) if unit >= 1000 else counts // 1000
+    values = micro.astype("datetime64[us]")
+    usual = max(widths) in _EPOCHS
+    if not usual and _regular(infer_frequency(np.unique(values))) < 2:
+        return None
+    return Times(values[which], "", None, EpochWriter(unit))
 
 
 def _credible(reading: _Reading, width: int, named: bool) -> bool:
@@ -342,12 +379,6 @@ def _credible(reading: _Reading, width: int, named: bool) -> bool:
         return False
     usual = reading.form.roles.startswith("Y") and width != 7
     return usual or (named and reading.regular == 2 and reading.ordered)
-
-
-def _since_1970(micro: np.ndarray, counts: np.ndarray, which: np.ndarray) -> Times:
-    unit = _EPOCHS[len(str(int(counts[0])))]
-    values = np.rint(micro).astype(np.int64).astype("datetime64[us]")
-    return Times(values[which], "", None, EpochWriter(unit))
 
 
 def _with_offsets(

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import re
 from calendar import isleap
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -161,6 +162,9 @@ def _offset(zone: str) -> int:
     return -minutes if zone[0] == "-" else minutes
 
 
+#: Roles of letters that mark a quarter, a week, a month, a half-year, a clock.
+MARKS = {"1": "Q", "2": "W", "3": "M", "4": "H", "5": "T"}
+_ROLE_OF_MARK = {mark: role for role, mark in MARKS.items()}
 #: The most digits that a part may have.
 _MOST = {
     "Y": 4, "y": 2, "m": 2, "d": 2, "j": 3, "q": 2, "w": 2, "u": 1, "h": 1, "z": 4, "H": 2, "M": 2,
@@ -180,7 +184,7 @@ class TimeForm:
         One letter a run. Y: year of four digits, y: of two, m: month, b: its name, d: day,
         j: day of the year, a: name of a weekday, q: quarter, w: week (ISO 8601), u: its weekday,
         h: half-year, z: the year after Y (2019/20), H M S: parts of a clock, o: the ending of an
-        ordinal (1st), .: no meaning.
+        ordinal (1st), 1 to 5: a letter that marks what stands beside it (see ``MARKS``).
     widths : tuple of int
         Of one run of digits that holds all parts (20240131): the digits of each.
     """
@@ -198,7 +202,7 @@ class TimeForm:
             return None
         runs: Sequence[str] = cell.runs
         if self.widths:
-            whole = "".join(run for run in cell.runs if run[0].isdigit())
+            whole = "".join(run for run in cell.runs if run != "t")
             if len(whole) != sum(self.widths):
                 return None
             ends = list(accumulate(self.widths))
@@ -215,7 +219,10 @@ class TimeForm:
                 part["m"] = _MONTH_OF[run]
             elif role == "a":
                 part["a"] = _WEEKDAY_OF[run]
-            elif role not in ".o":
+            elif role in MARKS:
+                if _MARKERS.get(run) != MARKS[role]:
+                    raise ValueError(run)
+            elif role != "o":
                 exact = {"Y": 4, "y": 2, "j": 3}.get(role)
                 if len(run) > _MOST[role] or (exact and len(run) != exact):
                     raise ValueError(run)
@@ -272,22 +279,25 @@ def _day(year: int, part: dict[str, int]) -> date:
 def forms_of(cells: Sequence[Cell]) -> list[TimeForm]:
     """Every form that cells of one skeleton could have, the most usual first."""
     skeleton = without_clock(cells[0].skeleton)
-    columns = list(zip(*(cell.runs for cell in cells), strict=True))
+    # A damaged cell must not decide which forms there are.
+    shapes = [tuple(max(2, len(run)) for run in cell.runs if run[0].isdigit()) for cell in cells]
+    usual = Counter(shapes).most_common(1)[0][0]
+    kept = [cell.runs for cell, shape in zip(cells, shapes, strict=True) if shape == usual]
+    columns = list(zip(*kept, strict=True))
     digits = [i for i, column in enumerate(columns) if column[0][0].isdigit()]
     roles = ["."] * len(columns)
     markers: dict[str, int] = {}
     for i, column in enumerate(columns):
         if i in digits:
             continue
-        names = set(column)
-        if names <= _MONTH_OF.keys() and "b" not in roles:
+        # Most cells decide here too; the others then do not read.
+        most = Counter(map(_kind_of_word, column)).most_common(1)[0][0]
+        if most == "b" and "b" not in roles:
             roles[i] = "b"
-        elif names <= _WEEKDAY_OF.keys():
-            roles[i] = "a"
-        elif len(names) == 1 and (marker := _MARKERS.get(column[0])):
-            markers[marker] = i
-        elif names <= _ORDINALS:
-            roles[i] = "o"
+        elif most in ("a", "o"):
+            roles[i] = most
+        elif most in _MARKERS.values():
+            markers[most] = i
         else:
             return []
     wide = [{len(run) for run in columns[i]} for i in digits]
@@ -298,8 +308,19 @@ def forms_of(cells: Sequence[Cell]) -> list[TimeForm]:
         own = list(roles)
         for i, role in zip(digits, order, strict=True):
             own[i] = role
+        for mark, i in markers.items():
+            own[i] = _ROLE_OF_MARK[mark]
         found.append(TimeForm(skeleton, "".join(own)))
     return found
+
+
+def _kind_of_word(word: str) -> str:
+    """The role of letters in a time; a capital for a marker, empty for what is none."""
+    if word in _MONTH_OF:
+        return "b"
+    if word in _WEEKDAY_OF:
+        return "a"
+    return "o" if word in _ORDINALS else _MARKERS.get(word, "")
 
 
 def _compact(

@@ -13,6 +13,7 @@ import numpy as np
 from throughtime.data.tables.timeforms import (
     BEFORE_CLOCK,
     CLOCK,
+    MARKS,
     MONTHS,
     RUNS,
     WEEKDAYS,
@@ -276,8 +277,8 @@ def _date_pieces(
         elif form.widths or not (run[0].isdigit() or run[0].isalpha()):
             pieces.append(("", run))
         else:
-            role = next(roles, ".")
-            if role == ".":
+            role = next(roles, "")
+            if role in MARKS or not role:
                 pieces.append(("", run))
             elif role in "abo":
                 pieces.append((role, run))
