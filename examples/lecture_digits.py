@@ -1,4 +1,4 @@
-"""Lecture note: read handwritten digits row by row, a row a time step, and name them."""
+"""Lecture note: classify handwritten digits; each row of the image is a time step."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from throughtime.optimizers import Adam
 
 
 def learn(layers, x, y, n, epochs):
-    """Train on the first ``n`` digits, in the order of their writers; validate on the others."""
+    """Train on the first ``n`` digits, which are ordered by writer; validate on the others."""
     net = tt.Network([*layers, Dense(10, activation="softmax")], n_features=8, seed=0)
     history = tt.train(
         net, x[:n], y[:n], loss="categorical_crossentropy", metrics=["accuracy"], epochs=epochs,
@@ -21,7 +21,7 @@ def learn(layers, x, y, n, epochs):
 
 
 def main(folder: Path) -> tt.report.Comparison:
-    """Print the accuracies and draw the curves of training and what the units do."""
+    """Print the accuracies; draw the curves of training and the hidden states."""
     x, y = tt.data.digits()  # (1797, 8, 8)
     half = len(x) // 2
     table = tt.report.Comparison("Digits read row by row, accuracy on the others")
@@ -29,7 +29,7 @@ def main(folder: Path) -> tt.report.Comparison:
     options = {"dropout": 0.2, "recurrent_dropout": 0.2, "bidirectional": True}
     both_ways = [GRU(32, return_sequences=True, **options), GRU(32, **options)]
     net, history = learn([RNN(64)], x, y, 18, epochs=100)
-    # The lecture's figure is for 1 % of another set, 28 x 28 pixels.
+    # The lecture's accuracy is for 1 % of another set, with 28 x 28 pixels.
     table.add("18 digits, 1 % (published: other digits)", published=0.5, naive=common,
               ours=history["val_accuracy"][-1], baseline="the most common digit",
               higher_is_better=True)
@@ -41,8 +41,8 @@ def main(folder: Path) -> tt.report.Comparison:
     table.add(f"{half} digits, 2 GRU(32) both ways", ours=history["val_accuracy"][-1],
               naive=common, baseline="the most common digit", higher_is_better=True)
     history.plot(folder / "scores.png", columns=["loss", "accuracy"])
-    said = net.predict(x[half:]).argmax(axis=1)
-    print(tt.report.side_by_side(y[half:].reshape(-1, 29), said.reshape(-1, 29), most=5))
+    predicted = net.predict(x[half:]).argmax(axis=1)
+    print(tt.report.side_by_side(y[half:].reshape(-1, 29), predicted.reshape(-1, 29), most=5))
     print(table)
     return table
 

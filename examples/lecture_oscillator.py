@@ -1,4 +1,4 @@
-"""Lecture note: fit a damped oscillator, then let the network go on by itself."""
+"""Lecture note: fit a damped oscillator, then extrapolate it."""
 
 from pathlib import Path
 
@@ -11,7 +11,7 @@ SEEN, UNSEEN = 150, 150
 
 
 def fit(layer, x, epochs):
-    """Train on the first half, each position being the target of the one before it."""
+    """Train on the first half; the target of each position is the next one."""
     net = tt.Network([layer, Dense(1)], n_features=1, seed=0)
     adam = tt.optimizers.Adam(tt.schedules.Cosine(0.01, length=epochs))
     history = tt.train(net, x[:, : SEEN - 1], x[:, 1:SEEN], optimizer=adam, epochs=epochs,
@@ -20,7 +20,7 @@ def fit(layer, x, epochs):
 
 
 def main(folder: Path) -> tt.report.Comparison:
-    """Print the errors, and draw the fit, what follows it, and the lecture's network."""
+    """Print the errors; draw the fit, its extrapolation, and the lecture's network."""
     task = tt.data.tasks.damped_oscillator(SEEN + UNSEEN)
     x = np.concatenate([task.x, task.y[:, -1:]], axis=1)  # (1, 300, 1)
     seconds, future = 0.1 * np.arange(SEEN + UNSEEN), x[0, SEEN:, 0]

@@ -10,11 +10,11 @@ from throughtime.optimizers import Adam
 
 
 def main(folder: Path) -> tt.report.Comparison:
-    """Print the accuracy on signals never seen, and draw the scores and what the units do."""
+    """Print the accuracy on unseen signals; draw the scores and the hidden states."""
     task = tt.data.tasks.sine_or_noise(1024, 64, seed=0)
     others = tt.data.tasks.sine_or_noise(1024, 64, seed=1)
     table = tt.report.Comparison("Sine or noise, accuracy on other signals")
-    # A sine is smoother than noise: one number and a threshold tell them apart without a network.
+    # A sine is smoother than noise: a threshold on one number separates them without a network.
     rough, rough_others = (np.square(np.diff(t.x[..., 0])).mean(axis=1) for t in (task, others))
     right = [np.mean((rough < limit) == task.y[:, 0]) for limit in rough]
     smooth = np.mean((rough_others < rough[np.argmax(right)]) == others.y[:, 0])

@@ -1,4 +1,4 @@
-"""Notebook: the next value of a sine from a window of four, by truncated backpropagation."""
+"""Notebook: predict a sine from windows of four values, by truncated backpropagation."""
 
 from pathlib import Path
 
@@ -15,11 +15,11 @@ def main(folder: Path) -> tt.report.Comparison:
     later = tt.data.tasks.sine_windows("validation")  # the third
     table = tt.report.Comparison("Next value of sin(x / 20), half the mean square")
     places = np.linspace(0, 10 * np.pi, 1000)
-    gap = [[np.nan]]  # between the two parts there is nothing to foretell
+    gap = [[np.nan]]  # between the two parts there is nothing to predict
     target = np.concatenate([known.y, gap, later.y])[:, 0]
     points = np.concatenate([places[4:250], places[377:378], places[504:750]])
-    # A sine is a linear recurrence, x_{t+1} = 2 cos(w) x_t - x_{t-1}: the second layer can be
-    # exact, and the first one, the notebook's, is nearly linear near zero.
+    # A sine is a linear recurrence, x_{t+1} = 2 cos(w) x_t - x_{t-1}. A linear layer can be exact,
+    # and tanh, the notebook's choice, is nearly linear near zero.
     for name, activation in (("tanh", "tanh"), ("linear", "identity")):
         options = {"use_bias": False, "initializer": "glorot_uniform"}
         layer = RNN(50, activation=activation, recurrent_initializer="glorot_uniform", **options)
@@ -36,8 +36,8 @@ def main(folder: Path) -> tt.report.Comparison:
             table.add(f"{name}, {part}", published=published, ours=error, naive=task.baseline,
                       baseline="the last value again")
         history.plot(folder / f"loss-{name}.png", scale="log")
-        said = np.concatenate([net.predict(known.x), gap, net.predict(later.x)])[:, 0]
-        tt.plotting.plot_fit(points, target, {name: said}, seen=places[250], xlabel="x",
+        predicted = np.concatenate([net.predict(known.x), gap, net.predict(later.x)])[:, 0]
+        tt.plotting.plot_fit(points, target, {name: predicted}, seen=places[250], xlabel="x",
                              path=folder / f"predictions-{name}.png")
     print(table)
     return table

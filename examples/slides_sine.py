@@ -10,16 +10,16 @@ from throughtime.optimizers import SGD, Adam
 
 
 def network(units, **options):
-    """Elman's network, without an output bias as in the slides."""
+    """An Elman network without an output bias, as in the slides."""
     out = Dense(1, initializer=tt.initializers.Normal(0.1), use_bias=False)
     return tt.Network([RNN(units, return_sequences=True, **options), out], n_features=1)
 
 
 def main(folder: Path) -> tt.report.Comparison:
-    """Print the losses and times, and draw fits, loss, hidden states and the application."""
+    """Print losses and times; draw fits, losses, hidden states and the output at other points."""
     task = tt.data.tasks.noisy_sine(200)  # sin(x) + 0.1 N(0, 1) at x = -10, -9.9 ...
     table, options = tt.report.Comparison("Noisy sine"), {"loss": "half_mse", "verbose": False}
-    # The slides divide the loss by T and not the gradient: their rate of 1e-5 is 1e-5 T here.
+    # The slides divide the loss by T but not the gradient: their rate of 1e-5 is 1e-5 T here.
     momentum = SGD(tt.schedules.InverseTime(1e-5 * 200, decay=0.0), momentum=0.95)
     large = dict.fromkeys(("initializer", "recurrent_initializer"), tt.initializers.Normal(0.1))
     for name, net, optimizer, limit, epochs, known in (
@@ -37,7 +37,7 @@ def main(folder: Path) -> tt.report.Comparison:
             tt.plotting.save_png(figure, folder / f"{what}-{name}.png")
         states = tt.inspect.hidden_states(net, task.x)[0]["h"][0]
         tt.plotting.plot_hidden_states(states, task.x[0, :, 0], path=folder / f"states-{name}.png")
-    # Those have only ever taken steps of 0.1; this one begins anywhere, with steps up to 0.5.
+    # Those were trained on steps of 0.1; this one on any start and on steps up to 0.5.
     cuts = [slice(k, None, step) for step in range(1, 6) for k in range(0, 151, 10)]
     xs, ys = ([a[0, cut] for cut in cuts] for a in (task.x / 10, task.y))
     many, adam = network(32), Adam(tt.schedules.Cosine(0.005, length=600))
