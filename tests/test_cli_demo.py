@@ -72,18 +72,26 @@ def test_wrong_words_are_one_line_and_leave_nothing(words, message, small, capsy
     assert [path.name for path in Path().iterdir()] == ["file"]
 
 
-def test_ctrl_c_in_a_later_one_says_what_is_there(small, capsys):
+@pytest.mark.parametrize(
+    ("stop", "code", "said"),
+    [
+        (lambda: signal.raise_signal(signal.SIGINT), 130, "Ctrl-C"),
+        (lambda: signal.raise_signal(signal.SIGTERM), 143, "SIGTERM"),
+    ],
+)
+def test_an_end_in_a_later_demo_says_what_was_written(stop, code, said, small, capsys):
     runs = []
 
-    def stop(folder):
+    def main_of_demo(folder):
         runs.append(folder)
         if len(runs) == 3:
-            raise KeyboardInterrupt
+            stop()
 
-    small.main = stop
-    assert main(["demo", "all"]) == 130
+    small.main = main_of_demo
+    assert main(["demo", "all"]) == code
     assert capsys.readouterr().err == (
-        "throughtime: Stopped by Ctrl-C; 2 of 9 demos had ended, and their pictures are there.\n"
+        f"throughtime: Stopped by {said}; 2 of 9 demos had ended, and their pictures were"
+        " written.\n"
     )
     assert len(list(Path().iterdir())) == 2
 

@@ -169,7 +169,7 @@ def test_tables_hold_the_numbers():
     assert layers[1:] == [
         ["GRU", "steps x 32", "3,500"],
         ["Dense", "1", "33"],
-        ["together", "", "3,533"],
+        ["total", "", "3,533"],
     ]
 
 

@@ -116,7 +116,7 @@ class DataError(InvalidArgumentError):
 
 
 class ModelFileError(ThroughtimeError, ValueError):
-    """A model or checkpoint file is damaged, foreign, or of a version this release cannot read."""
+    """A model or checkpoint file is damaged, foreign, or of a version that cannot be read."""
 
 
 class MissingDependencyError(ThroughtimeError, ImportError):
@@ -129,7 +129,7 @@ class DivergedError(ThroughtimeError, ArithmeticError):
     Attributes
     ----------
     history : History or None
-        What had happened until then.
+        The history until then.
     """
 
     history: Any = None
@@ -206,7 +206,7 @@ def check_bool(name: str | Argument, value: Any) -> bool:
 
 
 def check_choice(name: str | Argument, value: Any, choices: Iterable[str]) -> str:
-    """Return ``value`` if it is one of the strings ``choices``; suggest the nearest otherwise."""
+    """Return ``value`` if it is one of the strings ``choices``; otherwise suggest the nearest."""
     options = list(choices)
     if isinstance(value, str) and value in options:
         return value
@@ -236,11 +236,12 @@ def check_array(
     Parameters
     ----------
     shape : tuple of int or str, optional
-        One entry an axis: an int must match, a letter (see :mod:`throughtime.shapes`) is free.
+        One entry for each axis: an int must match, a letter (see :mod:`throughtime.shapes`) is
+        free.
     dtype : dtype, optional
-        The dtype to convert to; without it a numeric array keeps its own.
+        The dtype to convert to; by default a numeric array keeps its own.
     finite : bool
-        Refuse NaN and infinities.
+        Whether to refuse NaN and infinities.
     """
     check_collected(name, value)
     if isinstance(value, np.ma.MaskedArray) and np.ma.is_masked(value):
@@ -358,16 +359,16 @@ def _called(function: Any) -> str:
 
 
 def how_to_install(extra: str) -> str:
-    """The command that brings the packages of ``extra``, from an index or from the sources."""
+    """The command that installs the packages of ``extra``, from an index or from the sources."""
     return f"pip install 'throughtime[{extra}]' (in a clone: pip install '.[{extra}]')"
 
 
 def import_extra(module: str, extra: str, purpose: str, hint: str = "") -> ModuleType:
-    """Import an optional package, or say in one line which extra brings it, or what else helps."""
+    """Import an optional package; if it is missing, say which extra installs it."""
     try:
         return importlib.import_module(module)
     except ModuleNotFoundError as error:
-        # A package that is there and fails to import has a trouble of its own to report.
+        # An installed package that fails to import reports its own error.
         if (error.name or "").partition(".")[0] != module.partition(".")[0]:
             raise
         raise MissingDependencyError(

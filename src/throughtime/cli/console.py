@@ -23,7 +23,7 @@ class Screen:
     Parameters
     ----------
     quiet : bool
-        Print nothing at all; errors do not come through here.
+        Whether to print nothing. Errors are printed elsewhere, in any case.
     """
 
     def __init__(self, quiet: bool = False) -> None:
@@ -47,7 +47,7 @@ class Screen:
         self.out.print(text, style=style)
 
     def sentence(self, text: str, style: str = "") -> None:
-        """Print a sentence below a headline, set in, in as many lines as it needs."""
+        """Print an indented sentence below a headline, in as many lines as it needs."""
         from rich.padding import Padding
         from rich.text import Text
 
@@ -60,7 +60,7 @@ class Screen:
         self.err.print(text, soft_wrap=True)
 
     def facts(self, label: str, sentences: Iterable[str], style: str = "") -> None:
-        """Print sentences behind a label, one below the other."""
+        """Print a label with sentences beside it, one below the other."""
         from rich.padding import Padding
         from rich.table import Table
         from rich.text import Text
@@ -83,7 +83,7 @@ class Screen:
     ) -> None:
         """Print a table; the first columns are text, the others numbers.
 
-        The last columns are left out where the terminal is too narrow for them.
+        Where the terminal is too narrow, the last columns are omitted, and a line says so.
         """
         from rich import box
         from rich.padding import Padding
@@ -115,7 +115,7 @@ class Screen:
 
 
 class ProgressBar:
-    """One line that follows the stages of the work; silent without a console."""
+    """A line that shows the stage of the work; without a console it shows nothing."""
 
     def __init__(self, console: Console | None) -> None:
         self._bar: Any = None
@@ -136,7 +136,7 @@ class ProgressBar:
             self._task = self._bar.add_task("starting", total=None, loss="")
 
     def show(self, step: Progress) -> None:
-        """Move to ``step``."""
+        """Show ``step``."""
         if self._bar is None:
             return
         shown = step.val_loss if step.val_loss is not None else step.loss
@@ -149,14 +149,14 @@ class ProgressBar:
         )
 
     def close(self) -> None:
-        """Take the bar away."""
+        """Remove the bar."""
         if self._bar is not None:
             self._bar.stop()
             self._bar = None
 
 
 def _columns_that_fit(rows: Sequence[Sequence[str]], width: int) -> int:
-    """How many columns go into ``width``, three blanks apart and set in by two; at least 2."""
+    """How many columns fit into ``width``, indented by 2 and 3 spaces apart; at least 2."""
     total = 2
     for place in range(len(rows[0])):
         total += max(len(row[place]) for row in rows) + (3 if place else 0)

@@ -27,13 +27,14 @@ def register(app: Any) -> None:
     def demo(
         name: Annotated[
             str | None,
-            typer.Argument(metavar="NAME", help="Which one.", show_default=False),
+            typer.Argument(metavar="NAME", help="The demo to run.", show_default=False),
         ] = None,
         out: Annotated[
             Path | None,
             typer.Option(
                 "--out",
-                help="The folder for the pictures; by default demo-NAME. Older ones are replaced.",
+                help="The folder for the pictures; by default demo-NAME. Files of an earlier run"
+                " are replaced.",
                 metavar="FOLDER",
             ),
         ] = None,
@@ -55,7 +56,7 @@ def register(app: Any) -> None:
 
 
 def list_demos(screen: "Screen") -> None:
-    """Print the name of every demo and what it is."""
+    """Print the name of every demo, and what it shows."""
     screen.headline("throughtime demo NAME")
     for name in NAMES:
         text = ast.get_docstring(ast.parse(script(name).read_text("utf-8"))) or ""
@@ -64,21 +65,24 @@ def list_demos(screen: "Screen") -> None:
 
 def run_all(screen: "Screen", out: Path | None) -> None:
     """Run every demo, each into a folder of its own."""
-    from throughtime.cli.failures import StoppedEarly
+    from throughtime.cli.failures import StoppedEarly, Terminated
 
     for number, name in enumerate(NAMES):
         try:
             run(screen, name, Path(f"demo-{name}") if out is None else out / name)
-        except KeyboardInterrupt:
+        except (KeyboardInterrupt, Terminated) as end:
             if number == 0:
                 raise
-            done = f"{number} of {len(NAMES)} demos had ended, and their pictures are there"
+            done = f"{number} of {len(NAMES)} demos had ended, and their pictures were written"
+            if isinstance(end, Terminated):
+                end.outcome = done
+                raise
             raise StoppedEarly(f"Stopped by Ctrl-C; {done}.") from None
         screen.line()
 
 
 def run(screen: "Screen", name: str, folder: Path) -> None:
-    """Run a demo, and put what it draws into ``folder`` if all goes well."""
+    """Run a demo; its pictures go to ``folder`` if it succeeds."""
     from throughtime.cli.output import check_folder, staged
     from throughtime.plotting.style import load_matplotlib
     from throughtime.training.interrupt import CLEAN_END
@@ -104,7 +108,7 @@ def script(name: str) -> Path:
     for folder in (package / "examples", package.parents[1] / "examples"):
         if (folder / file).is_file():
             return folder / file
-    raise FileNotFoundError(f"{file} is in neither of the places where examples are")
+    raise FileNotFoundError(f"{file} is neither in the package nor beside the sources")
 
 
 def load(name: str) -> ModuleType:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def layer_rows(net: Network) -> tuple[LayerRow, ...]:
-    """One row a layer: its name, the form of its output, its number of parameters."""
+    """One row for each layer: its name, the shape of its output, its number of parameters."""
     rows = []
     for i, (layer, form) in enumerate(zip(net.layers, net.topology.forms, strict=True)):
         own = net.params.owned(net.topology.owners[i])
@@ -25,7 +25,7 @@ def layer_rows(net: Network) -> tuple[LayerRow, ...]:
 
 
 def settings_of(model: Forecaster) -> dict[str, str]:
-    """The settings of a forecaster and what it chose, name to value, in words."""
+    """The settings of a forecaster and what it chose, in words, by name."""
     return {
         "horizon": words.plural(model.horizon, "step"),
         "cell": model.cell.upper(),

@@ -29,7 +29,16 @@ class Terminated(SystemExit):
     ----------
     number : int
         The number of the signal.
+
+    Attributes
+    ----------
+    signal : str
+        Its name.
+    outcome : str
+        What was written until then.
     """
+
+    outcome = "nothing was written"
 
     def __init__(self, number: int) -> None:
         super().__init__(128 + number)
@@ -60,7 +69,7 @@ def exit_code_of(action: Callable[[], int]) -> int:
         say("Stopped by Ctrl-C; nothing was written.")
         return INTERRUPTED
     except Terminated as end:
-        say(f"Stopped by {end.signal}; nothing was written.")
+        say(f"Stopped by {end.signal}; {end.outcome}.")
         return int(end.code or 0)
     except DivergedError as error:
         say(str(error))

@@ -7,7 +7,7 @@ if TYPE_CHECKING:
     from throughtime.cli.console import Screen
     from throughtime.report import LayerRow
 
-#: Extra that something here uses -> the packages that it brings.
+#: Extra -> the packages that it installs.
 EXTRAS = {
     "cli": ("typer", "rich", "pandas", "pyarrow", "matplotlib", "jinja2"),
     "autodiff": ("jax",),
@@ -36,7 +36,7 @@ def register(app: Any) -> None:
 
 
 def describe_installation(screen: "Screen") -> None:
-    """Print versions, the engine, threads and which extras are complete."""
+    """Print versions, the engine, the number of threads, and which extras are installed."""
     import os
     import platform
 
@@ -54,12 +54,12 @@ def describe_installation(screen: "Screen") -> None:
 
 
 def describe_file(screen: "Screen", path: Path) -> None:
-    """Print what the model in ``path`` is.
+    """Print what the model file ``path`` holds.
 
     Raises
     ------
     ModelFileError
-        If it is not a model file of throughtime.
+        If throughtime did not write it.
     """
     from throughtime.serialization.container import identify
 
@@ -110,7 +110,7 @@ def _describe_data(known: dict[str, Any]) -> list[str]:
     if known["covariates"]:
         lines.append("covariates " + ", ".join(repr(name) for name in known["covariates"]))
     ends = sorted({str(last).partition("T00:00:00")[0] for last in known["last"].values()})
-    lines.append(f"the last value is of {ends[-1]}")
+    lines.append(f"the last value is from {ends[-1]}")
     return lines
 
 
@@ -119,14 +119,14 @@ def _print_layers(screen: "Screen", rows: "tuple[LayerRow, ...]") -> None:
     cells = [[row.name, row.shape, f"{row.parameters:,}"] for row in rows]
     screen.table(
         ["layer", "output", "parameters"],
-        [*cells, ["together", "", f"{total:,}"]],
+        [*cells, ["total", "", f"{total:,}"]],
         text_columns=2,
         bold=len(cells),
     )
 
 
 def describe_engines() -> list[str]:
-    """The engine in use, and what the other one is or why there is none."""
+    """The engine in use, and the other one or why there is none."""
     from throughtime.kernels import selection
 
     module = selection.extension()
@@ -137,8 +137,8 @@ def describe_engines() -> list[str]:
     openmp = ", OpenMP" if module.openmp() else ""
     native = f"native: instruction set {module.level()}, {cores}{openmp}"
     if selection.current() == "native":
-        return [native, "also there: reference"]
-    return ["reference", f"also there: {native}"]
+        return [native, "also available: reference"]
+    return ["reference", f"also available: {native}"]
 
 
 def _threads(cores: int, environment: Any) -> str:
@@ -148,7 +148,7 @@ def _threads(cores: int, environment: Any) -> str:
 
 
 def _versions(extra: str, packages: tuple[str, ...]) -> str:
-    """The versions of the packages, or how to get those that are missing."""
+    """The versions of the packages, or how to install those that are missing."""
     from importlib import metadata
 
     from throughtime.errors import how_to_install

@@ -1,4 +1,4 @@
-"""Ctrl-C in a long command: the first time it ends training, the second time everything."""
+"""Ctrl-C in a long command: the first ends training, the second ends the command."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ if TYPE_CHECKING:
 
 
 class StopButton(Callback):
-    """Context, and callback of every training run inside it, that makes one Ctrl-C count for all.
+    """A context, and a callback for every training run inside it: one Ctrl-C ends all of them.
 
-    A training run answers Ctrl-C itself, but only for itself; the runs after it then end after
-    their first batch.
+    A training run handles Ctrl-C only for itself. The runs after it then end after their first
+    batch.
 
     Parameters
     ----------
     tell : callable
-        Called with a sentence for the user when training is ended.
+        Called with a sentence for the user when training ends.
 
     Attributes
     ----------
@@ -58,7 +58,7 @@ class StopButton(Callback):
             run.stop("interrupted")
 
     def on_train_end(self, run: Run) -> None:
-        """Remember a Ctrl-C that this run has answered."""
+        """Remember a Ctrl-C that ended this run."""
         if run.stop_reason == "interrupted" and not self.pressed:
             self._between.requested = True
             self.tell(

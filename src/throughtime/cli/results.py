@@ -1,4 +1,4 @@
-"""What a finished forecast becomes: lines on the screen, and files."""
+"""The results of a forecast: lines on the screen, and files."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def build_story(
     warning: str = "",
     tested_itself: bool = False,
 ) -> ForecastStory:
-    """Everything that the screen, the picture and the page tell.
+    """Collect what the screen, the picture and the page show.
 
     Parameters
     ----------
@@ -92,7 +92,7 @@ def _all_notes(model: Forecaster, views: Sequence[ForecastView]) -> list[str]:
 
 
 def tell(screen: Screen, story: ForecastStory) -> None:
-    """Print how good the forecast is, and where it goes."""
+    """Print how good the forecast is, and the forecast."""
     screen.facts("model", [one_line(story), *story.notes])
     backtest = story.backtest
     if backtest is not None:
@@ -114,7 +114,7 @@ def tell(screen: Screen, story: ForecastStory) -> None:
 
 
 def show_forecast(screen: Screen, story: ForecastStory) -> None:
-    """Print where the forecast goes, with its first rows."""
+    """Print the forecast: a sentence and its first rows."""
     screen.line()
     screen.headline(story.title)
     screen.sentence(outlook(story))
@@ -158,7 +158,7 @@ def forecast_table(story: ForecastStory) -> tuple[list[str], list[list[str]]]:
 
 
 def write_files(folder: Path, story: ForecastStory, table: Table, page: bool = True) -> None:
-    """Write the table, the picture and, unless it is not wanted, the page into ``folder``."""
+    """Write the table, the picture and, with ``page``, the HTML page into ``folder``."""
     rows = [(view.name, view.future, view.forecast) for view in story.views]
     write_csv(folder / "forecast.csv", table, rows)
     with forecast_figure(story.views, title=story.title) as figure:
@@ -226,12 +226,12 @@ def inert(text: str) -> str:
 
 
 def sizes(folder: Path, names: Iterable[str]) -> dict[str, str]:
-    """How large the files in ``folder`` are."""
+    """The sizes of the files in ``folder``."""
     return {name: f"{max(1, round((folder / name).stat().st_size / 1000)):,} kB" for name in names}
 
 
 def lines_of(folder: Path, written: Mapping[str, str], old: Collection[str]) -> list[str]:
-    """One line a file: where it is, how large, and whether it took the place of an ``old`` one."""
+    """One line for each file: its path, its size, and whether it replaced an ``old`` one."""
     return [
         f"{folder / name}  {size}{', in place of an older one' if name in old else ''}"
         for name, size in written.items()

@@ -1,4 +1,4 @@
-"""From a finished forecast to its page: what the template shows is prepared here."""
+"""The HTML page of a forecast: prepares what its template shows."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ LOSS_NARROW = (NARROW[0], 3.2)
 
 
 def forecast_page(story: ForecastStory) -> str:
-    """The HTML page of a forecast, complete in itself.
+    """Return the HTML page of a forecast, which needs no other file.
 
     Raises
     ------
@@ -90,7 +90,7 @@ def _snippet(story: ForecastStory) -> str:
 
 
 def _pictures(story: ForecastStory) -> dict[str, str]:
-    """Each picture twice: for a page, and for a telephone."""
+    """Each picture in two sizes: for a wide and for a narrow screen."""
     pictures = {}
     for kind, size, loss_size in (("wide", WIDE, LOSS_WIDE), ("narrow", NARROW, LOSS_NARROW)):
         with forecast_figure(story.views, size=size) as figure:
@@ -168,7 +168,7 @@ def _tiles(story: ForecastStory) -> list[dict[str, str]]:
 
 
 def _difference(mine: float, other: float) -> str:
-    """How much larger or smaller an error is than another one."""
+    """How much larger or smaller one error is than another."""
     if mine == other:
         return "equal"
     if other == 0:

@@ -1,4 +1,4 @@
-"""What a forecast has to tell, and its two most important sentences."""
+"""What the report of a forecast shows, and its two main sentences."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class LayerRow:
 
 @dataclasses.dataclass(frozen=True)
 class ForecastStory:
-    """Everything that the page of a forecast tells.
+    """Everything that the page of a forecast shows.
 
     Attributes
     ----------
@@ -36,15 +36,15 @@ class ForecastStory:
     source : str
         Where the data came from.
     frequency : str or None
-        As pandas writes it.
+        The step of the data, as pandas writes it.
     views : tuple of ForecastView
         One a series, with history and forecast.
     backtest : BacktestReport or None
-        None where the data were too short to hold anything out.
+        None where nothing was held out.
     findings : tuple of str
         Sentences on what was found in the data.
     notes : tuple of str
-        Sentences on what was chosen, and what the reader should know.
+        Sentences on what was chosen, and on what the reader should know.
     layers : tuple of LayerRow
         The layers of one network.
     settings : mapping of str to str
@@ -54,9 +54,9 @@ class ForecastStory:
     command : str
         The command that made the page.
     warning : str
-        A sentence that stands above everything else, or nothing.
+        A sentence to show above everything else; empty if there is none.
     tested_itself : bool
-        Whether the model that forecasts is the one of the backtest, not one of all data.
+        Whether the model of the backtest made the forecast, rather than one of all data.
     """
 
     target: str
@@ -95,7 +95,7 @@ class ForecastStory:
 
 
 def decimals_of(view: ForecastView) -> int:
-    """How many decimals show the differences in a forecast, and no more."""
+    """How many decimals a forecast needs to show its differences."""
     forecast = view.forecast
     if not forecast.intervals:
         return words.decimals_for(forecast.mean, float(np.std(forecast.mean)) / 10)
@@ -104,7 +104,7 @@ def decimals_of(view: ForecastView) -> int:
 
 
 def outlook(story: ForecastStory) -> str:
-    """Where the forecast goes, in one sentence; for several series, how many there are."""
+    """Where the forecast goes, in one sentence; for several series, their number."""
     view = story.views[0]
     forecast = view.forecast
     if len(story.views) > 1:

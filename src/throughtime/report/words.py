@@ -1,4 +1,4 @@
-"""Numbers, time stamps and results said in plain words, the same on the terminal and on the page.
+"""Numbers, times and results in plain words, the same on the terminal and on the page.
 
 >>> number(1234567.0), number(371.0234), number(0.00123456)
 ('1,234,567', '371', '0.001235')
@@ -89,7 +89,7 @@ def fixed(value: float, decimals: int) -> str:
 
 
 def column(values: Sequence[float], digits: int = 3) -> list[str]:
-    """Numbers to stand below each other: the smallest with ``digits`` digits, all as long.
+    """Numbers for one column: with as many decimals as the smallest needs for ``digits`` digits.
 
     >>> column([0.4123, 2.31, 12.0, math.nan])
     ['0.412', '2.310', '12.000', '-']
@@ -101,7 +101,7 @@ def column(values: Sequence[float], digits: int = 3) -> list[str]:
 
 
 def percent(share: float) -> str:
-    """``share`` as a percentage, with one decimal only where it says something.
+    """``share`` as a percentage, with one decimal only where it is not zero.
 
     >>> percent(0.8), percent(0.975), percent(1 / 3)
     ('80 %', '97.5 %', '33.3 %')
@@ -122,12 +122,12 @@ def unit(frequency: str | None) -> tuple[int, str | None]:
 
 
 def plural(count: int, word: str) -> str:
-    """``count`` and ``word`` with an s where English wants one."""
+    """``count`` and ``word``, in the plural unless the count is 1."""
     return f"{count:,} {word}" + ("" if count == 1 else "s")
 
 
 def periods(frequency: str | None, count: int) -> str:
-    """``count`` steps, called weeks, months ... where the frequency says so."""
+    """``count`` steps, as weeks, months ... where the frequency is known."""
     factor, name = unit(frequency)
     if name is None or factor != 1:
         return plural(count, "step")
@@ -135,7 +135,7 @@ def periods(frequency: str | None, count: int) -> str:
 
 
 def stretch(frequency: str | None, count: int) -> str:
-    """What follows "the last" or "the next".
+    """A stretch of time, to stand after "the last" or "the next".
 
     >>> stretch("W", 104), stretch("h", 1)
     ('104 weeks', 'hour')
@@ -149,24 +149,24 @@ def method_name(method: str) -> str:
 
 
 def rivals(backtest: BacktestReport) -> list[str]:
-    """The naive methods of a backtest that the verdict is about."""
+    """The naive methods that the forecast is compared with."""
     return [score.method for score in backtest.scores if score.method in backtest.beats]
 
 
 def judged_by(backtest: BacktestReport) -> str:
-    """The error that methods are compared by: "mae", or "mase" for series in different units."""
+    """The measure that compares methods: "mae", or "mase" for series in different units."""
     many = len({fold.series for fold in backtest.folds}) > 1
     scaled = all(math.isfinite(score.mase) for score in backtest.scores)
     return "mase" if many and scaled else "mae"
 
 
 def error_name(backtest: BacktestReport) -> str:
-    """What :func:`judged_by` stands for."""
+    """The name of the measure that :func:`judged_by` gives."""
     return "mean scaled error" if judged_by(backtest) == "mase" else "mean absolute error"
 
 
 def error(backtest: BacktestReport, method: str) -> float:
-    """The error of ``method`` that it is judged by."""
+    """The error of ``method`` in the measure of :func:`judged_by`."""
     return float(getattr(backtest[method], judged_by(backtest)))
 
 
@@ -196,15 +196,15 @@ def smoothing_is_better(backtest: BacktestReport) -> bool:
 
 
 def is_good(backtest: BacktestReport) -> bool:
-    """Whether nothing simpler did as well; or nothing could do better."""
+    """Whether the forecast beats everything simpler, or is perfect."""
     perfect = error(backtest, "forecast") == 0
     return perfect or (beats_all(backtest) and not smoothing_is_better(backtest))
 
 
 def smoothing_remark(backtest: BacktestReport, way_out: str = "") -> str:
-    """Where exponential smoothing alone did better than with the network, a sentence, else "".
+    """A sentence that exponential smoothing alone did better; empty where it did not.
 
-    ``way_out`` is a second sentence on what to do.
+    ``way_out`` is a second sentence that says what to do.
     """
     if not smoothing_is_better(backtest):
         return ""
@@ -267,5 +267,5 @@ def judgement(backtest: BacktestReport) -> str:
 
 
 def _listed(names: Sequence[str]) -> str:
-    """Names with commas and an "and" between."""
+    """Names with commas between, and "and" before the last."""
     return " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
