@@ -119,3 +119,8 @@ def test_in_order_and_all_in_one():
 def test_errors_are_whole_sentences_at_the_call(call, error, sentence):
     with pytest.raises(error, match=exactly(sentence)):
         call()
+
+
+def test_a_batch_larger_than_any_integer_of_the_machine_is_all():
+    batches = minibatches(5, 10**400, shuffle=False)
+    assert [batch.tolist() for batch in batches] == [[0, 1, 2, 3, 4]]

@@ -1,5 +1,8 @@
 """What ``train`` refuses, before any work: one sentence each."""
 
+import errno
+import os
+
 import numpy as np
 import pytest
 
@@ -103,7 +106,25 @@ OPTIONS = [
         {"resume": True},
         "checkpoint must name the file to continue from when resume=True; got None.",
     ),
-    ({"checkpoint": 3}, "path must be the path of a file; got 3."),
+    ({"checkpoint": 3}, "path must be a string or a path; got 3."),
+    (
+        {"checkpoint": "a\0b"},
+        "path must be a path without null characters and lone surrogates; got 'a\\x00b'.",
+    ),
+    (
+        {"checkpoint": "a" * 300},
+        (
+            f"checkpoint must be a path that this system can open; got '{'a' * 300}':"
+            f" {os.strerror(errno.ENAMETOOLONG)}."
+        ),
+    ),
+    (
+        {"callbacks": np.array(3.0)},
+        (
+            "callbacks must be a list of callbacks; got an array of shape () and dtype float64."
+            " Put a single one into brackets."
+        ),
+    ),
     (
         {"checkpoint": "nowhere/run.ckpt"},
         "checkpoint must be in a folder that exists; got 'nowhere/run.ckpt'.",

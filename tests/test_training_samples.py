@@ -92,7 +92,12 @@ def test_nothing_but_sequences_without_a_step(make):
 
 @pytest.mark.parametrize(
     ("y", "got"),
-    [(np.array(3.0), "an array of shape () and dtype float64"), (3.0, "3.0"), (None, "None")],
+    [
+        (np.array(3.0), "an array of shape () and dtype float64"),
+        (3.0, "3.0"),
+        (None, "None"),
+        (str, "<class 'str'>"),
+    ],
 )
 def test_a_target_that_is_a_single_number(y, got):
     with pytest.raises(tt.errors.ShapeError) as caught:

@@ -74,7 +74,7 @@ def minibatches(
     check_bool("shuffle", shuffle)
     check_bool("bucket", bucket)
     batches = count_batches(n, batch_size)
-    size = n if batch_size is None else batch_size
+    size = n if batch_size is None else min(batch_size, n)
     if shuffle and not isinstance(rng, np.random.Generator):
         raise InvalidTypeError(
             f"rng must be a numpy.random.Generator when shuffle=True; got {describe(rng)}."

@@ -198,7 +198,8 @@ class EarlyStopping(Callback):
 
 def check_callbacks(callbacks: Any) -> list[Callback]:
     """Return the callbacks as objects; a function is called at the end of every epoch."""
-    if isinstance(callbacks, Callback) or not isinstance(callbacks, Iterable):
+    single = isinstance(callbacks, Callback) or not isinstance(callbacks, Iterable)
+    if single or getattr(callbacks, "shape", None) == ():
         hint = "Put a single one into brackets."
         if callbacks is None:
             hint = "Leave the argument out, or write []."

@@ -20,7 +20,6 @@ import numpy as np
 
 from throughtime.errors import (
     InvalidArgumentError,
-    InvalidTypeError,
     ModelFileError,
     check_int,
     describe,
@@ -28,6 +27,7 @@ from throughtime.errors import (
 )
 from throughtime.registry import translate
 from throughtime.serialization.container import read_container, write_container
+from throughtime.serialization.files import check_path
 from throughtime.training.callbacks import Callback, Run
 from throughtime.training.fingerprint import compare
 from throughtime.training.history import TRAILING, History
@@ -59,8 +59,7 @@ class Checkpoint:
     every: int = 1
 
     def __post_init__(self) -> None:
-        if not isinstance(self.path, (str, os.PathLike)):
-            raise InvalidTypeError(sentence("path", "the path of a file", describe(self.path)))
+        check_path(self.path)
         check_int("every", self.every, 1)
 
     def check(self) -> None:
@@ -68,7 +67,9 @@ class Checkpoint:
         path = Path(self.path)
         folder = Path(os.path.realpath(path)).parent
         expected, got = "", f"{str(path)!r}"
-        if path.is_dir():
+        if (problem := _unreachable(path)) is not None:
+            expected, got = "a path that this system can open", f"{got}: {problem}"
+        elif path.is_dir():
             expected, got = "a file", f"the folder {str(path)!r}"
         elif not folder.is_dir():
             expected = "in a folder that exists"
@@ -76,6 +77,17 @@ class Checkpoint:
             expected = "in a folder that can be written to"
         if expected:
             raise InvalidArgumentError(sentence("checkpoint", expected, got, value=path))
+
+
+def _unreachable(path: Path) -> str | None:
+    """Why the system cannot look for a file at ``path``, such as a name that is too long."""
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as error:
+        return error.strerror
+    return None
 
 
 def check_checkpoint(checkpoint: Any, resume: bool) -> Checkpoint | None:

@@ -142,8 +142,10 @@ def check_samples(
     if in_time and is_ragged(y):
         y = _pad_like(y, shape, shown, "y", "x" if per_step else "the output of x")
     check_collected("y", y)
-    single = not hasattr(y, "__len__") or getattr(y, "shape", None) == ()
-    count = None if single else len(y)
+    try:
+        count = len(y)
+    except TypeError:  # a single number, a class
+        count = None
     if count != len(inputs):
         got = describe(y) if count is None else f"{count} of them"
         expected = f"one target for each of the {len(inputs)} sequences"
