@@ -186,7 +186,7 @@ def test_robust_uses_quartiles_and_falls_back_on_the_deviation():
         (
             lambda: Scaler.from_config({"name": "standard", "center": 3, "scale": 4}),
             ModelFileError,
-            "the file holds a bad scaler: 'int' object is not iterable",
+            "the file holds a bad scaler: center must be of shape (F,); got shape ().",
         ),
     ],
 )

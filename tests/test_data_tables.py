@@ -310,7 +310,7 @@ def test_bad_paths(tmp_path, monkeypatch):
     (tmp_path / "a").write_text("x\n1\n")
     with pytest.raises(DataError, match=exactly("a/b.csv must be readable; got: Not a directory.")):
         read_table("a/b.csv")
-    with pytest.raises(InvalidTypeError, match=exactly("path must be the path of a file; got 3.")):
+    with pytest.raises(InvalidTypeError, match=exactly("path must be a string or a path; got 3.")):
         read_table(3)
     with pytest.raises(
         InvalidTypeError, match=exactly("covariates must be a list of columns; got 'x'.")

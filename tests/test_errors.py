@@ -223,3 +223,19 @@ def test_values_that_are_masked_are_not_used_as_if_they_were_not():
     with pytest.raises(DataError, match="x must hold no masked values"):
         check_array("x", masked)
     assert check_array("x", np.ma.masked_array([1.0, 2.0], mask=False)).tolist() == [1.0, 2.0]
+
+
+def test_what_numpy_cannot_read_is_refused_with_the_reason():
+    class Tensor:
+        def __array__(self, dtype=None, copy=None):
+            raise RuntimeError("Can't call numpy() on Tensor that requires grad. Use detach().")
+
+        def __repr__(self):
+            return "tensor([1.], requires_grad=True)"
+
+    message = (
+        "x must be readable by NumPy; got tensor([1.], requires_grad=True). It says: \"Can't call"
+        ' numpy() on Tensor that requires grad. Use detach().".'
+    )
+    with pytest.raises(DataError, match=f"^{re.escape(message)}$"):
+        check_array("x", Tensor())

@@ -249,8 +249,8 @@ def test_intervals_are_nested_and_hold_the_forecast(fitted: Forecaster) -> None:
 
 def test_an_interval_that_the_forecast_does_not_hold(fitted: Forecaster) -> None:
     message = (
-        "coverage must be one of those the forecast holds (0.8, 0.95); got 0.5."
-        " Ask predict_interval for another one."
+        "coverage must be one of those that the forecast has (0.8, 0.95); got 0.5. For another one,"
+        " call predict_interval."
     )
     with pytest.raises(InvalidArgumentError, match=f"^{re.escape(message)}$"):
         fitted.predict().lower(0.5)

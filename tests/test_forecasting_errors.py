@@ -1,13 +1,25 @@
 """Every way in which a forecaster can be asked for what it cannot do, and what it says."""
 
+import copy
+import functools
 import re
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from odd_values import ODD
 
-from throughtime.errors import DataError, InvalidArgumentError, InvalidTypeError, ShapeError
+from throughtime.errors import (
+    DataError,
+    InvalidArgumentError,
+    InvalidTypeError,
+    ShapeError,
+    ThroughtimeError,
+)
 from throughtime.forecasting import Forecaster
+from throughtime.forecasting.settings import Settings
 
 QUICK: dict[str, Any] = {"epochs": 1, "members": 1, "hidden_size": 4}
 Y = 20.0 + np.random.default_rng(0).normal(size=90)
@@ -135,3 +147,56 @@ def test_logarithms_need_positive_values() -> None:
     message = "y must be positive for transform='log'; got -1. Write transform='auto'."
     with pytest.raises(DataError, match=f"^{re.escape(message)}$"):
         model.predict(y=[*y, -1.0])
+
+
+def doors(y: np.ndarray) -> dict[str, Callable[[Any], Any]]:
+    """Every door of a forecaster that takes data or an option; a single one takes the odd value."""
+    new = functools.partial(Forecaster, 3, season=None, **QUICK)
+    extra = y[::-1].copy()
+    one, many = new().fit(y), new().fit({"a": y, "b": y}, {"a": extra, "b": extra})
+    listed = new().fit([y, y])
+    two = {"a": [1.0], "b": [1.0]}
+    options = [name for name in Settings.saved() if name not in ("seed", "season")]
+    return {
+        "fit": lambda v: new().fit(v),
+        "fit, X": lambda v: new().fit(y, v),
+        "fit, X of a list": lambda v: new().fit([y, y], v),
+        "fit, X of a mapping": lambda v: new().fit({"a": y}, v),
+        "fit, in a list": lambda v: new().fit([y, v]),
+        "fit, in a mapping": lambda v: new().fit({"a": y, "b": v}),
+        "update": lambda v: copy.copy(one).update(v),
+        "update a list": lambda v: copy.copy(listed).update(v),
+        "update a mapping": lambda v: copy.copy(many).update(v),
+        "update, X": lambda v: copy.copy(many).update(two, v),
+        "predict, fh": lambda v: one.predict(v),
+        "predict, X_future": lambda v: many.predict(1, v),
+        "predict, y": lambda v: one.predict(y=v),
+        "predict, X": lambda v: many.predict(1, {"a": [1.0]}, y={"a": y}, X={"a": v}),
+        "predict_interval": lambda v: one.predict_interval(1, v),
+        "lower": lambda v: one.predict().lower(v),
+        "backtest": lambda v: new().backtest(v),
+        "backtest, holdout": lambda v: new().backtest(y, holdout=v),
+        "backtest, folds": lambda v: new().backtest(y, folds=v),
+        "save": lambda v: one.save(v),
+        "load": lambda v: Forecaster.load(v),
+        "progress": lambda v: Forecaster(3, progress=v),
+        **{name: functools.partial(lambda n, v: Forecaster(**{"horizon": 3, n: v}), name)
+           for name in options},
+    }  # fmt: skip
+
+
+def test_odd_values_are_read_or_refused_in_a_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)  # "abc" is a path
+    for door, call in doors(Y[:60]).items():
+        refused = 0
+        for make in ODD.values():
+            message = ""
+            try:
+                call(make())
+            except ThroughtimeError as error:
+                message = str(error)
+                refused += 1
+            assert "\n" not in message
+        assert refused > len(ODD) // 2, door

@@ -1,12 +1,14 @@
 """One or many series: containers, covariates, and every way in which they can be wrong."""
 
+import decimal
 import re
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
-from throughtime.errors import DataError, InvalidArgumentError, ShapeError
+from throughtime.errors import DataError, InvalidArgumentError, InvalidTypeError, ShapeError
 from throughtime.forecasting.reading import extend, read_ahead, read_group
 
 Y = np.arange(5.0)
@@ -144,3 +146,35 @@ def test_covariates_of_the_future() -> None:
     for group, value, width, used, error, message in cases:
         with pytest.raises(error, match=f"^{re.escape(message)}$"):
             read_ahead(group, value, width, 3, used)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        [0.0, None, 2.0, 3.0],
+        np.ma.masked_equal([0.0, -9.0, 2.0, 3.0], -9.0),
+        np.ma.masked_equal([0, -9, 2, 3], -9),
+        pd.Series([0, None, 2, 3], dtype="Int64"),
+        pd.Series([0.0, None, 2.0, 3.0], dtype=object),
+        pd.DataFrame({"sales": pd.array([0, None, 2, 3], dtype="Float32")}),
+        [decimal.Decimal(0), np.nan, decimal.Decimal(2), 3],
+    ],
+)
+def test_every_mark_of_a_missing_value_is_read(given: Any) -> None:
+    (series,) = read_group(given).series
+    np.testing.assert_array_equal(series.y, [0.0, np.nan, 2.0, 3.0])
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (np.array(["1", None], dtype=object), "y must hold numbers; got '1' at index 0."),
+        ([1.0, 1e160], "y must be at most 1e+100 in size; got 1e+160 at index 1. Divide by a"),
+        ([1.0, 10**400], "y must be finite; got inf at index 1. Write NaN where a value is"),
+        (5.5, "y must be one series of shape (T,); got 5.5. Pass several series as a list or a"),
+        ((i for i in range(3)), "y must be an array or a list; got <generator object"),
+    ],
+)
+def test_what_is_no_series(given: Any, message: str) -> None:
+    with pytest.raises((DataError, ShapeError, InvalidTypeError), match=f"^{re.escape(message)}"):
+        read_group(given)

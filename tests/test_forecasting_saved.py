@@ -176,15 +176,17 @@ def test_changed_arrays(files: dict, tmp_path: Path, name: str) -> None:
             10**30,
             "the end of the calendar must be a finite number <= 4.61169e+18; got 8.64e+40.",
         ),
-        ("dated", ("calendars", 0, "step", "count"), 0, "the step must be an integer >= 1; got 0."),
+        (
+            "dated",
+            ("calendars", 0, "step", "day"),
+            0,
+            "day must be an integer from 1 to 31; got 0.",
+        ),
         (
             "dated",
             ("calendars", 0, "step", "unit"),
             "year",
-            (
-                "the unit of the step must be one of 'microsecond', 'month', 'business day',"
-                " 'number'; got 'year'."
-            ),
+            "unit must be one of 'microsecond', 'month', 'business day', 'number'; got 'year'.",
         ),
         ("many", ("settings", "horizon"), 0, "horizon must be an integer >= 1; got 0."),
         ("many", ("settings", "horizon"), 10**9, "calibration.spread has another shape."),

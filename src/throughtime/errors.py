@@ -44,6 +44,7 @@ __all__ = [
     "Setting",
     "ShapeError",
     "ThroughtimeError",
+    "as_array",
     "check_array",
     "check_bool",
     "check_choice",
@@ -190,6 +191,8 @@ def check_float(
         number = float(scalar)
     except OverflowError:  # an int beyond the largest double
         number = math.inf
+    except TypeError:  # a duration of NumPy, which calls itself an integer
+        raise InvalidTypeError(sentence(name, expected, describe(value), hint)) from None
     inside = (number > low or (take_low and number == low)) and (
         number < high or (take_high and number == high)
     )
@@ -243,22 +246,10 @@ def check_array(
     finite : bool
         Whether to refuse NaN and infinities.
     """
-    check_collected(name, value)
     if isinstance(value, np.ma.MaskedArray) and np.ma.is_masked(value):
         way = hint or "Fill the masked values, or pass .data and a mask of the steps."
         raise DataError(sentence(name, "no masked values", describe(value), way, must="hold"))
-    try:
-        array = np.asarray(value)
-    except ValueError:
-        raise ShapeError(
-            sentence(
-                name,
-                "a rectangular array",
-                "a ragged sequence",
-                hint or "Pass a list of arrays only where ragged data is allowed.",
-                value=value,
-            )
-        ) from None
+    array = as_array(name, value, hint)
     if array.dtype.kind not in "biuf":
         what = "text" if array.dtype.kind in "US" else f"an array of dtype {array.dtype}"
         got = describe(value) if array.dtype.kind == "O" and array.ndim == 0 else what
@@ -292,6 +283,21 @@ def _check_finite(name: str | Argument, array: np.ndarray, hint: str) -> None:
     got = f"{array[first]} at index {first}"
     way = hint or "Remove or fill missing values first."
     raise DataError(sentence(name, "finite", got, way, value=array))
+
+
+def as_array(name: str | Argument, value: Any, hint: str = "") -> np.ndarray:
+    """Return ``value`` as an array of any dtype."""
+    check_collected(name, value)
+    try:
+        return np.asarray(value)
+    except ValueError:
+        hint = hint or "Pass a list of arrays only where ragged data is allowed."
+        got = "a ragged sequence"
+        raise ShapeError(sentence(name, "a rectangular array", got, hint, value=value)) from None
+    except Exception as error:  # a tensor of another library, which has its own reason
+        hint = hint or f"It says: {describe(str(error), limit=200)}."
+        got = describe(value)
+        raise DataError(sentence(name, "readable by NumPy", got, hint, value=value)) from None
 
 
 def check_collected(name: str | Argument, value: Any) -> None:

@@ -16,6 +16,7 @@ from throughtime.errors import (
     check_array,
     check_int,
     describe,
+    sentence,
 )
 
 __all__ = ["Vocabulary", "labels", "one_hot"]
@@ -62,9 +63,32 @@ def one_hot(ids: Any, n_classes: int | None = None, dtype: Any = "float32") -> n
     if array.size and (array.min() < 0 or array.max() >= n_classes):
         bad = array[(array < 0) | (array >= n_classes)].flat[0]
         raise InvalidArgumentError(f"ids must be from 0 to {n_classes - 1}; got {bad}.")
-    hot = np.zeros((*array.shape, n_classes), dtype=dtype)
+    hot = np.zeros((*array.shape, n_classes), dtype=_check_dtype(dtype))
     np.put_along_axis(hot, array[..., None].astype(np.intp), 1, axis=-1)
     return hot
+
+
+def _check_dtype(dtype: Any) -> np.dtype:
+    """Return ``dtype`` as a NumPy dtype if it is one of numbers."""
+    named = isinstance(dtype, str | type | np.dtype)
+    try:
+        found = np.dtype(dtype) if named else None
+    except (TypeError, ValueError):
+        found = None
+    if found is None or found.kind not in "biuf":
+        raise InvalidArgumentError(sentence("dtype", "a type of numbers", describe(dtype)))
+    return found
+
+
+def _check_texts(name: str, texts: Any) -> Iterable[str]:
+    """Return ``texts`` if it may be several texts, and is not a single one."""
+    try:
+        several = None if isinstance(texts, str | bytes) else iter(texts)
+    except TypeError:
+        several = None
+    if several is None:
+        raise InvalidTypeError(sentence(name, "a list of strings", describe(texts)))
+    return several
 
 
 def labels(scores: Any) -> np.ndarray:
@@ -104,7 +128,12 @@ class Vocabulary:
     symbols: Sequence[str]
 
     def __post_init__(self) -> None:
-        symbols = tuple(self.symbols)
+        try:
+            symbols = tuple(self.symbols)
+        except TypeError:
+            got = describe(self.symbols)
+            expected = "a string or a list of characters"
+            raise InvalidTypeError(sentence("symbols", expected, got)) from None
         if not symbols:
             raise InvalidArgumentError("symbols must hold at least one character; got nothing.")
         for place, symbol in enumerate(symbols):
@@ -119,7 +148,12 @@ class Vocabulary:
     @classmethod
     def from_texts(cls, texts: Iterable[str]) -> Vocabulary:
         """The vocabulary of the characters in ``texts``, in the order of their code points."""
-        return cls(tuple(sorted({symbol for text in texts for symbol in text})))
+        found: set[str] = set()
+        for text in _check_texts("texts", texts):
+            if not isinstance(text, str):
+                raise InvalidTypeError(sentence("texts", "a list of strings", describe(text)))
+            found.update(text)
+        return cls(tuple(sorted(found)))
 
     def __len__(self) -> int:
         return len(self.symbols)
@@ -155,6 +189,5 @@ class Vocabulary:
 
     def one_hot(self, texts: Iterable[str], dtype: Any = "float32") -> list[np.ndarray]:
         """One array ``(T_i, K)`` for each text: a list of sequences that networks accept."""
-        if isinstance(texts, str):
-            raise InvalidTypeError(f"texts must be a list of strings; got {describe(texts)}.")
-        return [one_hot(self.encode(text), len(self), dtype) for text in texts]
+        several = _check_texts("texts", texts)
+        return [one_hot(self.encode(text), len(self), dtype) for text in several]

@@ -12,7 +12,13 @@ from typing import Any
 
 import numpy as np
 
-from throughtime.errors import InvalidArgumentError, InvalidTypeError, ShapeError, check_int
+from throughtime.errors import (
+    InvalidArgumentError,
+    InvalidTypeError,
+    ShapeError,
+    as_array,
+    check_int,
+)
 
 __all__ = ["check_lengths", "check_mask", "lengths_from_mask", "mask_from_lengths"]
 
@@ -60,7 +66,7 @@ def check_lengths(
     InvalidArgumentError
         If a length is below 0 or above ``T``.
     """
-    array = np.asarray(lengths)
+    array = as_array(name, lengths)
     wanted = f"({'N' if n is None else n},)"
     if array.ndim != 1 or (n is not None and array.shape[0] != n):
         raise ShapeError(
@@ -89,7 +95,7 @@ def check_mask(
         If it does not hold booleans. 0 and 1 are refused, because in other libraries 1 can mean
         "hidden".
     """
-    array = np.asarray(mask)
+    array = as_array(name, mask)
     fits = array.ndim == 2 and n in (None, array.shape[0]) and steps in (None, array.shape[1])
     if not fits:
         wanted = f"({'N' if n is None else n}, {'T' if steps is None else steps})"

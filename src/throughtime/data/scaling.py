@@ -21,6 +21,7 @@ from throughtime.errors import (
     DataError,
     InvalidArgumentError,
     ShapeError,
+    as_array,
     check_array,
     check_float,
 )
@@ -50,8 +51,8 @@ class Scaler(ABC):
             raise InvalidArgumentError("center and scale must be given together, or neither.")
         if self.center is None or self.scale is None:
             return
-        center = check_array("center", list(self.center), shape=("F",), dtype=np.float64)
-        scale = check_array("scale", list(self.scale), shape=(len(center),), dtype=np.float64)
+        center = check_array("center", self.center, shape=("F",), dtype=np.float64)
+        scale = check_array("scale", self.scale, shape=(len(center),), dtype=np.float64)
         if not (scale > 0).all():
             raise InvalidArgumentError(f"scale must be > 0; got {scale.min()}.")
         self.center, self.scale = tuple(center.tolist()), tuple(scale.tolist())
@@ -232,7 +233,7 @@ def _counted(mask: Any, array: np.ndarray, columns: np.ndarray) -> np.ndarray:
     """The mask as ``(M, F)``."""
     if mask is None:
         return np.ones(columns.shape, dtype=bool)
-    own = np.asarray(mask)
+    own = as_array("mask", mask)
     if own.dtype != np.bool_:
         raise ShapeError(f"mask must hold booleans; got an array of dtype {own.dtype}.")
     if own.shape == array.shape:

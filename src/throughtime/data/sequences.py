@@ -14,6 +14,7 @@ from sizes.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -32,6 +33,7 @@ from throughtime.errors import (
     check_array,
     check_int,
     describe,
+    sentence,
 )
 from throughtime.kernels import vectors
 
@@ -106,6 +108,8 @@ def pad(
                 f" in {name}[0] and {array.shape[1]} in {name}[{i}]."
             )
     lengths = np.array([len(array) for array in arrays], dtype=np.int64)
+    if isinstance(value, bool) or not isinstance(value, Real):
+        raise InvalidTypeError(sentence("value", "a number", describe(value)))
     longest = int(lengths.max())
     steps = max(longest, 1) if length is None else check_int("length", length, 1)
     if steps < longest:
@@ -196,6 +200,7 @@ def check_sequences(
     ShapeError, DataError, InvalidTypeError, InvalidArgumentError
         If the data do not fit; the message names the argument, its value and the way out.
     """
+    wanted = None if dtype is None else check_float_dtype(dtype)
     if is_ragged(x):
         if lengths is not None:
             raise InvalidArgumentError(
@@ -223,7 +228,19 @@ def check_sequences(
         counted = None
     if counted is not None:
         array = np.where(counted[..., None], array, np.zeros((), array.dtype))
-    return _convert(array, dtype, finite, name), counted
+    return _convert(array, wanted, finite, name), counted
+
+
+def check_float_dtype(dtype: Any) -> np.dtype:
+    """Return ``dtype`` as a NumPy dtype if it is a float type."""
+    named = isinstance(dtype, str | type | np.dtype)
+    try:
+        found = np.dtype(dtype) if named else None
+    except (TypeError, ValueError):
+        found = None
+    if found is None or found.kind != "f":
+        raise InvalidArgumentError(sentence("dtype", "a float type", describe(dtype)))
+    return found
 
 
 def _check_axes(array: np.ndarray, univariate: bool, name: str) -> np.ndarray:
@@ -243,11 +260,11 @@ def _check_axes(array: np.ndarray, univariate: bool, name: str) -> np.ndarray:
     return array
 
 
-def _convert(array: np.ndarray, dtype: Any, finite: bool, name: str) -> np.ndarray:
+def _convert(array: np.ndarray, dtype: np.dtype | None, finite: bool, name: str) -> np.ndarray:
     """Convert to ``dtype``; refuse values that are not finite, or that it cannot hold."""
     if finite and not vectors.finite(array):
         check_array(name, array, hint="Fill missing values, or mask their steps.")
-    if dtype is None or array.dtype == np.dtype(dtype):
+    if dtype is None or array.dtype == dtype:
         return array
     with np.errstate(over="ignore"):
         converted = array.astype(dtype)

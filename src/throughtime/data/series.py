@@ -11,10 +11,14 @@ import numpy as np
 from throughtime.data.tables.frequency import Frequency, infer_frequency
 from throughtime.errors import (
     DataError,
+    InvalidTypeError,
     ShapeError,
+    as_array,
     check_array,
     check_choice,
     check_int,
+    describe,
+    sentence,
 )
 
 __all__ = ["Series", "fill", "format_times"]
@@ -106,7 +110,14 @@ class Series:
         if np.isinf(y).any() or np.isinf(x).any():
             raise DataError("values and covariates must be finite or NaN; got an infinity.")
         t = _check_times(times, len(y), time_name)
-        numbers = np.arange(len(y)) if rows is None else np.asarray(rows)
+        shape = (len(y),)
+        numbers = np.arange(len(y)) if rows is None else check_array("rows", rows, shape=shape)
+        if frequency is not None and not isinstance(frequency, Frequency):
+            hint = "Omit it to find the step from the times."
+            raise InvalidTypeError(sentence("frequency", "a Frequency", describe(frequency), hint))
+        if not isinstance(covariate_names, list | tuple):
+            got = describe(covariate_names)
+            raise InvalidTypeError(sentence("covariate_names", "a list of names", got))
         reordered = bool((t[1:] < t[:-1]).any())
         if reordered:
             order = np.argsort(t, kind="stable")
@@ -172,7 +183,7 @@ def _same_step(found: Frequency | None, expected: Frequency) -> bool:
 def _check_times(times: Any, n: int, name: str) -> np.ndarray:
     if times is None:
         return np.arange(n)
-    array = np.asarray(times)
+    array = as_array(name, times)
     if array.dtype.kind == "M":
         array = array.astype("datetime64[us]")
         lost = np.isnat(array)

@@ -181,7 +181,7 @@ def first_equals_last(
     """
     check_int("n", n, 1)
     check_int("steps", steps, 2)
-    letters = Vocabulary(tuple(alphabet))
+    letters = Vocabulary(alphabet)
     ids = _generator(seed).integers(len(letters), size=(n, steps))
     y = (ids[:, :1] == ids[:, -1:]).astype(np.float64)
     share = float(max(y.mean(), 1 - y.mean()))

@@ -36,6 +36,7 @@ def run(
     tested = [s for s in group.series if not np.isnan(s.y[: max(0, len(s) - held)]).all()]
     if not tested:
         raise DataError(_too_long(held, group))
+    count = min(count, held - horizon + 1)  # there are no more origins
     shifts = np.unique(np.linspace(0, held - horizon, count).astype(int)).tolist()
     if all(np.isnan(_actual(s, len(s) - held + i, horizon)).all() for i in shifts for s in tested):
         got = "only missing values"

@@ -15,7 +15,6 @@ from throughtime.data.tables.frequency import Frequency
 from throughtime.errors import (
     Argument,
     DataError,
-    check_choice,
     check_float,
     check_int,
     sentence,
@@ -66,20 +65,15 @@ class Calendar:
             Number of steps, from 0, whose times must exist.
         """
         step = Frequency(**config["step"])
-        unit = check_choice("the unit of the step", step.unit, _LONGEST)
-        whole = unit == "month" or isinstance(step.count, int)
-        count = check_int("the step", step.count, 1) if whole else step.count
-        check_float("the step", count, 0.0, inclusive="neither")
-        check_int("the day of the step", step.day, 1, 31)
         position = check_int("position", config["position"], 0)
         time = config["time"]
-        if unit == "number":
+        if step.unit == "number":
             when, begin = time, check_float("time", time)
         else:
             when = np.datetime64(str(time), "us")
             begin = float(when.astype(np.int64))
         # No step may be at a time that 64 bits cannot hold.
-        far = abs(begin) + (position + span) * count * _LONGEST[unit]
+        far = abs(begin) + (position + span) * step.count * _LONGEST[step.unit]
         check_float("the end of the calendar", far, high=2.0**62)
         return cls(when, position, step)
 

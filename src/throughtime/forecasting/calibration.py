@@ -19,7 +19,6 @@ intervals are wider by 1 + 2 / n for the n paths of one series.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -96,7 +95,8 @@ def check_coverage(name: str, value: Any) -> float:
 
 def check_coverages(name: str, values: Any) -> tuple[float, ...]:
     """Return several coverages in (0, 1)."""
-    if isinstance(values, str) or not isinstance(values, Iterable):
+    several = isinstance(values, list | tuple) or getattr(values, "ndim", 0) == 1
+    if not several:
         hint = "Write (0.8, 0.95), for example."
         raise InvalidTypeError(sentence(name, "numbers in (0, 1)", describe(values), hint))
     return tuple(check_coverage(name, value) for value in values)

@@ -305,9 +305,10 @@ class Forecaster:
             return np.arange(1, self.horizon + 1)
         if not (isinstance(fh, list | tuple | range) or getattr(fh, "ndim", 0) == 1):
             return np.arange(1, check_int("fh", fh, 1, self.horizon) + 1)
-        if len(fh) == 0:
+        steps = [check_int("fh", h, 1, self.horizon) for h in fh]
+        if not steps:
             raise InvalidArgumentError(sentence("fh", "at least one step", "nothing", must="name"))
-        return np.array([check_int("fh", h, 1, self.horizon) for h in fh])
+        return np.array(steps)
 
     # -- what was found -----------------------------------------------------------------------
 

@@ -15,6 +15,7 @@ from throughtime.errors import (
     Message,
     Setting,
     ShapeError,
+    as_array,
     check_array,
     describe,
     sentence,
@@ -188,7 +189,7 @@ def _split_like(kind: str, names: list[Any], value: Any, name: str) -> list[Any]
         return list(value)
     expected = "a mapping with the names of y"
     if not isinstance(value, Mapping):
-        raise ShapeError(sentence(name, expected, value))
+        raise ShapeError(sentence(name, expected, describe(value)))
     if set(value) != set(names):
         missing = [n for n in names if n not in value]
         odd = f"that lacks {describe(missing[0])}" if missing else "with unknown names"
@@ -227,16 +228,15 @@ def _numbers(name: Argument, value: Any) -> np.ndarray:
 
 def _without_objects(name: Argument, value: Any) -> Any:
     """``value``, with NaN for None and other marks of missing values among its numbers."""
-    try:
-        array = np.asarray(value)
-    except (ValueError, TypeError, RuntimeError):  # check_array says what is wrong
-        return value
+    array = as_array(name, value)
     if array.dtype != object or array.ndim == 0:
         return value
     numbers = np.empty(array.size)
     for i, entry in enumerate(array.ravel()):
         try:
             numbers[i] = np.nan if _is_missing(entry) else _number(entry)
+        except OverflowError:
+            numbers[i] = np.inf
         except (TypeError, ValueError):
             got = f"{describe(entry)} at index {i}"
             raise DataError(sentence(name, "numbers", got, must="hold", value=value)) from None

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
+from numbers import Real
 from typing import Any
 
 import numpy as np
 
-from throughtime.errors import InvalidArgumentError
+from throughtime.errors import InvalidArgumentError, describe, sentence
 from throughtime.messages import html
 
 
@@ -119,12 +120,11 @@ class Forecast:
         return self._interval(coverage)[1]
 
     def _interval(self, coverage: float) -> tuple[np.ndarray, np.ndarray]:
-        if coverage not in self.intervals:
+        if not isinstance(coverage, Real) or coverage not in self.intervals:
             have = ", ".join(f"{c:g}" for c in self.intervals) or "none"
-            raise InvalidArgumentError(
-                f"coverage must be one of those the forecast holds ({have}); got {coverage!r}."
-                " Ask predict_interval for another one."
-            )
+            expected = f"one of those that the forecast has ({have})"
+            hint = "For another one, call predict_interval."
+            raise InvalidArgumentError(sentence("coverage", expected, describe(coverage), hint))
         return self.intervals[coverage]
 
     def to_columns(self) -> dict[str, np.ndarray]:

@@ -46,7 +46,8 @@ def cycles(frequency: str) -> tuple[float, ...]:
     InvalidArgumentError
         The word is not known.
     """
-    match = re.fullmatch(r"(\d{0,9})([A-Za-z]+)(-[A-Za-z]+)?", str(frequency))
+    text = frequency if isinstance(frequency, str) else ""
+    match = re.fullmatch(r"(\d{0,9})([A-Za-z]+)(-[A-Za-z]+)?", text)
     if match is None or match[2] not in _CYCLES:
         words = "a word like 'h', 'D', 'W', 'MS', 'QE', 'YE' or '15min'"
         hint = "Omit it to find the season from the data."

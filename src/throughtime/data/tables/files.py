@@ -51,6 +51,7 @@ from throughtime.errors import (
     describe,
     sentence,
 )
+from throughtime.serialization.files import check_path
 
 __all__ = ["Table", "read_table"]
 
@@ -131,9 +132,8 @@ def read_table(
     InvalidArgumentError
         A column does not exist or is used twice, or an option has no such value.
     """
-    if not isinstance(path, (str, os.PathLike)):
-        raise InvalidTypeError(sentence("path", "the path of a file", describe(path)))
-    if isinstance(covariates, str):
+    file = Path(check_path(path))
+    if not isinstance(covariates, list | tuple):
         raise InvalidTypeError(sentence("covariates", "a list of columns", describe(covariates)))
     for name, mark in (("decimal", decimal), ("thousands", thousands)):
         if mark is not None:
@@ -159,7 +159,6 @@ def read_table(
         check_choice("aggregate", aggregate, AGGREGATES),
         tz,
     )
-    file = Path(path)
     source = read_columns(file)
     return _Reader(file, source, asked, all_targets).read()
 

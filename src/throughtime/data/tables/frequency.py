@@ -13,6 +13,8 @@ from typing import Any
 
 import numpy as np
 
+from throughtime.errors import check_choice, check_float, check_int
+
 __all__ = ["Frequency", "infer_frequency"]
 
 _SECOND = 1_000_000
@@ -29,6 +31,7 @@ _LENGTHS = (
 )
 #: A Monday, from 1970 on.
 _MONDAY = 4 * _DAY
+_UNITS = ("microsecond", "month", "business day", "number")
 _MONTHS = {1: "monthly", 3: "quarterly", 6: "half-yearly", 12: "yearly"}
 #: How far a step may be off, as a share of itself, and still be that step: clocks jitter, and
 #: local days have 23 to 25 hours.
@@ -59,6 +62,13 @@ class Frequency:
     unit: str
     count: float = 1
     day: int = 1
+
+    def __post_init__(self) -> None:
+        check_choice("unit", self.unit, _UNITS)
+        check_float("count", self.count, 0.0, inclusive="neither")
+        if self.unit in ("month", "business day"):
+            check_int("count", self.count, 1)
+        check_int("day", self.day, 1, 31)
 
     @property
     def name(self) -> str:
