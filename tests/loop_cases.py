@@ -98,7 +98,7 @@ class Loop:
         p["W_h"] = normal(H, width, scale=self.scale / np.sqrt(max(H, 1)))
         if self.bias:
             p["b"] = normal(width, scale=self.scale)
-            extra = self.cell.extra_shapes(H)
+            extra = self.cell.bias_shapes(H)
             p |= {name: normal(*shape, scale=self.scale) for name, shape in extra.items()}
         if self.time_bias:
             p["b_time"] = normal(width, scale=self.scale)

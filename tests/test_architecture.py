@@ -30,7 +30,7 @@ ORDER = [
     "layers", "network", "training", "gradcheck", "inspect", "forecasting", "drawing", "plotting",
     "report", "cli", "__main__",
 ]  # fmt: skip
-RANK = {name: rank for rank, name in enumerate(ORDER)} | {"__version__": -1}
+RANK = {name: rank for rank, name in enumerate(ORDER)} | {"__version__": -1, "_native": -1}
 
 # A method that opens a door to a later part imports it when it is called.
 DOORS = {
@@ -83,7 +83,7 @@ def imports(sources: Mapping[str, str]) -> list[Import]:
                 raise AssertionError(f"{importer}, line {node.lineno}: relative import")
             else:
                 # `from package import module` depends on the module.
-                known = {*sources, "throughtime.__version__"}
+                known = {*sources, "throughtime.__version__", "throughtime._native"}
                 names = [f"{node.module}.{alias.name}" for alias in node.names]
                 targets = [name if name in known else str(node.module) for name in names]
             found += [Import(importer, name, node.lineno, local) for name in dict.fromkeys(targets)]

@@ -1,6 +1,6 @@
-# The native engine, compiled from native/; Python code reaches it through runtime.kernels().
-
-from typing import TypeAlias
+# The native engine, compiled from native/. Python code reaches it through
+# kernels.selection.kernels(), as the Protocol in kernels/extension.py; mypy holds the two together,
+# and a test compares this description with the module.
 
 import numpy as np
 
@@ -12,14 +12,119 @@ def get_num_threads() -> int: ...
 def set_num_threads(n: int) -> None: ...
 def trim_memory() -> int: ...
 
-# What calls took, alone and by a team of threads, and which way the next one should go.
+# How long calls take, with one thread and with a team of them, and who should make the next one.
 class Record:
     def __init__(self) -> None: ...
     def next(self) -> bool: ...
     def took(self, time: float) -> None: ...
 
-# -- flat vectors. None, with nothing changed, where an array is not one that they work on: float32
-# or float64, contiguous, aligned, and writable where it is to be changed.
+# -- time loops, dense products, streams. Arrays of one type, float32 or float64; mask and started
+# are bool. ValueError or TypeError, with nothing changed, if an array is not what it should be.
+
+# What a cell computes: its number, and numbers and parameters of its activations.
+class Form:
+    def __init__(
+        self,
+        cell: int,
+        activation: int,
+        activation_parameter: float,
+        gate_activation: int,
+        gate_parameter: float,
+        reset_after: bool,
+    ) -> None: ...
+
+# What a forward pass keeps for the backward pass.
+class Tape: ...
+
+# Fills y, h_T and c_T; returns a tape if keep is true.
+def unroll(
+    form: Form,
+    *,
+    reverse: bool,
+    keep: bool,
+    x: np.ndarray,
+    W_x: np.ndarray,
+    W_h: np.ndarray,
+    b: np.ndarray | None,
+    b_time: np.ndarray | None,
+    b_hn: np.ndarray | None,
+    h_0: np.ndarray,
+    c_0: np.ndarray | None,
+    mask: np.ndarray | None,
+    started: np.ndarray | None,
+    drop: np.ndarray | None,
+    y: np.ndarray,
+    h_T: np.ndarray,
+    c_T: np.ndarray | None,
+) -> Tape | None: ...
+
+# Adds to dW_x ... db_hn; fills dx, dh_0 and dc_0.
+def bptt(
+    tape: Tape,
+    *,
+    dy: np.ndarray | None,
+    dh_T: np.ndarray | None,
+    dc_T: np.ndarray | None,
+    dW_x: np.ndarray,
+    dW_h: np.ndarray,
+    db: np.ndarray | None,
+    db_time: np.ndarray | None,
+    db_hn: np.ndarray | None,
+    dx: np.ndarray | None,
+    dh_0: np.ndarray,
+    dc_0: np.ndarray | None,
+) -> None: ...
+
+# Fills y.
+def affine(x: np.ndarray, W: np.ndarray, b: np.ndarray | None, y: np.ndarray) -> None: ...
+
+# Adds to dW and db; fills dx.
+def affine_back(
+    x: np.ndarray,
+    W: np.ndarray,
+    dz: np.ndarray,
+    dW: np.ndarray,
+    db: np.ndarray | None,
+    dx: np.ndarray | None,
+) -> None: ...
+
+# A network that takes one step at a time; each step changes h, c and started in place.
+class Stepper:
+    def __init__(self, rows: int, is_double: bool) -> None: ...
+    def add(
+        self,
+        form: Form,
+        *,
+        dense: bool,
+        W_x: np.ndarray,
+        W_h: np.ndarray | None = None,
+        b: np.ndarray | None = None,
+        b_time: np.ndarray | None = None,
+        b_hn: np.ndarray | None = None,
+        h: np.ndarray | None = None,
+        c: np.ndarray | None = None,
+        started: np.ndarray | None = None,
+    ) -> None: ...
+    # Fills y; False, with nothing done, if x or y is not what it should be.
+    def step(self, x: object, y: object, /) -> bool: ...
+
+# -- activations. False, with nothing changed, if an array is not what kernels work on.
+
+def activate(
+    kind: int, parameter: float, z: np.ndarray, y: np.ndarray, mask: np.ndarray | None = None
+) -> bool: ...
+def activate_backward(
+    kind: int,
+    parameter: float,
+    dy: np.ndarray,
+    y: np.ndarray,
+    dz: np.ndarray,
+    mask: np.ndarray | None = None,
+) -> bool: ...
+def math(name: str, x: np.ndarray, y: np.ndarray) -> bool: ...
+
+# -- flat vectors. None, with nothing changed, if an array is not what kernels work on: float32 or
+# float64, contiguous, aligned, and writable if it is to be changed.
 
 def norm(x: np.ndarray) -> float | None: ...
 def finite(x: np.ndarray) -> bool | None: ...
@@ -29,18 +134,25 @@ def penalise(
     weights: np.ndarray, grads: np.ndarray | None, l1: float, l2: float
 ) -> tuple[float, float] | None: ...
 
-# Of a step: params, grads, three moments, multiplier, decay_mask, previous. Whether all is finite.
-_Vectors: TypeAlias = tuple[np.ndarray | None, ...]
+# -- steps of optimisers. The vectors: params, grads, three moments, multiplier, decay_mask,
+# previous. Whether all parameters are finite afterwards.
 
 def sgd(
-    vectors: _Vectors, lr: float, momentum: float, rest: float, nesterov: bool, begins: bool
+    vectors: tuple[np.ndarray | None, ...],
+    lr: float,
+    momentum: float,
+    rest: float,
+    nesterov: bool,
+    begins: bool,
 ) -> bool | None: ...
-def adagrad(vectors: _Vectors, lr: float, momentum: float, epsilon: float) -> bool | None: ...
+def adagrad(
+    vectors: tuple[np.ndarray | None, ...], lr: float, momentum: float, epsilon: float
+) -> bool | None: ...
 def rmsprop(
-    vectors: _Vectors, lr: float, rho: float, momentum: float, epsilon: float
+    vectors: tuple[np.ndarray | None, ...], lr: float, rho: float, momentum: float, epsilon: float
 ) -> bool | None: ...
 def adam(
-    vectors: _Vectors,
+    vectors: tuple[np.ndarray | None, ...],
     lr: float,
     beta1: float,
     beta2: float,
@@ -49,10 +161,7 @@ def adam(
     decay: float | None,
 ) -> bool | None: ...
 
-# -- losses: outputs, targets, mask, weights, whether the mean is taken, a parameter; the value and
-# the gradient.
-
-_Loss: TypeAlias = tuple[float, np.ndarray] | None
+# -- losses: the value and the gradient. A weight is zero at masked steps.
 
 def squared_error(
     y: np.ndarray,
@@ -61,10 +170,44 @@ def squared_error(
     weight: np.ndarray | None,
     mean: bool,
     parameter: float,
-) -> _Loss: ...
-
-half_squared_error = squared_error
-absolute_error = squared_error
-huber_error = squared_error
-sigmoid_crossentropy = squared_error
-softmax_crossentropy = squared_error
+) -> tuple[float, np.ndarray] | None: ...
+def half_squared_error(
+    y: np.ndarray,
+    target: np.ndarray,
+    mask: np.ndarray | None,
+    weight: np.ndarray | None,
+    mean: bool,
+    parameter: float,
+) -> tuple[float, np.ndarray] | None: ...
+def absolute_error(
+    y: np.ndarray,
+    target: np.ndarray,
+    mask: np.ndarray | None,
+    weight: np.ndarray | None,
+    mean: bool,
+    parameter: float,
+) -> tuple[float, np.ndarray] | None: ...
+def huber_error(
+    y: np.ndarray,
+    target: np.ndarray,
+    mask: np.ndarray | None,
+    weight: np.ndarray | None,
+    mean: bool,
+    parameter: float,
+) -> tuple[float, np.ndarray] | None: ...
+def sigmoid_crossentropy(
+    y: np.ndarray,
+    target: np.ndarray,
+    mask: np.ndarray | None,
+    weight: np.ndarray | None,
+    mean: bool,
+    parameter: float,
+) -> tuple[float, np.ndarray] | None: ...
+def softmax_crossentropy(
+    y: np.ndarray,
+    target: np.ndarray,
+    mask: np.ndarray | None,
+    weight: np.ndarray | None,
+    mean: bool,
+    parameter: float,
+) -> tuple[float, np.ndarray] | None: ...

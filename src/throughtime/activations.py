@@ -24,6 +24,8 @@ import numpy as np
 from throughtime import autodiff
 from throughtime.errors import InvalidTypeError, check_float
 from throughtime.kernels import selection
+from throughtime.kernels.arrays import packed
+from throughtime.kernels.rule import own_kernel
 from throughtime.registry import Registry
 
 __all__ = [
@@ -50,6 +52,8 @@ class Activation:
     A subclass defines ``__call__``, and ``derivative`` or ``backward``.
     """
 
+    #: The number of its kernel in native/base/pointwise.hpp; None runs in NumPy.
+    kernel: ClassVar[int | None] = None
     #: Whether :meth:`backward` needs the pre-activation z beside the output y.
     needs_input: ClassVar[bool] = False
 
@@ -76,7 +80,7 @@ class BuiltIn(Activation):
         kernels, kind = selection.kernels(), native_kind(self)
         if kernels is not None and kind is not None and type(z) is np.ndarray:
             y = np.empty(z.shape, z.dtype)
-            if kernels.activate(*kind, _packed(z), y):
+            if kernels.activate(*kind, packed(z), y):
                 return y
         return self.value(z)
 
@@ -84,7 +88,7 @@ class BuiltIn(Activation):
         kernels, kind = selection.kernels(), native_kind(self)
         if kernels is not None and kind is not None and type(dy) is type(y) is np.ndarray:
             dz = np.empty(y.shape, y.dtype)
-            if kernels.activate_backward(*kind, _packed(dy), _packed(y), dz):
+            if kernels.activate_backward(*kind, packed(dy), packed(y), dz):
                 return dz
         return self.gradient(dy, y)
 
@@ -105,6 +109,8 @@ ACTIVATIONS: Registry[Activation] = Registry("activation", Activation)
 class Identity(Activation):
     """f(z) = z."""
 
+    kernel: ClassVar[int | None] = 0
+
     def __call__(self, z: np.ndarray) -> np.ndarray:
         return z
 
@@ -119,6 +125,8 @@ class Identity(Activation):
 @dataclass(frozen=True)
 class Sigmoid(BuiltIn):
     """f(z) = 1 / (1 + exp(-z)); f' = y (1 - y)."""
+
+    kernel: ClassVar[int | None] = 1
 
     def value(self, z: np.ndarray) -> np.ndarray:
         # The tail at z << 0 keeps its relative precision (0.5 + 0.5 tanh(z/2) would lose it) down
@@ -137,6 +145,8 @@ class Sigmoid(BuiltIn):
 class Tanh(BuiltIn):
     """f(z) = tanh(z); f' = 1 - y^2."""
 
+    kernel: ClassVar[int | None] = 2
+
     def value(self, z: np.ndarray) -> np.ndarray:
         return np.tanh(z)
 
@@ -149,6 +159,8 @@ class Tanh(BuiltIn):
 class ReLU(BuiltIn):
     """f(z) = max(z, 0); f' = 1 for z > 0, else 0 (also at z = 0)."""
 
+    kernel: ClassVar[int | None] = 3
+
     def value(self, z: np.ndarray) -> np.ndarray:
         return np.maximum(z, 0)
 
@@ -160,6 +172,8 @@ class ReLU(BuiltIn):
 @dataclass(frozen=True)
 class LeakyReLU(BuiltIn):
     """f(z) = z for z > 0, else slope * z. Maas, Hannun, Ng (2013)."""
+
+    kernel: ClassVar[int | None] = 4
 
     slope: float = 0.01
 
@@ -179,6 +193,8 @@ class LeakyReLU(BuiltIn):
 class ELU(BuiltIn):
     """f(z) = z for z > 0, else alpha (exp(z) - 1). Clevert, Unterthiner, Hochreiter (2016)."""
 
+    kernel: ClassVar[int | None] = 5
+
     alpha: float = 1.0
 
     def __post_init__(self) -> None:
@@ -196,6 +212,8 @@ class ELU(BuiltIn):
 class Softplus(BuiltIn):
     """f(z) = log(1 + exp(z)); f' = 1 - exp(-y)."""
 
+    kernel: ClassVar[int | None] = 6
+
     def value(self, z: np.ndarray) -> np.ndarray:
         return np.maximum(z, 0) + np.log1p(np.exp(-np.abs(z)))
 
@@ -207,6 +225,8 @@ class Softplus(BuiltIn):
 @dataclass(frozen=True)
 class HardSigmoid(BuiltIn):
     """f(z) = clip(z / 6 + 1/2, 0, 1); f' = 1/6 strictly between the ends, else 0."""
+
+    kernel: ClassVar[int | None] = 7
 
     def value(self, z: np.ndarray) -> np.ndarray:
         return np.clip(z / 6 + z.dtype.type(0.5), 0, 1)
@@ -220,6 +240,8 @@ class HardSigmoid(BuiltIn):
 class Exp(BuiltIn):
     """f(z) = exp(z), the output of a Poisson rate; infinite where exp(z) exceeds the dtype."""
 
+    kernel: ClassVar[int | None] = 8
+
     def value(self, z: np.ndarray) -> np.ndarray:
         with np.errstate(over="ignore"):  # inf is the answer, and training reports it in words
             return np.exp(z)
@@ -232,6 +254,8 @@ class Exp(BuiltIn):
 @dataclass(frozen=True)
 class Softmax(BuiltIn):
     """f(z)_i = exp(z_i / temperature) / sum_j exp(z_j / temperature), over the last axis."""
+
+    kernel: ClassVar[int | None] = 9
 
     temperature: float = 1.0
 
@@ -251,28 +275,10 @@ class Softmax(BuiltIn):
         return y * (dy - inner) / y.dtype.type(self.temperature)
 
 
-#: The built-in activations by the numbers that native/base/pointwise.hpp gives them.
-_NUMBERS = {
-    kind: number
-    for number, kind in enumerate(
-        (Identity, Sigmoid, Tanh, ReLU, LeakyReLU, ELU, Softplus, HardSigmoid, Exp, Softmax)
-    )
-}
-
-
 def native_kind(f: Activation) -> tuple[int, float] | None:
-    """Return the number and the parameter of a built-in activation; None for any other.
-
-    An object of a user's own subclass is another: it may redefine anything.
-    """
-    number = _NUMBERS.get(type(f))
+    """Return the number and the parameter of a built-in activation; None for any other."""
+    number = own_kernel(f)
     return None if number is None else (number, next(iter(vars(f).values()), 0.0))
-
-
-def _packed(array: np.ndarray) -> np.ndarray:
-    """The array itself, if its numbers stand one after the other and are aligned, else a copy."""
-    flags = array.flags
-    return array if flags.c_contiguous and flags.aligned else array.copy()
 
 
 @dataclass(frozen=True)

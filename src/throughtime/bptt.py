@@ -183,7 +183,7 @@ def bptt(
     dy_time = None if dy is None else dy.swapaxes(0, 1)[order]
     dstate = tuple(np.zeros_like(s[0]) for s in tape.states) if d_final is None else d_final
 
-    da = np.empty((steps, batch, p.W_h.shape[1]), dtype=tape.x.dtype)
+    da = np.empty((steps, batch, p.W_x.shape[1]), dtype=tape.x.dtype)
     for t in reversed(range(steps)):
         if dy_time is not None:
             dy_t = dy_time[t]

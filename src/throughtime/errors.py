@@ -269,7 +269,7 @@ def check_array(
     if finite:
         _check_finite(name, array, hint)
     if dtype is not None and array.dtype != np.dtype(dtype):
-        with np.errstate(over="ignore"):
+        with np.errstate(over="ignore", under="ignore"):
             array = array.astype(dtype)
         if finite:  # a float64 number may be too large for float32
             _check_finite(name, array, hint)

@@ -26,6 +26,7 @@ from typing import Any
 import numpy as np
 
 from throughtime.errors import InvalidArgumentError, check_bool, check_float, check_int, sentence
+from throughtime.kernels.underflow import ignore_underflow
 from throughtime.messages import html
 from throughtime.network import Network
 from throughtime.registry import translate
@@ -138,6 +139,7 @@ class GradientReport:
 
 
 @translate({**OTHER_NAMES, "tolerance": ("atol", "eps", "rtol", "tol")})
+@ignore_underflow
 def check_gradients(
     net: Network,
     x: Any,

@@ -14,7 +14,7 @@ Ghahramani, 2016); ``saved`` is what a step keeps for its derivative.
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
@@ -24,6 +24,27 @@ State = tuple[np.ndarray, ...]
 Saved = tuple[np.ndarray, ...]
 
 
+class KernelForm(NamedTuple):
+    """The options of a cell as its kernel takes them.
+
+    Attributes
+    ----------
+    activation, gate_activation : Activation
+    reset_after : bool
+        Of a GRU.
+    takes_softmax : bool
+        Whether the kernel has all units of a row at once, which softmax needs.
+    streams : bool
+        Whether native streams have the cell in this form.
+    """
+
+    activation: Activation
+    gate_activation: Activation
+    reset_after: bool = True
+    takes_softmax: bool = False
+    streams: bool = True
+
+
 class Cell:
     """Base of the cells; a subclass is a frozen dataclass whose fields are its options."""
 
@@ -31,10 +52,23 @@ class Cell:
     gates: ClassVar[tuple[str, ...]]
     #: Names of the states; the first is the output.
     states: ClassVar[tuple[str, ...]] = ("h",)
+    #: Whether the cell has the recurrent weights W_h (H, G*H).
+    recurrent_weights: ClassVar[bool] = True
+    #: The number of the kernel in native/ that must equal the cell (``CellKind`` in
+    #: native/base/loops.hpp); None runs on the reference loops.
+    kernel: ClassVar[int | None] = None
     activation: Activation
 
+    def kernel_form(self) -> KernelForm:
+        """The options of the cell for its kernel."""
+        return KernelForm(self.activation, self.activation)
+
     def extra_shapes(self, units: int) -> dict[str, tuple[int, ...]]:
-        """Parameters besides W_x, W_h and b."""
+        """Parameters besides W_x, W_h and the biases."""
+        return {}
+
+    def bias_shapes(self, units: int) -> dict[str, tuple[int, ...]]:
+        """Biases besides b; a layer with ``use_bias=False`` has none of them."""
         return {}
 
     def step(
@@ -63,7 +97,8 @@ class Cell:
         ``h_used (M, H)`` is h_{t-1}, dropout applied; ``da (M, G*H)`` is dL/da_t; ``saved`` holds
         ``(M, ...)`` arrays; M runs over all steps of all samples.
         """
-        grad.W_h += h_used.T @ da
+        if self.recurrent_weights:
+            grad.W_h += h_used.T @ da
 
     def gate_values(self, saved: Saved, state: State) -> tuple[np.ndarray, ...]:
         """The values of the gates at one step, in the order of ``gates``, each (N, H).
@@ -74,7 +109,7 @@ class Cell:
 
     def preactivation(self, p: Any, a: np.ndarray, h_used: np.ndarray, saved: Saved) -> np.ndarray:
         """What the activations of one step were applied to, (N, G*H)."""
-        return a + h_used @ p.W_h
+        return a + h_used @ p.W_h if self.recurrent_weights else a
 
 
 def dropped(h: np.ndarray, drop: np.ndarray | None) -> np.ndarray:

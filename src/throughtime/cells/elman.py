@@ -10,6 +10,8 @@ The derivative, from dL/dh_t:
     dL/dz_t     = f'(z_t) dL/dh_t              (E2')
     dL/dh_{t-1} = dL/dz_t W_h^T                (E1')
     dL/dW_h    += h_{t-1}^T dL/dz_t            (E1'')
+
+The kernel in ``native/level/elman.cpp`` must equal it.
 """
 
 from __future__ import annotations
@@ -20,7 +22,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from throughtime.activations import Activation, Tanh
-from throughtime.cells.base import Cell, Saved, State, dropped
+from throughtime.cells.base import Cell, KernelForm, Saved, State, dropped
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,10 @@ class Elman(Cell):
     activation: Activation = Tanh()
 
     gates: ClassVar[tuple[str, ...]] = ("h",)
+    kernel: ClassVar[int | None] = 0  # native/level/elman.cpp
+
+    def kernel_form(self) -> KernelForm:
+        return KernelForm(self.activation, self.activation, takes_softmax=True)
 
     def step(
         self, p: Any, a: np.ndarray, state: State, drop: np.ndarray | None = None

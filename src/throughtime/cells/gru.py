@@ -16,6 +16,8 @@ Keras use. The derivative, from dh = dL/dh_t (the letter d before a name is dL/d
     dr = da_n * q,   dq = da_n * r,   dh_{t-1} += dq W_hn^T               (G5')  reset_after=True
     du = da_n W_hn^T,  dr = du * h_{t-1},  dh_{t-1} += du * r             (G5b') reset_after=False
     da_z = s' dz,  da_r = s' dr,  dh_{t-1} += [da_r, da_z] W_h[r,z]^T     (G1'), (G2')
+
+The kernel in ``native/level/gru.cpp`` must equal it.
 """
 
 from __future__ import annotations
@@ -26,7 +28,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from throughtime.activations import Activation, Sigmoid, Tanh
-from throughtime.cells.base import Cell, Saved, State, dropped, gates, gates_backward
+from throughtime.cells.base import Cell, KernelForm, Saved, State, dropped, gates, gates_backward
 
 
 @dataclass(frozen=True)
@@ -43,8 +45,13 @@ class GRU(Cell):
     reset_after: bool = True
 
     gates: ClassVar[tuple[str, ...]] = ("r", "z", "n")
+    kernel: ClassVar[int | None] = 1  # native/level/gru.cpp
 
-    def extra_shapes(self, units: int) -> dict[str, tuple[int, ...]]:
+    def kernel_form(self) -> KernelForm:
+        after = self.reset_after
+        return KernelForm(self.activation, self.recurrent_activation, after, streams=after)
+
+    def bias_shapes(self, units: int) -> dict[str, tuple[int, ...]]:
         return {"b_hn": (units,)} if self.reset_after else {}
 
     @property

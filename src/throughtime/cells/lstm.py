@@ -14,6 +14,8 @@ dL/dc_t (the letter d before a name is dL/d of it):
     di = dc * g,  dg = dc * i,  df = dc * c_{t-1},  dc_{t-1} = dc * f   (L3')
     du = [s'(u_i) di, s'(u_f) df, phi'(u_g) dg, s'(u_o) do]         (L2')
     dh_{t-1} = du W_h^T                                             (L1')
+
+The kernel in ``native/level/lstm.cpp`` must equal it.
 """
 
 from __future__ import annotations
@@ -24,7 +26,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from throughtime.activations import Activation, Sigmoid, Tanh
-from throughtime.cells.base import Cell, Saved, State, dropped, gates, gates_backward
+from throughtime.cells.base import Cell, KernelForm, Saved, State, dropped, gates, gates_backward
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,10 @@ class LSTM(Cell):
 
     gates: ClassVar[tuple[str, ...]] = ("i", "f", "g", "o")
     states: ClassVar[tuple[str, ...]] = ("h", "c")
+    kernel: ClassVar[int | None] = 2  # native/level/lstm.cpp
+
+    def kernel_form(self) -> KernelForm:
+        return KernelForm(self.activation, self.recurrent_activation)
 
     @property
     def keeps_input(self) -> bool:

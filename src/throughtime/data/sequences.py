@@ -266,7 +266,7 @@ def _convert(array: np.ndarray, dtype: np.dtype | None, finite: bool, name: str)
         check_array(name, array, hint="Fill missing values, or mask their steps.")
     if dtype is None or array.dtype == dtype:
         return array
-    with np.errstate(over="ignore"):
+    with np.errstate(over="ignore", under="ignore"):
         converted = array.astype(dtype)
     if finite and not vectors.finite(converted):
         first = tuple(int(i) for i in np.argwhere(~np.isfinite(converted))[0])

@@ -8,19 +8,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
-from types import ModuleType
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
 from throughtime import bptt as reference
 from throughtime.activations import Softmax, native_kind
-from throughtime.cells import GRU, LSTM, Elman
 from throughtime.cells.base import Cell, State
 from throughtime.kernels import selection
+from throughtime.kernels.arrays import alike, packed, strided
+from throughtime.kernels.rule import own_kernel
 
-# Cells by the numbers that native/base/loops.hpp gives them.
-_CELLS: dict[type[Cell], int] = {Elman: 0, GRU: 1, LSTM: 2}
+if TYPE_CHECKING:
+    from throughtime._native import Form
 
 
 @dataclass
@@ -57,13 +57,13 @@ def unroll(
 ) -> tuple[np.ndarray, State, Any]:
     """Run a cell over time; see :func:`throughtime.bptt.unroll`."""
     kernels = selection.kernels()
-    form = native_form(cell, kernels)
-    if kernels is None or form is None or not _alike(x, p.W_x, *state):
+    form = None if kernels is None else native_form(cell)
+    if kernels is None or form is None or not alike(x, p.W_x, *state):
         return reference.unroll(
             cell, p, x, state, mask=mask, started=started, drop=drop, reverse=reverse, keep=keep
         )
-    x = _rows(x)
-    first = tuple(map(_whole, state))
+    x = strided(x)
+    first = tuple(map(packed, state))
     y = np.empty((*x.shape[:2], first[0].shape[1]), x.dtype)
     final = tuple(map(np.empty_like, first))
     own = vars(p)
@@ -81,8 +81,8 @@ def unroll(
         h_0=first[0],
         c_0=c_0,
         mask=mask,
-        started=None if started is None else _whole(started),
-        drop=None if drop is None else _whole(drop),
+        started=None if started is None else packed(started),
+        drop=None if drop is None else packed(drop),
         y=y,
         h_T=final[0],
         c_T=c_T,
@@ -102,12 +102,12 @@ def bptt(
     assert kernels is not None  # it wrote the tape
     dx = np.empty(tape.x.shape, tape.x.dtype) if inputs else None
     d_first = tuple(map(np.empty_like, tape.state))
-    dh_T, dc_T = (None, None) if d_final is None else _pair(map(_whole, d_final))
+    dh_T, dc_T = (None, None) if d_final is None else _pair(map(packed, d_final))
     dh_0, dc_0 = _pair(d_first)
     own = vars(grad)
     kernels.bptt(
         tape.kept,
-        dy=None if dy is None else _rows(dy),
+        dy=None if dy is None else strided(dy),
         dh_T=dh_T,
         dc_T=dc_T,
         dW_x=grad.W_x,
@@ -127,46 +127,23 @@ def _pair(state: Any) -> tuple[Any, Any]:
     return h, rest[0] if rest else None
 
 
-def _alike(first: np.ndarray, *others: np.ndarray) -> bool:
-    """Whether all are of one type that the native engine has."""
-    dtype = first.dtype
-    for array in others:
-        if array.dtype is not dtype and array.dtype != dtype:
-            return False
-    return dtype.char in "fd"
-
-
-def _rows(array: np.ndarray) -> np.ndarray:
-    """The array itself, if its last axis is contiguous and its numbers are aligned, else a copy."""
-    good = array.flags.aligned and (array.shape[-1] < 2 or array.strides[-1] == array.itemsize)
-    return array if good else array.copy()
-
-
-def _whole(array: np.ndarray) -> np.ndarray:
-    """The array itself, if all of it is contiguous and aligned, else a copy."""
-    flags = array.flags
-    return array if flags.c_contiguous and flags.aligned else array.copy()
-
-
-def native_form(cell: Cell, kernels: ModuleType | None) -> Any:
-    """The native description of a cell; None if it has none."""
-    if type(cell) not in _CELLS or kernels is None:
+def native_form(cell: Cell) -> Form | None:
+    """The cell as the extension takes it; None if it runs on the reference loops."""
+    if own_kernel(cell) is None:
         return None
     try:
-        return _form_of(cell, kernels)
-    except TypeError:  # an activation without a hash is nobody's but the user's
+        return _form_of(cell)
+    except TypeError:  # a user-defined activation that has no hash
         return None
 
 
 @lru_cache(maxsize=256)
-def _form_of(cell: Cell, kernels: ModuleType) -> Any:
-    number = _CELLS[type(cell)]
-    body = native_kind(cell.activation)
-    gates = native_kind(getattr(cell, "recurrent_activation", cell.activation))
-    if body is None or gates is None:
+def _form_of(cell: Cell) -> Form | None:
+    kernels, form = selection.extension(), cell.kernel_form()
+    f, gate_f = native_kind(form.activation), native_kind(form.gate_activation)
+    if kernels is None or f is None or gate_f is None:
         return None
-    # Only Elman's cell can wait for all units of a row, which softmax needs.
-    softmax = native_kind(Softmax())
-    if number > 0 and softmax is not None and softmax[0] in (body[0], gates[0]):
+    softmax = isinstance(form.activation, Softmax) or isinstance(form.gate_activation, Softmax)
+    if softmax and not form.takes_softmax:
         return None
-    return kernels.Form(number, *body, *gates, getattr(cell, "reset_after", True))
+    return kernels.Form(own_kernel(cell), *f, *gate_f, form.reset_after)

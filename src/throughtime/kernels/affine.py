@@ -9,12 +9,11 @@ stand beside it.
 
 from __future__ import annotations
 
-from types import ModuleType
-from typing import Any
-
 import numpy as np
 
 from throughtime.kernels import selection
+from throughtime.kernels.arrays import alike, packed_rows
+from throughtime.kernels.extension import Kernels
 
 
 def affine(x: np.ndarray, W: np.ndarray, b: np.ndarray | None = None) -> np.ndarray:
@@ -36,7 +35,7 @@ def affine(x: np.ndarray, W: np.ndarray, b: np.ndarray | None = None) -> np.ndar
         if b is not None:
             z += b
         return z
-    rows = _rows(x)
+    rows = packed_rows(x)
     z = np.empty((len(rows), W.shape[1]), x.dtype)
     kernels.affine(rows, W, b, z)
     return z if x.ndim == 2 else z.reshape(*x.shape[:-1], W.shape[1])
@@ -68,20 +67,13 @@ def affine_backward(
         if db is not None:
             db += rows.sum(axis=0)
         return dz @ W.T if inputs else None
-    own = _rows(x)
+    own = packed_rows(x)
     dx = np.empty_like(own) if inputs else None
-    kernels.affine_back(x=own, W=W, dz=_rows(dz), dW=dW, db=db, dx=dx)
+    kernels.affine_back(x=own, W=W, dz=packed_rows(dz), dW=dW, db=db, dx=dx)
     return None if dx is None else dx.reshape(x.shape)
 
 
-def _kernels(x: np.ndarray, W: np.ndarray) -> Any:
+def _kernels(x: np.ndarray, W: np.ndarray) -> Kernels | None:
     """The native engine, if it is in use and has this type of numbers."""
-    kernels: ModuleType | None = selection.kernels()
-    return kernels if x.dtype == W.dtype and x.dtype.kind == "f" else None
-
-
-def _rows(array: np.ndarray) -> np.ndarray:
-    """The array as contiguous, aligned rows (M, ...)."""
-    rows = array if array.ndim == 2 else array.reshape(-1, array.shape[-1])
-    flags = rows.flags
-    return rows if flags.c_contiguous and flags.aligned else np.array(rows, order="C")
+    kernels = selection.kernels()
+    return kernels if kernels is not None and alike(x, W) else None

@@ -1,9 +1,9 @@
 """Which engine is in use, how many threads it has, and the way to the compiled kernels.
 
 The extension module loads when it is first needed, so that importing the package takes no time.
-Code with a native short cut asks for it in each call::
+Code that has a kernel asks for it in each call::
 
-    k = runtime.kernels()
+    k = selection.kernels()
     if k is not None and <what it can do>:
         return k.f(...)
 """
@@ -14,10 +14,10 @@ import importlib
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from types import ModuleType
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 from throughtime.errors import InvalidArgumentError, check_choice, check_int, describe, sentence
+from throughtime.kernels.extension import Kernels
 
 #: Every engine there is, the fastest first; :func:`available` says which this installation has.
 ENGINES = ("native", "reference")
@@ -29,13 +29,13 @@ MAX_THREADS = 1024
 class _Extension(NamedTuple):
     """The extension module, or why there is none."""
 
-    module: ModuleType | None
+    module: Kernels | None
     problem: str
 
 
 _extension: _Extension | None = None  # not looked for yet
 _current: str | None = None  # not chosen yet
-_kernels: ModuleType | None = None
+_kernels: Kernels | None = None
 
 
 def available() -> tuple[str, ...]:
@@ -43,7 +43,7 @@ def available() -> tuple[str, ...]:
     return ENGINES if extension() is not None else ENGINES[1:]
 
 
-def extension() -> ModuleType | None:
+def extension() -> Kernels | None:
     """The extension module, whichever engine is in use; None if there is none."""
     return _load().module
 
@@ -69,7 +69,7 @@ def use(name: str) -> None:
     _use(_checked("engine", name))
 
 
-def kernels() -> ModuleType | None:
+def kernels() -> Kernels | None:
     """The extension module while the native engine is in use, otherwise None."""
     if _current is None:
         _start()
@@ -142,12 +142,12 @@ def _checked(argument: str, name: str) -> str:
 
 
 @contextmanager
-def _little_patience() -> Iterator[None]:
-    """Let GCC's OpenMP, if it loads now, look for work for a short while before its threads sleep.
+def _short_spin_time() -> Iterator[None]:
+    """Make the threads of GCC's OpenMP sleep soon, if the library loads within the block.
 
-    It would look for milliseconds. Where another program wants the core too, that uses up the
-    thread's share of it, and every call then waits for its turn. The variable is read once, when
-    the library loads; what the user has said stands.
+    By default they spin for milliseconds before they sleep. If another program needs the core,
+    that uses up the thread's share of it, and each call waits for its turn. The library reads the
+    variable once, when it loads. What the user has set stays.
     """
     if "GOMP_SPINCOUNT" in os.environ or "OMP_WAIT_POLICY" in os.environ:
         yield
@@ -163,8 +163,8 @@ def _load() -> _Extension:
     global _extension
     if _extension is None:
         try:
-            with _little_patience():
-                module = importlib.import_module("throughtime._native")
+            with _short_spin_time():
+                module = cast(Kernels, importlib.import_module("throughtime._native"))
         except ImportError as error:
             _extension = _Extension(None, str(error))
         else:

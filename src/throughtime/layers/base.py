@@ -13,7 +13,6 @@ import html
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from types import ModuleType
 from typing import Any, ClassVar, NamedTuple, cast
 
 import numpy as np
@@ -23,6 +22,7 @@ from throughtime.activations import ACTIVATIONS
 from throughtime.cells.base import State
 from throughtime.errors import InvalidArgumentError, check_float, describe
 from throughtime.initializers import INITIALIZERS
+from throughtime.kernels.extension import Kernels
 from throughtime.layers.forms import Form, Steps
 from throughtime.registry import Registry
 
@@ -117,6 +117,8 @@ def keep_mask(
 class Layer:
     """Base of all layers; a subclass is a frozen dataclass whose fields are its options."""
 
+    #: Whether :meth:`stream_native` is that of exactly this class.
+    native_stream: ClassVar[bool] = False
     #: Kinds of signal the layer takes.
     takes: ClassVar[tuple[str, ...]] = ("sequence", "vector")
 
@@ -229,7 +231,7 @@ class Layer:
         """State of a stream before its first step: arrays whose first axis is the row."""
         return ()
 
-    def stream_native(self, kernels: ModuleType, stepper: Any, p: Any, state: State) -> bool:
+    def stream_native(self, kernels: Kernels, stepper: Any, p: Any, state: State) -> bool:
         """Add the layer to a native ``Stepper``, if it can be one; return whether it can.
 
         ``stepper`` changes the arrays of ``state`` in place at every step.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass, replace
-from types import ModuleType
 from typing import Any, ClassVar
 
 import numpy as np
@@ -14,6 +13,7 @@ from throughtime.cells.base import State
 from throughtime.errors import check_bool, check_float, check_int
 from throughtime.initializers import INITIALIZERS
 from throughtime.kernels.affine import affine, affine_backward
+from throughtime.kernels.extension import Kernels
 from throughtime.layers.base import LAYERS, Call, Layer, Result, chosen, keep_mask
 from throughtime.layers.forms import Form
 
@@ -91,7 +91,9 @@ class Dense(Layer):
         db = grad.b if self.use_bias else None
         return affine_backward(x, p.W, dz, grad.W, db, inputs), None
 
-    def stream_native(self, kernels: ModuleType, stepper: Any, p: Any, state: State) -> bool:
+    native_stream: ClassVar[bool] = True
+
+    def stream_native(self, kernels: Kernels, stepper: Any, p: Any, state: State) -> bool:
         kind = native_kind(self.activation)
         if kind is None:
             return False

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass
-from types import ModuleType
 from typing import Any, ClassVar
 
 import numpy as np
@@ -26,6 +25,7 @@ from throughtime.errors import (
     describe,
 )
 from throughtime.initializers import INITIALIZERS
+from throughtime.kernels.extension import Kernels
 from throughtime.layers.base import UNTAPED, Call, Layer, Result, chosen, keep_mask
 from throughtime.layers.forms import Form
 
@@ -147,9 +147,12 @@ class Recurrent(Layer):
     def param_shapes(self, form: Form) -> dict[str, tuple[int, ...]]:
         cell, units = self.cell, self.units
         width = len(cell.gates) * units
-        shapes: dict[str, tuple[int, ...]] = {"W_x": (form.features, width), "W_h": (units, width)}
+        shapes: dict[str, tuple[int, ...]] = {"W_x": (form.features, width)}
+        if cell.recurrent_weights:
+            shapes["W_h"] = (units, width)
         if self.use_bias:
-            shapes |= {"b": (width,), **cell.extra_shapes(units)}
+            shapes |= {"b": (width,), **cell.bias_shapes(units)}
+        shapes |= cell.extra_shapes(units)
         if self.time_bias:
             shapes["b_time"] = (width,)
         if self.learn_initial_state:
@@ -161,7 +164,9 @@ class Recurrent(Layer):
         }
 
     def initialize(self, params: Mapping[str, np.ndarray], rng: np.random.Generator) -> None:
-        drawn = {"W_x": self.initializer, "W_h": self.recurrent_initializer}
+        drawn = {"W_x": self.initializer}
+        if self.cell.recurrent_weights:
+            drawn["W_h"] = self.recurrent_initializer
         for group, _ in self.directions:
             for leaf, init in drawn.items():
                 array = params[_in_group(group, leaf)]
@@ -326,9 +331,9 @@ class Recurrent(Layer):
         _, final, _ = self._run(p, x[:, None], None, state, False, UNTAPED)
         return final[0], final
 
-    def stream_native(self, kernels: ModuleType, stepper: Any, p: Any, state: State) -> bool:
-        form = native_form(self.cell, kernels)
-        if form is None or not getattr(self, "reset_after", True):
+    def stream_native(self, kernels: Kernels, stepper: Any, p: Any, state: State) -> bool:
+        form = native_form(self.cell)
+        if form is None or not self.cell.kernel_form().streams:
             return False
         own = vars(p)
         started = state[-1] if self.time_bias else None

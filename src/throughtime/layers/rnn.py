@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -25,6 +25,8 @@ class RNN(Recurrent):
     All options are those of :class:`Recurrent`; the equations stand in
     :mod:`throughtime.cells.elman`.
     """
+
+    native_stream: ClassVar[bool] = True
 
     @cached_property
     def cell(self) -> Cell:
@@ -54,6 +56,8 @@ class GRU(Recurrent):
         super().__post_init__()
         check_bool("reset_after", self.reset_after)
 
+    native_stream: ClassVar[bool] = True
+
     @cached_property
     def cell(self) -> Cell:
         return GRUCell(self.activation, self.recurrent_activation, self.reset_after)
@@ -81,6 +85,8 @@ class LSTM(Recurrent):
     def __post_init__(self) -> None:
         super().__post_init__()
         check_float("forget_bias", self.forget_bias)
+
+    native_stream: ClassVar[bool] = True
 
     @cached_property
     def cell(self) -> Cell:

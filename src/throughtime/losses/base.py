@@ -24,6 +24,10 @@ import numpy as np
 from throughtime.activations import ACTIVATIONS, Activation
 from throughtime.errors import InvalidArgumentError, check_choice
 from throughtime.kernels import selection, vectors
+from throughtime.kernels.arrays import packed
+from throughtime.kernels.extension import LossKernel
+from throughtime.kernels.rule import own_kernel
+from throughtime.kernels.underflow import ignore_underflow
 from throughtime.losses.checks import (
     check_mask,
     check_outputs,
@@ -89,15 +93,6 @@ class Loss(ABC):
     #: :meth:`terms` does and from logits as :meth:`terms_from_logits` does; None for NumPy.
     kernel: ClassVar[str | None] = None
     logits_kernel: ClassVar[str | None] = None
-
-    def __init_subclass__(cls, **options: Any) -> None:
-        super().__init_subclass__(**options)
-        # The kernel of the base class does not compute terms that a subclass redefines.
-        own = vars(cls).keys()
-        if "kernel" not in own and own & {"terms", "domain", "outside_domain"}:
-            cls.kernel = None
-        if "logits_kernel" not in own and "terms_from_logits" in own:
-            cls.logits_kernel = None
 
     def __post_init__(self) -> None:
         check_choice("reduction", self.reduction, ("mean", "sum"))
@@ -280,6 +275,7 @@ class Loss(ABC):
             hint = "Mask missing steps, or fill them."
             refuse(~np.isfinite(target), mask, target, "finite", hint)
 
+    @ignore_underflow
     def evaluate(
         self,
         y: np.ndarray,
@@ -319,18 +315,20 @@ class Loss(ABC):
 
         Weights, if there are any, are zero at masked steps.
         """
-        kernels, name = selection.kernels(), self.logits_kernel if logits else self.kernel
+        kernels = selection.kernels()
+        name = own_kernel(self, "logits_kernel" if logits else "kernel")
         if kernels is None or name is None:
             return None
-        function = getattr(kernels, name)
+        function: LossKernel = getattr(kernels, name)
         mean, parameter = self.reduction == "mean", self.parameter
         found = function(y, target, mask, weight, mean, parameter)
         if found is None:  # not contiguous, as chunks of longer sequences are
-            real = None if mask is None else np.ascontiguousarray(mask)
-            arrays = np.ascontiguousarray(y), np.ascontiguousarray(target), real
+            real = None if mask is None else packed(mask)
+            arrays = packed(y), packed(target), real
             found = function(*arrays, weight, mean, parameter)
         return found
 
+    @ignore_underflow
     def _check_and_evaluate(
         self,
         y: np.ndarray,

@@ -19,6 +19,7 @@ from throughtime.errors import (
     describe,
     sentence,
 )
+from throughtime.kernels.underflow import ignore_underflow
 from throughtime.layers import Dense, Layer, Recurrent
 from throughtime.layers.base import LAYERS, UNTAPED, Call, own_call
 from throughtime.network.graph import Topology
@@ -200,6 +201,7 @@ class Network:
         y, tape = self.run(array, real, states, Call(training=bool(training), rng=rng))
         return y.copy(), tape
 
+    @ignore_underflow
     def run(
         self, x: np.ndarray, mask: np.ndarray | None, states: list[Any], call: Call
     ) -> tuple[np.ndarray, Tape]:
@@ -253,6 +255,7 @@ class Network:
         dx = check_array("dy", dy, shape=shape, dtype=self.dtype, finite=False)
         return self.run_back(tape, dx, d_states, input_gradient)
 
+    @ignore_underflow
     def run_back(
         self, tape: Tape, dx: np.ndarray | None, d_states: list[Any], input_gradient: bool
     ) -> np.ndarray | None:

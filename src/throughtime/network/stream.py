@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterator
-from types import ModuleType
 from typing import Any, Protocol
 
 import numpy as np
@@ -19,6 +18,10 @@ from throughtime.errors import (
     describe,
 )
 from throughtime.kernels import selection
+from throughtime.kernels.arrays import packed
+from throughtime.kernels.extension import Kernels
+from throughtime.kernels.rule import own_kernel
+from throughtime.kernels.underflow import ignore_underflow
 from throughtime.layers import Layer
 from throughtime.layers.base import UNTAPED, Call
 from throughtime.layers.pooling import Pool
@@ -105,14 +108,17 @@ class Stream:
         # Made when it is first needed: it changes the arrays of this state in place.
         self._stepper: Any = None
 
-    def _native_stepper(self, kernels: ModuleType) -> Any:
+    def _native_stepper(self, kernels: Kernels) -> Any:
         """The whole network as one native object; False where it has none."""
         net = self.net
         if self.rows > _FEW or net.topology.input_form.kind == "tokens":
             return False
         stepper = kernels.Stepper(self.rows, net.dtype == np.float64)
         every = zip(net.layers, net.groups, self._state, strict=True)
-        fits = all(layer.stream_native(kernels, stepper, p, own) for layer, p, own in every)
+        fits = all(
+            own_kernel(layer, "native_stream") and layer.stream_native(kernels, stepper, p, own)
+            for layer, p, own in every
+        )
         return stepper if fits else False
 
     def _start(self, rows: int) -> list[State]:
@@ -140,6 +146,10 @@ class Stream:
                 self._stepper = self._native_stepper(kernels)
             if self._stepper:
                 return self._native_step(x)
+        return self._reference_step(x)
+
+    @ignore_underflow
+    def _reference_step(self, x: Any) -> np.ndarray:
         y, single = self._prepare(x)
         state = []
         for layer, p, own in zip(self.net.layers, self.net.groups, self._state, strict=True):
@@ -156,7 +166,7 @@ class Stream:
                 return y
         array, single = self._prepare(x)
         y = np.empty((self.rows, net.n_outputs), net.dtype)
-        self._stepper.step(np.require(array, requirements=["C", "A"]), y)
+        self._stepper.step(packed(array), y)
         return y[0] if single else y
 
     def _prepare(self, x: Any) -> tuple[np.ndarray, bool]:

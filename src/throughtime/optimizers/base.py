@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from types import MappingProxyType, ModuleType
+from types import MappingProxyType
 from typing import Any, ClassVar
 
 import numpy as np
@@ -19,6 +19,8 @@ from throughtime.errors import (
     sentence,
 )
 from throughtime.kernels import selection, vectors
+from throughtime.kernels.extension import Kernels
+from throughtime.kernels.rule import own_kernel
 from throughtime.optimizers.schedules import SCHEDULES, Schedule, check_counter
 
 _COUNTERS = ("steps", "epoch")
@@ -51,12 +53,6 @@ class Optimizer:
 
     #: The moments that are never negative: sums and means of squares.
     _squares: ClassVar[frozenset[str]] = frozenset()
-
-    def __init_subclass__(cls, **options: Any) -> None:
-        super().__init_subclass__(**options)
-        # The kernel of the base class does not compute a rule that a subclass redefines.
-        if "_kernel" not in vars(cls) and {"_slots", "_direction", "_decay"} & vars(cls).keys():
-            cls._kernel = Optimizer._kernel  # type: ignore[method-assign]  # a class of its own
 
     def __post_init__(self) -> None:
         if not isinstance(self.lr, Schedule):
@@ -128,7 +124,7 @@ class Optimizer:
         if not known:
             self._prepare(params, grads, multiplier, decay_mask)
         finite, kernels = None, selection.kernels()
-        if kernels is not None:
+        if kernels is not None and own_kernel(self, "_kernel") is not None:
             last = multiplier, decay_mask, previous
             finite = self._kernel(kernels, params, grads, last, self.current_lr)
         if finite is None:  # no kernel, or arguments that it does not take: NumPy checks them
@@ -245,7 +241,7 @@ class Optimizer:
         raise NotImplementedError
 
     def _kernel(
-        self, kernels: ModuleType, params: np.ndarray, grads: np.ndarray, last: Last, lr: float
+        self, kernels: Kernels, params: np.ndarray, grads: np.ndarray, last: Last, lr: float
     ) -> bool | None:
         """Make the whole step by a native kernel; return None if there is none for these vectors.
 

@@ -26,12 +26,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from types import ModuleType
 from typing import Any, ClassVar
 
 import numpy as np
 
 from throughtime.errors import InvalidArgumentError, check_bool, check_float
+from throughtime.kernels.extension import Kernels
 from throughtime.optimizers.base import Last, Optimizer
 from throughtime.optimizers.schedules import SCHEDULES, Schedule
 from throughtime.registry import Registry, Words
@@ -134,7 +134,7 @@ class SGD(Optimizer):
         return ahead
 
     def _kernel(
-        self, kernels: ModuleType, params: np.ndarray, grads: np.ndarray, last: Last, lr: float
+        self, kernels: Kernels, params: np.ndarray, grads: np.ndarray, last: Last, lr: float
     ) -> bool | None:
         vectors = (params, grads, self._moments.get("velocity"), None, None, *last)
         rest, begins = 1.0 - self.dampening, self.steps == 0
@@ -178,7 +178,7 @@ class Adagrad(Optimizer):
         return self._accelerate(np.divide(grads, root, out=root), self.momentum)
 
     def _kernel(
-        self, kernels: ModuleType, params: np.ndarray, grads: np.ndarray, last: Last, lr: float
+        self, kernels: Kernels, params: np.ndarray, grads: np.ndarray, last: Last, lr: float
     ) -> bool | None:
         get = self._moments.get
         vectors = (params, grads, get("square_sum"), None, get("velocity"), *last)
@@ -235,7 +235,7 @@ class RMSProp(Optimizer):
         return self._accelerate(np.divide(grads, root, out=root), self.momentum)
 
     def _kernel(
-        self, kernels: ModuleType, params: np.ndarray, grads: np.ndarray, last: Last, lr: float
+        self, kernels: Kernels, params: np.ndarray, grads: np.ndarray, last: Last, lr: float
     ) -> bool | None:
         get = self._moments.get
         vectors = (params, grads, get("square_mean"), get("mean"), get("velocity"), *last)
@@ -298,7 +298,7 @@ class Adam(Optimizer):
         return free1 / math.sqrt(free2), free1 * self.epsilon
 
     def _kernel(
-        self, kernels: ModuleType, params: np.ndarray, grads: np.ndarray, last: Last, lr: float
+        self, kernels: Kernels, params: np.ndarray, grads: np.ndarray, last: Last, lr: float
     ) -> bool | None:
         get = self._moments.get
         vectors = (params, grads, get("mean"), get("square_mean"), get("square_max"), *last)
@@ -339,7 +339,7 @@ class AdamW(Adam):
         params -= loss
 
     def _kernel(
-        self, kernels: ModuleType, params: np.ndarray, grads: np.ndarray, last: Last, lr: float
+        self, kernels: Kernels, params: np.ndarray, grads: np.ndarray, last: Last, lr: float
     ) -> bool | None:
         get, decay = self._moments.get, lr * self.weight_decay
         vectors = (params, grads, get("mean"), get("square_mean"), get("square_max"), *last)

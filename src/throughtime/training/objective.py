@@ -19,6 +19,7 @@ import numpy as np
 from throughtime import losses
 from throughtime.activations import Activation, Softmax
 from throughtime.kernels import selection
+from throughtime.kernels.underflow import ignore_underflow
 from throughtime.layers.base import Call
 from throughtime.losses import Loss
 from throughtime.network import Network
@@ -130,6 +131,7 @@ def evaluate(
     return _penalised(net, result, l1, l2, backward=False)
 
 
+@ignore_underflow
 def evaluate_and_backward(
     net: Network,
     x: np.ndarray,
