@@ -30,6 +30,7 @@ CITED = re.compile(r"(?<=\()([A-Z]\d+b?'*|P)(?=\))")
 #: What opens and what closes a group, and what stands between two equations.
 DEEPER = {"{": 1, "}": -1, r"\begin": 1, r"\end": -1, r"\left": 1, r"\right": -1}
 DEPTH = re.compile(r"\\(?:begin|end|left|right|qquad)(?![A-Za-z])|(?<!\\)[{}]")
+OPENING = re.compile(r"[(\[]+$")
 PUNCTUATION = re.compile(r"[.,;:!?)\]'’-]+")
 
 logger = logging.getLogger(__name__)
@@ -84,14 +85,24 @@ def link(app: Sphinx, doctree: nodes.document, docname: str) -> None:
 
 
 def _keep_together(node: nodes.math) -> None:
-    """No line may begin with the comma after a formula."""
+    """No line may begin with the comma after a formula, or end with the bracket before one."""
     after = node.next_node(descend=False, siblings=True)
-    found = PUNCTUATION.match(after) if isinstance(after, nodes.Text) else None
-    if found:
-        after.parent.replace(after, nodes.Text(after[found.end() :]))
-        together = nodes.inline(classes=["together"])
-        node.replace_self(together)
-        together += [node, nodes.Text(found[0])]
+    place = node.parent.index(node)
+    before = node.parent[place - 1] if place else None
+    closes = PUNCTUATION.match(after) if isinstance(after, nodes.Text) else None
+    opens = OPENING.search(before) if isinstance(before, nodes.Text) else None
+    if not (closes or opens):
+        return
+    together = nodes.inline(classes=["together"])
+    if opens:
+        before.parent.replace(before, nodes.Text(before[: opens.start()]))
+        together += nodes.Text(opens[0])
+    if closes:
+        after.parent.replace(after, nodes.Text(after[closes.end() :]))
+    node.replace_self(together)
+    together += node
+    if closes:
+        together += nodes.Text(closes[0])
 
 
 def _linked(
