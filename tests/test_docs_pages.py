@@ -4,11 +4,15 @@ The site's own build runs every example, and checks that every public name, opti
 its place and its words; see ``docs/_ext``.
 """
 
+import json
 import re
 from pathlib import Path
 
 import pytest
 from test_architecture import ORDER
+
+from throughtime import cli
+from throughtime.cli import failures, forecast, predict
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs"
@@ -60,6 +64,30 @@ def test_figures_of_the_first_page_are_those_of_the_benchmarks():
     assert f"PyTorch {means[1]} times" in text
     assert f"JAX {means[2]} times, in the mean of {rows} tasks" in text
     assert wheel[1] in text
+
+
+def test_the_command_line_page_names_every_file_column_and_exit_code(tmp_path):
+    """Its commands and options are written from the program, so they cannot be missing."""
+    page = (DOCS / "reference" / "command-line.md").read_text("utf-8")
+    table = tmp_path / "sales.csv"
+    rows = "".join(f"2020-{month:02d}-01,{month % 5}\n" for month in range(1, 13))
+    table.write_text("month,units\n" + rows)
+    folder = tmp_path / "result"
+    options = ["--horizon", "2", "--season", "4", "--network", "never", "--out", str(folder)]
+    assert cli.main(["forecast", str(table), "--quiet", *options]) == 0
+    files = sorted(file.name for file in folder.iterdir())
+    assert files == sorted({*forecast.FILES, *predict.FILES})
+    named = set(files) | json.loads((folder / "metrics.json").read_text()).keys()
+    for file in ("forecast.csv", "holdout.csv"):
+        named |= set((folder / file).read_text().splitlines()[0].split(",")) - {"month"}
+    named -= {"lower_95", "upper_95"}  # those of 80 % stand for all
+    assert named >= {"mean", "lower_80", "actual", "seasonal naive", "backtest"}
+    for name in sorted(named):
+        assert f"`{name}`" in page, name
+    codes = {value for value in vars(failures).values() if type(value) is int}
+    assert codes >= {1, 2, 3, 130}
+    for code in codes:
+        assert f"\n| {code} | " in page, code
 
 
 @pytest.mark.parametrize("index", INDEXES, ids=lambda index: index.parent.name)

@@ -27,7 +27,7 @@ def usage(name: str, command: Any) -> str:
 def default_of(param: Any) -> str:
     """The default of an option, as one would write it; empty where there is none."""
     value = param.default
-    if value is None or value is False or callable(value) or repr(value).startswith("Sentinel"):
+    if value in (None, False, "") or callable(value) or repr(value).startswith("Sentinel"):
         return ""
     return f" Default: `{value}`."
 
