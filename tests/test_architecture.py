@@ -236,6 +236,14 @@ def test_the_test_of_a_module_is_found_by_its_name():
     assert misnamed(tests, package_sources()) == []
 
 
+def test_tests_ask_for_no_engine_that_may_be_missing():
+    """Without a compiler there is no native engine; ``conftest.py`` knows which there are."""
+    asked = re.compile(r"""parametrize\([^)]*["']native["']|engine\(["']native["']\)""")
+    for path in (ROOT / "tests").glob("test_*.py"):
+        if not path.name.startswith(("test_native", "test_kernels")):
+            assert not asked.search(path.read_text("utf-8")), path.name
+
+
 def test_imports_run_one_way():
     assert wrong_way(FOUND) == []
 
