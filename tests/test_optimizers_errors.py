@@ -9,7 +9,15 @@ import pytest
 
 from throughtime.errors import InvalidArgumentError, InvalidTypeError, ModelFileError, ShapeError
 from throughtime.optimizers import OPTIMIZERS, SGD, Adagrad, Adam, AdamW, RMSProp
-from throughtime.optimizers.schedules import Constant, Plateau
+from throughtime.optimizers.schedules import (
+    Constant,
+    Cosine,
+    Exponential,
+    Linear,
+    Plateau,
+    Warmup,
+)
+from throughtime.training import EarlyStopping
 
 
 def test_refuses_another_vector():
@@ -236,3 +244,54 @@ def test_foreign_state_is_refused_and_changes_nothing(optimizer, change, message
         optimizer.load_state_dict({name: v for name, v in state.items() if v is not None})
     assert str(caught.value) == message
     assert optimizer.state_dict() == before
+
+
+@pytest.mark.parametrize("name", list(OPTIMIZERS))
+@pytest.mark.parametrize(
+    "previous", [3, "x", [0.0] * 3, np.zeros(2), np.zeros((3, 1)), np.zeros(3, "float32")], ids=repr
+)
+def test_a_buffer_that_does_not_fit(name, previous):
+    optimizer, params = OPTIMIZERS[name](), np.ones(3)
+    for _ in range(2):  # a first step and a later one
+        with pytest.raises(ShapeError, match=r"^previous must be None, or a buffer of the form of"):
+            optimizer.step(params, np.ones(3), previous=previous)
+        optimizer.reset()
+        optimizer.step(params, np.ones(3))
+
+
+def test_factors_that_are_no_array():
+    for name in ("multiplier", "decay_mask"):
+        with pytest.raises(ShapeError, match=f"^{name} must be a rectangular array; got a ragged"):
+            AdamW().step(np.ones(3), np.ones(3), **{name: [[1.0, 2.0], [3.0]]})
+
+
+@pytest.mark.parametrize("state", [None, 3, [], "x", np.zeros(3)], ids=repr)
+def test_a_state_that_is_no_dictionary(state):
+    with pytest.raises(
+        InvalidTypeError, match=r"^state must be a dictionary, as state_dict returns"
+    ):
+        AdamW().load_state_dict(state)
+    with pytest.raises(ModelFileError, match=r"^the checkpoint holds no memory"):
+        EarlyStopping().load_state_dict(state)
+
+
+@pytest.mark.parametrize("value", [None, "x", [1.0], 10**400, object()], ids=repr)
+def test_an_observed_value_is_a_number(value):
+    with pytest.raises(InvalidTypeError, match=r"^value must be a number; got "):
+        AdamW(Plateau(0.1)).observe(value)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda n: Cosine(0.1, length=n),
+        lambda n: Cosine(0.1, length=3, restarts=True, growth=n),
+        lambda n: Linear(0.1, length=n),
+        lambda n: Exponential(0.1, gamma=0.5, cycle=n),
+        lambda n: Warmup(Constant(0.1), length=n),
+    ],
+)
+def test_a_number_of_units_that_no_float_can_hold(make):
+    with pytest.raises(InvalidArgumentError, match=r" must be an integer < 2\*\*63; got 1000"):
+        make(10**400)
+    assert make(2**62).rate(3, 3) >= 0.0

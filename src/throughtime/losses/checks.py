@@ -10,6 +10,7 @@ from throughtime.errors import (
     DataError,
     InvalidTypeError,
     ShapeError,
+    as_array,
     check_array,
     describe,
     sentence,
@@ -20,7 +21,7 @@ def check_mask(mask: Any, steps: tuple[int, ...]) -> np.ndarray | None:
     """Return ``mask`` if it is None or a boolean array of shape ``steps``."""
     if mask is None:
         return None
-    array = np.asarray(mask)
+    array = as_array("mask", mask)
     if array.dtype != np.bool_:
         raise InvalidTypeError(
             sentence("mask", "a boolean array", f"dtype {array.dtype}", "Write mask != 0.")
@@ -68,7 +69,7 @@ def coefficients(weight: np.ndarray, reduction: str, n_terms: int) -> np.ndarray
 
 def check_outputs(y: Any) -> np.ndarray:
     """Return the outputs of a network as a float array (N, K) or (N, T, K)."""
-    y = np.asarray(y)
+    y = as_array("the network's output", y)
     if y.dtype.kind not in "biuf":
         raise InvalidTypeError(sentence("the network's output", "an array of numbers", describe(y)))
     if y.ndim not in (2, 3):

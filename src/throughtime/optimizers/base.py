@@ -13,6 +13,7 @@ from throughtime.errors import (
     InvalidTypeError,
     ModelFileError,
     ShapeError,
+    check_array,
     check_float,
     check_int,
     describe,
@@ -122,14 +123,14 @@ class Optimizer:
         """
         known = isinstance(params, np.ndarray) and (params.shape, params.dtype) == self._form
         if not known:
-            self._prepare(params, grads, multiplier, decay_mask)
+            self._prepare(params, grads, multiplier, decay_mask, previous)
         finite, kernels = None, selection.kernels()
         if kernels is not None and own_kernel(self, "_kernel") is not None:
             last = multiplier, decay_mask, previous
             finite = self._kernel(kernels, params, grads, last, self.current_lr)
         if finite is None:  # no kernel, or arguments that it does not take: NumPy checks them
             if known:
-                self._prepare(params, grads, multiplier, decay_mask)
+                self._prepare(params, grads, multiplier, decay_mask, previous)
             if previous is not None:
                 previous[...] = params
             self._step(params, grads, multiplier, decay_mask)
@@ -196,7 +197,10 @@ class Optimizer:
             If the state is damaged, or was written by another optimiser or by one with other
             options. The optimiser is then not changed.
         """
-        own = {name: value for name, value in state.items() if not name.startswith(_SCHEDULE)}
+        if not isinstance(state, Mapping):
+            expected = "a dictionary, as state_dict returns it"
+            raise InvalidTypeError(sentence("state", expected, describe(state)))
+        own = {name: value for name, value in state.items() if not str(name).startswith(_SCHEDULE)}
         moments = self._slots() if state.get("steps") else ()
         for name in sorted(own.keys() ^ {*_COUNTERS, *moments}):
             what = "an unknown" if name in own else "no"
@@ -283,6 +287,7 @@ class Optimizer:
         grads: np.ndarray,
         multiplier: np.ndarray | None,
         decay_mask: np.ndarray | None,
+        previous: np.ndarray | None,
     ) -> None:
         """Check the vectors; make the moment vectors at the first step."""
         for name, vector in (("params", params), ("grads", grads)):
@@ -299,10 +304,17 @@ class Optimizer:
             expected = f"the form of params, {describe(params)}"
             raise ShapeError(sentence("grads", expected, describe(grads), must="have"))
         for name, factor in (("multiplier", multiplier), ("decay_mask", decay_mask)):
-            if factor is not None and np.shape(factor) != params.shape:
+            if factor is None:
+                continue
+            if check_array(name, factor, finite=False).shape != params.shape:
                 expected = f"of shape {params.shape}, one number a parameter"
                 got = f"shape {np.shape(factor)}"
                 raise ShapeError(sentence(name, expected, got, value=factor))
+        if previous is not None and not (
+            isinstance(previous, np.ndarray) and (previous.shape, previous.dtype) == form
+        ):
+            expected = f"None, or a buffer of the form of params, {describe(params)}"
+            raise ShapeError(sentence("previous", expected, describe(previous)))
         if self._form is not None and self._form != form:
             shape, dtype = self._form
             before = f"the vector that this {type(self).__name__} has stepped before"

@@ -169,7 +169,7 @@ class Exponential(Schedule):
         self.lr = _check_lr(self.lr)
         self.gamma = check_float("gamma", self.gamma, 0.0, 1.0, inclusive="high")
         if self.cycle is not None:
-            self.cycle = check_int("cycle", self.cycle, 1)
+            self.cycle = _check_count("cycle", self.cycle)
         self.cycle_gamma = check_float("cycle_gamma", self.cycle_gamma, 0.0, 1.0, inclusive="high")
 
     def at(self, k: int) -> float:
@@ -197,7 +197,7 @@ class Linear(Schedule):
     def __post_init__(self) -> None:
         super().__post_init__()
         self.lr = _check_lr(self.lr)
-        self.length = check_int("length", self.length, 1)
+        self.length = _check_count("length", self.length)
         self.end = check_float("end", self.end, 0.0)
 
     def at(self, k: int) -> float:
@@ -230,10 +230,10 @@ class Cosine(Schedule):
     def __post_init__(self) -> None:
         super().__post_init__()
         self.lr = _check_lr(self.lr)
-        self.length = check_int("length", self.length, 1)
+        self.length = _check_count("length", self.length)
         self.min_lr = check_float("min_lr", self.min_lr, 0.0, self.lr)
         self.restarts = check_bool("restarts", self.restarts)
-        self.growth = check_int("growth", self.growth, 1)
+        self.growth = _check_count("growth", self.growth)
 
     def at(self, k: int) -> float:
         length = self.length
@@ -314,7 +314,10 @@ class Plateau(Schedule):
         return self._rate
 
     def observe(self, value: float) -> None:
-        value = float(value)
+        try:
+            value = float(value)
+        except (TypeError, ValueError, OverflowError):
+            raise InvalidTypeError(sentence("value", "a number", describe(value))) from None
         if self._better(value):
             self._best, self._waited = value, 0
         else:
@@ -383,7 +386,7 @@ class Warmup(Schedule):
         if not isinstance(self.schedule, Schedule):
             hint = "Write Constant(0.001) for a fixed rate."
             raise InvalidTypeError(sentence("schedule", "a Schedule", self.schedule, hint))
-        self.length = check_int("length", self.length, 1)
+        self.length = _check_count("length", self.length)
         self.start = check_float("start", self.start, 0.0, 1.0)
 
     def at(self, k: int) -> float:
@@ -408,6 +411,14 @@ class Warmup(Schedule):
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         self.schedule.load_state_dict(state)
+
+
+def _check_count(name: str, value: Any) -> int:
+    """Return a number of units, which a float must be able to hold."""
+    count = check_int(name, value, 1)
+    if count > LARGEST_COUNT:
+        raise InvalidArgumentError(sentence(name, "an integer < 2**63", describe(value)))
+    return count
 
 
 def _check_lr(value: Any) -> float:

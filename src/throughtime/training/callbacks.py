@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -184,6 +184,10 @@ class EarlyStopping(Callback):
         return {"best": self.best, "best_epoch": self.best_epoch, "waited": self.waited}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
+        if not isinstance(state, Mapping) or state.keys() != self.state_dict().keys():
+            raise ModelFileError(
+                f"the checkpoint holds no memory of early stopping; got {describe(state)}."
+            )
         best, epoch = state["best"], state["best_epoch"]
         try:
             waited = check_int("waited", state["waited"], 0)

@@ -126,7 +126,11 @@ def _check_scale(value: Any) -> float:
 
 def _naive_error(training: Any, season: int) -> tuple[float, ...]:
     """Mean of abs(t_i - t_(i - season)) over all series together, for each output."""
-    listed = isinstance(training, (list, tuple)) and len(training) > 0 and np.ndim(training[0]) > 0
+    listed = (
+        isinstance(training, (list, tuple))
+        and len(training) > 0
+        and hasattr(training[0], "__len__")
+    )
     steps: list[np.ndarray] = []
     for series in training if listed else [training]:
         array = check_array("training", series, dtype=np.float64, finite=False)
