@@ -10,6 +10,7 @@ from throughtime.errors import (
     InvalidTypeError,
     ModelFileError,
     ShapeError,
+    ThroughtimeError,
 )
 from throughtime.layers import (
     GRU,
@@ -23,6 +24,7 @@ from throughtime.layers import (
     RepeatVector,
 )
 from throughtime.network import Network
+from throughtime.network.network import ELSEWHERE
 
 SEQ = {"return_sequences": True}
 
@@ -249,3 +251,100 @@ def junk():
 def test_junk_descriptions_are_refused(config):
     message = refused(ModelFileError, Network.from_config, config)
     assert message.startswith("the file ")
+
+
+class Tensor:
+    """Stands for a tensor of PyTorch that NumPy cannot read."""
+
+    shape, ndim = (2, 5, 3), 3
+
+    def __init__(self, error):
+        self.error = error
+
+    def __array__(self, dtype=None, copy=None):
+        raise self.error
+
+    def __len__(self):
+        return 2
+
+
+TENSORS = {
+    "bfloat16": TypeError("Got unsupported ScalarType BFloat16"),
+    "requires_grad": RuntimeError("Can't call numpy() on Tensor that requires grad."),
+}
+
+
+def places():
+    """Everything that takes an array, as a function of it."""
+    net = Network([GRU(2), Dense(1)], 3)
+    x, tokens = np.zeros((2, 5, 3)), Network([Embedding(4, 2), GRU(2)])
+    _, tape = net.forward(x)
+
+    def set_flat(value):
+        net.params.flat = value
+
+    def set_state(value):
+        net.stream(2).state = [(value,), ()]
+
+    return {
+        "x": net.predict,
+        "forward": net.forward,
+        "x in a list": lambda value: net.predict([value]),
+        "vector": Network([RepeatVector(2), GRU(1)], 3).predict,
+        "tokens": tokens.predict,
+        "lengths": lambda value: net.predict(x, value),
+        "mask": lambda value: net.predict(x, mask=value),
+        "initial_state": lambda value: net.predict(x, initial_state=[(value,), None]),
+        "dy": lambda value: net.backward(tape, value),
+        "step": net.stream().step,
+        "step of tokens": tokens.stream().step,
+        "warm_up": net.stream(2).warm_up,
+        "reset": net.stream(2).reset,
+        "state": set_state,
+        "params": lambda value: net.params.__setitem__("0.b", value),
+        "flat": set_flat,
+        "output_shape": net.output_shape,
+    }
+
+
+@pytest.mark.parametrize("error", TENSORS)
+@pytest.mark.parametrize("place", places())
+def test_what_numpy_cannot_read_is_refused_in_words(place, error):
+    with pytest.raises(ThroughtimeError) as caught:
+        places()[place](Tensor(TENSORS[error]))
+    if place != "output_shape":
+        assert "must be readable by NumPy; got " in str(caught.value)
+        assert str(caught.value).endswith(f"It says: {str(TENSORS[error])!r}.")
+
+
+@pytest.mark.parametrize(
+    "value",
+    [(i for i in [1, 2]), {"a": 1}, {1, 2}, "abc", len, object(), [[1, [2]], [3]], np.ones(3) + 1j],
+    ids=lambda value: type(value).__name__,
+)
+@pytest.mark.parametrize("place", places())
+def test_what_is_no_array_is_refused_in_words(place, value):
+    with pytest.raises(ThroughtimeError) as caught:
+        places()[place](value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ELSEWHERE)
+def test_names_of_other_libraries_are_answered_with_ours(name):
+    net = Network([GRU(2)], 3)
+    with pytest.raises(AttributeError) as caught:
+        getattr(net, name)
+    assert str(caught.value) == (
+        f"'Network' object has no attribute {name!r}; write {ELSEWHERE[name]}."
+    )
+    assert not hasattr(net, name)
+
+
+def test_other_names_and_calls():
+    net = Network([GRU(2)], 3)
+    with pytest.raises(AttributeError, match=r"^'Network' object has no attribute 'foo'$"):
+        net.foo  # noqa: B018  # to look it up is the test
+    assert refused(InvalidTypeError, net, np.zeros((1, 2, 3))) == (
+        "a network is not called: write net.predict(x) for its output, or net.forward(x) for the"
+        " output and the tape that net.backward needs."
+    )

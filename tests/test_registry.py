@@ -1,6 +1,6 @@
 import json
 import re
-from dataclasses import dataclass, field
+from dataclasses import FrozenInstanceError, dataclass, field
 
 import pytest
 
@@ -164,3 +164,28 @@ def test_config_of_an_unregistered_object():
 def test_bad_config_is_refused(config, message):
     with refuses(ModelFileError, message):
         filled()[0].from_config(config)
+
+
+def test_setting_an_option_of_a_frozen_object_says_what_to_do():
+    layer = tt.layers.GRU(3)
+    with pytest.raises(FrozenInstanceError) as caught:
+        layer.units = 4
+    assert str(caught.value) == (
+        "units of this GRU cannot be changed. Make a new one: dataclasses.replace(layer, units=4)."
+    )
+    with pytest.raises(FrozenInstanceError, match=r"^foo of this MeanPool .* It has no options\.$"):
+        tt.layers.MeanPool().foo = 1
+    with pytest.raises(FrozenInstanceError, match=r"Its options are steps\.$"):
+        tt.layers.Flatten(2).foo = 1
+    assert layer == tt.layers.GRU(3)
+
+
+def test_a_subclass_may_still_have_attributes_of_its_own():
+    class Mine(tt.layers.Dense):
+        pass
+
+    layer = Mine(2)
+    layer.note = "a"
+    assert layer.note == "a"
+    with pytest.raises(FrozenInstanceError, match="units of this Mine cannot be changed"):
+        layer.units = 3

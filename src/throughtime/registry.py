@@ -80,6 +80,7 @@ class Registry(Generic[Base]):
                 self._classes[key] = cls
                 self._spellings.setdefault(_fold(key), key)
             self._names[cls] = name
+            cls.__setattr__ = _saying_how(self.kind, cls.__setattr__)  # type: ignore[method-assign]
             return translate(self._words)(cls)
 
         return enter
@@ -166,6 +167,23 @@ class Registry(Generic[Base]):
         # The description may say anything, and a user-defined class may fail on it in any way.
         except Exception as error:
             raise ModelFileError(f"the file holds a bad {self.kind}: {error}") from None
+
+
+def _saying_how(kind: str, setter: Callable[[Any, str, Any], None]) -> Callable[..., None]:
+    """``setter`` of a class, with words for what to do where its objects are frozen."""
+
+    def setattr_(self: Any, name: str, value: Any) -> None:
+        try:
+            setter(self, name, value)
+        except dataclasses.FrozenInstanceError:
+            known = [field.name for field in dataclasses.fields(self) if field.init]
+            way = f"Its options are {', '.join(known)}." if known else "It has no options."
+            if name in known:
+                way = f"Make a new one: dataclasses.replace({kind}, {name}={describe(value)})."
+            text = f"{name} of this {type(self).__name__} cannot be changed. {way}"
+            raise dataclasses.FrozenInstanceError(text) from None
+
+    return setattr_
 
 
 def _fold(name: str) -> str:

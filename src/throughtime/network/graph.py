@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -165,7 +165,11 @@ class Topology:
         wanted = {"sequence": f"(N, T, {features})", "tokens": "(N, T)"}.get(
             kind, f"(N, {features})"
         )
-        shape = tuple(input_shape) if isinstance(input_shape, Iterable) else (input_shape,)
+        shape: tuple[Any, ...] = ()
+        if isinstance(input_shape, list | tuple):
+            shape = tuple(input_shape)
+        elif isinstance(input_shape, np.ndarray) and input_shape.ndim == 1:
+            shape = tuple(input_shape.tolist())
         whole = all(isinstance(n, int | np.integer) and n >= 0 for n in shape)
         own_features = kind == "tokens" or shape[-1:] == (features,)
         if not whole or len(shape) != wanted.count(",") + 1 or not own_features:

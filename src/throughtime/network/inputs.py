@@ -12,6 +12,7 @@ from throughtime.errors import (
     InvalidArgumentError,
     InvalidTypeError,
     ShapeError,
+    as_array,
     check_array,
     check_int,
     describe,
@@ -49,13 +50,15 @@ def _check_array(
 def _check_tokens(
     topology: Topology, x: Any, lengths: Any, mask: Any
 ) -> tuple[np.ndarray, np.ndarray | None]:
-    if not is_ragged(x) and np.ndim(x) == 3 and np.shape(x)[2] == 1:
-        x = np.asarray(x)[..., 0]  # as throughtime.data.pad gives them
-    if not is_ragged(x) and np.ndim(x) != 2:
-        raise ShapeError(
-            f"x must hold tokens of shape (N, T); got shape {np.shape(x)}."
-            " The first layer is an Embedding, which takes integers."
-        )
+    if not is_ragged(x):
+        x = as_array("x", x)
+        if x.ndim == 3 and x.shape[2] == 1:
+            x = x[..., 0]  # as throughtime.data.pad gives them
+        if x.ndim != 2:
+            raise ShapeError(
+                f"x must hold tokens of shape (N, T); got shape {x.shape}."
+                " The first layer is an Embedding, which takes integers."
+            )
     first = topology.layers[0]
     assert isinstance(first, Embedding)
     array, real = check_sequences(x, lengths, mask, univariate=True, n_features=1)

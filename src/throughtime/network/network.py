@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 
@@ -28,6 +28,35 @@ from throughtime.network.params import Params, check_dtype
 from throughtime.network.stream import Stream, extrapolate
 from throughtime.network.summary import html_table, table
 from throughtime.network.tape import Tape, add_states, cut_state, join_states
+
+#: What other libraries call it -> what to write here.
+ELSEWHERE = {
+    **dict.fromkeys(("fit", "train", "train_on_batch", "partial_fit"), "tt.train(net, x, y)"),
+    "compile": "tt.train(net, x, y, loss=..., optimizer=...)",
+    **dict.fromkeys(("evaluate", "score", "test_on_batch"), "tt.evaluate(net, x, y)"),
+    "summary": "print(net)",
+    **dict.fromkeys(
+        ("parameters", "named_parameters", "weights", "trainable_weights", "trainable_variables",
+         "variables", "get_weights", "state_dict"),
+        "net.params, arrays by their names",
+    ),
+    **dict.fromkeys(
+        ("set_weights", "load_state_dict", "load_weights"),
+        "net.params[name] = array, or tt.load(path)",
+    ),
+    "save_weights": "net.save(path)",
+    "count_params": "net.params.size",
+    "zero_grad": "net.grads.flat = 0",
+    "eval": "net.predict(x), where dropout does not act",
+    **dict.fromkeys(("predict_on_batch", "predict_proba", "call", "apply"), "net.predict(x)"),
+    "predict_classes": "net.predict(x).argmax(axis=-1)",
+    **dict.fromkeys(("to", "float", "double", "half", "cuda", "cpu"), "net.astype('float64')"),
+    "reset_states": "net.stream().reset()",
+    "get_config": "net.to_config()",
+    **dict.fromkeys(("add", "append"), "tt.Network([...]) with all layers"),
+    **dict.fromkeys(("modules", "children"), "net.layers"),
+    **dict.fromkeys(("requires_grad_", "trainable"), "lr_multiplier=0 in a layer to freeze it"),
+}  # fmt: skip
 
 
 class Network:
@@ -407,6 +436,18 @@ class Network:
         from throughtime.network.storage import save
 
         save(self, path)
+
+    def __call__(self, *args: Any, **options: Any) -> NoReturn:
+        """Refuse a call, which other libraries answer with an output."""
+        raise InvalidTypeError(
+            "a network is not called: write net.predict(x) for its output, or net.forward(x) for"
+            " the output and the tape that net.backward needs."
+        )
+
+    def __getattr__(self, name: str) -> NoReturn:
+        text = f"{type(self).__name__!r} object has no attribute {name!r}"
+        way = ELSEWHERE.get(name)
+        raise AttributeError(f"{text}; write {way}." if way else text)
 
     def __getstate__(self) -> dict[str, Any]:
         state = self.__dict__.copy()

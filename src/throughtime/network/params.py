@@ -17,7 +17,14 @@ from typing import Any
 
 import numpy as np
 
-from throughtime.errors import InvalidArgumentError, ShapeError, check_int, describe, sentence
+from throughtime.errors import (
+    InvalidArgumentError,
+    ShapeError,
+    check_array,
+    check_int,
+    describe,
+    sentence,
+)
 
 
 def check_dtype(dtype: Any) -> np.dtype:
@@ -75,11 +82,7 @@ class Params(Mapping[str, np.ndarray]):
     def flat(self, values: np.ndarray) -> None:
         # `params.flat -= step` and `params.flat = saved` must write through the views, not
         # rebind a name to an array that nothing else sees.
-        if np.shape(values) not in ((), self._flat.shape):
-            raise ShapeError(
-                sentence("params.flat", f"of shape {self._flat.shape}", f"shape {np.shape(values)}")
-            )
-        self._flat[...] = values
+        self._flat[...] = _fitting("params.flat", values, self._flat.shape)
 
     @property
     def dtype(self) -> np.dtype:
@@ -99,12 +102,7 @@ class Params(Mapping[str, np.ndarray]):
 
     def __setitem__(self, name: str, value: Any) -> None:
         view = self[name]
-        new = np.asarray(value)
-        if new.shape not in ((), view.shape):
-            raise ShapeError(
-                sentence(f"params[{name!r}]", f"of shape {view.shape}", f"shape {new.shape}")
-            )
-        view[...] = new
+        view[...] = _fitting(f"params[{name!r}]", value, view.shape)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._views)
@@ -193,6 +191,14 @@ class Params(Mapping[str, np.ndarray]):
     # A plain pickle or deepcopy would restore views that no longer share memory with the vector.
     def __reduce__(self) -> tuple[Any, ...]:
         return _rebuild, (self.shapes, self._flat)
+
+
+def _fitting(name: str, value: Any, shape: tuple[int, ...]) -> np.ndarray:
+    """``value`` as numbers of ``shape``, or as one number for all."""
+    array = check_array(name, value, finite=False)
+    if array.shape not in ((), shape):
+        raise ShapeError(sentence(name, f"of shape {shape}", f"shape {array.shape}"))
+    return array
 
 
 def _rebuild(shapes: Mapping[str, tuple[int, ...]], flat: np.ndarray) -> Params:

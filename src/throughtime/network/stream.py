@@ -13,6 +13,7 @@ from throughtime.errors import (
     InvalidArgumentError,
     InvalidTypeError,
     ShapeError,
+    as_array,
     check_array,
     check_int,
     describe,
@@ -172,7 +173,7 @@ class Stream:
     def _prepare(self, x: Any) -> tuple[np.ndarray, bool]:
         net = self.net
         if net.topology.input_form.kind == "tokens":
-            array = np.asarray(x)
+            array = as_array("x", x)
             tokens, _ = net.check_input(array.reshape(-1, 1))
             if len(tokens) != self.rows:
                 raise ShapeError(f"x must hold {self.rows} tokens, one a row; got {tokens.size}.")
@@ -235,9 +236,10 @@ class Stream:
             self._adopt(fresh)
             return
         chosen = np.zeros(self.rows, dtype=bool)
+        index = as_array("rows", rows)
         try:
-            if np.size(rows) > 0:
-                chosen[np.asarray(rows)] = True
+            if index.size > 0:
+                chosen[index] = True
         except IndexError:
             raise InvalidArgumentError(
                 f"rows must select rows from 0 to {self.rows - 1}; got {describe(rows)}."
