@@ -24,7 +24,7 @@ from throughtime.layers import (
     RepeatVector,
 )
 from throughtime.network import Network
-from throughtime.network.network import ELSEWHERE
+from throughtime.network.other_names import OTHER_NAMES
 
 SEQ = {"return_sequences": True}
 
@@ -329,13 +329,13 @@ def test_what_is_no_array_is_refused_in_words(place, value):
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("name", ELSEWHERE)
+@pytest.mark.parametrize("name", OTHER_NAMES)
 def test_names_of_other_libraries_are_answered_with_ours(name):
     net = Network([GRU(2)], 3)
     with pytest.raises(AttributeError) as caught:
         getattr(net, name)
     assert str(caught.value) == (
-        f"'Network' object has no attribute {name!r}; write {ELSEWHERE[name]}."
+        f"'Network' object has no attribute {name!r}; write {OTHER_NAMES[name]}."
     )
     assert not hasattr(net, name)
 

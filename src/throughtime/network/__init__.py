@@ -1,15 +1,16 @@
 """Networks: ordered layers that own one vector of parameters.
 
-========== ==========================================================================
-network    :class:`Network`: forward, backward, predict
-graph      how layers fit together: the form of every signal, who hands on a state
-inputs     checks of what goes in: arrays, lengths, masks, states
-params     one flat vector with named views
-tape       what a forward pass leaves for the backward pass
-stream     one step at a time, and free-running extrapolation
-summary    ``print(net)``
-storage    ``net.save`` and ``tt.load``
-========== ==========================================================================
+=========== =========================================================================
+network     :class:`Network`: forward, backward, predict
+graph       how layers fit together: the form of every signal, who hands on a state
+inputs      checks of what goes in: arrays, lengths, masks, states
+params      one flat vector with named views
+tape        what a forward pass leaves for the backward pass
+stream      one step at a time, and free-running extrapolation
+summary     ``print(net)``
+other_names attributes of networks in other libraries, and what to write here
+storage     ``net.save`` and ``tt.load``
+=========== =========================================================================
 """
 
 from throughtime.network.network import Network

@@ -24,39 +24,11 @@ from throughtime.layers import Dense, Layer, Recurrent
 from throughtime.layers.base import LAYERS, UNTAPED, Call, own_call
 from throughtime.network.graph import Topology
 from throughtime.network.inputs import check_input, check_states
+from throughtime.network.other_names import instead_of
 from throughtime.network.params import Params, check_dtype
 from throughtime.network.stream import Stream, extrapolate
 from throughtime.network.summary import html_table, table
 from throughtime.network.tape import Tape, add_states, cut_state, join_states
-
-#: What other libraries call it -> what to write here.
-ELSEWHERE = {
-    **dict.fromkeys(("fit", "train", "train_on_batch", "partial_fit"), "tt.train(net, x, y)"),
-    "compile": "tt.train(net, x, y, loss=..., optimizer=...)",
-    **dict.fromkeys(("evaluate", "score", "test_on_batch"), "tt.evaluate(net, x, y)"),
-    "summary": "print(net)",
-    **dict.fromkeys(
-        ("parameters", "named_parameters", "weights", "trainable_weights", "trainable_variables",
-         "variables", "get_weights", "state_dict"),
-        "net.params, arrays by their names",
-    ),
-    **dict.fromkeys(
-        ("set_weights", "load_state_dict", "load_weights"),
-        "net.params[name] = array, or tt.load(path)",
-    ),
-    "save_weights": "net.save(path)",
-    "count_params": "net.params.size",
-    "zero_grad": "net.grads.flat = 0",
-    "eval": "net.predict(x), where dropout does not act",
-    **dict.fromkeys(("predict_on_batch", "predict_proba", "call", "apply"), "net.predict(x)"),
-    "predict_classes": "net.predict(x).argmax(axis=-1)",
-    **dict.fromkeys(("to", "float", "double", "half", "cuda", "cpu"), "net.astype('float64')"),
-    "reset_states": "net.stream().reset()",
-    "get_config": "net.to_config()",
-    **dict.fromkeys(("add", "append"), "tt.Network([...]) with all layers"),
-    **dict.fromkeys(("modules", "children"), "net.layers"),
-    **dict.fromkeys(("requires_grad_", "trainable"), "lr_multiplier=0 in a layer to freeze it"),
-}  # fmt: skip
 
 
 class Network:
@@ -446,8 +418,7 @@ class Network:
 
     def __getattr__(self, name: str) -> NoReturn:
         text = f"{type(self).__name__!r} object has no attribute {name!r}"
-        way = ELSEWHERE.get(name)
-        raise AttributeError(f"{text}; write {way}." if way else text)
+        raise AttributeError(f"{text}{instead_of(name)}")
 
     def __getstate__(self) -> dict[str, Any]:
         state = self.__dict__.copy()

@@ -1,0 +1,38 @@
+"""What other libraries call the things that one does with a network, and what to write here."""
+
+from __future__ import annotations
+
+#: Attribute of a network in another library -> what to write here.
+OTHER_NAMES = {
+    **dict.fromkeys(("fit", "train", "train_on_batch", "partial_fit"), "tt.train(net, x, y)"),
+    "compile": "tt.train(net, x, y, loss=..., optimizer=...)",
+    **dict.fromkeys(("evaluate", "score", "test_on_batch"), "tt.evaluate(net, x, y)"),
+    "summary": "print(net)",
+    **dict.fromkeys(
+        ("parameters", "named_parameters", "weights", "trainable_weights", "trainable_variables",
+         "variables", "get_weights", "state_dict"),
+        "net.params, arrays by their names",
+    ),
+    **dict.fromkeys(
+        ("set_weights", "load_state_dict", "load_weights"),
+        "net.params[name] = array, or tt.load(path)",
+    ),
+    "save_weights": "net.save(path)",
+    "count_params": "net.params.size",
+    "zero_grad": "net.grads.flat = 0",
+    "eval": "net.predict(x), where dropout does not act",
+    **dict.fromkeys(("predict_on_batch", "predict_proba", "call", "apply"), "net.predict(x)"),
+    "predict_classes": "net.predict(x).argmax(axis=-1)",
+    **dict.fromkeys(("to", "float", "double", "half", "cuda", "cpu"), "net.astype('float64')"),
+    "reset_states": "net.stream().reset()",
+    "get_config": "net.to_config()",
+    **dict.fromkeys(("add", "append"), "tt.Network([...]) with all layers"),
+    **dict.fromkeys(("modules", "children"), "net.layers"),
+    **dict.fromkeys(("requires_grad_", "trainable"), "lr_multiplier=0 in a layer to freeze it"),
+}  # fmt: skip
+
+
+def instead_of(name: str) -> str:
+    """The end of the message about an unknown attribute; empty for a name that nobody uses."""
+    way = OTHER_NAMES.get(name)
+    return f"; write {way}." if way else ""
