@@ -1,4 +1,4 @@
-"""The naive forecasts that a model has to beat, and the errors that say whether it does."""
+"""The naive forecasts that a model must beat, and the errors to compare them by."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def persistence(y: np.ndarray, horizon: int) -> np.ndarray:
 def seasonal_naive(y: np.ndarray, horizon: int, season: int) -> np.ndarray:
     """For each step, the last known value that lies a whole number of seasons before it.
 
-    Where a phase was never seen, the last known value stands in.
+    If a phase was never observed, the last known value is used.
 
     Examples
     --------
@@ -33,7 +33,7 @@ def seasonal_naive(y: np.ndarray, horizon: int, season: int) -> np.ndarray:
 
 
 def drift(y: np.ndarray, horizon: int) -> np.ndarray:
-    """The straight line through the first and the last known value, continued.
+    """The straight line through the first and the last known value, extended.
 
     Examples
     --------
@@ -47,7 +47,7 @@ def drift(y: np.ndarray, horizon: int) -> np.ndarray:
 
 
 def naive_forecasts(y: np.ndarray, horizon: int, season: int) -> dict[str, np.ndarray]:
-    """All of them by name; seasonal naive only where ``season`` is 2 or more."""
+    """All naive forecasts by name; seasonal naive only if ``season`` is 2 or more."""
     found = {"persistence": persistence(y, horizon)}
     if season > 1:
         found["seasonal naive"] = seasonal_naive(y, horizon, season)

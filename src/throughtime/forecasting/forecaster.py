@@ -1,4 +1,4 @@
-"""The public forecaster: checks and containers around the functions of this package."""
+"""The public class: it checks arguments and calls the functions of this package."""
 
 from __future__ import annotations
 
@@ -40,78 +40,81 @@ class Forecaster:
     """Forecast one or many series with one recurrent network.
 
     **Strategy: direct, in one pass.** The network reads a window of the past and then runs on
-    through all future steps; no forecast is ever fed back as an input, so errors do not pile
-    up. The first row of the answer is the step right after the history.
+    through all future steps. No forecast is fed back as an input, so errors do not accumulate. The
+    first row of a forecast is the step right after the history.
 
     Exponential smoothing (level, trend, season; the setting that forecast best inside the history)
-    gives an anchor. The network learns the correction to the anchor from the deviations inside the
-    window, an idea of Smyl (2020). A validation block at the end of the history says when to stop
-    and how much of the correction to trust: on a random walk next to nothing, and the forecast is
-    then near persistence. Intervals are quantiles of errors at origins inside the history; nothing
-    guarantees their coverage, and a backtest measures it. Whatever is chosen, scaled or calibrated,
-    only the data handed to ``fit`` are looked at.
+    gives an anchor. The network learns a correction of the anchor from the deviations inside the
+    window, an idea of Smyl (2020). A validation block at the end of the history decides when to
+    stop and how much of the correction to use: on a random walk almost nothing, and the forecast is
+    then close to persistence. Intervals are quantiles of errors at origins inside the history.
+    Nothing guarantees their coverage; a backtest measures it. All choices, scales and calibrations
+    use only the data passed to ``fit``.
 
     Parameters
     ----------
     horizon : int
-        The longest step ahead, H.
+        Number of steps ahead, H.
     cell : {"gru", "lstm", "rnn"}
         The recurrent cell.
     hidden_size, num_layers : int
-        Hidden units of a layer, and recurrent layers.
+        Hidden units in each layer, and number of recurrent layers.
     window : int, optional
-        How many past steps the network reads; without it, chosen from season, horizon and length.
+        Number of past steps that the network reads; by default chosen from season, horizon and
+        length.
     season : "auto", None, float or sequence of float
-        The period in steps; it need not be whole. "auto" tries what ``frequency`` suggests, or if
-        that is nothing what the data show, and keeps it where it forecasts better than none.
+        Period in steps, not necessarily whole. "auto" tries the usual periods of ``frequency``, or
+        if there are none, a period found in the data, and keeps it if it forecasts better than
+        none.
     frequency : str, optional
-        How far steps are apart, as pandas says it: "h", "15min", "D", "B", "W", "MS", "QE", "YE".
+        Distance between steps, as pandas writes it: "h", "15min", "D", "B", "W", "MS", "QE", "YE".
     transform : {"auto", "none", "log"}
-        "auto" takes logarithms where they forecast better and all values are positive.
+        Transformation of the values. "auto" takes logarithms if they forecast better and all
+        values are positive.
     epochs : int, optional
-        Passes over the data, at most; 40 without it.
+        Largest number of epochs; 40 by default.
     batch_size, lr, patience : int, float, int
-        Windows of an update; the first learning rate, which falls along a cosine; epochs without
+        Windows in an update; first learning rate, which falls along a cosine; epochs without
         improvement on the validation block after which training ends.
     members : int
-        Networks, from different seeds, whose mean correction is taken.
+        Number of networks, from different seeds, whose mean correction is used.
     network : {"auto", "never"}
-        "never" leaves the correction out: the forecast is exponential smoothing alone.
+        Whether a network is trained. With "never" the forecast is exponential smoothing alone.
     future_covariates : bool
-        Whether covariates are known ahead of time (calendar, plans, prices). If so ``predict``
+        Whether covariates are known ahead of time (calendar, plans, prices). If so, ``predict``
         needs ``X_future``; if not, only their past is read.
     coverages : tuple of float
         Nominal coverages of the intervals.
     nonnegative : "auto" or bool
-        Cut forecasts and intervals at 0; "auto" does so where no value was below 0.
+        Whether forecasts and intervals are cut at 0; "auto" cuts them if no value was below 0.
     seed : int
-        Of initial weights and of the order of batches.
+        Seed for the initial weights and the order of batches.
     callbacks : sequence
-        For :func:`throughtime.train`, in the training of every network.
+        Callbacks of :func:`throughtime.train` for the training of every network.
     progress : callable, optional
-        Called with a :class:`Progress` after every epoch.
+        Function that is called with a :class:`Progress` after every epoch.
 
     Attributes
     ----------
     season_ : float or None
-        The season that was chosen (of most series, where there are many).
+        The chosen season; with several series, that of most of them.
     transform_ : str
-        "log" or "none", likewise.
+        The chosen transformation, "log" or "none"; with several series, that of most of them.
     window_ : int
-        Past steps that the network reads.
+        Number of past steps that the network reads.
     weight_ : float
-        How much of the network's correction is used, 0 to 1.
+        Share of the network's correction that is used, 0 to 1.
     networks_ : list of Network
-        The trained members.
+        The trained networks.
     notes_ : tuple of str
-        Plain sentences on the data and on what was chosen.
+        Sentences on the data and on what was chosen.
     metadata : dict
-        Anything that JSON can say; it is kept in the file.
+        JSON-ready values of the user, which are saved in the file.
 
     Raises
     ------
     InvalidArgumentError, InvalidTypeError
-        If an argument does not fit; the message says which, and what would.
+        If an argument is wrong; the message says which, and what is allowed.
 
     Examples
     --------

@@ -10,6 +10,8 @@ import numpy as np
 from throughtime.forecasting.horizon import step_weights
 from throughtime.forecasting.smoothing import Smoothing, extend, smooth
 
+#: Values of alpha, gamma and (trend, beta, phi) that compete. They are about equally far apart in
+#: their effect; finer grids only choose among settings that the history cannot tell apart.
 _ALPHAS = (0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1.0)
 _GAMMAS = (0.05, 0.15, 0.4)
 _TRENDS = (
@@ -18,12 +20,18 @@ _TRENDS = (
     *(("local", beta, phi) for beta in (0.03, 0.1, 0.3) for phi in (0.9, 0.98, 1.0)),
     *(("return", 0.0, phi) for phi in (0.7, 0.85, 0.95)),
 )
-#: Origins at which settings are compared, and patterns kept for it (times the number of settings).
+#: Origins at which settings are compared, at most. On 80 series of 300 values, 40 origins or 600
+#: choose settings whose hold-out errors are the same to 4 %, in both directions.
 _MAX_ORIGINS = 150
+#: Numbers of seasonal patterns kept at once, for each setting: 294 settings then take 38 MB.
 _MAX_PATTERNS = 16_000
-#: Each part of a model must earn this share of the error: the first, and the second over T.
+#: Share of the error that each part of a model must earn, whatever the length T of the series, and
+#: the same over T. On 60 random walks of 34 values the chosen setting is 9 % worse than persistence
+#: without any price and 7 % with both; of 114 values 13 % and 2 %. Trends gain 3 %, too. Short
+#: autoregressions pay for it: they are taken for walks, at 1.05 instead of 0.94 of persistence.
 _PRICE, _PRICE_OF_FEW = 0.02, 2.0
-#: And a season this much for each cycle that lacks to three.
+#: Share of the error that a season must earn for each cycle that is missing to three. On 60 noises
+#: of 30 values it lets 7 chance seasons through instead of 12; of 60 true seasons it misses 9 more.
 _PRICE_OF_SEASON = 0.5
 
 
@@ -45,19 +53,21 @@ def choose(
 ) -> Smoothing:
     """Return the setting whose forecasts of ``y`` from many origins inside it were best.
 
-    The error is the mean absolute one in the units of the data, weighted by :func:`step_weights`;
-    each part that a model has must earn its price. Only ``y`` is looked at, so pass what
-    was known before the data that the forecast will be judged on.
+    The error is the mean absolute error in the units of the data, weighted by
+    :func:`step_weights`. Each part of a model must earn its price. Only ``y`` is used, so pass only
+    values from before the data that the forecast is judged on.
 
     Parameters
     ----------
     y : ndarray of shape (T,)
-        NaN where missing; the last ``max_steps`` count.
+        The values; NaN where one is missing. Only the last ``max_steps`` are used.
     periods : sequence of float
-        1 stands for no season. Periods of which fewer than two cycles were seen are left out; each
-        longer one challenges what was best without it, from origins after its first two cycles.
+        Periods that may be chosen; 1 stands for no season. A period is skipped if fewer than two of
+        its cycles were observed. The others are tried in increasing order, and each is compared
+        with the best so far from origins after its own first two cycles.
     logs : sequence of bool
-        Which transformations may be chosen; True is left out where a value is not positive.
+        Whether logarithms are taken, for each transformation that may be chosen; True is skipped if
+        a value is not positive.
     """
     y = y[-max_steps:] if len(y) > max_steps else y
     y = y[np.argmax(~np.isnan(y)) :]
@@ -85,7 +95,7 @@ def choose(
 
 
 def _origins(total: int, phases: int) -> np.ndarray:
-    """Where settings are compared: never before the two cycles that a first pattern is read off."""
+    """Origins to compare settings at, none before the two cycles that give the first pattern."""
     begin = max(4, total // 4, 2 * phases if phases > 1 else 0)
     count = min(_MAX_ORIGINS, max(20, _MAX_PATTERNS // phases))
     last = max(1, total - 1)
@@ -93,9 +103,9 @@ def _origins(total: int, phases: int) -> np.ndarray:
 
 
 def _price(setting: Smoothing, total: int) -> float:
-    """By what share of its error a setting must be better than persistence, for what it has more.
+    """Share of its error by which a setting must be better than persistence, for its parts.
 
-    Few cycles leave few origins, and one of many patterns fits those by chance.
+    Few cycles leave few origins, and among many patterns one fits those by chance.
     """
     price = (_PRICE + _PRICE_OF_FEW / total) * setting.parts
     if setting.phases > 1:

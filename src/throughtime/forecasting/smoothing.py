@@ -1,4 +1,4 @@
-r"""Exponential smoothing: the anchor of every forecast, and the line that deviations are from.
+r"""Exponential smoothing: the anchor of every forecast, and the line that deviations refer to.
 
 One pass over a series z (its logarithm, if that was chosen) with phase p(t) of the season:
 
@@ -31,7 +31,8 @@ import numpy as np
 
 from throughtime.errors import check_bool, check_choice, check_float
 
-#: A forecast of a logarithm may leave the range of the history by this much, no more.
+#: Bound of a forecast on logarithms, above the largest value of the history: a factor of
+#: e^5 = 148. It only stops an explosion; no sensible forecast is near it.
 _LOG_ROOM = 5.0
 #: The trends, and how many parts each adds to a model; the grid charges a price for every part.
 _PARTS = {"none": 0.0, "drift": 1.0, "return": 2.5, "local": 2.0}
@@ -85,11 +86,11 @@ class Smoothing:
 
     @property
     def parts(self) -> float:
-        """How much more it has than persistence."""
+        """Number of parts that it has beyond persistence, which has none."""
         return _PARTS[self.trend] + (self.phases > 1) + 0.5 * (self.alpha < 1.0) + 0.5 * self.log
 
     def describe(self) -> str:
-        """Say in a few words what it is."""
+        """The model in a few words."""
         words = [
             {
                 "none": "a level",
@@ -103,17 +104,17 @@ class Smoothing:
         return " and ".join(words) + (", on logarithms" if self.log else "")
 
     def transform(self, y: np.ndarray) -> np.ndarray:
-        """Take values to the scale z on which everything is computed."""
+        """Values on the scale z on which everything is computed."""
         return np.log(y) if self.log else np.asarray(y, dtype=np.float64)
 
     def restore(self, z: np.ndarray, ceiling: float = np.inf) -> np.ndarray:
-        """Take z back to the units of the data."""
+        """Values of z in the units of the data."""
         return np.exp(np.minimum(z, ceiling + _LOG_ROOM)) if self.log else z
 
 
 @dataclass(frozen=True)
 class States:
-    """What smoothing knows at O origins; an origin is the number of values that were read.
+    """The states of smoothing at O origins; an origin is the number of values that were read.
 
     Attributes
     ----------
@@ -138,7 +139,7 @@ class States:
 def phase(t: np.ndarray, period: float) -> np.ndarray:
     """Class of the cycle at the steps ``t``, from 0 to round(period) - 1."""
     count = max(1, round(period))
-    # The small number keeps whole periods whole: 3 * (1 / 3) must not fall below 1.
+    # The small number keeps whole periods exact: 3 * (1 / 3) must not fall below 1.
     return np.floor(np.mod(t, period) * (count / period) + 1e-9).astype(np.int64) % count
 
 
@@ -148,11 +149,11 @@ def smooth(z: np.ndarray, settings: Sequence[Smoothing], origins: np.ndarray) ->
     Parameters
     ----------
     z : ndarray of float64 of shape (T,)
-        The transformed series; NaN where missing.
+        The transformed series; NaN where a value is missing.
     settings : sequence of C Smoothing
-        All of one period.
+        The settings, all with the same period.
     origins : ndarray of int of shape (O,)
-        Increasing, from 1 to T.
+        Increasing origins from 1 to T.
     """
     first = settings[0]
     column = {
