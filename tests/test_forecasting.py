@@ -351,3 +351,16 @@ def test_an_interruption_keeps_what_was_learned() -> None:
     assert len(model.networks_) == 1
     assert "Training was interrupted; the best weights until then are used." in model.notes_
     assert np.isfinite(model.predict().mean).all()
+
+
+def test_a_forecast_is_a_table_in_notebooks() -> None:
+    days = np.array(["2024-01-31", "2024-02-29"], dtype="datetime64[us]")
+    mean = np.array([1.5, 2.0])
+    intervals = {0.8: (mean - 1, mean + 1)}
+    forecast = Forecast(np.array([1, 2]), mean, intervals, mean, 7, "<b>", ("a < b.",), days)
+    assert forecast._repr_html_() == (
+        "<div>Forecast of &lt;b&gt;</div><table><thead><tr><th>time</th><th>step</th><th>mean</th>"
+        "<th>lower_80</th><th>upper_80</th></tr></thead><tbody><tr><td>2024-01-31</td><td>1</td>"
+        "<td>1.5</td><td>0.5</td><td>2.5</td></tr><tr><td>2024-02-29</td><td>2</td><td>2</td>"
+        "<td>1</td><td>3</td></tr></tbody></table><div>a &lt; b.</div>"
+    )

@@ -17,7 +17,7 @@ from throughtime.forecasting.results import BacktestReport, Fold, Score
 from throughtime.forecasting.series import Group, Observed
 from throughtime.forecasting.settings import Settings
 
-#: Methods that a forecast is compared with but is not said to beat or not.
+#: Methods without a sentence in the verdict.
 _INSIDE = ("forecast", "smoothing alone")
 #: Series that a sentence names, at most.
 _NAMED = 5
@@ -62,7 +62,7 @@ def run(
 
 
 def _too_long(held: int, group: Group) -> Message:
-    """What to say where no series has a number before the hold-out."""
+    """The message if no series has a number before the hold-out."""
     longest = max(group.series, key=len)
     if len(longest) > held:
         return sentence(
@@ -78,7 +78,7 @@ def _too_long(held: int, group: Group) -> Message:
 
 
 def _left_out(names: Sequence[Any], held: int) -> str:
-    """Say which series are not scored."""
+    """A sentence on the series that are not scored."""
     shown = ", ".join(map(str, names[:_NAMED]))
     more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
     return f"Not scored: {shown}{more}, without a number before the hold-out of {held} steps."
@@ -116,7 +116,7 @@ def _fold(
 
 
 def summarise(folds: Sequence[Fold], season: int, horizon: int) -> BacktestReport:
-    """Scores of all methods over all folds, and what they say."""
+    """Scores of all methods over all folds, and the verdict."""
     methods = ["forecast", *folds[0].naive, "smoothing alone"]
     scores = tuple(_score(method, folds) for method in methods)
     own, many = scores[0], len({fold.series for fold in folds}) > 1
@@ -132,7 +132,7 @@ def summarise(folds: Sequence[Fold], season: int, horizon: int) -> BacktestRepor
 
 
 def _score(method: str, folds: Sequence[Fold]) -> Score:
-    """Errors of one method over the values that came."""
+    """Errors of one method over the known values."""
     errors, terms = [], []
     scaled: dict[Any, list[np.ndarray]] = {}
     for fold in folds:
@@ -163,7 +163,7 @@ def _guess(method: str, fold: Fold) -> np.ndarray:
 
 
 def _coverage(folds: Sequence[Fold]) -> dict[float, float]:
-    """Share of the values inside each interval; its ends belong to it."""
+    """Share of the values inside each interval, its bounds included."""
     shares = {}
     for nominal in folds[0].forecast.intervals:
         inside: list[Any] = []

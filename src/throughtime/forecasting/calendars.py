@@ -36,7 +36,7 @@ class Calendar:
     Attributes
     ----------
     time : numpy.datetime64 or number
-        When the step ``position`` is.
+        Time of the step ``position``.
     position : int
     step : Frequency
     """
@@ -50,7 +50,7 @@ class Calendar:
         return self.step.at(self.time, np.asarray(positions) - self.position)
 
     def to_config(self) -> dict[str, Any]:
-        """JSON-ready."""
+        """A JSON-ready description."""
         time = str(self.time) if isinstance(self.time, np.datetime64) else self.time
         step = {"unit": self.step.unit, "count": self.step.count, "day": self.step.day}
         return {"time": time, "position": self.position, "step": step}
@@ -79,7 +79,7 @@ class Calendar:
 
 
 def times_of(value: Any) -> tuple[Any, np.ndarray | None, Frequency | None]:
-    """The values in ``value``, their times where it has some, and the step where that is known."""
+    """The values in ``value``, their times if it has any, and the step if it is known."""
     if isinstance(value, Series):
         return value.values, value.times, value.frequency
     index: Any = getattr(value, "index", None)
@@ -93,23 +93,23 @@ def times_of(value: Any) -> tuple[Any, np.ndarray | None, Frequency | None]:
 
 
 def on_calendar(
-    said: Argument,
+    label: Argument,
     y: np.ndarray,
     covariates: np.ndarray,
     times: np.ndarray,
     step: Frequency | None = None,
 ) -> tuple[np.ndarray, np.ndarray, Calendar | None]:
-    """Values (T,) and covariates (T, F) in the order of ``times``, with NaN at times left out.
+    """Values (T,) and covariates (T, F) in the order of ``times``, with NaN at missing times.
 
-    Where the times have no regular step, there is no calendar, and rows count as equal steps.
+    If the times have no regular step, there is no calendar, and rows count as equal steps.
 
     Raises
     ------
     DataError
-        A time repeats or is missing.
+        If a time repeats or is missing.
     """
     series = Series.from_arrays(
-        y, times, covariates, time_name=f"the index of {said}", frequency=step
+        y, times, covariates, time_name=f"the index of {label}", frequency=step
     )
     if series.frequency is None:
         return series.values, series.covariates, None
@@ -122,7 +122,7 @@ def on_calendar(
     )
 
 
-def check_follows(said: Argument, calendar: Calendar, length: int, times: np.ndarray) -> None:
+def check_follows(label: Argument, calendar: Calendar, length: int, times: np.ndarray) -> None:
     """Refuse new values that do not begin one step after a history of ``length`` steps.
 
     Raises
@@ -136,7 +136,7 @@ def check_follows(said: Argument, calendar: Calendar, length: int, times: np.nda
     wanted, got = (format_times(np.array([time]))[0] for time in (due[1], first))
     raise DataError(
         sentence(
-            said,
+            label,
             f"one step after the history, at {wanted}",
             f"{got}",
             "Write NaN where values are missing, and leave out those that the model knows.",

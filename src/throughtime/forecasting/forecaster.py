@@ -186,15 +186,15 @@ class Forecaster:
         Parameters
         ----------
         y : array of shape (T,), or a list or mapping of such arrays
-            Steps at equal distances; NaN are missing values. The network reads that they are
-            missing, and nothing in their place; they are never learned from or scored.
+            Values at equal steps; NaN are missing values. The network reads that a value is
+            missing, and nothing in its place. Missing values are never learned from or scored.
         X : array of shape (T, F) or (T,), or a list or mapping as ``y``, optional
             Covariates of the same steps; NaN count as the mean.
 
         Raises
         ------
         DataError, ShapeError
-            Text, infinities, nothing but missing values, too few steps: the message says where.
+            If there is text or an infinity, if all values are missing, or if there are too few.
         """
         self._fitted = fitting.fit(self._settings(), read_group(y, X))
         return self
@@ -205,7 +205,7 @@ class Forecaster:
         Parameters
         ----------
         y, X :
-            The steps right after the history, in the container form that ``fit`` was given.
+            The steps right after the history, in the container form of ``fit``.
         """
         self.fitted.group = extend(self.fitted.group, y, X)
         return self
@@ -229,10 +229,10 @@ class Forecaster:
         y, X :
             As in ``fit``.
         holdout : int, optional
-            Steps at the end of every series; H by default. A series without a number before them
-            is not scored, and the verdict says so.
+            Number of steps at the end of every series; H by default. A series without a number
+            before them is not scored, and the verdict says so.
         folds : int, optional
-            Origins, evenly spaced; by default as many as cover the hold-out.
+            Number of origins, evenly spaced; by default as many as cover the hold-out.
         """
         report, self._fitted = backtest.run(self._settings(), read_group(y, X), holdout, folds)
         return report
@@ -252,9 +252,9 @@ class Forecaster:
         Parameters
         ----------
         fh : int or sequence of int, optional
-            An int h means the steps 1 to h; all H without it.
+            Steps to forecast. An int h means the steps 1 to h; by default all H.
         X_future : array of shape (h, F), or a list or mapping of such, optional
-            Covariates of the steps 1 to h at least, if they are known ahead of time.
+            Covariates of at least the steps 1 to h, if they are known ahead of time.
         y, X : optional
             Another history to forecast from, as in ``fit``; nothing is trained.
 
@@ -303,7 +303,7 @@ class Forecaster:
         return self.fitted.group
 
     def _steps(self, fh: Any) -> np.ndarray:
-        """The steps that ``fh`` names."""
+        """``fh`` as an array of steps."""
         if fh is None:
             return np.arange(1, self.horizon + 1)
         if not (isinstance(fh, list | tuple | range) or getattr(fh, "ndim", 0) == 1):
@@ -317,7 +317,7 @@ class Forecaster:
 
     @property
     def fitted(self) -> Fitted:
-        """Everything that fitting left."""
+        """The result of fitting."""
         if self._fitted is None:
             raise DataError("the forecaster must be fitted first; call fit or load.")
         return self._fitted

@@ -87,8 +87,8 @@ def forecast(
     _check_finite(series, [mean, anchor, *itertools.chain(*intervals.values())])
     origin, calendar = len(series), series.calendar
     times = None if calendar is None else calendar.at(origin + steps - 1)
-    said = tuple(notes.on_data([series]) + remarks)
-    return Forecast(steps, mean, intervals, anchor, origin, series.name, said, times)
+    sentences = tuple(notes.on_data([series]) + remarks)
+    return Forecast(steps, mean, intervals, anchor, origin, series.name, sentences, times)
 
 
 def _check_finite(series: Observed, forecasts: Sequence[np.ndarray]) -> None:
@@ -116,7 +116,7 @@ def _check_count(series: Observed) -> None:
 
 
 def _smoothing(settings: Settings, fitted: Fitted, known: Observed) -> tuple[Smoothing, list[str]]:
-    """The smoothing to forecast ``known`` with, and what is to be said of it."""
+    """The smoothing to forecast ``known`` with, and remarks on it."""
     if known.count < FEWEST_TO_SMOOTH:
         return Smoothing(), []
     smoothing = fitted.smoothing.get(known.name)

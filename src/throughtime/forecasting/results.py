@@ -1,7 +1,7 @@
-"""What a forecaster answers: :class:`Forecast`, :class:`BacktestReport`, :class:`Progress`.
+"""What a forecaster returns: :class:`Forecast`, :class:`BacktestReport`, :class:`Progress`.
 
-Plain dataclasses of NumPy arrays, so that a command line, a report page or a notebook can print
-them without knowing how they were made.
+These are plain dataclasses of NumPy arrays, so a command line, a report page or a notebook can
+print them without knowing how they were made.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from throughtime.data.series import format_times
 from throughtime.errors import InvalidArgumentError, describe, sentence
 from throughtime.messages import html
 
@@ -20,26 +21,26 @@ from throughtime.messages import html
 class Stage(StrEnum):
     """What a forecaster is doing."""
 
-    #: A network learns, with early stopping on the validation block.
+    #: Training of a network, with early stopping on the validation block.
     TRAINING = "training"
-    #: A network learns once more, from all data, for as many epochs as were best.
+    #: Training once more, on all data, for as many epochs as were best.
     TRAINING_ON_ALL_DATA = "training on all data"
 
 
 @dataclass(frozen=True)
 class Progress:
-    """One step of the work, handed to the ``progress`` hook of a forecaster.
+    """One step of the work; a forecaster passes it to its ``progress`` function.
 
     Attributes
     ----------
     stage : Stage
         What is being done.
     done, total : int
-        Epochs that have ended in this stage, and how many it may have at most.
+        Epochs that have ended in this stage, and the largest number that it may have.
     loss, val_loss : float or None
         Training and validation loss of the epoch that just ended.
     member, members : int
-        The number of the network that is being trained, from 1, and how many networks there are.
+        Number of the network that is being trained, from 1, and number of networks.
     backtest : bool
         Whether this belongs to a backtest.
 
@@ -80,14 +81,14 @@ class Forecast:
     anchor : ndarray of float64, of shape (H,)
         The exponential smoothing forecast to which the network added its correction.
     origin : int
-        How many time steps of history the forecast started from. Row ``steps[i]`` of the
-        forecast belongs to position ``origin + steps[i] - 1`` of the series.
+        Number of time steps of the history. The forecast for ``steps[i]`` belongs to position
+        ``origin + steps[i] - 1`` of the series.
     series : str or int or None
-        The name of the series where several were fitted.
+        Name of the series if several were fitted.
     notes : tuple of str
-        Plain sentences on what the reader should know (a constant history, filled gaps ...).
+        Sentences on what the reader should know (a constant history, gaps ...).
     times : ndarray of shape (H,), or None
-        When the steps are, as datetime64 or numbers; None where the history came without times.
+        Times of the steps, as datetime64 or numbers; None if the history has no times.
     """
 
     steps: np.ndarray
@@ -105,6 +106,15 @@ class Forecast:
         ends = [f"{value:.6g}" for value in self.mean[[0, -1]]] if len(self.mean) else []
         coverages = ", ".join(f"{100 * c:g} %" for c in self.intervals)
         return f"{shown} {' ... '.join(ends)}{', intervals ' if coverages else ''}{coverages}>"
+
+    def _repr_html_(self) -> str:
+        columns = self.to_columns()
+        times = [] if self.times is None else [format_times(self.times)]
+        numbers = [[f"{value:.6g}" for value in column] for column in columns.values()]
+        head = ["time"] * len(times) + list(columns)
+        title = "Forecast" if self.series is None else f"Forecast of {self.series}"
+        rows = zip(*times, *numbers, strict=True)
+        return html.table(head, rows, title=title, note=" ".join(self.notes))
 
     @property
     def index(self) -> np.ndarray:
@@ -154,9 +164,10 @@ class Score:
         ``mean(2 |f - y| / (|f| + |y|))``, from 0 to 2; a pair of zeros counts as 0.
     mase : float
         MAE divided by the mean absolute seasonal difference of the history before the
-        hold-out; NaN where that is zero. Averaged over series. Hyndman and Koehler (2006).
+        hold-out; NaN if that is zero. Averaged over series. Hyndman and Koehler (2006).
     coverage : dict of float to float
-        Nominal to measured share of values inside the interval; empty for the naive methods.
+        Measured share of the values inside each interval, by its nominal coverage; empty for the
+        naive methods.
     """
 
     method: str
@@ -169,7 +180,7 @@ class Score:
 
 @dataclass(frozen=True)
 class Fold:
-    """One origin of a backtest for one series: what was known, what came, what was forecast.
+    """The forecasts of a backtest from one origin of one series.
 
     Attributes
     ----------
@@ -178,13 +189,13 @@ class Fold:
     origin : int
         Number of time steps that were known.
     actual : ndarray of shape (H,)
-        What came; NaN where it is missing, and those steps are not scored.
+        The actual values; NaN where one is missing, and such steps are not scored.
     forecast : Forecast
         The forecast made at ``origin``.
     naive : dict of str to ndarray of shape (H,)
         The forecasts of the naive methods, by name.
     mase_scale : float
-        What MASE divides by.
+        Divisor of MASE.
     """
 
     series: str | int | None
@@ -197,21 +208,21 @@ class Fold:
 
 @dataclass(frozen=True)
 class BacktestReport:
-    """Errors on data that the model had not seen, beside those of naive methods.
+    """Errors on data that the model has not seen, compared with those of naive methods.
 
     Attributes
     ----------
     scores : tuple of Score
-        The forecast first, then persistence, seasonal naive (only where there is a season),
+        Scores of the forecast, then of persistence, seasonal naive (only if there is a season),
         drift, and smoothing alone (the anchor of the forecast, without the network).
     beats : dict of str to bool
-        Naive method to whether the forecast is better: one series by MAE and by RMSE, several,
-        whose units may differ, by MASE.
+        Whether the forecast is better than each naive method. One series is judged by MAE and
+        RMSE; several, whose units may differ, by MASE.
     verdict : tuple of str
-        One plain sentence for each naive method, saying also when it is not beaten, and one on
-        series that are too short to be scored, if there are any.
+        A sentence for each naive method, also if it is not beaten, and one on series that are too
+        short to be scored, if there are any.
     folds : tuple of Fold
-        Every single forecast, to plot.
+        All single forecasts, for plots.
     season : int
         The season of seasonal naive and of MASE; 1 is none.
     horizon : int

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from throughtime.forecasting import Fold, Forecast
+    from throughtime.forecasting.results import Fold, Forecast
 
 MAX_PANELS = 6
 #: Matplotlib's dates end at the years 1 and 9999; the margins of a picture reach beyond its data.
