@@ -275,7 +275,7 @@ def test_a_state_that_is_no_dictionary(state):
         EarlyStopping().load_state_dict(state)
 
 
-@pytest.mark.parametrize("value", [None, "x", [1.0], 10**400, object()], ids=repr)
+@pytest.mark.parametrize("value", [None, "x", [1.0], 10**400], ids=str)
 def test_an_observed_value_is_a_number(value):
     with pytest.raises(InvalidTypeError, match=r"^value must be a number; got "):
         AdamW(Plateau(0.1)).observe(value)
