@@ -60,7 +60,11 @@ def test_vocabulary_from_texts():
             InvalidArgumentError,
             "symbols must hold at least one character; got nothing.",
         ),
-        (lambda: Vocabulary("AA"), InvalidArgumentError, "symbols must all differ; got 'A' twice."),
+        (
+            lambda: Vocabulary("AA"),
+            InvalidArgumentError,
+            "symbols must be all different; got 'A' twice.",
+        ),
         (
             lambda: Vocabulary(("AB",)),
             InvalidArgumentError,

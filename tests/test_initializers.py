@@ -287,10 +287,17 @@ def test_your_own_cannot_be_written_to_a_file():
     assert f" cannot be written to a file; only registered ones can: {names}. Make yours" in words
 
 
-@pytest.mark.parametrize("spec", [3, None, Orthogonal])
-def test_what_get_refuses(spec):
+@pytest.mark.parametrize(
+    ("spec", "hint"),
+    [
+        (3, ""),
+        (None, ""),
+        (Orthogonal, " Write it with brackets, to make an object: Orthogonal()."),
+    ],
+)
+def test_what_get_refuses(spec, hint):
     expected = (
-        f"initializer must be one of {NAMES} or an object of class Initializer; got {spec!r}."
+        f"initializer must be one of {NAMES} or an object of class Initializer; got {spec!r}.{hint}"
     )
     with refuses(InvalidTypeError, expected):
         get(spec)

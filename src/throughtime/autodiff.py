@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from throughtime.errors import DataError, InvalidTypeError, import_extra
+from throughtime.errors import DataError, InvalidTypeError, import_extra, sentence
 
 ArrayFunction = Callable[..., Any]
 
@@ -58,8 +58,12 @@ def evaluate(function: ArrayFunction, x: np.ndarray) -> np.ndarray:
         value = _call(function, lambda: _mapped(function)(rows))
         if value.shape != rows.shape:
             raise InvalidTypeError(
-                f"{name_of(function)} must return as many numbers as it takes;"
-                f" got {value.shape[1:]} for a row of {rows.shape[1:]}."
+                sentence(
+                    f"{name_of(function)}",
+                    "as many numbers as it takes",
+                    f"{value.shape[1:]} for a row of {rows.shape[1:]}",
+                    must="return",
+                )
             )
         return np.asarray(value, dtype=x.dtype).reshape(x.shape)
 
@@ -146,7 +150,9 @@ def _row_gradient(function: ArrayFunction) -> ArrayFunction:
         def checked(row: Any) -> Any:
             value = function(row, target)
             if value is None:
-                raise InvalidTypeError(f"{name_of(function)} must return numbers; got None.")
+                raise InvalidTypeError(
+                    sentence(f"{name_of(function)}", "numbers", "None", must="return")
+                )
             return jax.numpy.asarray(value, dtype=row.dtype)
 
         value, pullback = jax.vjp(checked, y)

@@ -218,7 +218,7 @@ class Uniform(Initializer):
     def __post_init__(self) -> None:
         low, high = check_float("low", self.low), check_float("high", self.high)
         if low > high:
-            raise InvalidArgumentError(f"high must be at least low, {low:g}; got {high:g}.")
+            raise InvalidArgumentError(sentence("high", f"at least low, {low:g}", f"{high:g}"))
 
     def draw(self, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
         return rng.uniform(self.low, self.high, shape)

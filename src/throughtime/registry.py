@@ -35,6 +35,7 @@ from throughtime.errors import (
     check_choice,
     describe,
     foreign,
+    sentence,
 )
 from throughtime.messages import Message
 
@@ -107,11 +108,9 @@ class Registry(Generic[Base]):
             return spec
         if isinstance(spec, str):
             return self[spec]()
-        hint = self.hint(spec)
-        raise InvalidTypeError(
-            f"{self.kind} must be one of {', '.join(map(repr, self))} or an object of"
-            f" class {self.base.__name__}; got {describe(spec)}.{' ' if hint else ''}{hint}"
-        )
+        names = ", ".join(map(repr, self))
+        expected = f"one of {names} or an object of class {self.base.__name__}"
+        raise InvalidTypeError(sentence(self.kind, expected, describe(spec), self.hint(spec)))
 
     def hint(self, spec: Any) -> str:
         """What to write instead of ``spec``: a class, or an object of another framework."""

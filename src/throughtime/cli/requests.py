@@ -330,8 +330,12 @@ class ForecastRequest:
             )
         if self.data is None and any((self.target, self.time, self.id, self.covariates, self.all)):
             raise InvalidArgumentError(
-                "a data file must be named together with --target, --time, --id or --covariates;"
-                " got none. Write: throughtime forecast data.csv --target COLUMN --horizon STEPS"
+                sentence(
+                    "a data file",
+                    "named together with --target, --time, --id or --covariates",
+                    "none",
+                    "Write: throughtime forecast data.csv --target COLUMN --horizon STEPS",
+                )
             )
         if self.fail_if_worse and self.holdout == 0:
             raise InvalidArgumentError(

@@ -14,6 +14,7 @@ from throughtime.errors import (
     check_bool,
     check_int,
     describe,
+    sentence,
 )
 
 __all__ = ["count_batches", "minibatches"]
@@ -77,15 +78,19 @@ def minibatches(
     size = n if batch_size is None else min(batch_size, n)
     if shuffle and not isinstance(rng, np.random.Generator):
         raise InvalidTypeError(
-            f"rng must be a numpy.random.Generator when shuffle=True; got {describe(rng)}."
-            " Write numpy.random.default_rng(seed)."
+            sentence(
+                "rng",
+                "a numpy.random.Generator when shuffle=True",
+                describe(rng),
+                "Write numpy.random.default_rng(seed).",
+            )
         )
     order = rng.permutation(n) if shuffle and rng is not None else np.arange(n)
     sequence = np.arange(batches)
     if bucket:
         if lengths is None:
             raise InvalidArgumentError(
-                "lengths must be given when bucket=True; got None. Bucketing sorts by length."
+                sentence("lengths", "given when bucket=True", "None", "Bucketing sorts by length.")
             )
         steps = check_lengths(lengths, n)
         order = order[np.argsort(steps[order], kind="stable")]

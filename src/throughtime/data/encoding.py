@@ -53,16 +53,20 @@ def one_hot(ids: Any, n_classes: int | None = None, dtype: Any = "float32") -> n
     """
     array = check_array("ids", ids, finite=False)
     if array.size and array.dtype.kind not in "iu":
-        raise InvalidTypeError(f"ids must hold integers; got an array of dtype {array.dtype}.")
+        raise InvalidTypeError(
+            sentence("ids", "integers", f"an array of dtype {array.dtype}", must="hold")
+        )
     if n_classes is None:
         if array.size == 0:
-            raise InvalidArgumentError("n_classes must be given when ids is empty; got None.")
+            raise InvalidArgumentError(sentence("n_classes", "given when ids is empty", "None"))
         n_classes = int(array.max()) + 1
     else:
         n_classes = check_int("n_classes", n_classes, 1)
     if array.size and (array.min() < 0 or array.max() >= n_classes):
         bad = array[(array < 0) | (array >= n_classes)].flat[0]
-        raise InvalidArgumentError(f"ids must be from 0 to {n_classes - 1}; got {bad}.")
+        raise InvalidArgumentError(
+            sentence("ids", f"from 0 to {n_classes - 1}", f"{bad}", value=bad)
+        )
     hot = np.zeros((*array.shape, n_classes), dtype=_check_dtype(dtype))
     np.put_along_axis(hot, array[..., None].astype(np.intp), 1, axis=-1)
     return hot
@@ -103,7 +107,7 @@ def labels(scores: Any) -> np.ndarray:
     """
     array = check_array("scores", scores)
     if array.ndim == 0 or array.shape[-1] == 0:
-        raise ShapeError(f"scores must be of shape (..., K); got shape {array.shape}.")
+        raise ShapeError(sentence("scores", "of shape (..., K)", f"shape {array.shape}"))
     return np.argmax(array, axis=-1)
 
 
@@ -135,14 +139,18 @@ class Vocabulary:
             expected = "a string or a list of characters"
             raise InvalidTypeError(sentence("symbols", expected, got)) from None
         if not symbols:
-            raise InvalidArgumentError("symbols must hold at least one character; got nothing.")
+            raise InvalidArgumentError(
+                sentence("symbols", "at least one character", "nothing", must="hold")
+            )
         for place, symbol in enumerate(symbols):
             if not isinstance(symbol, str) or len(symbol) != 1:
                 raise InvalidArgumentError(
-                    f"symbols must hold single characters; got {describe(symbol)}."
+                    sentence("symbols", "single characters", describe(symbol), must="hold")
                 )
             if symbol in symbols[:place]:
-                raise InvalidArgumentError(f"symbols must all differ; got {symbol!r} twice.")
+                raise InvalidArgumentError(
+                    sentence("symbols", "all different", f"{symbol!r} twice")
+                )
         object.__setattr__(self, "symbols", symbols)
 
     @classmethod
@@ -167,13 +175,14 @@ class Vocabulary:
             If a character is not among the symbols.
         """
         if not isinstance(text, str):
-            raise InvalidTypeError(f"text must be a string; got {describe(text)}.")
+            raise InvalidTypeError(sentence("text", "a string", describe(text)))
         places = {symbol: place for place, symbol in enumerate(self.symbols)}
         for at, symbol in enumerate(text):
             if symbol not in places:
                 raise DataError(
-                    f"text must be made of {''.join(self.symbols)!r}; got {symbol!r} at position"
-                    f" {at}."
+                    sentence(
+                        "text", f"made of {''.join(self.symbols)!r}", f"{symbol!r} at position {at}"
+                    )
                 )
         return np.array([places[symbol] for symbol in text], dtype=np.int64)
 
@@ -181,10 +190,14 @@ class Vocabulary:
         """The text of ``ids (T,)``."""
         array = check_array("ids", ids, shape=("T",), finite=False)
         if array.size and array.dtype.kind not in "iu":
-            raise InvalidTypeError(f"ids must hold integers; got an array of dtype {array.dtype}.")
+            raise InvalidTypeError(
+                sentence("ids", "integers", f"an array of dtype {array.dtype}", must="hold")
+            )
         if array.size and (array.min() < 0 or array.max() >= len(self)):
             bad = array[(array < 0) | (array >= len(self))][0]
-            raise InvalidArgumentError(f"ids must be from 0 to {len(self) - 1}; got {bad}.")
+            raise InvalidArgumentError(
+                sentence("ids", f"from 0 to {len(self) - 1}", f"{bad}", value=bad)
+            )
         return "".join(self.symbols[i] for i in array)
 
     def one_hot(self, texts: Iterable[str], dtype: Any = "float32") -> list[np.ndarray]:

@@ -18,6 +18,7 @@ from throughtime.errors import (
     ShapeError,
     as_array,
     check_int,
+    sentence,
 )
 
 __all__ = ["check_lengths", "check_mask", "lengths_from_mask", "mask_from_lengths"]
@@ -70,15 +71,17 @@ def check_lengths(
     wanted = f"({'N' if n is None else n},)"
     if array.ndim != 1 or (n is not None and array.shape[0] != n):
         raise ShapeError(
-            f"{name} must be of shape {wanted}, one for each sequence; got shape {array.shape}."
+            sentence(name, f"of shape {wanted}, one for each sequence", f"shape {array.shape}")
         )
     if array.size and array.dtype.kind not in "iu":
-        raise InvalidTypeError(f"{name} must hold integers; got an array of dtype {array.dtype}.")
+        raise InvalidTypeError(
+            sentence(name, "integers", f"an array of dtype {array.dtype}", must="hold")
+        )
     bad = (array < 0) if steps is None else (array < 0) | (array > steps)
     if bad.any():
         row = int(np.argmax(bad))
         allowed = "0 or more" if steps is None else f"from 0 to {steps}, the steps of x"
-        raise InvalidArgumentError(f"{name} must be {allowed}; got {array[row]} in row {row}.")
+        raise InvalidArgumentError(sentence(name, allowed, f"{array[row]} in row {row}"))
     return array.astype(np.int64, copy=False)
 
 
@@ -99,10 +102,14 @@ def check_mask(
     fits = array.ndim == 2 and n in (None, array.shape[0]) and steps in (None, array.shape[1])
     if not fits:
         wanted = f"({'N' if n is None else n}, {'T' if steps is None else steps})"
-        raise ShapeError(f"{name} must be of shape {wanted}; got shape {array.shape}.")
+        raise ShapeError(sentence(name, f"of shape {wanted}", f"shape {array.shape}"))
     if array.dtype != np.bool_:
         raise InvalidTypeError(
-            f"{name} must hold booleans, True at the steps that count; got an array of dtype"
-            f" {array.dtype}."
+            sentence(
+                name,
+                "booleans, True at the steps that count",
+                f"an array of dtype {array.dtype}",
+                must="hold",
+            )
         )
     return array

@@ -24,6 +24,7 @@ from throughtime.errors import (
     as_array,
     check_array,
     check_float,
+    sentence,
 )
 from throughtime.registry import Registry
 
@@ -54,7 +55,7 @@ class Scaler(ABC):
         center = check_array("center", self.center, shape=("F",), dtype=np.float64)
         scale = check_array("scale", self.scale, shape=(len(center),), dtype=np.float64)
         if not (scale > 0).all():
-            raise InvalidArgumentError(f"scale must be > 0; got {scale.min()}.")
+            raise InvalidArgumentError(sentence("scale", "> 0", f"{scale.min()}"))
         self.center, self.scale = tuple(center.tolist()), tuple(scale.tolist())
 
     @abstractmethod
@@ -88,16 +89,24 @@ class Scaler(ABC):
         if bad.any():
             row, feature = np.argwhere(bad)[0]
             raise DataError(
-                f"x must be finite where it is not masked; got {columns[row, feature]} in feature"
-                f" {feature}. Fill missing values, or pass mask=~np.isnan(x)."
+                sentence(
+                    "x",
+                    "finite where it is not masked",
+                    f"{columns[row, feature]} in feature {feature}",
+                    "Fill missing values, or pass mask=~np.isnan(x).",
+                )
             )
         pairs = []
         for feature in range(columns.shape[1]):
             values = columns[counted[:, feature], feature]
             if values.size == 0:
                 raise DataError(
-                    f"x must have at least one unmasked value in every feature; got none in feature"
-                    f" {feature}."
+                    sentence(
+                        "x",
+                        "at least one unmasked value in every feature",
+                        f"none in feature {feature}",
+                        must="have",
+                    )
                 )
             pairs.append(self._one(feature, values))
         self.center = tuple(c for c, _ in pairs)
@@ -112,8 +121,12 @@ class Scaler(ABC):
             center, scale = self._statistics(values)
         if not (np.isfinite(center) and np.isfinite(scale)):
             raise DataError(
-                f"x must have a spread that float64 can hold; got {low:g} to {high:g} in feature"
-                f" {feature}."
+                sentence(
+                    "x",
+                    "a spread that float64 can hold",
+                    f"{low:g} to {high:g} in feature {feature}",
+                    must="have",
+                )
             )
         return float(center), float(scale) if scale >= _SMALLEST else 1.0
 
@@ -140,8 +153,12 @@ class Scaler(ABC):
         columns = _columns(array)
         if columns.shape[1] != len(self.center):
             raise ShapeError(
-                f"x must have {len(self.center)} features in its last axis, as at fit; got shape"
-                f" {array.shape}."
+                sentence(
+                    "x",
+                    f"{len(self.center)} features in its last axis, as at fit",
+                    f"shape {array.shape}",
+                    must="have",
+                )
             )
         return array, columns, np.array(self.center), np.array(self.scale)
 
@@ -224,7 +241,7 @@ class RobustScaler(Scaler):
 def _columns(array: np.ndarray) -> np.ndarray:
     """All values as float64 rows of features ``(M, F)``."""
     if array.ndim == 0:
-        raise ShapeError("x must have at least one axis; got a single number.")
+        raise ShapeError(sentence("x", "at least one axis", "a single number", must="have"))
     width = 1 if array.ndim == 1 else array.shape[-1]
     return array.reshape(-1, width).astype(np.float64, copy=False)
 
@@ -235,12 +252,14 @@ def _counted(mask: Any, array: np.ndarray, columns: np.ndarray) -> np.ndarray:
         return np.ones(columns.shape, dtype=bool)
     own = as_array("mask", mask)
     if own.dtype != np.bool_:
-        raise ShapeError(f"mask must hold booleans; got an array of dtype {own.dtype}.")
+        raise ShapeError(
+            sentence("mask", "booleans", f"an array of dtype {own.dtype}", must="hold")
+        )
     if own.shape == array.shape:
         return own.reshape(columns.shape)
     if own.shape != array.shape[:-1]:
         raise ShapeError(
-            f"mask must be of shape {array.shape[:-1]} or {array.shape}; got shape {own.shape}."
+            sentence("mask", f"of shape {array.shape[:-1]} or {array.shape}", f"shape {own.shape}")
         )
     return np.broadcast_to(own.reshape(-1, 1), columns.shape)
 

@@ -95,17 +95,21 @@ def pad(
     """
     if not is_ragged(sequences):
         raise InvalidTypeError(
-            f"{name} must be a list of arrays of shape (T_i, F); got {describe(sequences)}."
+            sentence(name, "a list of arrays of shape (T_i, F)", describe(sequences))
         )
     if len(sequences) == 0:
-        raise DataError(f"{name} must hold at least one sequence; got nothing.")
+        raise DataError(sentence(name, "at least one sequence", "nothing", must="hold"))
     arrays = [_one_sequence(f"{name}[{i}]", s) for i, s in enumerate(sequences)]
     features = arrays[0].shape[1]
     for i, array in enumerate(arrays):
         if array.shape[1] != features:
             raise ShapeError(
-                f"{name} must have the same number of features in every sequence; got {features}"
-                f" in {name}[0] and {array.shape[1]} in {name}[{i}]."
+                sentence(
+                    name,
+                    "the same number of features in every sequence",
+                    f"{features} in {name}[0] and {array.shape[1]} in {name}[{i}]",
+                    must="have",
+                )
             )
     lengths = np.array([len(array) for array in arrays], dtype=np.int64)
     if isinstance(value, bool) or not isinstance(value, Real):
@@ -114,7 +118,9 @@ def pad(
     steps = max(longest, 1) if length is None else check_int("length", length, 1)
     if steps < longest:
         raise ShapeError(
-            f"length must be at least the longest sequence, {longest} steps; got {steps}."
+            sentence(
+                "length", f"at least the longest sequence, {longest} steps", f"{steps}", value=steps
+            )
         )
     x = np.full((len(arrays), steps, features), value, dtype=np.result_type(*arrays))
     for row, array in zip(x, arrays, strict=True):
@@ -127,17 +133,23 @@ def _one_sequence(name: str, value: Any) -> np.ndarray:
     array = check_array(name, value, finite=False)
     if array.ndim == 0:
         raise ShapeError(
-            f"{name} must be a sequence of shape (T_i, F) or (T_i,); got the number {array}."
-            " Wrap a single sequence in a list: [x]."
+            sentence(
+                name,
+                "a sequence of shape (T_i, F) or (T_i,)",
+                f"the number {array}",
+                "Wrap a single sequence in a list: [x].",
+            )
         )
     if array.ndim > 2:
         raise ShapeError(
-            f"{name} must be a sequence of shape (T_i, F) or (T_i,); got shape {array.shape}."
+            sentence(name, "a sequence of shape (T_i, F) or (T_i,)", f"shape {array.shape}")
         )
     if array.ndim == 1:
         return array[:, None]
     if array.shape[1] == 0:
-        raise ShapeError(f"{name} must have at least one feature; got shape {array.shape}.")
+        raise ShapeError(
+            sentence(name, "at least one feature", f"shape {array.shape}", must="have")
+        )
     return array
 
 
@@ -151,7 +163,7 @@ def unpad(x: Any, lengths: Any) -> list[np.ndarray]:
     """
     array = check_array("x", x, finite=False)
     if array.ndim < 2:
-        raise ShapeError(f"x must have the axes (N, T, ...); got shape {array.shape}.")
+        raise ShapeError(sentence("x", "the axes (N, T, ...)", f"shape {array.shape}", must="have"))
     ends = check_lengths(lengths, array.shape[0], array.shape[1])
     return [row[:end].copy() for row, end in zip(array, ends, strict=True)]
 
@@ -204,8 +216,11 @@ def check_sequences(
     if is_ragged(x):
         if lengths is not None:
             raise InvalidArgumentError(
-                f"lengths must be left out when {name} is a list of sequences, which has its own;"
-                f" got {describe(lengths)}."
+                sentence(
+                    "lengths",
+                    f"left out when {name} is a list of sequences, which has its own",
+                    describe(lengths),
+                )
             )
         array, ends = pad(x, name=name)
         counted: np.ndarray | None = mask_from_lengths(ends, array.shape[1])
@@ -217,8 +232,12 @@ def check_sequences(
             counted = mask_from_lengths(ends, array.shape[1])
     if n_features is not None and array.shape[2] != n_features:
         raise ShapeError(
-            f"{name} must have {n_features} feature{'' if n_features == 1 else 's'} a step, the"
-            f" last axis; got shape {array.shape}."
+            sentence(
+                name,
+                f"{n_features} feature{'' if n_features == 1 else 's'} a step, the last axis",
+                f"shape {array.shape}",
+                must="have",
+            )
         )
     if mask is not None:
         own = check_mask(mask, array.shape[0], array.shape[1])
@@ -256,7 +275,7 @@ def _check_axes(array: np.ndarray, univariate: bool, name: str) -> np.ndarray:
         )
     if 0 in array.shape:
         what = ("sequence", "time step", "feature")[array.shape.index(0)]
-        raise DataError(f"{name} must have at least one {what}; got shape {array.shape}.")
+        raise DataError(sentence(name, f"at least one {what}", f"shape {array.shape}", must="have"))
     return array
 
 
@@ -271,8 +290,13 @@ def _convert(array: np.ndarray, dtype: np.dtype | None, finite: bool, name: str)
     if finite and not vectors.finite(converted):
         first = tuple(int(i) for i in np.argwhere(~np.isfinite(converted))[0])
         raise DataError(
-            f"{name} must fit into {converted.dtype}; got {array[first]} at index {first}."
-            " Scale the data, or use dtype='float64'."
+            sentence(
+                name,
+                f"into {converted.dtype}",
+                f"{array[first]} at index {first}",
+                "Scale the data, or use dtype='float64'.",
+                must="fit",
+            )
         )
     return converted
 
@@ -309,8 +333,13 @@ def from_nan_padded(x: Any, *, univariate: bool = False) -> tuple[np.ndarray, np
     if inside.any():
         first = tuple(int(i) for i in np.argwhere(inside)[0])
         raise DataError(
-            f"x must hold NaN only after the end of a sequence; got NaN at index {first}."
-            " Fill missing values, or mask their steps."
+            sentence(
+                "x",
+                "NaN only after the end of a sequence",
+                f"NaN at index {first}",
+                "Fill missing values, or mask their steps.",
+                must="hold",
+            )
         )
     return np.where(counted[..., None], array, np.zeros((), array.dtype)), lengths
 
@@ -324,6 +353,6 @@ def from_channels_first(x: Any) -> Any:
         items = [check_array(f"x[{i}]", item, finite=False) for i, item in enumerate(x)]
         for i, item in enumerate(items):
             if item.ndim != 2:
-                raise ShapeError(f"x[{i}] must be of shape (F, T_i); got shape {item.shape}.")
+                raise ShapeError(sentence(f"x[{i}]", "of shape (F, T_i)", f"shape {item.shape}"))
         return [item.T for item in items]
     return np.swapaxes(check_array("x", x, shape=("N", "F", "T"), finite=False), 1, 2)

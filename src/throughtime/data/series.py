@@ -104,11 +104,11 @@ class Series:
         """
         y = check_array("values", values, shape=("T",), dtype=np.float64, finite=False)
         if len(y) == 0:
-            raise DataError("values must hold at least one value; got nothing.")
+            raise DataError(sentence("values", "at least one value", "nothing", must="hold"))
         extra = np.empty((len(y), 0)) if covariates is None else covariates
         x = check_array("covariates", extra, shape=(len(y), "C"), dtype=np.float64, finite=False)
         if np.isinf(y).any() or np.isinf(x).any():
-            raise DataError("values and covariates must be finite or NaN; got an infinity.")
+            raise DataError(sentence("values and covariates", "finite or NaN", "an infinity"))
         t = _check_times(times, len(y), time_name)
         shape = (len(y),)
         numbers = np.arange(len(y)) if rows is None else check_array("rows", rows, shape=shape)
@@ -125,10 +125,9 @@ class Series:
         same = t[1:] == t[:-1]
         if same.any():
             at = int(np.argmax(same))
-            raise DataError(
-                f"{time_name} must not repeat in one series; got {format_times(t[at : at + 1])[0]}"
-                f" in rows {numbers[at]} and {numbers[at + 1]}."
-            )
+            twice = format_times(t[at : at + 1])[0]
+            got = f"{twice} in rows {numbers[at]} and {numbers[at + 1]}"
+            raise DataError(sentence(time_name, "in one series", got, must="not repeat"))
         found = infer_frequency(t)
         if frequency is None or _same_step(found, frequency) or not frequency.fits(t):
             frequency = found
@@ -167,7 +166,12 @@ class Series:
         if len(self) == 1:
             if self.times.dtype.kind == "M":
                 raise DataError(
-                    f"series {self.name!r} must have at least 2 rows to continue its times; got 1."
+                    sentence(
+                        f"series {self.name!r}",
+                        "at least 2 rows to continue its times",
+                        "1",
+                        must="have",
+                    )
                 )
             return self.times[-1] + np.arange(1, n + 1)
         step = np.median(np.diff(self.times).astype(np.float64))
@@ -191,9 +195,11 @@ def _check_times(times: Any, n: int, name: str) -> np.ndarray:
         array = check_array(name, array, finite=False)
         lost = ~np.isfinite(array)
     if array.shape != (n,):
-        raise ShapeError(f"{name} must be of shape ({n},); got shape {array.shape}.")
+        raise ShapeError(sentence(name, f"of shape ({n},)", f"shape {array.shape}"))
     if lost.any():
-        raise DataError(f"{name} must have no missing time; got one at index {np.argmax(lost)}.")
+        raise DataError(
+            sentence(name, "no missing time", f"one at index {np.argmax(lost)}", must="have")
+        )
     return array
 
 
@@ -264,7 +270,7 @@ def fill(
     check_choice("edges", edges, ("nearest", "keep"))
     array = check_array("values", values, dtype=np.float64, finite=False).copy()
     if array.ndim not in (1, 2):
-        raise ShapeError(f"values must be of shape (T,) or (T, C); got shape {array.shape}.")
+        raise ShapeError(sentence("values", "of shape (T,) or (T, C)", f"shape {array.shape}"))
     missing = np.isnan(array)
     columns = array[:, None] if array.ndim == 1 else array
     steps = np.arange(len(columns))
@@ -272,7 +278,9 @@ def fill(
         known = np.flatnonzero(~np.isnan(column))
         if len(known) == 0:
             where = f" in column {place}" if array.ndim == 2 else ""
-            raise DataError(f"values must hold at least one known value; got none{where}.")
+            raise DataError(
+                sentence("values", "at least one known value", f"none{where}", must="hold")
+            )
         if len(known) == len(column):
             continue
         if method == "mean":

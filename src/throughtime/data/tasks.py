@@ -21,7 +21,7 @@ from throughtime.data.masks import mask_from_lengths
 from throughtime.data.sequences import pad
 from throughtime.data.windows import ahead as pairs
 from throughtime.data.windows import sliding_windows
-from throughtime.errors import InvalidArgumentError, check_choice, check_float, check_int
+from throughtime.errors import InvalidArgumentError, check_choice, check_float, check_int, sentence
 
 __all__ = [
     "TASKS",
@@ -299,7 +299,7 @@ def damped_oscillator(
     decay = damping / (2 * mass)
     if stiffness / mass <= decay**2:
         raise InvalidArgumentError(
-            f"damping must be < 2 sqrt(mass * stiffness) for the mass to swing; got {damping:g}."
+            sentence("damping", "< 2 sqrt(mass * stiffness) for the mass to swing", f"{damping:g}")
         )
     swing = np.sqrt(stiffness / mass - decay**2)
     t = np.arange(steps) * dt

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from throughtime.errors import DataError, ShapeError, check_array, check_choice, check_int
+from throughtime.errors import DataError, ShapeError, check_array, check_choice, check_int, sentence
 
 __all__ = ["Windows", "ahead", "count_windows", "sliding_windows"]
 
@@ -130,12 +130,19 @@ def sliding_windows(
     aim = source if target is None else _columns("target", target, missing == "error")
     steps = source.shape[0]
     if aim.shape[0] != steps:
-        raise ShapeError(f"target must have {steps} steps, as series has; got {aim.shape[0]}.")
+        raise ShapeError(
+            sentence("target", f"{steps} steps, as series has", f"{aim.shape[0]}", must="have")
+        )
     n = count_windows(steps, window, horizon, stride=stride, gap=gap)
     if n == 0:
         raise DataError(
-            f"series must have at least {span} steps for window={window}, horizon={horizon} and"
-            f" gap={gap}; got {steps}. Use a shorter window or horizon, or bring more data."
+            sentence(
+                "series",
+                f"at least {span} steps for window={window}, horizon={horizon} and gap={gap}",
+                f"{steps}",
+                "Use a shorter window or horizon, or bring more data.",
+                must="have",
+            )
         )
     x = _views(source, 0, window, stride, n)
     y = _views(aim, window + gap, horizon, stride, n)
@@ -150,11 +157,10 @@ def sliding_windows(
     else:
         keep = mask.any(axis=1) & (y_mask.any(axis=1) | (horizon == 0))
     if not keep.any():
-        raise DataError(
-            f"series must have at least one window of {span} steps"
-            f" {'without missing values' if missing == 'drop' else 'with known values'}; got none."
-            " Fill missing values first, or use a shorter window."
-        )
+        values = "without missing values" if missing == "drop" else "with known values"
+        expected = f"at least one window of {span} steps {values}"
+        hint = "Fill missing values first, or use a shorter window."
+        raise DataError(sentence("series", expected, "none", hint, must="have"))
     x, y, starts = x[keep], y[keep], starts[keep]
     mask, y_mask = mask[keep], y_mask[keep]
     return Windows(
@@ -195,7 +201,12 @@ def ahead(series: Any, steps: int = 1) -> tuple[np.ndarray, np.ndarray]:
     source = _columns("series", getattr(series, "values", series), True, "Fill it first.")
     if len(source) <= steps:
         raise DataError(
-            f"series must have at least {steps + 1} steps for steps={steps}; got {len(source)}."
+            sentence(
+                "series",
+                f"at least {steps + 1} steps for steps={steps}",
+                f"{len(source)}",
+                must="have",
+            )
         )
     source = np.broadcast_to(source, (1, *source.shape))
     return source[:, :-steps], source[:, steps:]
@@ -207,11 +218,11 @@ def _columns(name: str, value: Any, finite: bool, hint: str = MISSING) -> np.nda
     if finite:
         check_array(name, array, hint=hint)
     if array.ndim not in (1, 2):
-        raise ShapeError(f"{name} must be of shape (T, F) or (T,); got shape {array.shape}.")
+        raise ShapeError(sentence(name, "of shape (T, F) or (T,)", f"shape {array.shape}"))
     if array.dtype.kind != "f":
         array = array.astype(np.float64)
     if np.isinf(array).any():
-        raise DataError(f"{name} must be finite or NaN; got an infinity.")
+        raise DataError(sentence(name, "finite or NaN", "an infinity"))
     return array[:, None] if array.ndim == 1 else array
 
 

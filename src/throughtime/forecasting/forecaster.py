@@ -298,7 +298,13 @@ class Forecaster:
             return read_group(y, X, len(self.fitted.centre))
         if X is not None:
             raise InvalidArgumentError(
-                "X must come with y; got X alone. Covariates of the steps ahead are X_future."
+                sentence(
+                    "X",
+                    "with y",
+                    "X alone",
+                    "Covariates of the steps ahead are X_future.",
+                    must="come",
+                )
             )
         return self.fitted.group
 

@@ -75,7 +75,7 @@ def check_season(season: Any) -> tuple[float, ...] | None:
     found = [check_float("season", p, 1.0, hint=hint) for p in (season if many else [season])]
     for period in found:
         if 1.0 < period < 2.0:
-            raise InvalidArgumentError(f"season must be 1 (none) or at least 2; got {period:g}.")
+            raise InvalidArgumentError(sentence("season", "1 (none) or at least 2", f"{period:g}"))
     return tuple(period for period in found if period > 1.0)
 
 

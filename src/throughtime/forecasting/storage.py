@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from throughtime.errors import InvalidTypeError, ModelFileError, describe
+from throughtime.errors import InvalidTypeError, ModelFileError, describe, sentence
 from throughtime.forecasting import notes
 from throughtime.forecasting.fitted import Fitted
 from throughtime.forecasting.saved import Saved
@@ -93,5 +93,5 @@ def _name(name: Any) -> str | int | None:
     if plain is None or (isinstance(plain, (str, int)) and not isinstance(plain, bool)):
         return plain
     raise InvalidTypeError(
-        f"a series must be named by a text or an integer to be saved; got {describe(name)}."
+        sentence("a series", "named by a text or an integer to be saved", describe(name))
     )

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from throughtime.errors import ShapeError, check_array, check_float
+from throughtime.errors import ShapeError, check_array, check_float, sentence
 from throughtime.layers import Recurrent
 from throughtime.layers.base import Call
 from throughtime.training.options import check_network
@@ -91,7 +91,7 @@ def saturation(h: Any, limit: float = 0.97) -> np.ndarray:
     check_float("limit", limit, 0.0, 1.0, inclusive="neither")
     values = check_array("h", h)
     if values.ndim < 1 or values.shape[-1] < 1:
-        raise ShapeError(f"h must be of shape (..., H) with H >= 1; got shape {values.shape}.")
+        raise ShapeError(sentence("h", "of shape (..., H) with H >= 1", f"shape {values.shape}"))
     return np.mean(np.abs(values) > limit, axis=-1)
 
 

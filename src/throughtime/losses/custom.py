@@ -68,15 +68,23 @@ class Custom(Loss):
             derivative = np.asarray(self.gradient(y, target), dtype=np.float64)
             if derivative.shape != y.shape:
                 raise ShapeError(
-                    f"the gradient of loss {self.name!r} must have the shape of y, {y.shape};"
-                    f" got shape {derivative.shape}."
+                    sentence(
+                        f"the gradient of loss {self.name!r}",
+                        f"the shape of y, {y.shape}",
+                        f"shape {derivative.shape}",
+                        must="have",
+                    )
                 )
         n_steps = len(y)
         if terms.ndim not in (1, 2) or len(terms) != n_steps or terms.size == 0:
             raise ShapeError(
-                f"loss {self.name!r} must return one number, or one row of numbers, for each of"
-                f" {n_steps} steps; got shape {terms.shape}."
-                " The mean or sum over the steps is taken afterwards."
+                sentence(
+                    f"loss {self.name!r}",
+                    f"one number, or one row of numbers, for each of {n_steps} steps",
+                    f"shape {terms.shape}",
+                    "The mean or sum over the steps is taken afterwards.",
+                    must="return",
+                )
             )
         return terms.reshape(n_steps, -1), derivative
 

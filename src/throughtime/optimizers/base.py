@@ -214,7 +214,7 @@ class Optimizer:
         if len(forms) > 1 or any(len(shape) != 1 or kind not in _FLOATS for shape, kind in forms):
             found = ", ".join(f"{name!r} {describe(vector)}" for name, vector in vectors.items())
             raise ModelFileError(
-                f"the checkpoint's optimizer state must be flat vectors of one form; got {found}."
+                sentence("the checkpoint's optimizer state", "flat vectors of one form", found)
             )
         for name, vector in vectors.items():
             squares = name in self._squares

@@ -431,8 +431,7 @@ def check_counter(owner: str, name: str, value: Any) -> int:
         return check_int(name, value, 0, LARGEST_COUNT)
     except (InvalidArgumentError, InvalidTypeError):
         raise ModelFileError(
-            f"the checkpoint's {owner} state {name!r} must be an integer >= 0;"
-            f" got {describe(value)}."
+            sentence(f"the checkpoint's {owner} state {name!r}", "an integer >= 0", describe(value))
         ) from None
 
 

@@ -32,6 +32,7 @@ from throughtime.errors import (
     ModelFileError,
     check_array,
     describe,
+    sentence,
 )
 from throughtime.serialization.files import check_path, path_text, replace_file
 
@@ -104,7 +105,7 @@ def write_container(
     data = save(plain, metadata={ENTRY: entry})
     if int.from_bytes(data[:8], "little") > MAX_HEADER:
         raise InvalidArgumentError(
-            f"meta must fit into {MAX_HEADER} bytes of JSON; got {len(entry)} bytes."
+            sentence("meta", f"into {MAX_HEADER} bytes of JSON", f"{len(entry)} bytes", must="fit")
         )
     replace_file(path, data)
 
@@ -190,8 +191,7 @@ def _plain(name: str, array: np.ndarray) -> np.ndarray:
     little = checked.dtype.newbyteorder("<")
     if little.str not in DTYPES.values():
         raise InvalidTypeError(
-            f"{name} must be of dtype float32, float64, int64, uint8 or bool;"
-            f" got {describe(checked)}."
+            sentence(name, "of dtype float32, float64, int64, uint8 or bool", describe(checked))
         )
     return np.array(checked, dtype=little, order="C")
 

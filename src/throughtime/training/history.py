@@ -152,7 +152,9 @@ class History(Mapping[str, list[float]]):
 
         check_choice("scale", scale, ("auto", "log", "linear"))
         if not self._columns:
-            raise InvalidArgumentError("history must hold a finished epoch to be drawn; got none.")
+            raise InvalidArgumentError(
+                sentence("history", "a finished epoch to be drawn", "none", must="hold")
+            )
         drawn = {}
         if not isinstance(columns, str | Sequence):
             raise InvalidTypeError(sentence("columns", "a list of names", describe(columns)))
@@ -165,7 +167,9 @@ class History(Mapping[str, list[float]]):
                 expected = f"'linear' or 'auto' where {kind} is not positive"
                 raise InvalidArgumentError(sentence("scale", expected, f"{lowest:g}", value=scale))
         if not drawn:
-            raise InvalidArgumentError("columns must name at least one column; got none.")
+            raise InvalidArgumentError(
+                sentence("columns", "at least one column", "none", must="name")
+            )
         with history_figure(drawn) as figure:
             for ax in figure.axes:
                 if scale not in ("auto", ax.get_yscale()):

@@ -173,7 +173,7 @@ class FunctionMetric(Metric):
             return float(value)
         except (TypeError, ValueError):
             raise InvalidTypeError(
-                f"metric {self.name!r} must return a number; got {describe(value)}."
+                sentence(f"metric {self.name!r}", "a number", describe(value), must="return")
             ) from None
 
 

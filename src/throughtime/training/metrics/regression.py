@@ -99,8 +99,14 @@ class MASE(Metric):
         if (self.scale is None) == (training is None):
             got = "neither" if training is None else "both"
             raise InvalidArgumentError(
-                "metric 'mase' must be given one of scale and training, the series whose naive"
-                f" forecast it compares with; got {got}. Write MASE(training=series)."
+                sentence(
+                    "metric 'mase'",
+                    "given one of scale and training, the series whose naive forecast it compares"
+                    " with",
+                    got,
+                    "Write MASE(training=series).",
+                    parameter="training",
+                )
             )
         if training is not None:
             scale: Any = _naive_error(training, self.seasonality)
@@ -151,10 +157,11 @@ def _naive_error(training: Any, season: int) -> tuple[float, ...]:
         raise DataError(sentence("training", expected, "none", hint, must="hold", value=training))
     error = np.where(known, every, 0.0).sum(axis=0) / known.sum(axis=0)
     if not error.all():
-        raise DataError(
-            f"training must not repeat itself every {season} steps exactly, because its naive"
-            " forecast is then perfect and cannot be divided by; got such a series."
+        expected = (
+            f"itself every {season} steps exactly, because its naive forecast is then perfect and"
+            " cannot be divided by"
         )
+        raise DataError(sentence("training", expected, "such a series", must="not repeat"))
     return tuple(error.tolist())
 
 
