@@ -1,4 +1,4 @@
-r"""Activations: f, and f' written from f's output wherever that is possible.
+r"""Activations: f, and f' as a function of f's output if that is possible.
 
 An activation maps the last axis of an array to an array of the same shape::
 
@@ -71,7 +71,7 @@ class Activation:
 
 
 class BuiltIn(Activation):
-    """Base of the built-in activations: the native engine's, and the formulas it is checked by.
+    """Base of the built-in activations: a kernel, and the NumPy formulas that it must equal.
 
     A subclass defines ``value``, and ``derivative`` or ``gradient``.
     """
@@ -263,7 +263,7 @@ class Softmax(BuiltIn):
         check_float("temperature", self.temperature, 0.0, inclusive="neither")
 
     def value(self, z: np.ndarray) -> np.ndarray:
-        # The maximum goes first: (z - max) / temperature cannot overflow upwards, and what
+        # With the maximum subtracted, (z - max) / temperature cannot overflow upwards; what
         # overflows downwards has the exponential 0.
         with np.errstate(over="ignore"):
             scaled = (z - z.max(axis=-1, keepdims=True)) / z.dtype.type(self.temperature)
@@ -283,10 +283,10 @@ def native_kind(f: Activation) -> tuple[int, float] | None:
 
 @dataclass(frozen=True)
 class Custom(Activation):
-    """A user's own activation.
+    """A user-defined activation.
 
-    A network that holds one cannot be saved, for a file holds no code. What is to be saved is a
-    registered class of one's own; see :func:`get`.
+    A network that holds one cannot be saved, because a file holds no code. To save it, write a
+    registered class; see :func:`get`.
 
     Parameters
     ----------
@@ -345,8 +345,8 @@ def get(spec: Any) -> Activation:
 
     Notes
     -----
-    A network with an activation of one's own can be saved if the activation is a registered class.
-    :func:`throughtime.load` finds it again where the same lines have run before::
+    A network with a user-defined activation can be saved if the activation is a registered class.
+    :func:`throughtime.load` finds it if the same lines have run before::
 
         @ACTIVATIONS.register("swish")
         @dataclass(frozen=True)

@@ -1,8 +1,8 @@
-"""Automatic differentiation of a user's own function, by JAX (the ``autodiff`` extra).
+"""Automatic differentiation of user-defined functions, by JAX (the ``autodiff`` extra).
 
-Everything that ships with throughtime has a derivative written out by hand. This module is for a
-function that a user brings without one. JAX is imported at the first use, and its global settings
-are left alone: float64 is switched on inside each call only.
+All of throughtime's own functions have a derivative written by hand. This module is for
+user-defined functions without one. JAX is imported at the first use. Its global settings are not
+changed: float64 is switched on within each call only.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from throughtime.errors import DataError, InvalidTypeError, import_extra, senten
 ArrayFunction = Callable[..., Any]
 
 
-#: What needs no JAX, for the message where there is none.
+#: What needs no JAX, for the message if JAX is not installed.
 OWN_ACTIVATION = "activations.Custom(f, derivative=...)"
 OWN_LOSS = "losses.Custom(f, gradient=...)"
 
@@ -31,7 +31,7 @@ def _jax(function: ArrayFunction, instead: str = "") -> ModuleType:
 
 
 def name_of(function: ArrayFunction) -> str:
-    """What messages call a user's function."""
+    """The name of a user-defined function in messages."""
     return f"{getattr(function, '__name__', type(function).__name__)!r}"
 
 
@@ -80,8 +80,8 @@ def vjp(function: ArrayFunction, x: np.ndarray, dy: np.ndarray) -> np.ndarray:
     Raises
     ------
     DataError
-        If the derivative is not finite where the function is: the formula overflows on the way,
-        as ``1 / (1 + exp(-x))`` does at x = -100 in float32.
+        If the derivative is not finite although the function is: a step of the formula overflows,
+        as in ``1 / (1 + exp(-x))`` at x = -100 in float32.
     """
     jax = _jax(function, OWN_ACTIVATION)
     rows = np.ascontiguousarray(x).reshape(-1, x.shape[-1])

@@ -1,13 +1,13 @@
 r"""THE TIME LOOPS, once for all cells: the network unrolled, and backpropagation through time.
 
-Forward, for t = 1 ... T (or T ... 1 with ``reverse``), with m_t the mask (1 = real step):
+Forward, for t = 1 ... T (or T ... 1 with ``reverse``), with m_t the mask (1 = unmasked step):
 
     a_t = x_t W_x + b + e_t b_time                                  (B1)
     s_t = step(a_t, s_{t-1}) where m_t, else s_{t-1}                (B2)
     y_t = h_t where m_t, else 0                                     (B3)
 
-e_t is 1 where the sequence has a step before t (or goes on from a given state), else 0: the whole
-time term, its own bias included, is absent at the first step. Backward, for t = T ... 1, with
+e_t is 1 if the sequence has a step before t (or goes on from a given state), else 0: at the first
+step the whole time term, with its own bias, is absent. Backward, for t = T ... 1, with
 ds_T = dL/d(final state):
 
     ds_t    += dL/dy_t (into h)  where m_t                          (B3')
@@ -16,8 +16,8 @@ ds_T = dL/d(final state):
     dL/dW_x = sum_t x_t^T da_t,  dL/db = sum_t da_t,  dL/db_time = sum_t e_t da_t   (B1'')
 
 Werbos (1990), Proceedings of the IEEE 78(10). The sums over time are single matrix products after
-the loop. Arrays inside are time-major, in the order in which the loop runs; states carry T + 1
-slots, slot 0 being the initial state, so that the first step is no special case.
+the loop. Arrays inside are time-major, in the order of the loop. States have T + 1 slots, of which
+slot 0 is the initial state, so that the first step is no special case.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class LoopTape:
     saved : tuple of ndarray of shape (T, N, ...)
         What the steps kept.
     mask : ndarray of bool of shape (T, N), or None
-        Which steps are real.
+        True at unmasked steps.
     started : ndarray of bool of shape (T, N), or None
         e_t of (B1); None without a time bias.
     """
@@ -85,13 +85,13 @@ def unroll(
     p : namespace
         W_x (F, G*H), W_h (H, G*H), and where the layer has them b (G*H,), b_time (G*H,), ...
     x : ndarray of shape (N, T, F)
-        Finite, also where masked.
+        Finite, at masked steps too.
     state : tuple of ndarray of shape (N, H)
         The initial state.
     mask : ndarray of bool of shape (N, T), optional
-        True where a step is real; holes are allowed.
+        True at unmasked steps; holes are allowed.
     started : ndarray of bool of shape (N,), optional
-        Whether ``state`` goes on from earlier steps; needed with b_time only.
+        Whether ``state`` goes on from earlier steps; used with b_time only.
     drop : ndarray of shape (N, H), optional
         Recurrent dropout mask, scaled.
     reverse : bool
@@ -104,7 +104,7 @@ def unroll(
     y : ndarray of shape (N, T, H)
         h_t, zero where masked.
     state : tuple of ndarray of shape (N, H)
-        The state after each sequence's last real step.
+        The state after the last unmasked step of each sequence.
     tape : LoopTape or None
     """
     order = slice(None, None, -1 if reverse else 1)
@@ -120,7 +120,7 @@ def unroll(
         started_time = _started(steps, batch, mask_time, started)
         a += started_time[..., None] * p.b_time
 
-    # Where every row is real, a step needs no selection.
+    # A step without masked rows needs no selection.
     whole = [mask_time is None or bool(mask_time[t].all()) for t in range(steps)]
     states = tuple(np.empty((steps + 1, *s.shape), dtype=x.dtype) for s in state)
     for slots, s in zip(states, state, strict=True):
@@ -168,7 +168,7 @@ def bptt(
     d_final : tuple of ndarray of shape (N, H), optional
         dL/d(final state).
     inputs : bool
-        Whether dL/dx is wanted.
+        Whether to compute dL/dx.
 
     Returns
     -------
@@ -232,7 +232,7 @@ def _rows(a: np.ndarray) -> np.ndarray:
 def _started(
     steps: int, batch: int, mask: np.ndarray | None, started: np.ndarray | None
 ) -> np.ndarray:
-    """e_t of (B1), (T, N): whether a real step, or a given state, precedes step t."""
+    """e_t of (B1), (T, N): whether an unmasked step, or a given state, precedes step t."""
     result = np.zeros((steps, batch), dtype=bool)
     real = np.ones((steps, batch), dtype=bool) if mask is None else mask
     result[1:] = np.logical_or.accumulate(real[:-1], axis=0)

@@ -1,7 +1,7 @@
-"""Initialisers: how weights start. Every one takes a NumPy Generator and draws from nothing else.
+"""Initialisers: the first values of weights. Each draws from the NumPy Generator it is given.
 
-An initialiser sees one matrix (fan_in, fan_out) that acts on row vectors; a recurrent layer calls
-it once for each gate, so that the gates' shares of a wide matrix do not change its scale.
+An initialiser fills one matrix (fan_in, fan_out) that acts on row vectors. A recurrent layer calls
+it once for each gate, so that the scale does not depend on the number of gates.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ class Initializer:
         shape : tuple of int
             (fan_in, fan_out), or (n,) for a vector.
         rng : numpy.random.Generator
-            The only source of chance: one in the same state gives the same array.
+            The only source of random numbers: the same state gives the same array.
         dtype : dtype
             float32 or float64.
 
@@ -265,7 +265,7 @@ class Constant(Initializer):
 
 @dataclass(frozen=True)
 class Custom(Initializer):
-    """A user's own initialiser, a function ``(shape, rng)`` that returns an array of ``shape``."""
+    """A user-defined initialiser, a function ``(shape, rng)`` to an array of ``shape``."""
 
     function: Callable[[tuple[int, ...], np.random.Generator], Any]
 

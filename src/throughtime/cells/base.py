@@ -2,12 +2,12 @@
 
 A cell is ONE TIME STEP, as pure functions of arrays. It knows nothing of time, masks or layers.
 
-    a_t = x_t W_x + b                         project: hoisted out of the loop   (P)
+    a_t = x_t W_x + b                         project: for all steps at once     (P)
     s_t = step(a_t, s_{t-1})                  step: the equations of the cell
     (dL/da_t, dL/ds_{t-1}) = step_backward(dL/ds_t)
 
 ``a_t`` is ``(N, G*H)``: G gates side by side. ``s_t`` is a tuple of states, each ``(N, H)``, the
-first being the hidden state h that the layer puts out. ``drop`` ``(N, H)`` or None is the
+first is the hidden state h, the output of the layer. ``drop`` ``(N, H)`` or None is the
 variational dropout mask on h_{t-1} where it meets W_h, one mask for all steps (Gal and
 Ghahramani, 2016); ``saved`` is what a step keeps for its derivative.
 """
@@ -103,7 +103,7 @@ class Cell:
     def gate_values(self, saved: Saved, state: State) -> tuple[np.ndarray, ...]:
         """The values of the gates at one step, in the order of ``gates``, each (N, H).
 
-        Only those who look inside ask; a cell of one's own need not say.
+        For :mod:`throughtime.inspect`; a user-defined cell need not define it.
         """
         return ()
 
@@ -120,7 +120,7 @@ def dropped(h: np.ndarray, drop: np.ndarray | None) -> np.ndarray:
 def gates(activation: Activation, u: np.ndarray, count: int) -> np.ndarray:
     """Apply an activation to each of ``count`` gates side by side in ``u (N, count*H)``.
 
-    Each gate is a row of its own: a softmax sums to 1 over one gate's units, not over all gates'.
+    Each gate is a row of its own: a softmax sums to 1 over the units of one gate.
     """
     return activation(u.reshape(_by_gate(u, count))).reshape(u.shape)
 
@@ -128,7 +128,7 @@ def gates(activation: Activation, u: np.ndarray, count: int) -> np.ndarray:
 def gates_backward(
     activation: Activation, dy: np.ndarray, y: np.ndarray, u: np.ndarray | None, count: int
 ) -> np.ndarray:
-    """The derivative of :func:`gates`; ``u`` is None where the activation does not need it."""
+    """The derivative of :func:`gates`; ``u`` is None if the activation does not need it."""
     form = _by_gate(y, count)
     u = None if u is None else u.reshape(form)
     return activation.backward(dy.reshape(form), y.reshape(form), u).reshape(y.shape)

@@ -1,7 +1,7 @@
 """Who runs the time loops: every engine has the functions of :mod:`throughtime.bptt`.
 
-The reference engine is that module itself, readable NumPy, and defines what is right. Layers call
-:func:`unroll` and :func:`bptt` here and do not know which engine answers.
+The reference engine is that module itself: readable NumPy, which defines what is right. Layers call
+:func:`unroll` and :func:`bptt` here and do not know which engine runs.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ LOOPS: dict[str, ModuleType] = {"native": native, "reference": reference}
 
 
 class engine:  # noqa: N801  # a verb to its users: with tt.engine("reference"): ...
-    """Choose the engine, for good or for the length of a ``with`` block.
+    """Choose the engine, from now on or within a ``with`` block.
 
-    Without a choice it is the one that the variable ``THROUGHTIME_ENGINE`` names, else the native
-    engine if it is installed. The choice is that of the whole process: threads that choose
-    different ones disturb each other.
+    By default it is the engine that the environment variable ``THROUGHTIME_ENGINE`` names, else the
+    native engine if it is installed. The choice holds for the whole process: threads that choose
+    different engines disturb each other.
 
     Parameters
     ----------
@@ -51,7 +51,7 @@ class engine:  # noqa: N801  # a verb to its users: with tt.engine("reference"):
         selection.use(name)
 
     def __enter__(self) -> Self:
-        selection.use(self._name)  # it may have been made long before
+        selection.use(self._name)  # the object may be older than the last choice
         return self
 
     def __exit__(

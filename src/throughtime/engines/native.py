@@ -1,7 +1,7 @@
 """The time loops on the native engine, with the functions of :mod:`throughtime.bptt`.
 
-``native/`` holds the loops themselves. What they cannot do, a cell or an activation of the user's
-own, runs on the reference loops.
+The loops themselves are in ``native/``. User-defined cells and activations run on the reference
+loops.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class NativeTape:
     Attributes
     ----------
     kept : Tape
-        The native side's own: arrays and values of every step.
+        The tape of the extension: arrays, and values of each step.
     x, state, p, drop
         The arguments of the pass.
     """
@@ -99,7 +99,7 @@ def bptt(
 ) -> tuple[np.ndarray | None, State]:
     """Backpropagate through time; see :func:`throughtime.bptt.bptt`."""
     kernels = selection.extension()
-    assert kernels is not None  # it wrote the tape
+    assert kernels is not None  # the extension wrote the tape
     dx = np.empty(tape.x.shape, tape.x.dtype) if inputs else None
     d_first = tuple(map(np.empty_like, tape.state))
     dh_T, dc_T = (None, None) if d_final is None else _pair(map(packed, d_final))

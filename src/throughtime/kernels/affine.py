@@ -3,8 +3,8 @@
     z = x W + b                                                     (D1)
     dL/dW += x^T dz,   dL/db += sum over rows of dz,   dL/dx = dz W^T   (D1')
 
-The native engine adds up each number of z in one order, so a row has the same bits whatever rows
-stand beside it.
+The native engine sums each number of z in one order, so that the bits of a row do not depend on the
+other rows.
 """
 
 from __future__ import annotations

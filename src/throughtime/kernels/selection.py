@@ -19,10 +19,10 @@ from typing import NamedTuple, cast
 from throughtime.errors import InvalidArgumentError, check_choice, check_int, describe, sentence
 from throughtime.kernels.extension import Kernels
 
-#: Every engine there is, the fastest first; :func:`available` says which this installation has.
+#: All engines, the fastest first; :func:`available` returns those of this installation.
 ENGINES = ("native", "reference")
 
-#: More threads than any machine has cores for would only exhaust it.
+#: More than the cores of any machine that we know; more threads would only exhaust memory.
 MAX_THREADS = 1024
 
 
@@ -79,13 +79,13 @@ def kernels() -> Kernels | None:
 def set_num_threads(n: int | None) -> None:
     """Choose how many threads the native engine uses; the results are the same for any number.
 
-    Until then OpenMP says how many, which ``OMP_NUM_THREADS`` and threadpoolctl can tell it, else
-    as many as there are cores. The reference engine leaves threads to NumPy and takes no notice.
+    The default is that of OpenMP, which ``OMP_NUM_THREADS`` and threadpoolctl can set; without
+    OpenMP, the number of cores. The reference engine ignores it: NumPy has its own threads.
 
     Parameters
     ----------
     n : int or None
-        At least 1; None leaves it to OpenMP again.
+        The number, at least 1; None restores the default.
 
     Raises
     ------
@@ -108,7 +108,7 @@ def set_num_threads(n: int | None) -> None:
 
 
 def get_num_threads() -> int:
-    """How many threads the native engine uses; 1 where there is none, or in a forked process.
+    """How many threads the native engine uses; 1 without the engine, or in a forked process.
 
     Examples
     --------

@@ -1,7 +1,7 @@
 """Norm and finiteness of a flat vector, on the engine in use.
 
-Sums are taken in float64, block by block: a block is long enough that the loop costs nothing, and
-short enough that its float64 copy stays in the cache.
+Sums are taken in float64, block by block. A block is so long that the loop costs little, and so
+short that its float64 copy stays in the cache.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ BLOCK = 32768
 def norm(vector: np.ndarray) -> float:
     """Return the Euclidean norm of ``vector (P,)``, float32 or float64.
 
-    Neither a square that exceeds the largest float nor one below the smallest spoils it: a finite
-    vector has a finite norm, unless the norm itself is no float64. It is NaN if a number is NaN,
-    infinite if one is infinite.
+    Squares may be larger than the largest float or smaller than the smallest one: a finite vector
+    has a finite norm, unless the norm itself exceeds float64. The norm is NaN if a number is NaN,
+    else infinite if one is infinite.
     """
     kernels = selection.kernels()
     found = None if kernels is None else kernels.norm(vector)
