@@ -138,7 +138,7 @@ def test_smoothing_alone_is_a_choice(folder, capsys):
     arguments = ["forecast", "data.csv", "--target", "sales", "--horizon", "7", "--network"]
     assert main([*arguments, "never"]) == 0
     out = " ".join(capsys.readouterr().out.split())
-    assert "The network is left out, as was asked: the forecast is exponential smoothing" in out
+    assert "No network was asked for, so the forecast is exponential smoothing" in out
     forecast = Forecaster.load("data-forecast/model.safetensors").predict()
     np.testing.assert_array_equal(forecast.mean, forecast.anchor)
     assert forecast.times[0] == np.datetime64("2024-04-08")

@@ -150,7 +150,7 @@ def test_gaps_are_filled_and_said() -> None:
     truth = 20.0 + 0.1 * np.arange(90, 96) + 4.0 * np.sin(2 * np.pi * np.arange(90, 96) / 6)
     np.testing.assert_allclose(forecast.mean, truth, atol=1.0)
     assert model.notes_[0] == (
-        "y lacks 4 of 88 values; a gap is marked in the input, and never learned from or scored."
+        "y lacks 4 of 88 values; gaps are marked in the input, and never learned from or scored."
     )
 
 

@@ -257,3 +257,18 @@ def test_a_notebook_shows_the_errors_with_everything_escaped() -> None:
     assert page.endswith(
         "<div>80 % intervals held 75.0 % of the values. Better than &lt;i&gt;drift&lt;/i&gt;.</div>"
     )
+
+
+def test_a_hold_out_without_a_number_is_refused_before_training() -> None:
+    heard: list[object] = []
+    model = Forecaster(4, **QUICK, progress=heard.append)
+    with pytest.raises(DataError, match=r"^the hold-out must hold at least one number"):
+        model.backtest([*np.random.default_rng(0).normal(size=30), None, None, None, None])
+    assert heard == []
+    assert repr(model).endswith("not fitted>")
+
+
+def test_more_folds_than_origins_are_all_origins() -> None:
+    y = np.random.default_rng(0).normal(size=40)
+    report = Forecaster(2, **QUICK, network="never").backtest(y, holdout=5, folds=10**30)
+    assert [fold.origin for fold in report.folds] == [35, 36, 37, 38]

@@ -1,10 +1,12 @@
 """Origins that are learned from, and what a fitted model does with histories of every kind."""
 
+import re
 from typing import Any
 
 import numpy as np
 import pytest
 
+from throughtime.errors import DataError
 from throughtime.forecasting import Forecaster, networks
 from throughtime.forecasting.anchor import anchor_errors, first_origin
 from throughtime.forecasting.inputs import PreparedSeries, cut
@@ -43,7 +45,7 @@ def test_two_cycles_and_little_more_leave_nothing_to_learn_from() -> None:
     model = Forecaster(6, season=12, **QUICK).fit(y)
     assert model.weight_ == 0.0
     assert model.notes_ == (
-        "Too few values are left to learn from, so the forecast is exponential smoothing.",
+        "Too few values are left to train on, so the forecast is exponential smoothing.",
     )
     truth = 10.0 + 3.0 * np.sin(2 * np.pi * np.arange(30, 36) / 12)
     np.testing.assert_allclose(model.predict().mean, truth, atol=1.0)
@@ -120,3 +122,15 @@ def test_each_half_of_the_validation_block_is_judged_at_the_best_epoch_of_the_ot
         best._consider(net, epoch)
     np.testing.assert_array_equal(best.judged[later], 5.0)
     np.testing.assert_array_equal(best.judged[~later], -5.0)
+
+
+def test_a_forecast_that_is_not_finite_is_refused() -> None:
+    model = Forecaster(3, season=None, **QUICK).fit(RNG(0).normal(size=40))
+    model.fitted.calibration.spread[1] = np.inf
+    message = (
+        "y must have a finite forecast; got -inf. Divide the series by a constant first, or fit"
+        " again."
+    )
+    with pytest.raises(DataError, match=f"^{re.escape(message)}$"):
+        model.predict()
+    assert np.isfinite(model.predict(1).upper(0.8)).all()

@@ -15,11 +15,9 @@ from throughtime.forecasting.settings import to_json
 #: Sentences about single series, at most; a count stands for the others.
 _MOST = 5
 
-NETWORK_NOT_ASKED_FOR = (
-    "The network is left out, as was asked: the forecast is exponential smoothing alone."
-)
-TOO_FEW_VALUES = "Too few values are left to learn from, so the forecast is exponential smoothing."
-NOTHING_TO_LEARN = "No value leaves the line of smoothing, so there is nothing to learn."
+NETWORK_NOT_ASKED_FOR = "No network was asked for, so the forecast is exponential smoothing alone."
+TOO_FEW_VALUES = "Too few values are left to train on, so the forecast is exponential smoothing."
+NOTHING_TO_LEARN = "Exponential smoothing fits every value, so there is nothing to learn."
 INTERRUPTED = "Training was interrupted; the best weights until then are used."
 
 
@@ -33,7 +31,7 @@ def on_data(group: Sequence[Observed]) -> list[str]:
             values = "value" if gaps == 1 else "values"
             notes.append(
                 Message(
-                    "{series} lacks {gaps} of {total} {values}; a gap is marked in the input, and"
+                    "{series} lacks {gaps} of {total} {values}; gaps are marked in the input, and"
                     " never learned from or scored.",
                     series=series.label,
                     gaps=gaps,
@@ -57,7 +55,7 @@ def on_data(group: Sequence[Observed]) -> list[str]:
             )
     if len(notes) <= _MOST:
         return notes
-    return [*notes[:_MOST], f"... and {len(notes) - _MOST} notes more."]
+    return [*notes[:_MOST], f"... and {len(notes) - _MOST} more notes."]
 
 
 def cut_at_zero(series: Observed) -> str:
@@ -70,7 +68,7 @@ def cut_at_zero(series: Observed) -> str:
 
 
 def without_logarithms(series: Observed) -> str:
-    """Why ``series`` is not forecast as was chosen at fitting."""
+    """Why ``series`` is not forecast with the transformation that was chosen at fitting."""
     return Message(
         "{series} is no longer positive, so it is forecast without logarithms.", series=series.label
     )
@@ -83,10 +81,10 @@ def on_trust(weight: float) -> str:
             "The network's correction is not used: on the validation data it was no better than"
             " exponential smoothing alone."
         )
-    share = "is used whole" if weight == 1.0 else f"counts {100 * weight:.0f} %"
+    share = "fully" if weight == 1.0 else f"at {100 * weight:.0f} %"
     return (
-        f"The network's correction of exponential smoothing {share}, by how sure its gain on the"
-        " validation data is."
+        f"The network's correction of exponential smoothing is used {share}. The share follows from"
+        " how certain its gain on the validation data is."
     )
 
 
