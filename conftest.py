@@ -1,4 +1,4 @@
-"""What the tests, the doctests and the oracle suite share."""
+"""Settings and fixtures for the tests, the doctests and the oracle suite."""
 
 import os
 import signal
@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import hypothesis
 import pytest
 
-# The same examples in every run, and no time limit on an example: the clock decides nothing.
+# Every run tries the same examples, and no example has a time limit: the clock decides nothing.
 hypothesis.settings.register_profile("repeatable", derandomize=True, deadline=None, database=None)
 hypothesis.settings.load_profile("repeatable")
 
@@ -26,7 +26,7 @@ ON_EVERY_ENGINE = {
 
 
 def pytest_configure() -> None:
-    """Let the tests press Ctrl-C; refuse to pass over native tests where the engine is required."""
+    """Let tests press Ctrl-C; refuse to skip native tests if the native engine is required."""
     from throughtime.kernels import selection
 
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as shells start a background job

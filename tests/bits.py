@@ -1,13 +1,13 @@
-"""A digest for every number that the package computes: did a change move a bit?
+"""A digest for every number that the package computes: did a change alter a bit?
 
 ``python tests/bits.py`` prints one line for each network, loss, optimiser, schedule, stream and
-forecaster, on each engine. Run it before and after a change that should move nothing, and compare::
+forecaster, on each engine. Run it before and after a change that should alter no result::
 
     python tests/bits.py > before.txt
     ...
     python tests/bits.py --compare before.txt
 
-The digests hold for one processor and one release of NumPy, so none is stored here.
+Digests differ between processors and between releases of NumPy, so none is stored here.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ DTYPES = ("float32", "float64")
 
 
 def digest(*values: Any) -> str:
-    """A digest of arrays and containers of arrays; shapes and dtypes count."""
+    """A digest of arrays and containers of arrays, including shapes and dtypes."""
     found = hashlib.sha256()
     for value in values:
         for array in leaves(value):
@@ -59,7 +59,7 @@ def networks() -> Iterator[tuple[str, str]]:
 
 
 def losses() -> Iterator[tuple[str, str]]:
-    """Every loss, from outputs and, where it is fused with an activation, from logits."""
+    """Every loss, from outputs and, if it can be fused with an activation, from logits."""
     for name, case in LOSS_CASES.items():
         for dtype in DTYPES:
             for shape in ((6,), (3, 4)):
@@ -196,7 +196,7 @@ def lines() -> Iterator[str]:
 
 
 def main() -> int:
-    """Print the digests, or say which ones differ from those of an earlier run."""
+    """Print the digests, or the names of those that differ from an earlier run."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--compare", metavar="FILE", type=Path, help="an earlier run's output")
     earlier = parser.parse_args().compare

@@ -1,8 +1,8 @@
-"""Where being wrong by one is not seen from afar: a step, a season, a tie, a limit.
+"""Lines that look right in two ways: off by one step or one season, at a tie, at a limit.
 
-Each is a line of the package that looks right in two ways, the wrong way, and the test that was
-written to tell them apart. ``python tests/boundaries.py`` puts every wrong line into a copy of the
-package and runs that test; ``test_boundaries.py`` does the same.
+For each line of the package there are the wrong version and the test that detects it. ``python
+tests/boundaries.py`` puts every wrong line into a copy of the package and runs that test;
+``test_boundaries.py`` does the same.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ HELPERS = ("network_cases.py",)
 
 
 class Boundary(NamedTuple):
-    """A wrong line and the test that sees it."""
+    """A wrong line and the test that detects it."""
 
     file: str
     test: str
@@ -27,7 +27,7 @@ class Boundary(NamedTuple):
 
 
 def wrong(name: str, file: str, old: str, new: str, test: str) -> Boundary:
-    """The line ``old`` of the package, the wrong one, and ``file::test``."""
+    """A boundary from the line ``old`` of the package, the wrong line ``new``, and its test."""
     tests, _, own = test.partition("::")
     return Boundary(f"test_{tests}.py", f"test_{own}", Mutant(name, file, old, new))
 
@@ -82,7 +82,7 @@ BOUNDARIES = [
 
 
 def main(part: int = 0, parts: int = 1) -> int:
-    """Print the table, of every ``parts``-th line; return 1 if a test lets one pass."""
+    """Try every ``parts``-th line and print a table; return 1 if a test misses one."""
     chosen, missed = BOUNDARIES[part::parts], 0
     with tempfile.TemporaryDirectory() as folder:
         files = sorted({boundary.file for boundary in chosen})

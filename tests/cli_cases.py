@@ -1,4 +1,4 @@
-"""What the tests of the command line share: a small table, few epochs, what was written."""
+"""Helpers for the tests of the command line: a small table, quick options, written files."""
 
 import csv
 from pathlib import Path
@@ -13,7 +13,7 @@ NAMES = [
 
 
 def write_table(path, rows=98, ahead=0, stores=("",)):
-    """Daily sales with a weekly pattern, and a price; ``ahead`` rows have no sales yet."""
+    """Write daily sales with a weekly pattern, and a price; the last ``ahead`` rows lack sales."""
     start = np.datetime64("2024-01-01")
     rng = np.random.default_rng(0)
     with Path(path).open("w", newline="") as file:

@@ -1,4 +1,4 @@
-"""Networks of every form, for the pictures of them, and how their labels are read."""
+"""Networks of every form for the tests of drawings, and functions that read labels."""
 
 import functools
 import xml.etree.ElementTree as ET
@@ -31,7 +31,7 @@ SVG = "{http://www.w3.org/2000/svg}"
 
 @dataclass(frozen=True)
 class Mixer(Layer):
-    """A layer that the pictures know nothing of."""
+    """A user-defined layer, of which drawings know nothing."""
 
     size: int
 
@@ -41,7 +41,7 @@ class Mixer(Layer):
 
 @dataclass(frozen=True)
 class Halver(Layer):
-    """Another one, which changes the number of steps."""
+    """A user-defined layer that changes the number of steps."""
 
     def output_form(self, form: Form) -> Form:
         steps = form.steps and form.steps.after(lambda count: count // 2)
@@ -50,7 +50,7 @@ class Halver(Layer):
 
 @dataclass(frozen=True)
 class Leak(Cell):
-    """A cell of which the pictures know the names of its states alone."""
+    """A user-defined cell, of which drawings know only the names of the states."""
 
     gates = ("v", "w")
     states = ("h", "m")
@@ -160,7 +160,7 @@ def network(name):
 
 
 def labels(svg):
-    """The elements of all labels, without their halos."""
+    """The elements of all labels, without halos."""
     elements = ET.fromstring(svg).iter(f"{SVG}text")
     return [text for text in elements if text.get("aria-hidden") != "true"]
 
@@ -170,5 +170,5 @@ def texts(svg):
 
 
 def names(svg):
-    """Labels as one would type them: formulas with their underscores."""
+    """The labels as typed text: formulas with underscores."""
     return [text.get("data-name") or "".join(text.itertext()) for text in labels(svg)]

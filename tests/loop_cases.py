@@ -1,4 +1,4 @@
-"""The time loops by themselves: a cell with random arrays for everything that goes in."""
+"""Cases for the time loops alone: a cell with random arrays for all its inputs."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ CELLS: dict[str, Cell] = {
     "lstm": cells.LSTM(),
 }
 
-#: Cells with every activation in every place that takes one.
+#: Cells with every activation in every position that takes one.
 ACTIVE: dict[str, Cell] = {f"rnn of {name}": cells.Elman(f) for name, f in FUNCTIONS.items()}
 for _name, _f in FUNCTIONS.items():
     for _cell in ("gru", "gru, reset before", "lstm"):
@@ -37,14 +37,14 @@ for _name, _f in FUNCTIONS.items():
 
 
 def scale_of(name: str) -> float:
-    """How large the parameters of ``ACTIVE[name]`` may be without an overflow."""
+    """A scale of the parameters of ``ACTIVE[name]`` at which nothing overflows."""
     return 0.1 if name.endswith(" exp") else 0.6
 
 
 def is_native(cell: Cell) -> bool:
-    """Whether the native engine runs ``cell`` itself, and not on the reference loop.
+    """Whether the native engine runs ``cell`` itself instead of the reference loop.
 
-    What a user has written it cannot, nor a softmax over all units of a gate among others.
+    It cannot run user-defined functions, nor softmax in a cell with several gates.
     """
     functions = [getattr(cell, name, None) for name in ("activation", "recurrent_activation")]
     foreign = Custom if isinstance(cell, cells.Elman) else Custom | Softmax
@@ -71,7 +71,7 @@ def mask_of(kind: str, rows: int, steps: int, rng: np.random.Generator) -> np.nd
 
 @dataclass(frozen=True)
 class Loop:
-    """One run of the loops. ``shape`` is (N, T, F, H)."""
+    """The options of one run of the loops; ``shape`` is (N, T, F, H)."""
 
     cell: Cell
     shape: tuple[int, int, int, int] = (3, 5, 2, 3)
@@ -83,10 +83,10 @@ class Loop:
     reverse: bool = False
     scale: float = 0.6
     seed: int = 0
-    size: float = 1.0  # of the numbers in x
+    size: float = 1.0  # scale of the numbers in x
 
     def data(self, dtype: str = "float64") -> Data:
-        """The same numbers for both dtypes: those of float32."""
+        """Random arrays; both dtypes hold the same numbers, which float32 can represent."""
         rng = np.random.default_rng([self.seed, *self.shape])
         N, T, F, H = self.shape
         width = len(self.cell.gates) * H
@@ -106,7 +106,7 @@ class Loop:
         x = normal(N, T, F, scale=self.size)
         state = tuple(normal(N, H, scale=self.scale) for _ in self.cell.states)
         if mask is not None:
-            x[~mask] = 0  # as a network hands it on
+            x[~mask] = 0  # as a network passes it to its layers
         started, kept = rng.random(N) < 0.5, rng.random((N, H)) < 0.7
         options = {
             "mask": mask,
@@ -120,7 +120,7 @@ class Loop:
 
 @dataclass
 class Data:
-    """All arrays of one run."""
+    """The arrays of one run."""
 
     cell: Cell
     p: dict[str, np.ndarray]
@@ -131,13 +131,13 @@ class Data:
     d_final: tuple[np.ndarray, ...] | None
 
     def forward(self, keep: bool = True) -> tuple[dict[str, np.ndarray], Any]:
-        """Results by name, and the tape, on the engine in use."""
+        """Outputs by name, and the tape, on the engine in use."""
         p = SimpleNamespace(**self.p)
         y, final, tape = engines.unroll(self.cell, p, self.x, self.state, **self.options, keep=keep)
         return {"y": y} | {f"final {i}": s for i, s in enumerate(final)}, tape
 
     def backward(self, tape: Any, inputs: bool = True, start: float = 0.0) -> dict[str, np.ndarray]:
-        """Gradients by name, those of the parameters added to ``start``."""
+        """Gradients by name; those of the parameters are added to ``start``."""
         grad = {name: np.full_like(value, start) for name, value in self.p.items()}
         dx, d_initial = engines.bptt(tape, SimpleNamespace(**grad), self.dy, self.d_final, inputs)
         found = {f"d{name}": value for name, value in grad.items()}
@@ -145,13 +145,13 @@ class Data:
         return found if dx is None else found | {"dx": dx}
 
     def run(self) -> dict[str, np.ndarray]:
-        """Everything that comes out, on the engine in use."""
+        """All outputs and gradients by name, on the engine in use."""
         found, tape = self.forward()
         return found | self.backward(tape)
 
 
 def run(loop: Loop, engine: str, dtype: str = "float64") -> dict[str, np.ndarray]:
-    """Everything that comes out of a run on ``engine``."""
+    """All outputs and gradients of a run on ``engine``, by name."""
     with tt.engine(engine):
         return loop.data(dtype).run()
 

@@ -1,4 +1,4 @@
-"""Data for every loss of the registry, and its terms written out for one step in plain Python."""
+"""Cases for every registered loss: data, and its terms for one step in plain Python."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def huber(d, delta):
 
 
 def each(term):
-    """Terms of one step from the term of one element."""
+    """The terms of one step, from a function for the term of one element."""
     return lambda y, t: [term(a, b) for a, b in zip(y, t, strict=True)]
 
 
@@ -78,7 +78,7 @@ def quantile(levels):
 
 @dataclass(frozen=True)
 class Case:
-    """One loss with some options; outputs and targets in its domain, away from its kinks."""
+    """One loss with options, and generators of outputs and targets in its domain, off its kinks."""
 
     name: str
     outputs: Callable[..., np.ndarray]
@@ -134,7 +134,7 @@ CASES = {
 
 
 def mask_and_weights(steps, kind, seed=1):
-    """A mask and weights (each maybe None) that leave some steps and drop others."""
+    """A mask and weights, either of which may be None; some steps count and others do not."""
     rng = np.random.default_rng(seed)
     mask = rng.random(steps) < 0.6
     mask.flat[0] = True

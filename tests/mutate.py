@@ -1,8 +1,8 @@
-"""Does the suite see a wrong gradient? Break the package in one place, and run its tests.
+"""Does the suite detect wrong gradients? Put one mistake into the package, and run its tests.
 
 Each mutant is a mistake that somebody has made: in another library, in a paper's listing, in a
-student's first backward pass. ``python tests/mutate.py`` prints which ones the suite kills and
-fails if one survives; ``test_mutants.py`` runs the same within the suite.
+student's first backward pass. ``python tests/mutate.py`` prints which ones the suite kills, and
+fails if one survives; ``test_mutants.py`` runs it within the suite.
 """
 
 from __future__ import annotations
@@ -17,17 +17,17 @@ from importlib.machinery import BuiltinImporter, FrozenImporter, PathFinder
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import numpy.testing  # noqa: F401  # every fork needs it
+import numpy.testing  # noqa: F401  # loaded once, for every fork
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 
-#: The suite that must kill every mutant; it stops at the first failure.
+#: The tests that must kill every mutant; they stop at the first failure.
 SUITE = (
     "test_cells.py", "test_bptt.py", "test_gradients.py", "test_gradients_losses.py",
     "test_training_truncation.py", "test_losses.py", "test_network_invariants.py",
 )  # fmt: skip
-#: What to begin with, so that mutants die soon.
+#: Tests to run first, by the file of the mutant, so that most mutants die soon.
 FIRST = {
     "bptt.py": ("test_gradients.py",),
     "training/objective.py": ("test_gradients_losses.py",),
@@ -39,29 +39,29 @@ FIRST = {
     "layers/window_pooling.py": ("test_gradients.py",),
     "network/network.py": ("test_gradients.py",),
 }
-#: Modules that SUITE imports.
+#: Test modules that SUITE imports.
 HELPERS = ("loss_cases.py", "naive.py", "network_cases.py")
-#: The exit code if a run imported another package than the copy.
+#: Exit code of a run that imported another package instead of the copy.
 NOT_THE_COPY = 99
-#: What a line about a failed test begins with.
+#: First word of a line about a failed test.
 CAUSE = "CAUSE"
-#: The errors of an assertion; the second is that of ``pytest.raises``, where nothing was raised.
+#: Errors of assertions; the second is raised by ``pytest.raises`` if nothing was raised.
 ASSERTIONS = ("AssertionError", "Failed")
 
 
 class Mutant(NamedTuple):
-    """Replace ``old``, which stands once in ``file``, by ``new``."""
+    """A mistake: ``new`` replaces ``old``, which occurs once in ``file``."""
 
     name: str
     file: str
     old: str
     new: str
-    wrong_forwards: bool = False  # and the way back fits it, so that gradients agree
+    wrong_forwards: bool = False  # and backward agrees with it, so gradient checks pass
 
     def of(self, text: str) -> str:
-        """The text of the file with the mistake in it."""
+        """The text of the file with the mistake."""
         if text.count(self.old) != 1:
-            raise LookupError(f"{self.old!r} must stand once in {self.file}; update the mutant")
+            raise LookupError(f"{self.old!r} must occur once in {self.file}; update the mutant")
         return text.replace(self.old, self.new)
 
 
@@ -191,7 +191,7 @@ MUTANTS = [
 
 
 class Causes:
-    """A plugin of pytest: which error each failing test ended with, and in which file."""
+    """A pytest plugin that records the error of each failing test, and the file it came from."""
 
     def __init__(self) -> None:
         self.lines: list[str] = []
@@ -202,18 +202,18 @@ class Causes:
 
 
 class Copy:
-    """A copy of the package and of tests in ``folder``, in which one mutant at a time lives.
+    """A copy of the package and of tests in ``folder``, into which one mutant at a time is put.
 
     Parameters
     ----------
     folder : Path
-        An empty one.
+        An empty folder.
     tests : sequence of str
-        Files of tests.
+        Test files.
     helpers : sequence of str
-        Modules that they import.
+        Test modules that they import.
     option : str
-        How to run the tests once without a mutant, which also writes the byte code for all.
+        Option of pytest for the first run, without a mutant, which also compiles all modules.
     """
 
     def __init__(
@@ -236,7 +236,7 @@ class Copy:
         sys.dont_write_bytecode = True
 
     def run(self, tests: Iterable[str], option: str) -> tuple[int, str]:
-        """Run tests in a fork, which has NumPy and pytest loaded; return what pytest says."""
+        """Run tests in a fork, where NumPy and pytest are loaded; return exit code and output."""
         said = self.folder / "said.txt"
         child = os.fork()
         if not child:
@@ -248,14 +248,16 @@ class Copy:
         return os.waitstatus_to_exitcode(status), said.read_text("utf-8")
 
     def _run_here(self, tests: Iterable[str], option: str) -> int:
-        # The copy must be imported, whatever an editable install redirects.
+        # An editable install must not redirect the import away from the copy.
         plain = (BuiltinImporter, FrozenImporter, PathFinder)
         sys.meta_path[:] = [finder for finder in sys.meta_path if finder in plain]
         sys.path.insert(0, str(self.source.parent))
         os.chdir(self.folder)
         options, causes = ["-q", "--tb=no", "-pno:cacheprovider", option], Causes()
         code: int = pytest.ExitCode.NO_TESTS_COLLECTED
-        for name in tests:  # one by one: to collect them all takes longer than to fail in the first
+        for (
+            name
+        ) in tests:  # one by one: collecting all of them takes longer than failing in the first
             code = int(pytest.main([*options, f"tests/{name}"], plugins=[causes]))
             if code:
                 break
@@ -265,7 +267,7 @@ class Copy:
         return code if here and here.startswith(str(self.folder)) else NOT_THE_COPY
 
     def run_on(self, mutant: Mutant, tests: Iterable[str], option: str) -> tuple[bool, str]:
-        """Whether a test fails on a mutant, and what pytest says."""
+        """Whether a test fails on a mutant, and the output of pytest."""
         path = self.source / mutant.file
         text = path.read_text("utf-8")
         path.write_text(mutant.of(text), "utf-8")
@@ -273,12 +275,12 @@ class Copy:
             code, words = self.run(tests, option)
         finally:
             path.write_text(text, "utf-8")
-        if code not in (0, 1):  # 1: a test failed; the others: they could not be run
+        if code not in (0, 1):  # 1: a test failed; other codes: the tests could not run
             raise RuntimeError(f"{mutant.name}: exit code {code}: {words}")
         return code == 1, words
 
     def kills(self, mutant: Mutant) -> tuple[bool, str]:
-        """Whether a test of SUITE finds a mutant wrong, and which one."""
+        """Whether an assertion of SUITE fails on a mutant, and in which test."""
         first = ("test_bptt.py",) if mutant.wrong_forwards else FIRST.get(mutant.file, ())
         files = [*first, *(name for name in SUITE if name not in first)]
         failed, words = self.run_on(mutant, files, "--maxfail=1")
@@ -288,7 +290,7 @@ class Copy:
         return failed and asserted, killer if asserted or not failed else f"{killer}: {how}"
 
     def refutes(self, mutant: Mutant, file: str, test: str) -> tuple[bool, str]:
-        """Whether ``test`` finds a mutant wrong, and how it ends."""
+        """Whether an assertion of ``test`` fails on a mutant, and how the test ended."""
         failed, words = self.run_on(mutant, [f"{file}::{test}"], "--maxfail=1")
         if not failed:
             return False, "it passes"
@@ -296,9 +298,10 @@ class Copy:
         return name.partition("[")[0] == test and asserted, how
 
     def cause(self, words: str) -> tuple[str, bool, str]:
-        """Which test failed, whether by an assertion of its own, and how it ended.
+        """The test that failed, whether one of its assertions failed, and how it ended.
 
-        An error inside the package is no finding: the mutant must run, and its result be asserted.
+        An error inside the package does not count: the mutant must run, and an assertion must find
+        its result wrong.
         """
         causes = [line.split("\t") for line in words.splitlines() if line.startswith(CAUSE)]
         if len(causes) != 1:
@@ -309,7 +312,7 @@ class Copy:
 
 
 def run_script(name: str, part: int, parts: int) -> subprocess.CompletedProcess[str]:
-    """Run a part of a script of this folder, in a process of its own, which may fork."""
+    """Run a part of a script of this folder in a separate process, which may fork."""
     script = Path(__file__).with_name(name)
     return subprocess.run(
         [sys.executable, str(script), str(part), str(parts)],
@@ -320,7 +323,7 @@ def run_script(name: str, part: int, parts: int) -> subprocess.CompletedProcess[
 
 
 def main(part: int = 0, parts: int = 1) -> int:
-    """Print the table, of every ``parts``-th mutant; return 1 if one survives."""
+    """Try every ``parts``-th mutant and print a table; return 1 if one survives."""
     chosen = MUTANTS[part::parts]
     survivors = 0
     with tempfile.TemporaryDirectory() as folder:
@@ -336,5 +339,5 @@ def main(part: int = 0, parts: int = 1) -> int:
 
 if __name__ == "__main__":
     os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
-    os.environ["THROUGHTIME_ENGINE"] = "reference"  # the one that the mistakes are made in
+    os.environ["THROUGHTIME_ENGINE"] = "reference"  # the engine that the mutants change
     sys.exit(main(*map(int, sys.argv[1:])))

@@ -1,7 +1,7 @@
-"""The whole forward pass written a second time: one sequence, one step, one gate at a time.
+"""The naive reference: the whole forward pass for one sequence, one step, one gate at a time.
 
-Nothing here is shared with the package but the activations and the layers' options. There is no
-padding: a masked step is one that the loop leaves out.
+It shares nothing with the package except the activations and the options of the layers. There is no
+padding: the loop skips masked steps.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ STEPS = {"RNN": elman, "GRU": gru, "LSTM": lstm}
 
 
 def run_direction(layer: Any, p: Any, x: Any, real: Any, state: Any, reverse: bool) -> Any:
-    """One sequence x (T, F) through one direction: the outputs (T, H), and the final state."""
+    """Run one direction on one sequence x (T, F); return the outputs (T, H) and the final state."""
     names = ("h", "c")[: 2 if type(layer).__name__ == "LSTM" else 1]
     p = {"b": 0.0, **p}
     started = False
@@ -104,7 +104,7 @@ def run_recurrent(layer: Any, params: Any, x: Any, real: Any, state: Any) -> Any
 
 
 def windows(x: Any, size: int, stride: int, dilation: int, padding: str) -> list[Any]:
-    """The windows (size, F) over the steps of one sequence x (L, F), padded in so many words."""
+    """The windows (size, F) over the steps of one sequence x (L, F), which is padded explicitly."""
     span, L = (size - 1) * dilation + 1, len(x)
     before = after = 0
     if padding == "causal":
@@ -118,7 +118,7 @@ def windows(x: Any, size: int, stride: int, dilation: int, padding: str) -> list
 
 
 def run_windows(layer: Any, p: Any, x: Any, real: Any, state: Any) -> Any:
-    """A convolution or a windowed pool: the outputs, which of them are real, the final state."""
+    """Run a convolution or a windowed pool; return outputs, their mask, and the final state."""
     steps, final = x[real], None
     if isinstance(layer, Conv1D):
         geometry = (layer.kernel_size, layer.stride, layer.dilation)
@@ -154,7 +154,7 @@ def row_of(state: Any, n: int) -> Any:
 
 
 def run_one(net: Any, x: Any, real: Any, states: list[Any]) -> tuple[Any, list[Any]]:
-    """One sequence through all layers: the output and the final state of each layer."""
+    """Run all layers on one sequence; return the output and the final state of each layer."""
     handed, finals = None, []
     for i, layer in enumerate(net.layers):
         p = {k.partition(".")[2]: v for k, v in net.params.items() if k.startswith(f"{i}.")}
@@ -191,7 +191,7 @@ def run_one(net: Any, x: Any, real: Any, states: list[Any]) -> tuple[Any, list[A
 
 
 def run(net: Any, x: Any, mask: Any, states: list[Any]) -> tuple[np.ndarray, list[list[Any]]]:
-    """All sequences: outputs, and for each sequence the final state of each layer."""
+    """Run all sequences; return the outputs, and for each sequence each layer's final state."""
     outputs, finals = [], []
     for n in range(len(x)):
         real = np.ones(x.shape[1], dtype=bool) if mask is None else mask[n]

@@ -1,4 +1,4 @@
-"""Networks and data chosen to hurt: what the gradient, naive and serialization tests run over."""
+"""Cases of networks that are hard to get right; the gradient, naive and file tests run them all."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class Case:
         return self.name
 
     def network(self, dtype: str = "float64") -> Network:
-        """Random numbers in every parameter, biases and learned states too."""
+        """The network with random numbers in every parameter, also biases and learned states."""
         net = Network(list(self.layers), self.features, dtype)
         net.params.flat = self.scale * np.random.default_rng(self.seed).normal(size=net.params.size)
         return net
@@ -78,7 +78,7 @@ class Case:
         return net.check_input(x, mask=real)
 
     def initial_state(self, net: Network, rows: int) -> list[Any]:
-        """A state that is not zero for every layer that has one and is not handed one."""
+        """A non-zero state for every layer that has a state and does not receive one."""
         rng = np.random.default_rng(self.seed + 200)
         result: list[Any] = [None] * len(net.layers)
         if self.states:
@@ -94,7 +94,7 @@ class Case:
 
 
 def noise(rng: np.random.Generator, like: Any) -> Any:
-    """Random numbers of the form of a state; of ``started`` (N, 1), zeros and ones."""
+    """Random numbers with the shapes of a state; for ``started`` (N, 1), zeros and ones."""
     if like is None:
         return None
     if isinstance(like, tuple):
@@ -114,7 +114,7 @@ def leaves(state: Any) -> list[np.ndarray]:
 
 
 def keeps_steps(net: Network) -> bool:
-    """Whether the steps of the output are those of the input."""
+    """Whether the output has the same steps as the input."""
     return net.topology.forms[-1].steps == Steps()
 
 
@@ -127,7 +127,7 @@ def swish_derivative(z: np.ndarray) -> np.ndarray:
     return s + z * s * (1 - s)
 
 
-#: Every activation of the registry, some of them with options, and a user's own.
+#: Every registered activation, some with options, and a user-defined one.
 FUNCTIONS = {name: ACTIVATIONS[name]() for name in ACTIVATIONS} | {
     "softmax, warm": activations.Softmax(temperature=2.5),
     "softmax, cold": activations.Softmax(temperature=0.4),
@@ -145,7 +145,7 @@ CELLS: dict[str, tuple[type[Layer], dict[str, Any]]] = {
 
 
 def cell_cases() -> list[Case]:
-    """Every cell with every option, on every pattern of lengths and masks."""
+    """Every cell with every option, with every pattern of lengths and masks."""
     found = []
     for name, (layer, own) in CELLS.items():
 
@@ -208,7 +208,7 @@ def cell_cases() -> list[Case]:
 
 
 def activation_cases() -> list[Case]:
-    """Every activation in every place that takes one."""
+    """Every activation in every position that takes one."""
     found = []
     small = {"rows": 2, "steps": 3}
     for name, f in FUNCTIONS.items():
@@ -232,7 +232,7 @@ def activation_cases() -> list[Case]:
 
 
 def other_cases() -> list[Case]:
-    """Layers without a time loop, by themselves and among others."""
+    """Layers without a time loop, alone and between other layers."""
     deep = RNN(2, return_sequences=True)
     return [
         Case("dense, holes", [Dense(3, activation="tanh"), Dense(2)], mask="holes"),
@@ -265,7 +265,7 @@ def other_cases() -> list[Case]:
 
 
 def window_cases() -> list[Case]:
-    """Convolutions and windowed pools, and what takes all steps at once."""
+    """Convolutions, windowed pools and Flatten."""
     found = []
     deep = RNN(2, return_sequences=True)
 

@@ -1,4 +1,4 @@
-"""Errors that five published "recurrent network from scratch" systems contain, and we must not.
+"""Errors of five published "recurrent network from scratch" systems, which ours must not contain.
 
 S1  a lecture note, NumPy and JAX; its experiment is a damped oscillator
 S2  slides with a small package; a noisy sine
@@ -6,9 +6,9 @@ S3  a notebook; the next number modulo 3
 S4  a notebook; the next value of a sine, from windows, truncated
 S5  the documentation of EpyNN's recurrent layer, and the library around it
 
-Each error has a test named for it, which passes on the package, and mutants: the published error
-put into our source. ``python tests/published.py`` runs that very test on each of its mutants, and
-fails unless an assertion of the test fails there; ``test_published_errors.py`` does the same.
+Each error has a test with its name, which passes on the package, and mutants: our source with that
+error in it. ``python tests/published.py`` runs the test on each of its mutants, and fails unless an
+assertion of the test fails there; ``test_published_errors.py`` does the same.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ HELPERS = ("published_oracle.py",)
 
 
 class Change(NamedTuple):
-    """Text that stands once in a file of the package, and what it becomes."""
+    """Text that occurs once in a file of the package, and its replacement."""
 
     file: str
     old: str
@@ -33,7 +33,7 @@ class Change(NamedTuple):
 
 
 class Published(NamedTuple):
-    """An error of a published system, the test named for it, and what it is in our source."""
+    """An error of a published system, the test with its name, and the error in our source."""
 
     error: str
     test: str
@@ -41,12 +41,12 @@ class Published(NamedTuple):
 
     @property
     def file(self) -> str:
-        """Where the test stands: the system is the second word of its name."""
+        """The file of the test; the second word of the test's name is the system."""
         return f"test_published_{self.test.split('_')[1]}.py"
 
     @property
     def mutants(self) -> list[Mutant]:
-        """The changes; each is the error by itself."""
+        """The mutants; each change alone is the error."""
         return [Mutant(self.error, *change) for change in self.changes]
 
 
@@ -170,7 +170,7 @@ ERRORS = [
                 "scored.add(np.sort(rows), evaluation)"),),
     ),
     Published(
-        "all time steps share one activation object, which knows the last step alone",
+        "all time steps share one activation object, which keeps only the last step",
         "test_s2_every_step_has_an_activation_of_its_own",
         (Change(BPTT, "tape.state_at(t + 1),", "tape.state_at(steps),"),),
     ),
@@ -216,12 +216,12 @@ ERRORS = [
         (Change("cells/base.py", "grad.W_h += h_used.T @ da", "grad.W_h += np.vdot(h_used, da)"),),
     ),
     Published(
-        "the backward step uses U where its transpose belongs",
+        "the backward step uses U instead of its transpose",
         "test_s3_backward_step_uses_u_transposed",
         (Change(ELMAN, W_H_T, "dz @ p.W_h"),),
     ),
     Published(
-        "the number of nodes is ignored: 10, whatever was asked for",
+        "the number of nodes is ignored; it is always 10",
         "test_s3_node_count_is_respected",
         (Change("layers/recurrent.py", 'check_int("units", self.units, 1)',
                 'object.__setattr__(self, "units", 10)'),),
@@ -279,7 +279,7 @@ ERRORS = [
         (Change(ELMAN, W_H_T, "dz * np.diagonal(p.W_h)"),),
     ),
     Published(
-        "no word of what repeating the last value scores, which is better",
+        "the score of repeating the last value, which is better, is not given",
         "test_s4_what_the_trivial_answer_scores_is_said",
         (
             Change("data/tasks.py", "half = float(np.mean((y - cut.x[:, -1]) ** 2)) / 2",
@@ -315,7 +315,7 @@ ERRORS = [
                 "return (np.exp(z) - np.exp(-z)) / (np.exp(z) + np.exp(-z))"),),
     ),
     Published(
-        "seed 0 is taken for no seed",
+        "seed 0 counts as no seed",
         "test_s5_seed_0_is_a_seed",
         (
             Change("network/network.py", "np.random.SeedSequence(self.seed)",
@@ -366,7 +366,7 @@ ERRORS = [
     ),
 ]  # fmt: skip
 
-#: No errors of ours to find: one changes nothing; with the others the package stops by itself.
+#: Changes that must not count as found: one changes no result, the others raise in the package.
 CONTROLS = [
     Change(BPTT, "rows = _rows(da)\n", "rows = 1 * _rows(da)\n"),
     Change(BPTT, "rows = _rows(da)\n", "rows = _rows(unknown)\n"),
@@ -376,14 +376,16 @@ CONTROLLED = ("test_published_s2.py", "test_s2_gradient_of_w_h_is_not_transposed
 
 
 def main(part: int = 0, parts: int = 1) -> int:
-    """Print the table, of every ``parts``-th error; return 1 if a test lets one pass."""
+    """Try every ``parts``-th error and print a table; return 1 if a test misses one."""
     chosen = ERRORS[part::parts]
     files, missed = sorted({CONTROLLED[0], *(entry.file for entry in chosen)}), 0
     with tempfile.TemporaryDirectory() as folder:
-        copy = Copy(Path(folder), files, HELPERS, "--maxfail=1")  # on ours, every test passes
+        copy = Copy(
+            Path(folder), files, HELPERS, "--maxfail=1"
+        )  # without a mutant, every test passes
         for change in CONTROLS:
             if copy.refutes(Mutant("control", *change), *CONTROLLED)[0]:
-                raise RuntimeError(f"a test is said to find an error in {change.new!r}")
+                raise RuntimeError(f"a test counts {change.new!r} as an error that it found")
         for entry in chosen:
             for mutant in entry.mutants:
                 refuted, how = copy.refutes(mutant, entry.file, entry.test)
@@ -397,5 +399,5 @@ def main(part: int = 0, parts: int = 1) -> int:
 
 if __name__ == "__main__":
     os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
-    os.environ["THROUGHTIME_ENGINE"] = "reference"  # the one that the errors are put into
+    os.environ["THROUGHTIME_ENGINE"] = "reference"  # the engine that the mutants change
     sys.exit(main(*map(int, sys.argv[1:])))

@@ -1,8 +1,8 @@
-"""A second way to the gradients of a small recurrent network, which owes nothing to the package.
+"""Gradients of a small recurrent network, computed without the package.
 
 The network is one Elman layer and one dense layer, written as a loop over steps. Its derivatives
-are complex steps: Im f(p + ih) / h has no difference to cancel, so it is exact to rounding, and a
-gradient can be held to a part in 10^12 where central differences would allow one in 10^7.
+are complex steps: Im f(p + ih) / h subtracts nothing, so it is exact to rounding. A gradient can be
+checked to a relative error of 10^-12, where central differences would allow 10^-7.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from throughtime import losses
 from throughtime.network import Network
 from throughtime.training.objective import evaluate_and_backward
 
-#: The largest relative error of a gradient that is right: rounding, and sums of some hundreds.
+#: Largest relative error of a correct gradient: rounding in sums of a few hundred terms.
 ROUNDING = 1e-12
 
 Arrays = Mapping[str, np.ndarray]
 
 
 def outputs(p: Arrays, x: np.ndarray, start: Any = 0.0) -> np.ndarray:
-    """What the dense layer puts out, before its activation: (N, T, K) for x (N, T, F)."""
+    """The dense layer's output (N, T, K) before its activation, for x (N, T, F)."""
     h = np.zeros((len(x), p["0.W_h"].shape[0])) + start
     steps = []
     for t in range(x.shape[1]):
@@ -37,7 +37,7 @@ def outputs(p: Arrays, x: np.ndarray, start: Any = 0.0) -> np.ndarray:
 
 
 def softmax(z: np.ndarray, temperature: float = 1.0) -> np.ndarray:
-    """By its definition, so that it takes complex numbers."""
+    """The softmax by its definition, which accepts complex numbers."""
     e = np.exp(z / temperature)
     return e / e.sum(axis=-1, keepdims=True)
 
@@ -58,7 +58,7 @@ def complex_steps(f: Callable[[dict[str, np.ndarray]], Any], p: Arrays) -> dict[
 def gradients(
     net: Network, x: np.ndarray, y: np.ndarray, loss: Any, **options: Any
 ) -> dict[str, np.ndarray]:
-    """Those of the package, by name."""
+    """The gradients that the package computes, by name."""
     function = losses.get(loss)
     inputs, mask = net.check_input(x)
     target = function.check_target(y, net.output_shape(inputs.shape), mask)
@@ -68,7 +68,7 @@ def gradients(
 
 
 def relative_errors(found: Arrays, exact: Arrays) -> dict[str, float]:
-    """Of each array, the norm of the error over the norm of what is right."""
+    """For each array, the norm of the error divided by the norm of the exact array."""
     assert found.keys() == exact.keys()
     return {
         name: float(np.linalg.norm(found[name] - exact[name]) / np.linalg.norm(exact[name]))
@@ -77,14 +77,14 @@ def relative_errors(found: Arrays, exact: Arrays) -> dict[str, float]:
 
 
 def assert_exact(found: Arrays, exact: Arrays) -> None:
-    """Every array is right to rounding."""
+    """Assert that every array is exact to rounding."""
     errors = relative_errors(found, exact)
     assert max(errors.values()) < ROUNDING, errors
 
 
 @contextmanager
 def it_runs() -> Iterator[None]:
-    """Whatever is raised within is a finding of the test: the published system stopped here."""
+    """Turn any error within into a failed assertion: the published system stopped here."""
     try:
         yield
     except Exception as error:  # of any kind

@@ -1,4 +1,4 @@
-"""Layers that look at windows of time, drawn at random for the tests of the same bits."""
+"""Random layers that use windows of steps, for the tests of the same bits."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ WIDTHS = (1, 2, 7, 8, 15, 16, 17, 33, 48)
 
 @st.composite
 def windows_of(draw: Any, both_ways: bool) -> list[Any]:
-    """Up to two layers that look at windows of the input; if not ``both_ways``, backwards alone."""
+    """Up to two layers that use windows of steps; if not ``both_ways``, only of past steps."""
     found: list[Any] = []
     for _ in range(draw(st.sampled_from([0, 0, 1, 2]))):
         size = draw(st.integers(1, 4))
@@ -39,7 +39,7 @@ def windows_of(draw: Any, both_ways: bool) -> list[Any]:
 
 
 def least(net: tt.Network) -> int:
-    """The fewest steps that a sequence must have."""
+    """The least number of steps that a sequence may have."""
     for steps in range(1, 200):
         try:
             net.topology.output_lengths(np.array([steps]))
@@ -50,7 +50,7 @@ def least(net: tt.Network) -> int:
 
 
 def wide(y: np.ndarray, steps: int) -> np.ndarray:
-    """The outputs at the front of rows of ``steps``, with zeros after them."""
+    """The outputs, padded with zeros to ``steps`` steps."""
     found = np.zeros((len(y), steps, y.shape[2]), y.dtype)
     found[:, : y.shape[1]] = y
     return found
