@@ -53,9 +53,9 @@ class Registry(Generic[Base]):
     Parameters
     ----------
     kind : str
-        What the entries are, as messages call it: ``"loss"``.
+        What messages call an entry, for example ``"loss"``.
     base : type
-        The class that every entry derives from.
+        Base class of all entries.
     words : mapping, optional
         What other libraries call the options of the entries; see :func:`translate`.
     """
@@ -69,7 +69,7 @@ class Registry(Generic[Base]):
         self._spellings: dict[str, str] = {}
 
     def register(self, name: str, *aliases: str) -> Callable[[type[Base]], type[Base]]:
-        """Class decorator: enter a dataclass under ``name`` and its aliases."""
+        """Return a class decorator that registers a dataclass under ``name`` and the aliases."""
 
         def enter(cls: type[Base]) -> type[Base]:
             for key in (name, *aliases):
@@ -126,7 +126,7 @@ class Registry(Generic[Base]):
         return f"It is of {package}, and works on its tensors. {way}"
 
     def to_config(self, obj: Base) -> dict[str, Any]:
-        """A JSON-ready description of ``obj``: its name and its fields."""
+        """Describe ``obj`` for JSON: its name and its fields."""
         if type(obj) not in self._names:
             raise InvalidTypeError(
                 f"{self.kind} {describe(obj)} is your own object and cannot be written to a file;"

@@ -1,8 +1,8 @@
-"""What a layer is: a static description, with its forward and backward pass as functions.
+"""What a layer is: a fixed description, with its forward and backward pass as functions.
 
-A layer holds options and no arrays. The network owns the parameters and hands each layer its own
-as a namespace ``p`` (and the gradients as ``grad``), so one layer object may stand in many
-networks. ``forward`` returns everything the backward pass needs; of a pass nothing hides on
+A layer holds options and no arrays. The network owns the parameters. It passes each layer its
+parameters as a namespace ``p``, and their gradients as ``grad``, so one layer object may be used in
+many networks. ``forward`` returns everything that the backward pass needs; nothing is kept on
 ``self``.
 """
 
@@ -28,7 +28,7 @@ from throughtime.registry import Registry
 
 
 def chosen(default: str, registry: Registry[Any]) -> Any:
-    """A field of a layer that takes a name of ``registry``, one of its objects, or a function."""
+    """Declare an option that takes a name in ``registry``, an object of it, or a function."""
     return field(default=default, metadata={"registry": registry})
 
 
@@ -40,18 +40,18 @@ class Call(NamedTuple):
     training : bool
         Whether dropout acts.
     rng : Generator or None
-        Where its random numbers come from; never None where a layer draws in training.
+        Source of the random numbers; never None if a layer draws in training.
     keep : bool
-        Keep what the backward pass needs.
+        Whether to keep what the backward pass needs.
     logits : bool
-        Leave out the activation of the output layer (a loss that is fused with it works on the
-        pre-activation).
+        Whether to skip the activation of the output layer, for a loss that is fused with it and
+        takes the pre-activation.
     offset : int
-        How many steps of the sequences came before the first one of this pass, in truncated
-        backpropagation: dropout that differs from step to step goes on from there.
+        Number of steps before the first one of this pass, in truncated backpropagation. Dropout
+        that differs from step to step continues from there.
     readable : bool
-        Run the time loops on the reference engine, whose tape holds every state, whichever engine
-        is in use.
+        Whether to run the time loops on the reference engine, whose tape holds every state,
+        whichever engine is in use.
     """
 
     training: bool = False
@@ -62,7 +62,7 @@ class Call(NamedTuple):
     readable: bool = False
 
 
-#: A pass for its output alone.
+#: A pass that computes the output only.
 UNTAPED = Call(keep=False)
 
 
@@ -75,12 +75,12 @@ class Result:
     y : ndarray
         The output, zero at masked steps.
     mask : ndarray of bool of shape (N, T), or None
-        Which output steps are real.
+        Unmasked steps of the output; None if no step is masked.
     cache : object
         What the layer's backward pass needs.
     final_state : tuple or None
-        Of layers that go on from a state: see :class:`throughtime.layers.Recurrent` and
-        :class:`throughtime.layers.Conv1D`.
+        State after the last unmasked step, for layers that have one: see
+        :class:`throughtime.layers.Recurrent` and :class:`throughtime.layers.Conv1D`.
     """
 
     y: np.ndarray
@@ -99,8 +99,8 @@ def keep_mask(
 ) -> np.ndarray | None:
     """Inverted dropout: 0 with probability ``rate``, else 1 / (1 - rate); None outside training.
 
-    With ``by_step`` the first axis is time, and numbers of ``call.offset`` earlier steps are left
-    out.
+    With ``by_step`` the first axis is time, and the numbers of ``call.offset`` earlier steps are
+    skipped.
     """
     if rate == 0.0 or not call.training:
         return None
@@ -147,7 +147,7 @@ class Layer:
 
     @property
     def name(self) -> str:
-        """The name under which a network's table and messages know the layer."""
+        """Name of the layer in the table of a network and in messages."""
         return type(self).__name__
 
     def _repr_html_(self) -> str:
@@ -185,7 +185,7 @@ class Layer:
         return 2 * after.size
 
     def steps_refusal(self, steps: int) -> tuple[str, str] | None:
-        """What the layer needs and the way out, where ``steps`` real steps cannot go in."""
+        """What the layer needs, and the way out, if it cannot take ``steps`` unmasked steps."""
         return None
 
     def param_shapes(self, form: Form) -> dict[str, tuple[int, ...]]:
@@ -223,7 +223,7 @@ class Layer:
     ) -> tuple[np.ndarray | None, Any]:
         """Add to ``grad``; return dL/dx and dL/d(initial state) (None where there is none).
 
-        Without ``inputs`` nobody reads dL/dx, and None may stand for it.
+        Without ``inputs``, dL/dx is not needed, and None may be returned instead.
         """
         raise NotImplementedError
 
@@ -248,21 +248,21 @@ class Layer:
         return ()
 
     def stream_refusal(self) -> str | None:
-        """Why the layer cannot be run one step at a time, or None if it can."""
+        """Why the layer cannot run one step at a time; None if it can."""
         return None
 
 
 def own_call(call: Call, layer: Layer, last: bool) -> Call:
-    """How one layer of a forward pass runs: on random numbers of its own.
+    """Return how one layer of a forward pass runs: with its own random numbers.
 
-    They do not depend on how many the layers before have drawn, so a mask that holds for all
-    steps of a sequence is the same however many steps there are.
+    They do not depend on how many numbers the layers before have drawn. So a dropout mask for all
+    steps of a sequence is the same, however many steps there are.
     """
     if call.rng is None and (last or not call.logits):
         return call
     rng = None
     if call.training and layer.draws:
-        assert call.rng is not None  # whoever trains provides it
+        assert call.rng is not None  # the caller provides it in training
         rng = np.random.Generator(np.random.PCG64(call.rng.integers(2**63)))
     logits = call.logits and last
     return Call(call.training, rng, call.keep, logits, call.offset, call.readable)
@@ -272,7 +272,7 @@ LAYERS: Registry[Layer] = Registry("layer", Layer)
 
 
 def summary_of(layer: Layer) -> str:
-    """The options of a layer that differ from their defaults, as one would write them.
+    """Return the layer as Python code, with the options that differ from their defaults.
 
     Examples
     --------
@@ -291,10 +291,10 @@ def summary_of(layer: Layer) -> str:
 
 
 def _shown(value: Any, registry: Registry[Any] | None) -> str:
-    """A value as short as it can be written: a name where it means the same object."""
+    """Return the shortest text for a value: its name, if the name means the same object."""
     if registry is None:
         return repr(value)
-    if hasattr(value, "function"):  # a user's own
+    if hasattr(value, "function"):  # a user-defined function
         return getattr(value.function, "__name__", repr(value.function))
     name = registry.name_of(value)
     return repr(name) if registry.get(name) == value else repr(value)

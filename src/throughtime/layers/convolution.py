@@ -6,14 +6,14 @@ With the windows u_t of (W1) in :mod:`throughtime.layers.windows`, k steps of F 
     y_t = f(z_t)                                                                (W4)
 
 with W_j (F, K) the weights of the j-th step of a window, the earliest first; W (k F, K) holds them
-one below the other. As everywhere in this field, the window is not turned round. Backwards,
+one below the other. As usual in this field, the window is not reversed. Backwards,
 
     dL/dz_t = f'(z_t) dL/dy_t                                                   (W4')
     dL/dW_j += sum over t of u_{t,j}^T dL/dz_t,   dL/db += sum over t of dL/dz_t
     dL/du_{t,j} = dL/dz_t W_j^T                                                 (W3')
 
-and (W1') takes dL/du to the inputs. (W3) is one matrix product for all windows of a batch, in
-which each has the same bits whatever other ones there are.
+and (W1') takes dL/du to the inputs. (W3) is one matrix product for all windows of a batch. On the
+native engine a window gets the same bits whatever other windows there are.
 
 LeCun et al. (1989), Neural Computation 1(4); causal and dilated: van den Oord et al. (2016),
 arXiv:1609.03499.
@@ -51,31 +51,31 @@ from throughtime.layers.windows import LONGEST, Window, Windowed, find_windows
 class Conv1D(Windowed):
     """Convolve over time: y_t = f(sum over j of x_{t s + j d - p} W_j + b).
 
-    A sequence is convolved by itself, from its own first real step to its own last one. A masked
-    step is as if it were not there: the steps around a hole stand side by side.
+    Each sequence is convolved separately, from its first unmasked step to its last. Masked steps
+    are removed first, so the steps around a hole become neighbours.
 
     Parameters
     ----------
     filters : int
-        K, the number of outputs of a step.
+        Number of outputs K of a step.
     kernel_size : int
-        k, how many steps a window sees.
+        Number of steps k in a window.
     stride : int
-        s, how many steps a window is after the one before.
+        Distance s, in steps, from one window to the next.
     dilation : int
-        d, how far apart the steps of a window are.
+        Distance d between neighbouring steps of a window.
     padding : {"valid", "same", "causal"}
-        "valid": windows that lie within the sequence, (L - (k - 1) d - 1) // s + 1 of its L
-        steps. "same": zeros on both sides (an odd one after the end), as many outputs as steps,
-        or ceil(L / s). "causal": zeros before the sequence, so that no output sees a later step.
+        "valid": only windows inside the sequence, (L - (k - 1) d - 1) // s + 1 for L steps.
+        "same": zeros on both sides (an odd one after the end), ceil(L / s) outputs. "causal": zeros
+        before the sequence, so that no output depends on a later step.
     activation : str, Activation or callable
-        f; identity unless said otherwise.
+        Activation f.
     use_bias : bool
-        Have b.
+        Whether to add a bias b.
     initializer : str, Initializer or callable
-        Of W (k F, K): its fan-in counts all that a window sees.
+        Initializer of W (k F, K); the fan-in is that of a whole window.
     lr_multiplier : float
-        Factor on the learning rate of this layer; 0 freezes it.
+        Factor on the learning rate of this layer; 0 freezes the layer.
     l1, l2 : float, optional
         Penalties on W, added to those of the training call.
 
@@ -86,17 +86,16 @@ class Conv1D(Windowed):
 
     Notes
     -----
-    With stride 1 the outputs of "same" and "causal" stand at the steps of the input, and its mask
-    is that of the output. Otherwise the outputs of a sequence stand at the front of its row, and
-    are real as far as there are windows. "valid" refuses a sequence shorter than a window.
+    With stride 1, "same" and "causal" give one output for each step of the input, and the mask
+    stays the same. Otherwise the outputs of a sequence are at the start of its row, and the rest of
+    the row is masked. "valid" refuses a sequence that is shorter than a window.
 
-    With padding "causal" and stride 1 the layer runs step by step and in truncated
-    backpropagation. Its state is ``(past,)``, the last (k - 1) d inputs of each sequence in a row
-    of shape (N, (k - 1) d F), earliest first; zeros where none is given. dL/d(past) is computed
-    where it was given.
+    With padding "causal" and stride 1 the layer also runs in streams and in truncated
+    backpropagation. Its state is ``(past,)``: the last (k - 1) d inputs of each sequence, earliest
+    first, as an array (N, (k - 1) d F); zeros by default. dL/d(past) is computed if a state was
+    given.
 
-    The windows of a batch are laid side by side for one product: a pass takes k times the memory of
-    its input.
+    The windows of a batch are copied into one matrix: a pass takes k times the memory of its input.
 
     ``W.reshape(k, F, K)`` is the kernel of Keras, and transposed (2, 1, 0) the weight of PyTorch.
 
@@ -154,7 +153,7 @@ class Conv1D(Windowed):
 
     @property
     def goes_on(self) -> bool:
-        """Whether a sequence can be cut between any two of its steps."""
+        """Whether a sequence can be cut between any two steps, and continued from a state."""
         return self.window.in_place and (self.padding == "causal" or self.window.span == 1)
 
     def output_form(self, form: Form) -> Form:
@@ -212,7 +211,7 @@ class Conv1D(Windowed):
         assert dy is not None
         u = windows.u
         du: np.ndarray | None = u
-        if len(rows):  # else there are no windows, and du is as empty as u
+        if len(rows):  # otherwise there are no windows, and du is empty like u
             dz = self.activation.backward(windows.collect(dy), rows, z)  # (W4')
             db = grad.b if self.use_bias else None
             flat = u.reshape(-1, len(p.W))

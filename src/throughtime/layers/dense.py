@@ -1,4 +1,4 @@
-"""Dense, Dropout and Embedding: layers that act on each step by itself."""
+"""Dense, Dropout and Embedding: layers that treat each step separately."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ class Dense(Layer):
     Parameters
     ----------
     units : int
-        K, the number of outputs.
+        Number of outputs K.
     activation : str, Activation or callable
-        f; identity unless said otherwise.
+        Activation f.
     use_bias : bool
-        Have b.
+        Whether to add a bias b.
     initializer : str, Initializer or callable
-        Of W.
+        Initializer of W.
     lr_multiplier : float
-        Factor on the learning rate of this layer; 0 freezes it.
+        Factor on the learning rate of this layer; 0 freezes the layer.
     l1, l2 : float, optional
         Penalties on W, added to those of the training call.
     """
@@ -105,14 +105,14 @@ class Dense(Layer):
 @LAYERS.register("Dropout")
 @dataclass(frozen=True)
 class Dropout(Layer):
-    """Drop features at random in training; do nothing in use (Srivastava et al., 2014).
+    """Drop features at random in training; do nothing in prediction (Srivastava et al., 2014).
 
     Parameters
     ----------
     rate : float
-        Probability to drop, in [0, 1).
+        Probability that a feature is dropped, in [0, 1).
     variational : bool
-        Use one mask for all steps of a sequence.
+        Whether to use one mask for all steps of a sequence.
     """
 
     rate: float
@@ -159,13 +159,13 @@ class Embedding(Layer):
     Parameters
     ----------
     n_tokens : int
-        Size of the vocabulary; tokens are 0 ... n_tokens - 1.
+        Size of the vocabulary; tokens are the integers 0 ... n_tokens - 1.
     units : int
-        Size of the vectors.
+        Length of the vectors.
     initializer : str, Initializer or callable
-        Of the table W (n_tokens, units).
+        Initializer of the table W (n_tokens, units).
     lr_multiplier : float
-        Factor on the learning rate of this layer; 0 freezes it.
+        Factor on the learning rate of this layer; 0 freezes the layer.
     l1, l2 : float, optional
         Penalties on the table, added to those of the training call.
     """

@@ -1,8 +1,8 @@
-"""Between sequences and vectors: last step, mean and maximum over time, all steps side by side,
-and the repeated vector.
+"""From sequences to vectors and back: last step, mean and maximum over time, flattening,
+repetition.
 
-A pool of a whole sequence and the pool of a stream do the same operations in the same order, one
-step after another, so that their results agree to the last bit, also the sign of a zero.
+A pool over a whole sequence does the same operations in the same order as a pool in a stream, one
+step after another. So their results have the same bits, the sign of a zero included.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from throughtime.layers.windows import LONGEST
 
 @dataclass(frozen=True)
 class Pool(Layer):
-    """Base of the layers that make one vector of a sequence's real steps.
+    """Base of the layers that make one vector of the unmasked steps of a sequence.
 
-    A row without a real step gives zeros.
+    A row without an unmasked step gives zeros.
     """
 
     takes: ClassVar[tuple[str, ...]] = ("sequence",)
@@ -35,7 +35,7 @@ class Pool(Layer):
 @LAYERS.register("LastStep")
 @dataclass(frozen=True)
 class LastStep(Pool):
-    """The output at each sequence's last real step."""
+    """The value at the last unmasked step of each sequence."""
 
     def forward(
         self, p: Any, x: np.ndarray, mask: np.ndarray | None, state: Any, call: Call
@@ -44,7 +44,7 @@ class LastStep(Pool):
         last = np.full(x.shape[0], steps - 1)
         if mask is not None:
             last = steps - 1 - mask[:, ::-1].argmax(axis=1)
-        # Masked steps are zero already, so a row without a real step gives zero.
+        # Masked steps are zero already, so a row without an unmasked step gives zero.
         return Result(x[rows, last], None, (x.shape, rows, last))
 
     def backward(
@@ -68,7 +68,7 @@ class LastStep(Pool):
 @LAYERS.register("MeanPool")
 @dataclass(frozen=True)
 class MeanPool(Pool):
-    """The mean over each sequence's real steps."""
+    """The mean over the unmasked steps of each sequence."""
 
     def forward(
         self, p: Any, x: np.ndarray, mask: np.ndarray | None, state: Any, call: Call
@@ -91,7 +91,7 @@ class MeanPool(Pool):
         return (dx if mask is None else np.where(mask[..., None], dx, 0)), None
 
     def stream_start(self, p: Any, rows: int, dtype: np.dtype) -> State:
-        # The sum has the features' size, known at the first step; until then it broadcasts.
+        # The number of features is known at the first step; until then the sum broadcasts.
         return np.zeros((rows, 1), dtype=dtype), np.zeros((rows, 1), dtype=dtype)
 
     def stream_step(self, p: Any, x: np.ndarray, state: State) -> tuple[np.ndarray, State]:
@@ -99,8 +99,8 @@ class MeanPool(Pool):
         return total / count, (total, count)
 
     def stream_after(self, x: np.ndarray, mask: np.ndarray | None, final_state: Any) -> State:
-        # NumPy's sum takes another order where time happens to be the axis with the smallest
-        # stride. Masked steps are zero, and zero added to what began as zero changes no bit.
+        # Not x.sum(axis=1): its order of summation depends on the strides of x. Masked steps are
+        # zero, and adding zero changes no bit of a sum that began as zero.
         total = np.zeros((x.shape[0], x.shape[2]), dtype=x.dtype)
         for t in range(x.shape[1]):
             total += x[:, t]
@@ -111,13 +111,16 @@ class MeanPool(Pool):
 @LAYERS.register("MaxPool")
 @dataclass(frozen=True)
 class MaxPool(Pool):
-    """The maximum over each sequence's real steps; the earliest one gets the gradient of a tie."""
+    """The maximum over the unmasked steps of each sequence.
+
+    In a tie the earliest step gets the gradient.
+    """
 
     def forward(
         self, p: Any, x: np.ndarray, mask: np.ndarray | None, state: Any, call: Call
     ) -> Result:
         best = _real(x, mask).argmax(axis=1)[:, None]
-        # Read from x, where masked steps are zero: a row without a real step gives zero.
+        # Read from x, where masked steps are zero: a row without an unmasked step gives zero.
         return Result(np.take_along_axis(x, best, axis=1)[:, 0], None, (x.shape, best, mask))
 
     def backward(
@@ -139,7 +142,7 @@ class MaxPool(Pool):
 
     def stream_step(self, p: Any, x: np.ndarray, state: State) -> tuple[np.ndarray, State]:
         (old,) = state
-        # As argmax decides: the earliest of equal ones (0 and -0), and NaN before all.
+        # As argmax does: the earliest of equal values (0 equals -0), and NaN above all.
         best = np.where((old >= x) | np.isnan(old), old, x)
         return best, (best,)
 
@@ -150,23 +153,23 @@ class MaxPool(Pool):
 
 
 def _real(x: np.ndarray, mask: np.ndarray | None) -> np.ndarray:
-    """``x`` with masked steps below all real ones."""
+    """``x`` with -inf at masked steps."""
     return x if mask is None else np.where(mask[..., None], x, -np.inf)
 
 
 @LAYERS.register("Flatten")
 @dataclass(frozen=True)
 class Flatten(Layer):
-    """All steps of a sequence side by side in one vector: (N, T, F) in, (N, T F) out.
+    """All steps of a sequence in one vector: (N, T, F) in, (N, T F) out.
 
-    Every sequence has exactly ``steps`` real steps, in a row as long as you like; masked steps are
-    left out. A sequence of another number of steps is refused, because there would be no telling
-    which weight of the next layer belongs to which step; one without a real step gives zeros.
+    Masked steps are removed; after that every sequence must have exactly ``steps`` steps, because
+    each weight of the next layer belongs to one step. A sequence without an unmasked step gives
+    zeros.
 
     Parameters
     ----------
     steps : int
-        T, the real steps of every sequence. The sizes of the weights after it depend on it.
+        Number of unmasked steps T of every sequence; it determines the size of the next weights.
 
     Raises
     ------
@@ -229,12 +232,12 @@ class Flatten(Layer):
 @LAYERS.register("RepeatVector")
 @dataclass(frozen=True)
 class RepeatVector(Layer):
-    """Make a sequence of ``steps`` equal steps of a vector: one-to-many.
+    """Repeat a vector to make a sequence of ``steps`` equal steps: one-to-many.
 
     Parameters
     ----------
     steps : int
-        T of the output, at most 1048576.
+        Number of steps T of the output, at most 1048576.
     """
 
     steps: int

@@ -1,4 +1,4 @@
-"""Recurrent layers: a cell, run over time, with its parameters, states and dropout."""
+"""Recurrent layers: a cell that runs over time, with its parameters, states and dropout."""
 
 from __future__ import annotations
 
@@ -37,43 +37,43 @@ class Recurrent(Layer):
     Parameters
     ----------
     units : int
-        H, the number of hidden units (of each direction).
+        Number of hidden units H (of each direction).
     activation : str, Activation or callable
-        f of the cell: tanh unless said otherwise.
+        Activation f of the cell.
     return_sequences : bool
-        Put out h_t at every step, (N, T, H), instead of the last one, (N, H).
+        Whether the output is h_t at every step, (N, T, H), instead of the last one, (N, H).
     return_state : bool
-        Hand the final state on: the next recurrent layer starts from it (an encoder and its
-        decoder); if there is none, ``net.predict`` returns ``(y, state)``.
+        Whether to pass the final state on. The next recurrent layer starts from it (an encoder and
+        its decoder); if there is none, ``net.predict`` returns ``(y, state)``.
     bidirectional : bool
-        Run a second set of weights from each sequence's own end to its start; outputs are
-        concatenated, forward first.
+        Whether a second set of weights runs from the end of each sequence to its start; the two
+        outputs are concatenated, forward first.
     reverse : bool
-        Run from each sequence's own end to its start.
+        Whether to run from the end of each sequence to its start.
     initializer, recurrent_initializer : str, Initializer or callable
-        Of W_x and W_h, gate by gate.
+        Initializers of W_x and W_h, which are filled gate by gate.
     use_bias : bool
-        Have b.
+        Whether to add a bias b.
     time_bias : bool
-        Have b_time, a second bias that belongs to the recurrent term and is absent, like it, at
-        the first step of a sequence. The layer's state then has one more entry, ``started``
-        (N, 1): 1 where there was a step before.
+        Whether to add b_time, a second bias that belongs to the recurrent term: like that term, it
+        is absent at the first step of a sequence. The state then has one more entry, ``started``
+        (N, 1): 1 if there was a step before.
     learn_initial_state : bool
-        Make the initial state a parameter (h_0, and c_0 of an LSTM), used where none is given.
+        Whether the initial state is a parameter (h_0, and c_0 for an LSTM), used if none is given.
     dropout : float
-        Probability to drop an input feature, in training, for all steps of a sequence at once.
+        Probability that an input feature is dropped in training, for all steps of a sequence.
     recurrent_dropout : float
-        Probability to drop a unit of h_{t-1} where it meets W_h, one mask for all steps (Gal and
-        Ghahramani, 2016, arXiv:1512.05287).
+        Probability that a unit of h_{t-1} is dropped before the product with W_h, with one mask for
+        all steps (Gal and Ghahramani, 2016, arXiv:1512.05287).
     lr_multiplier : float
-        Factor on the learning rate of this layer; 0 freezes it.
+        Factor on the learning rate of this layer; 0 freezes the layer.
     l1, l2 : float, optional
         Penalties on this layer's weights, added to those of the training call.
 
     Notes
     -----
-    The state of a layer is a tuple of arrays (N, H): ``(h,)``, or ``(h, c)`` of an LSTM. That of
-    a bidirectional layer is the pair of the states of its two directions.
+    The state of a layer is a tuple of arrays (N, H): ``(h,)``, or ``(h, c)`` for an LSTM. The state
+    of a bidirectional layer is the pair of the states of its directions.
     """
 
     units: int
@@ -127,7 +127,7 @@ class Recurrent(Layer):
 
     @property
     def directions(self) -> tuple[tuple[str, bool], ...]:
-        """(name of the parameter group, whether it runs in reverse) of each direction."""
+        """For each direction: name of its parameter group, and whether it runs in reverse."""
         if self.bidirectional:
             return ("forward", False), ("backward", True)
         return (("", self.reverse),)
@@ -182,7 +182,7 @@ class Recurrent(Layer):
     # -- states -------------------------------------------------------------------------------
 
     def check_state(self, state: Any, form: Form, batch: int, dtype: np.dtype, where: str) -> Any:
-        """Return ``state`` as the tuples of arrays that the layer works with, or raise."""
+        """Return ``state`` as tuples of arrays, or raise."""
         if not self.bidirectional:
             return self._check_one(state, batch, dtype, where)
         if not isinstance(state, (tuple, list)) or len(state) != 2:
@@ -204,7 +204,7 @@ class Recurrent(Layer):
             )
         parts = [state] if isinstance(state, np.ndarray) else list(state)
         if self.time_bias and len(parts) == len(names) - 1:
-            parts.append(np.ones((batch, 1), dtype=dtype))  # a given state means "goes on"
+            parts.append(np.ones((batch, 1), dtype=dtype))  # a given state continues a sequence
         if len(parts) != len(names):
             raise ShapeError(
                 f"{where} must be a tuple ({', '.join(names)}); got {len(parts)} arrays."
@@ -216,7 +216,7 @@ class Recurrent(Layer):
         )
 
     def initial_state(self, p: Any, batch: int, dtype: np.dtype) -> State:
-        """The state of one direction where none is given: zero, or the learned one."""
+        """The initial state of one direction if none is given: zero, or the learned one."""
         names = self.cell.states
         if self.learn_initial_state:
             state = [np.repeat(getattr(p, f"{name}_0")[None], batch, axis=0) for name in names]

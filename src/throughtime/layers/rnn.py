@@ -1,4 +1,4 @@
-"""The recurrent layers by name: each is a :class:`~throughtime.layers.Recurrent` with its cell."""
+"""The recurrent layers: each is a :class:`~throughtime.layers.Recurrent` with its own cell."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from throughtime.layers.recurrent import Recurrent
 class RNN(Recurrent):
     """Elman's recurrent layer, h_t = f(x_t W_x + h_{t-1} W_h + b).
 
-    All options are those of :class:`Recurrent`; the equations stand in
+    All options are those of :class:`Recurrent`; the equations are in
     :mod:`throughtime.cells.elman`.
     """
 
@@ -36,17 +36,17 @@ class RNN(Recurrent):
 @LAYERS.register("GRU")
 @dataclass(frozen=True, kw_only=True)
 class GRU(Recurrent):
-    """Gated recurrent unit; the equations stand in :mod:`throughtime.cells.gru`.
+    """Gated recurrent unit; the equations are in :mod:`throughtime.cells.gru`.
 
     Parameters
     ----------
     units, activation, ... :
         The options of :class:`Recurrent`; ``activation`` is that of the candidate n.
     recurrent_activation : str, Activation or callable
-        Of the gates r and z.
+        Activation of the gates r and z.
     reset_after : bool
-        Apply the reset gate after the product with W_hn, which then has its own bias b_hn (the
-        form of cuDNN, PyTorch and Keras), or before it (Cho et al., 2014).
+        Whether the reset gate is applied after the product with W_hn, which then has its own bias
+        b_hn (as in cuDNN, PyTorch and Keras), or before it (Cho et al., 2014).
     """
 
     recurrent_activation: Any = chosen("sigmoid", ACTIVATIONS)
@@ -66,16 +66,16 @@ class GRU(Recurrent):
 @LAYERS.register("LSTM")
 @dataclass(frozen=True, kw_only=True)
 class LSTM(Recurrent):
-    """Long short-term memory; the equations stand in :mod:`throughtime.cells.lstm`.
+    """Long short-term memory; the equations are in :mod:`throughtime.cells.lstm`.
 
     Parameters
     ----------
     units, activation, ... :
         The options of :class:`Recurrent`; ``activation`` is that of g and of the output.
     recurrent_activation : str, Activation or callable
-        Of the gates i, f and o.
+        Activation of the gates i, f and o.
     forget_bias : float
-        What the forget gate's bias starts from; 1 lets memory survive from the first epoch on
+        Initial bias of the forget gate; with 1 the memory survives from the first epoch on
         (Jozefowicz, Zaremba, Sutskever, 2015).
     """
 

@@ -1,11 +1,11 @@
-r"""Maximum and mean over windows of time, which make a sequence shorter.
+r"""Maximum and mean over windows of time; the output has fewer steps than the input.
 
 With the windows u_t of (W1) in :mod:`throughtime.layers.windows`, "valid" and without dilation,
 
     MaxPool1D     y_t = max over j of u_{t,j}                                   (W5)
     MeanPool1D    y_t = (1 / k) sum over j of u_{t,j}                           (W6)
 
-for each feature by itself. Backwards, j* being the earliest j at which the maximum stands,
+for each feature separately. Backwards, with j* the earliest j of the maximum,
 
     dL/du_{t,j} = dL/dy_t at j = j*, else 0                                     (W5')
     dL/du_{t,j} = dL/dy_t / k                                                   (W6')
@@ -50,18 +50,18 @@ class WindowPool(Windowed):
 @LAYERS.register("MaxPool1D")
 @dataclass(frozen=True)
 class MaxPool1D(WindowPool):
-    """The maximum of each window of ``size`` steps; the earliest of equal ones gets the gradient.
+    """The maximum of each window of ``size`` steps; in a tie the earliest gets the gradient.
 
-    A sequence of L real steps, which stand side by side whatever is masked between them, has
-    (L - size) // stride + 1 windows; their outputs stand at the front of its row. Steps at the end
-    that fill no window are left out. A sequence shorter than a window is refused.
+    Masked steps are removed first. A sequence of L unmasked steps has (L - size) // stride + 1
+    windows, whose outputs are at the start of its row. Steps at the end that fill no window are
+    ignored. A sequence that is shorter than a window is refused.
 
     Parameters
     ----------
     size : int
-        k, how many steps a window sees.
+        Number of steps k in a window.
     stride : int, optional
-        s, how many steps a window is after the one before: ``size`` unless said otherwise.
+        Distance s, in steps, from one window to the next; by default ``size``.
 
     Examples
     --------
@@ -103,16 +103,16 @@ class MaxPool1D(WindowPool):
 class MeanPool1D(WindowPool):
     """The mean of each window of ``size`` steps.
 
-    A sequence of L real steps, which stand side by side whatever is masked between them, has
-    (L - size) // stride + 1 windows; their outputs stand at the front of its row. Steps at the end
-    that fill no window are left out. A sequence shorter than a window is refused.
+    Masked steps are removed first. A sequence of L unmasked steps has (L - size) // stride + 1
+    windows, whose outputs are at the start of its row. Steps at the end that fill no window are
+    ignored. A sequence that is shorter than a window is refused.
 
     Parameters
     ----------
     size : int
-        k, how many steps a window sees.
+        Number of steps k in a window.
     stride : int, optional
-        s, how many steps a window is after the one before: ``size`` unless said otherwise.
+        Distance s, in steps, from one window to the next; by default ``size``.
 
     Examples
     --------
@@ -126,8 +126,8 @@ class MeanPool1D(WindowPool):
         self, p: Any, x: np.ndarray, mask: np.ndarray | None, state: Any, call: Call
     ) -> Result:
         windows = find_windows(self.window, x, mask)
-        # NumPy's sum takes another order where time happens to be the axis with the smallest
-        # stride; this one is the same for every window of every batch.
+        # Not u.sum(axis=1): its order of summation depends on the strides of u. This order is the
+        # same for every window of every batch.
         u = windows.u
         total = np.zeros((len(u), x.shape[2]), x.dtype)
         for j in range(self.size):

@@ -1,24 +1,24 @@
-r"""Windows over time: which steps each output step of a convolution or of a windowed pool sees.
+r"""Windows over time: the input steps of each output step of a convolution or a windowed pool.
 
-A sequence is its real steps x_0 ... x_{L-1}, in their order: a masked step, be it padding or a
-hole, is as if it were not there. With k the size of a window, s its stride and d its dilation,
+A sequence consists of its unmasked steps x_0 ... x_{L-1}, in their order. Masked steps, padding or
+holes, are removed. With k the size of a window, s its stride and d its dilation,
 
     u_{t,j} = x_{t s + j d - p},   j = 0 ... k - 1,   t = 0 ... L' - 1          (W1)
 
-where p steps are put before the sequence, and x is zero outside of it. Each sequence has p and the
-number L' of its windows from its own L:
+where p steps of padding come before the sequence, and x is zero outside of it. The padding p and
+the number L' of windows depend on the length L of each sequence:
 
     "valid"    p = 0                                 L' = floor((L - D) / s) + 1
     "same"     p = floor(max((L' - 1) s + D - L, 0) / 2)    L' = ceil(L / s)    (W2)
     "causal"   p = D - 1                             L' = ceil(L / s)
 
-with D = (k - 1) d + 1 steps from one end of a window to the other. Backwards, a step gathers what
-all the windows that see it send back:
+with D = (k - 1) d + 1 steps from one end of a window to the other. Backwards, a step adds up the
+gradients of all windows that contain it:
 
     dL/dx_i = sum over t, j with t s + j d - p = i of dL/du_{t,j}               (W1')
 
-Where each step has one window (s = 1, and not "valid"), it stands at the place of its step, and
-the mask stays as it is. Otherwise the L' outputs of a sequence stand at the front of its row.
+If each step has one window (s = 1, and not "valid"), its output has the place of the step, and the
+mask stays the same. Otherwise the L' outputs of a sequence are at the start of its row.
 """
 
 from __future__ import annotations
@@ -32,13 +32,13 @@ from numpy.lib.stride_tricks import as_strided
 from throughtime.layers.base import Layer
 from throughtime.layers.forms import Form, Steps
 
-#: No window spans more steps, and none are further apart: a model file cannot ask for more.
+#: Largest span of a window, in steps, so that a model file cannot ask for much memory.
 LONGEST = 2**20
 
 
 @dataclass(frozen=True)
 class Window:
-    """k, s and d of (W1), and how a sequence is padded, as (W2) says."""
+    """The k, s and d of (W1), and the kind of padding of (W2)."""
 
     size: int
     stride: int
@@ -69,7 +69,7 @@ class Window:
         return steps.after(lambda count: max(int(self.count(count)), 1))
 
     def before(self, steps: np.ndarray) -> np.ndarray:
-        """P of (W2), for an array of numbers of steps."""
+        """The padding p of (W2), for an array of numbers of steps."""
         if self.padding == "same":
             covered = (self.count(steps) - 1) * self.stride + self.span
             return np.maximum(covered - steps, 0) // 2
@@ -80,24 +80,24 @@ class Window:
 class Windows:
     """The windows of a whole batch.
 
-    O is the largest number of windows of a sequence, B the number of them in the whole batch.
+    O is the largest number of windows in a sequence, B the number of windows in the batch.
 
     Attributes
     ----------
     window : Window
     steps : ndarray of shape (N, Q, F)
-        The real steps of each sequence side by side, p steps of padding before them, or those of
-        the past, and zeros after them.
+        The unmasked steps of each sequence next to each other, after p steps of padding or of the
+        past, and followed by zeros.
     inside : ndarray of bool of shape (N, Q), or None
-        Where in ``steps`` the real ones are; None if the same columns are in each row.
+        Which of ``steps`` belong to the sequence; None if these columns are the same in each row.
     begins, ends : ndarray of int of shape (N,), or int
-        The columns of ``steps`` that the real ones begin at and end before.
+        First column of ``steps`` with a step of the sequence, and the column after the last one.
     found : ndarray of bool of shape (N, O), or None
-        Which windows there are; None if all.
+        Which windows exist; None if all of them do.
     mask : ndarray of bool of shape (N, T), or None
-        Real steps of the input.
+        Unmasked steps of the input.
     real : ndarray of bool of shape (N, T'), or None
-        Real steps of the output.
+        Unmasked steps of the output.
     outputs : int
         O.
     """
@@ -134,7 +134,7 @@ class Windows:
         return rows, columns
 
     def place(self, rows: np.ndarray) -> np.ndarray:
-        """Put the outputs of the windows, (B, K), where they belong: (N, T', K)."""
+        """Put the outputs of the windows, (B, K), in their places: (N, T', K)."""
         if self.real is None:
             return rows.reshape(len(self.steps), -1, rows.shape[1])
         y = np.zeros((*self.real.shape, rows.shape[1]), rows.dtype)
@@ -146,7 +146,7 @@ class Windows:
         return dy.reshape(-1, dy.shape[2]) if self.real is None else dy[self.real]
 
     def send_back(self, du: np.ndarray, d_last: np.ndarray | None = None) -> np.ndarray:
-        """Sum up (W1'): dL/d(steps) from dL/du (B, k, F) and dL/d(last) (N, D - 1, F)."""
+        """Compute (W1'): dL/d(steps) from dL/du (B, k, F) and dL/d(last) (N, D - 1, F)."""
         d_steps = np.zeros(self.steps.shape, du.dtype)
         if self.found is None:
             every = du.reshape(len(d_steps), self.outputs, *du.shape[1:])
@@ -181,7 +181,7 @@ def find_windows(
     x : ndarray of shape (N, T, F)
     mask : ndarray of bool of shape (N, T), or None
     past : ndarray of shape (N, (D - 1) F), optional
-        The steps before x, of a causal window; zeros without it.
+        The steps before x, for a causal window; zeros by default.
     """
     N, T, F = x.shape
     lengths = np.array([T]) if mask is None else mask.sum(axis=1)
@@ -207,7 +207,7 @@ def find_windows(
 
 @dataclass(frozen=True)
 class Windowed(Layer):
-    """Base of the layers that slide a window over time."""
+    """Base of the layers that apply a window over time."""
 
     takes: ClassVar[tuple[str, ...]] = ("sequence",)
     #: What to do where a sequence is shorter than a window.

@@ -1,8 +1,8 @@
-"""Networks: ordered layers that own one vector of parameters.
+"""Networks: ordered layers with one vector of parameters.
 
 =========== =========================================================================
 network     :class:`Network`: forward, backward, predict
-graph       how layers fit together: the form of every signal, who hands on a state
+graph       how layers fit together: the form of every signal, which states are passed on
 inputs      checks of what goes in: arrays, lengths, masks, states
 params      one flat vector with named views
 tape        what a forward pass leaves for the backward pass

@@ -1,4 +1,4 @@
-"""How layers fit together: the form of every signal, and which layer hands a state to which."""
+"""How layers fit together: the form of every signal, and which layer passes its state to which."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ FEWEST_ROWS = 16
 
 
 class Topology:
-    """The static part of a network: checked layers and the form of every signal between them.
+    """The fixed part of a network: its checked layers, and the form of every signal between them.
 
     Parameters
     ----------
@@ -41,21 +41,21 @@ class Topology:
     Attributes
     ----------
     input_form : Form
-        Of the network's input.
+        Form of the network's input.
     forms : list of Form
-        Of the output of each layer.
+        Form of the output of each layer.
     owners : list of str
-        Of each layer, the owner of its parameters, with which their names begin: its number.
+        Owner of the parameters of each layer, with which their names begin: its number.
     hands_state : list of bool
-        Which layers hand their final state to the next recurrent one.
+        Whether each layer passes its final state to the next recurrent layer.
     returns_state : int or None
-        The layer whose final state ``predict`` returns.
+        Index of the layer whose final state ``predict`` returns.
     draws : bool
-        Whether a layer draws random numbers in training.
+        Whether any layer draws random numbers in training.
     penalised : bool
-        Whether a layer has a penalty of its own.
+        Whether any layer has its own penalty.
     counts_steps : bool
-        Whether a layer refuses sequences of some numbers of steps.
+        Whether any layer refuses sequences of some numbers of steps.
     """
 
     def __init__(self, layers: Sequence[Layer], n_features: int | None) -> None:
@@ -160,7 +160,7 @@ class Topology:
         return input_shape[0], form.steps.count, form.features
 
     def dry_run(self, input_shape: Any) -> tuple[int, ...]:
-        """:meth:`output_shape` of a shape that is checked as its array would be."""
+        """Check ``input_shape`` as an array of that shape would be, and return the output shape."""
         kind, features = self.input_form.kind, self.input_form.features
         wanted = {"sequence": f"(N, T, {features})", "tokens": "(N, T)"}.get(
             kind, f"(N, {features})"
@@ -179,7 +179,7 @@ class Topology:
         return self.output_shape(tuple(map(int, shape)))
 
     def output_lengths(self, lengths: np.ndarray) -> np.ndarray:
-        """Real steps of the output, for sequences of ``lengths (N,)`` real ones; 0 of a vector.
+        """Unmasked steps of the output for sequences of ``lengths (N,)``; 0 for a vector.
 
         Raises
         ------
@@ -224,7 +224,7 @@ def _check_layers(layers: Any) -> tuple[Layer, ...]:
 
 
 def _input_form(layers: tuple[Layer, ...], n_features: int | None) -> Form:
-    """What the network takes: the first layer that is particular about it decides."""
+    """Form of the input: the first layer that takes one kind of signal only decides."""
     if isinstance(layers[0], Embedding):
         if n_features is not None:
             raise InvalidArgumentError(
@@ -234,8 +234,8 @@ def _input_form(layers: tuple[Layer, ...], n_features: int | None) -> Form:
         return Form("tokens", 1, Steps())
     if n_features is None:
         raise InvalidArgumentError("n_features must be given: the number of features of a step.")
-    particular = next((layer for layer in layers if len(layer.takes) == 1), None)
-    kind = "vector" if isinstance(particular, RepeatVector) else "sequence"
+    strict = next((layer for layer in layers if len(layer.takes) == 1), None)
+    kind = "vector" if isinstance(strict, RepeatVector) else "sequence"
     steps = None if kind == "vector" else Steps()
     return Form(kind, check_int("n_features", n_features, 1), steps)
 
@@ -280,9 +280,10 @@ def _steps_by_number(layer: Layer, steps: Steps | None) -> Steps | None:
 
 
 def _way_out(layers: tuple[Layer, ...], forms: list[Form], wanted: str) -> str:
-    """What to do where the next layer needs ``wanted``; ``forms`` are those of the layers before.
+    """The way out where the next layer needs ``wanted``.
 
-    The first layer always has what it needs, so there is one before.
+    ``forms`` are those of the layers before it. There is at least one, because the first layer
+    always has what it needs.
     """
     if wanted == "tokens":
         return "An Embedding must be the first layer."
@@ -291,7 +292,7 @@ def _way_out(layers: tuple[Layer, ...], forms: list[Form], wanted: str) -> str:
             "Let the recurrent layer before it have return_sequences=False, or put a pooling layer"
             " between."
         )
-    maker = len(forms) - 1  # of the vector
+    maker = len(forms) - 1  # the layer that made the vector
     while maker > 0 and forms[maker - 1].kind == forms[-1].kind:
         maker -= 1
     if isinstance(layers[maker], Recurrent):

@@ -1,4 +1,4 @@
-"""Checks of what goes into a network: arrays, lengths, masks and states."""
+"""Checks of the arguments of a network: arrays, lengths, masks and states."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The network: ordered layers, one vector of parameters, forward and backward."""
+"""The network: ordered layers, one vector of parameters, the forward and backward pass."""
 
 from __future__ import annotations
 
@@ -37,21 +37,21 @@ class Network:
     Parameters
     ----------
     layers : sequence of Layer
-        Applied in this order. A layer is a description: where one object stands twice, there are
-        two sets of parameters.
+        The layers, in the order of the forward pass. A layer is only a description: an object that
+        is listed twice gets two sets of parameters.
     n_features : int, optional
-        F of the input. Not needed where the first layer is an Embedding.
+        Number of features F of the input; not needed if the first layer is an Embedding.
     dtype : {"float32", "float64"}
-        Of the parameters and of all computation.
+        Type of the parameters and of all computation.
     seed : int
-        Of the initial parameters; each layer draws from a stream of its own.
+        Seed for the initial parameters; each layer has its own stream of random numbers.
 
     Attributes
     ----------
     params : Params
         ``net.params["0.W_x"]``, ``net.params.flat``.
     grads : Params
-        Gradients of the same names; ``backward`` ADDS to them.
+        Gradients, by the same names; ``backward`` ADDS to them.
     trained_with : dict
         The loss and the metrics of the last training, described in words of JSON; empty before.
         A file keeps them, and :func:`throughtime.evaluate` uses them.
@@ -84,7 +84,7 @@ class Network:
         self.reset_parameters()
 
     def _prepare(self, topology: Topology, dtype: np.dtype, seed: int) -> None:
-        """Everything but the initial parameters, which are zero."""
+        """Set up everything; all parameters are zero."""
         self.topology, self.layers = topology, topology.layers
         self.dtype, self.seed = dtype, seed
         self.params = Params(topology.param_shapes(), dtype)
@@ -93,12 +93,12 @@ class Network:
         self._bind()
 
     def _bind(self) -> None:
-        """Cut the vectors into one namespace a layer; the views stay valid for good."""
+        """Make one namespace of views for each layer; the views stay valid."""
         self.groups = [self.params.group(owner) for owner in self.topology.owners]
         self.grad_groups = [self.grads.group(owner) for owner in self.topology.owners]
 
     def reset_parameters(self, seed: int | None = None) -> None:
-        """Draw the initial parameters anew, from ``seed`` or the network's own."""
+        """Draw new initial parameters, from ``seed`` or from the network's own seed."""
         if seed is not None:
             self.seed = check_int("seed", seed, 0)
         self.params.flat[...] = 0
@@ -123,16 +123,16 @@ class Network:
 
     @property
     def output_activation(self) -> Activation | None:
-        """The activation of the output layer if that is a Dense layer, else None."""
+        """Activation of the last layer if it is a Dense layer, otherwise None."""
         last = self.layers[-1]
         return last.activation if isinstance(last, Dense) else None
 
     def output_shape(self, input_shape: tuple[int, ...]) -> tuple[int, ...]:
-        """Shape of the output for an input of ``input_shape``, without computing it."""
+        """Shape of the output for an input of ``input_shape``; nothing is computed."""
         return self.topology.dry_run(input_shape)
 
     def lr_multipliers(self) -> np.ndarray | None:
-        """The factor on the learning rate of every number in ``params.flat``; None if all are 1."""
+        """Factor on the learning rate for each number in ``params.flat``; None if all are 1."""
         factors = [layer.lr_multiplier for layer in self.layers]
         if all(factor == 1.0 for factor in factors):
             return None
@@ -142,7 +142,7 @@ class Network:
         return result
 
     def weight_mask(self) -> np.ndarray:
-        """Which numbers in ``params.flat`` are weights: penalties leave biases and states alone."""
+        """Which numbers in ``params.flat`` are weights; penalties apply to no others."""
         result = np.zeros(self.params.size, dtype=bool)
         for name, part in self.params.slices.items():
             result[part] = Params.is_weight(name)
@@ -160,24 +160,25 @@ class Network:
         mask: Any = None,
         rng: np.random.Generator | None = None,
     ) -> tuple[np.ndarray, Tape]:
-        """Compute the output and the tape that :meth:`backward` needs.
+        """Compute the output, and the tape that :meth:`backward` needs.
 
         Parameters
         ----------
         x : array of shape (N, T, F), or list of arrays (T_i, F)
-            Integers (N, T) where the first layer is an Embedding, (N, F) where it takes vectors.
-            What stands at masked steps is ignored.
+            The input: integers (N, T) if the first layer is an Embedding, (N, F) if it takes
+            vectors. Values at masked steps are ignored.
         lengths : array of int of shape (N,), optional
-            Real steps of each row.
+            Number of steps of each sequence.
         initial_state : list or dict, optional
-            One entry a layer, None or a state as in ``tape.final_state``; or ``{layer: state}``.
+            Initial states: a list with one entry for each layer, which is None or a state as in
+            ``tape.final_state``, or a dict ``{layer: state}``.
         training : bool
             Whether dropout acts.
         mask : array of bool of shape (N, T), optional
-            True at real steps; holes are allowed. A masked step puts out zero, leaves the state as
-            it is and has no gradient.
+            True at the steps that count; holes are allowed. A masked step has the output zero,
+            leaves the state unchanged, and has no gradient.
         rng : Generator, optional
-            Random numbers for dropout; a fixed stream of the network's seed without it.
+            Random numbers for dropout; by default a fixed stream from the network's seed.
 
         Returns
         -------
@@ -187,7 +188,7 @@ class Network:
         Raises
         ------
         ShapeError, DataError, InvalidArgumentError, InvalidTypeError
-            If an argument does not fit; the message says which, and what would.
+            If an argument is wrong; the message says which one, and what is expected.
         """
         array, real = self.check_input(x, lengths, mask)
         states = self.check_states(initial_state, array.shape[0])
@@ -196,7 +197,7 @@ class Network:
             raise InvalidTypeError(sentence("rng", "a numpy.random.Generator", describe(rng), hint))
         if training and rng is None:
             rng = np.random.default_rng(self.seed)
-        # What the caller does to x or y afterwards must not reach into the tape.
+        # The caller may change x or y afterwards, which must not change the tape.
         if isinstance(x, np.ndarray) and np.may_share_memory(array, x):
             array = array.copy()
         y, tape = self.run(array, real, states, Call(training=bool(training), rng=rng))
@@ -211,7 +212,7 @@ class Network:
         handed = None
         for i, layer in enumerate(self.layers):
             state = states[i]
-            if isinstance(layer, Recurrent):  # a state of one's own replaces the one handed on
+            if isinstance(layer, Recurrent):  # a given state replaces the one passed on
                 state, handed = handed if state is None else state, None
             own = own_call(call, layer, i + 1 == len(self.layers))
             result = layer.forward(self.groups[i], x, mask, state, own)
@@ -234,18 +235,18 @@ class Network:
         Parameters
         ----------
         tape : Tape
-            From :meth:`forward`. It may be used again; gradients then add.
+            The tape from :meth:`forward`. It may be used again; gradients then add.
         dy : array of the shape of the output
-            dL/dy; ignored at masked steps.
+            dL/dy; values at masked steps are ignored.
         d_final_state : list or dict, optional
             dL/d(final state), in the form of ``tape.final_state``; None means zero.
         input_gradient : bool
-            Whether dL/dx is wanted; training the parameters needs none, and is quicker without.
+            Whether to compute dL/dx. Training does not need it, and is faster without.
 
         Returns
         -------
         dx : ndarray of the shape of x, or None
-            Zero at masked steps; None where x are tokens, and without ``input_gradient``.
+            dL/dx, zero at masked steps; None if x are tokens, or without ``input_gradient``.
         """
         if not tape.taped:
             raise InvalidArgumentError(
@@ -260,7 +261,7 @@ class Network:
     def run_back(
         self, tape: Tape, dx: np.ndarray | None, d_states: list[Any], input_gradient: bool
     ) -> np.ndarray | None:
-        """Backward pass from dL/dy and states that are checked; ``d_states`` is worked in."""
+        """Backward pass from checked dL/dy and states; ``d_states`` is changed in place."""
         handed = None
         tape.d_initial_state = [None] * len(self.layers)
         tape.d_outputs = [None] * len(self.layers)
@@ -285,19 +286,20 @@ class Network:
         initial_state: Any = None,
         batch_size: int | None = None,
     ) -> Any:
-        """Compute the output alone, without a tape.
+        """Compute the output only, without a tape.
 
         Parameters
         ----------
         x, lengths, mask, initial_state :
             As in :meth:`forward`.
         batch_size : int, optional
-            How many rows run at once. By default all of them, or as many as need 64 MiB together.
+            Number of rows that run at once; by default as many as fit into 64 MiB together.
 
         Returns
         -------
         y : ndarray of shape (N, T, K) or (N, K)
-            With ``return_state`` on the last recurrent layer, ``(y, its final state)``.
+            The output. If the last recurrent layer has ``return_state``, the pair of the output and
+            its final state.
         """
         array, real = self.check_input(x, lengths, mask)
         states = self.check_states(initial_state, len(array))
@@ -326,7 +328,7 @@ class Network:
             yield slice(first, first + size)
 
     def stream(self, rows: int = 1) -> Stream:
-        """Run one step at a time; see :class:`throughtime.network.stream.Stream`."""
+        """Start a stream, which takes single steps; see :class:`~throughtime.network.Stream`."""
         return Stream(self, rows)
 
     def extrapolate(self, x: Any, steps: int, lengths: Any = None, *, feedback: Any = None) -> Any:
@@ -362,9 +364,8 @@ class Network:
         ----------
         config : dict
         size : int, optional
-            How many parameters there are to fill it with. A description of a network of another
-            size is refused before any memory is taken for it, and the parameters are zero instead
-            of initial ones.
+            Number of parameters that the caller will fill in. A description of another number is
+            refused before memory is taken for it, and the parameters are zero instead of initial.
         """
         if not isinstance(config, dict) or not isinstance(config.get("layers"), list):
             raise ModelFileError(f"the file describes no network; got {describe(config)}.")

@@ -44,7 +44,7 @@ class Params(Mapping[str, np.ndarray]):
     Parameters
     ----------
     shapes : mapping of str to tuple of int
-        Name and shape of every array, in the order they take in the vector.
+        Name and shape of each array, in their order in the vector.
     dtype : dtype
         float32 or float64.
 
@@ -80,8 +80,8 @@ class Params(Mapping[str, np.ndarray]):
 
     @flat.setter
     def flat(self, values: np.ndarray) -> None:
-        # `params.flat -= step` and `params.flat = saved` must write through the views, not
-        # rebind a name to an array that nothing else sees.
+        # `params.flat -= step` and `params.flat = saved` must change the views, not bind the name
+        # to another array.
         self._flat[...] = _fitting("params.flat", values, self._flat.shape)
 
     @property
@@ -91,7 +91,7 @@ class Params(Mapping[str, np.ndarray]):
 
     @property
     def size(self) -> int:
-        """How many numbers there are in all."""
+        """Number of all numbers."""
         return self._flat.size
 
     def __getitem__(self, name: str) -> np.ndarray:
@@ -111,7 +111,7 @@ class Params(Mapping[str, np.ndarray]):
         return len(self._views)
 
     def __eq__(self, other: object) -> bool:
-        # Mapping would compare dictionaries of arrays, whose truth is ambiguous.
+        # Mapping would compare dicts of arrays, and the truth of an array is ambiguous.
         if not isinstance(other, Params):
             return NotImplemented
         same_form = self.shapes == other.shapes and self.dtype == other.dtype
@@ -151,7 +151,7 @@ class Params(Mapping[str, np.ndarray]):
         return {name: self._views[name] for name in self._owned.get(owner, ())}
 
     def group(self, prefix: str) -> SimpleNamespace:
-        """The arrays below ``prefix`` as attributes: ``params.group("0").forward.W_x``."""
+        """Arrays whose names begin with ``prefix``, as attributes: ``group("0").forward.W_x``."""
         tree = SimpleNamespace()
         for name, view in self.owned(self.owner(prefix)).items():
             if not name.startswith(prefix + "."):
@@ -188,7 +188,7 @@ class Params(Mapping[str, np.ndarray]):
         where = np.unravel_index(index - self.slices[name].start, self.shapes[name])
         return name, tuple(int(i) for i in where)
 
-    # A plain pickle or deepcopy would restore views that no longer share memory with the vector.
+    # By default a pickle or deepcopy would restore views that do not share memory with the vector.
     def __reduce__(self) -> tuple[Any, ...]:
         return _rebuild, (self.shapes, self._flat)
 

@@ -1,4 +1,4 @@
-"""Networks as files: one safetensors file, the architecture as JSON beside the arrays."""
+"""Networks as files: one safetensors file with the arrays, and the architecture as JSON."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def save(net: Network, path: str | os.PathLike[str]) -> None:
     Raises
     ------
     InvalidTypeError
-        If a layer holds a function of your own, which a file cannot hold.
+        If a layer holds a user-defined function, which a file cannot hold.
     """
     config = net.to_config()
     if net.trained_with:
@@ -29,7 +29,7 @@ def save(net: Network, path: str | os.PathLike[str]) -> None:
 def load(path: str | os.PathLike[str]) -> Network:
     """Read a network that :meth:`Network.save` wrote.
 
-    Nothing in the file is ever executed: it holds numbers, and names of layers that are looked up.
+    Nothing in the file is executed: it holds numbers, and names of registered layers.
 
     Raises
     ------

@@ -29,7 +29,7 @@ from throughtime.layers.pooling import Pool
 from throughtime.network.graph import Topology
 from throughtime.network.tape import Tape, join_states
 
-#: Rows up to which one row after the other is faster than a product for all of them.
+#: Up to this number of rows, one native call for each row is faster than NumPy for all of them.
 _FEW = 8
 
 
@@ -59,21 +59,21 @@ class Streamable(Protocol):
 
 
 class Stream:
-    """A network that is fed one step at a time; equal to the batch result.
+    """A network that takes one step at a time, with the results of a batch.
 
     The output after step t is that of ``net.predict(x[:, :t + 1])`` at its last step.
 
     Parameters
     ----------
     net : Network
-        Its parameters are used as they are at each step.
+        The network; each step uses its parameters of that moment.
     rows : int
-        N: how many independent sequences run side by side.
+        Number N of independent sequences that run in parallel.
 
     Raises
     ------
     InvalidArgumentError
-        If a layer needs more than the steps seen so far.
+        If a layer needs steps that a stream has not seen yet.
 
     Examples
     --------
@@ -106,11 +106,11 @@ class Stream:
 
     def _adopt(self, state: list[State]) -> None:
         self._state = state
-        # Made when it is first needed: it changes the arrays of this state in place.
+        # The stepper changes the arrays of this state in place, so a new state needs a new one.
         self._stepper: Any = None
 
     def _native_stepper(self, kernels: Kernels) -> Any:
-        """The whole network as one native object; False where it has none."""
+        """The whole network as one native object; False if there is none."""
         net = self.net
         if self.rows > _FEW or net.topology.input_form.kind == "tokens":
             return False
@@ -134,8 +134,8 @@ class Stream:
 
         Parameters
         ----------
-        x : array of shape (N, F), or (F,) where there is one row
-            Integers (N,) where the first layer is an Embedding.
+        x : array of shape (N, F), or (F,) for one row
+            One step of each row; integers (N,) if the first layer is an Embedding.
 
         Returns
         -------
@@ -191,9 +191,9 @@ class Stream:
 
     @property
     def state(self) -> list[State]:
-        """A copy of the state: for each layer a tuple of arrays whose first axis is the row.
+        """Copy of the state: for each layer a tuple of arrays whose first axis is the row.
 
-        Assign it to go back to that moment, or to start another stream there.
+        Assign it to return to that moment, or to start another stream there.
         """
         return [tuple(part.copy() for part in own) for own in self._state]
 
@@ -210,7 +210,7 @@ class Stream:
                 raise InvalidTypeError(
                     f"state[{i}] must be a tuple of arrays; got {describe(given)}."
                 )
-            parts = tuple(  # None, as tape.final_state has it, stands for no state
+            parts = tuple(  # None means no state, as in tape.final_state
                 check_array(f"state[{i}][{k}]", part, dtype=self.net.dtype).copy()
                 for k, part in enumerate(given or ())
             )
@@ -230,7 +230,7 @@ class Stream:
         self._adopt(new)
 
     def reset(self, rows: Any = None) -> None:
-        """Start anew: all rows, or those that ``rows`` (an index, a list or a mask) selects."""
+        """Reset to the initial state: all rows, or those of an index, a list or a mask."""
         fresh = self._start(self.rows)
         if rows is None:
             self._adopt(fresh)
@@ -252,9 +252,9 @@ class Stream:
         )
 
     def warm_up(self, x: Any, lengths: Any = None, *, mask: Any = None) -> np.ndarray:
-        """Start anew and take all steps of ``x (N, T, F)`` at once; return the last output (N, K).
+        """Reset, take all steps of ``x (N, T, F)`` at once, and return the last output (N, K).
 
-        Rows may differ in length; each stands at its own end afterwards.
+        Rows may differ in length; each row is at its own end afterwards.
         """
         net = self.net
         array, real = net.check_input(x, lengths, mask)
@@ -287,11 +287,11 @@ class Stream:
         return y[np.arange(len(y)), last], state
 
     def copy(self) -> Stream:
-        """Another stream of the same network at the same moment."""
+        """Return an independent stream of the same network, in the same state."""
         return copy.copy(self)
 
     def __getstate__(self) -> dict[str, Any]:
-        # A native stepper cannot be copied, and steps in the arrays of its own stream.
+        # A native stepper cannot be copied. The copy makes its own at its first step.
         return self.__dict__ | {"_state": self.state, "_stepper": None}
 
     def __repr__(self) -> str:
@@ -306,20 +306,20 @@ def extrapolate(
     lengths: Any = None,
     feedback: Callable[[np.ndarray], Any] | None = None,
 ) -> np.ndarray:
-    """Continue sequences: each output is the next input.
+    """Continue sequences: each output becomes the next input.
 
     Parameters
     ----------
     net : Network
-        Its output at step t is taken as the value of step t + 1.
+        The network. Its output at step t is used as the input at step t + 1.
     x : array of shape (N, T, F), or list of arrays (T_i, F)
         The sequences so far.
     steps : int
-        How many steps to add.
+        Number of steps to add.
     lengths : array of int of shape (N,), optional
-        Real steps of each row; each is continued from its own end.
+        Number of steps of each row; each row is continued from its own end.
     feedback : callable, optional
-        Makes the next input (N, F) of an output (N, K); needed where K is not F.
+        Function that returns the next input (N, F) for an output (N, K); needed if K is not F.
 
     Returns
     -------

@@ -12,7 +12,7 @@ from throughtime.network.params import Params
 
 
 def table(topology: Topology, params: Params) -> str:
-    """The table as text.
+    """Return the table as text.
 
     Examples
     --------
@@ -34,7 +34,7 @@ def table(topology: Topology, params: Params) -> str:
 
 
 def html_table(topology: Topology, params: Params) -> str:
-    """The table as HTML, for notebooks."""
+    """Return the table as HTML, for notebooks."""
     rows = "".join(f"<tr>{_cells('td', row)}</tr>" for row in _rows(topology, params))
     head, total = _cells("th", _HEAD), html.escape(_total(params))
     return (

@@ -1,4 +1,4 @@
-"""What one forward pass of a network leaves for its backward pass."""
+"""The tape: what a forward pass of a network keeps for its backward pass."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ import numpy as np
 
 @dataclass(repr=False)
 class Tape:
-    """What one forward pass leaves for the backward pass, and for those who look inside.
+    """What a forward pass keeps for the backward pass, and for inspection.
 
     Attributes
     ----------
     outputs : list of ndarray
-        The output of each layer.
+        Output of each layer.
     mask : ndarray of bool of shape (N, T), or None
-        Real steps of the input; None if all are.
+        Unmasked steps of the input; None if no step is masked.
     output_mask : ndarray of bool of shape (N, T), or None
-        Real steps of the output, which has steps of its own where a layer makes fewer of them;
-        None if all are, or if it is a vector.
+        Unmasked steps of the output, which has fewer steps than the input after some layers; None
+        if no step is masked, or if the output is a vector.
     final_state : list
-        Of each layer: None, or its state after each sequence's last real step.
+        For each layer None, or its state after each sequence's last unmasked step.
     d_initial_state : list
-        After ``backward``, of each layer: None, or dL/d(initial state), in the form of the state.
+        After ``backward``, for each layer: None, or dL/d(initial state), in the form of the state.
     d_outputs : list of ndarray
         After ``backward``: dL/d(output) of each layer; of the last one, where the loss was fused
         with its activation, dL/d(pre-activation).
@@ -55,7 +55,7 @@ def add_states(a: Any, b: Any) -> Any:
 
 
 def cut_state(state: Any, rows: slice) -> Any:
-    """The ``rows`` of a state."""
+    """Return some rows of a state."""
     if state is None:
         return None
     if isinstance(state, tuple):
@@ -64,7 +64,7 @@ def cut_state(state: Any, rows: slice) -> Any:
 
 
 def join_states(states: Sequence[Any]) -> Any:
-    """The state of all rows, of the states of parts of them; the inverse of :func:`cut_state`."""
+    """Join the states of parts of the rows; the inverse of :func:`cut_state`."""
     if isinstance(states[0], tuple):
         return tuple(join_states(parts) for parts in zip(*states, strict=True))
     return np.concatenate(states)

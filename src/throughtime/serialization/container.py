@@ -1,13 +1,13 @@
-"""The file that models and checkpoints are kept in: named arrays and one JSON object.
+"""The file format of models and checkpoints: named arrays and one JSON object.
 
-The outside is a safetensors file, which any safetensors reader opens. Inside, the one entry
-``"throughtime"`` of its string metadata is a JSON object::
+It is a safetensors file, which any safetensors reader opens. The entry ``"throughtime"`` of its
+metadata is a JSON object::
 
     {"kind": "model", "version": 1, "meta": {...}, "sha256": "..."}
 
-Nothing in it is ever executed: no pickle, no code. The checksum covers the kind, the version, the
-JSON and every array with its name, dtype and shape, so a damaged file is refused instead of
-giving slightly different numbers. :mod:`throughtime.serialization.files` puts files in place.
+Nothing in it is executed: it is no pickle and holds no code. The checksum covers the kind, the
+version, the JSON and every array with its name, dtype and shape. So a damaged file is refused, and
+cannot give slightly different numbers. :mod:`throughtime.serialization.files` puts files in place.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ DTYPES = {"F64": "<f8", "F32": "<f4", "I64": "<i8", "U8": "|u1", "BOOL": "|b1"}
 
 Refuse = Callable[[str], NoReturn]
 
-# What people hand over by mistake, told by its first bytes.
+# Files that people pass by mistake, by their first bytes.
 FOREIGN = {
     b"PK\x03\x04": "it is a zip archive, perhaps of NumPy, PyTorch or Keras",
     b"\x93NUMPY": "it is a NumPy .npy file",
@@ -71,26 +71,26 @@ def write_container(
     Parameters
     ----------
     path : str or path-like
-        Where the file goes; its folder must exist.
+        Path of the file; its folder must exist.
     arrays : mapping of str to ndarray
         Finite arrays of dtype float32, float64, int64, uint8 or bool, of any shape.
     meta : mapping
-        Anything that JSON can say, without NaN and infinities.
+        Whatever JSON can hold, without NaN and infinities.
     kind : str
-        What the file is; :func:`read_container` asks for it.
+        Kind of the file, which :func:`read_container` checks.
     version : int
-        Version of what ``meta`` and ``arrays`` mean for this kind.
+        Version of the meaning of ``meta`` and ``arrays`` for this kind.
 
     Raises
     ------
     DataError
         If an array holds NaN or an infinity.
     InvalidTypeError
-        If an array has another dtype, or ``meta`` something JSON cannot say.
+        If an array has another dtype, or ``meta`` holds what JSON cannot.
     InvalidArgumentError
-        If the folder is not there.
+        If the folder does not exist.
     OSError
-        If the file cannot be written; what was at ``path`` is then still there.
+        If the file cannot be written; an old file at ``path`` is then unchanged.
     """
     from safetensors.numpy import save
 
@@ -101,7 +101,7 @@ def write_container(
         raise InvalidTypeError(f"meta must hold only what JSON can say; {error}.") from None
     body = {"kind": kind, "version": version, "meta": json.loads(meta_text)}
     entry = json.dumps(body | {"sha256": _checksum(body, plain)})
-    # One metadata key only: with several, safetensors would write them in a random order.
+    # Only one metadata key: safetensors writes several in a random order.
     data = save(plain, metadata={ENTRY: entry})
     if int.from_bytes(data[:8], "little") > MAX_HEADER:
         raise InvalidArgumentError(
@@ -120,9 +120,9 @@ def read_container(
     path : str or path-like
         The file.
     kind : str
-        The kind it must be of.
+        Kind that the file must have.
     version : int
-        The newest version that the caller understands.
+        Newest version that the caller can read.
 
     Returns
     -------
@@ -151,7 +151,7 @@ def read_container(
         except MemoryError:
             refuse("it does not fit into memory")
     arrays = {}
-    # safetensors answers in a random order, and messages shall not depend on it.
+    # safetensors returns a random order, and messages must not depend on it.
     for name, entry in sorted(found, key=operator.itemgetter(0)):
         if entry["dtype"] not in DTYPES:
             refuse(f"array {name!r} has the dtype {entry['dtype']}")
@@ -186,7 +186,7 @@ def identify(path: str | os.PathLike[str]) -> tuple[str, int]:
 
 
 def _plain(name: str, array: np.ndarray) -> np.ndarray:
-    """``array`` contiguous and little-endian, if it is of a kind that a file can hold."""
+    """Return ``array`` contiguous and little-endian, if a file can hold its dtype."""
     checked = check_array(name, array)
     little = checked.dtype.newbyteorder("<")
     if little.str not in DTYPES.values():
@@ -215,7 +215,7 @@ def _refusal(path: str, kind: str) -> Refuse:
 @contextlib.contextmanager
 def _opened(path: str, refuse: Refuse) -> Iterator[BinaryIO]:
     try:
-        # Asked before it is opened: opening a pipe would wait for ever.
+        # Checked before the file is opened, because opening a pipe waits for a writer.
         if not stat.S_ISREG(Path(path).stat().st_mode):
             refuse("it is not a regular file")
         with Path(path).open("rb") as file:
@@ -226,14 +226,14 @@ def _opened(path: str, refuse: Refuse) -> Iterator[BinaryIO]:
 
 
 def _read_header(file: BinaryIO, refuse: Refuse) -> Any:
-    """The JSON header, read without trusting any length that the file claims."""
+    """Read the JSON header; no length that the file claims is trusted."""
     size = os.fstat(file.fileno()).st_size
     start = file.read(8)
     if not start:
         refuse("it is empty")
     length = struct.unpack("<Q", start)[0] if len(start) == 8 else size
     if length > min(size - 8, MAX_HEADER):
-        # Only now: the length 0x0480 of a header of ours begins as a pickle does.
+        # Not earlier: a header of ours whose length is 0x0480 begins with the bytes of a pickle.
         for magic, what in FOREIGN.items():
             if start.startswith(magic):
                 refuse(what)
@@ -242,7 +242,7 @@ def _read_header(file: BinaryIO, refuse: Refuse) -> Any:
 
 
 def _read_entry(header: Any, refuse: Refuse) -> dict[str, Any]:
-    """Our own entry of the header, every key of it checked."""
+    """Return our entry of the header, with every key checked."""
     strings = header.get("__metadata__") if isinstance(header, dict) else None
     text = strings.get(ENTRY) if isinstance(strings, dict) else None
     if not isinstance(text, str):
@@ -268,7 +268,7 @@ def _check_entry(body: dict[str, Any], kind: str, version: int, refuse: Refuse) 
 
 
 def _strict_json(text: str | bytes, refuse: Refuse) -> Any:
-    """JSON that says nothing odd: finite numbers, no key twice, no half characters, not deep."""
+    """Parse JSON with finite numbers, no repeated key, no lone surrogate, and little nesting."""
 
     def no_constant(name: str) -> NoReturn:
         raise ValueError(name)

@@ -1,4 +1,4 @@
-"""Putting a file in place: whoever reads the path sees the old file or the new one, whole.
+"""Putting a file in place: a reader of the path finds the old file or the new one, complete.
 
 The new contents are written beside the file and renamed over it. On Linux they have no name until
 they are complete, so a process that is killed while it writes leaves nothing behind. Elsewhere, and
@@ -54,9 +54,9 @@ def replace_file(path: str | os.PathLike[str], data: bytes) -> None:
     Raises
     ------
     InvalidTypeError, InvalidArgumentError
-        If ``path`` is no path, its folder is not there, or a folder, disk or socket stands there.
+        If ``path`` is no path, its folder does not exist, or it is a folder, a disk or a socket.
     OSError
-        If the file cannot be written; what was at ``path`` is then still there.
+        If the file cannot be written; an old file at ``path`` is then unchanged.
     """
     name = check_path(path)
     try:
@@ -137,7 +137,7 @@ def _write_named(path: Path, data: bytes, old: os.stat_result | None) -> None:
 
 
 def _first_mode(old: os.stat_result | None) -> int:
-    """Permissions to begin with: nobody may read what the old file kept from them."""
+    """First permissions: until the owner is set, only the writer may read a replacement."""
     return 0o666 if old is None else 0o600
 
 
@@ -153,7 +153,7 @@ def _fill(handle: int, data: bytes, old: os.stat_result | None) -> None:
 
 
 def _sync_folder(folder: Path) -> None:
-    """Make the rename itself survive a power cut, where the system can do that."""
+    """Make the rename itself survive a power cut, if the system can do that."""
     with contextlib.suppress(OSError):
         handle = os.open(folder, os.O_RDONLY)
         try:
