@@ -232,7 +232,7 @@ ERRORS = [
         (
             Change("network/params.py", "(np.float32, np.float64)",
                    "(np.float32, np.float64, np.longdouble)"),
-            Change(BPTT, "da = np.empty((steps, batch, p.W_h.shape[1]), dtype=tape.x.dtype)",
+            Change(BPTT, "da = np.empty((steps, batch, p.W_x.shape[1]), dtype=tape.x.dtype)",
                    "da = np.empty((steps, batch, p.W_h.shape[1]), dtype=np.longdouble)"),
         ),
     ),
