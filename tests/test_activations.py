@@ -1,4 +1,4 @@
-"""Every activation: its derivative, its extremes, both dtypes, and a user's own."""
+"""Every activation: its derivative, extreme inputs, both dtypes; user-defined activations."""
 
 import json
 import math
@@ -31,7 +31,7 @@ from throughtime.errors import (
 every_function = pytest.mark.parametrize("f", FUNCTIONS.values(), ids=FUNCTIONS)
 every_dtype = pytest.mark.parametrize("dtype", ["float32", "float64"])
 
-#: The definitions, one number at a time, in plain Python; softmax has a test of its own.
+#: The definitions for one number in plain Python; softmax has a separate test.
 DEFINITIONS = {
     "identity": lambda z: z,
     "sigmoid": lambda z: 1 / (1 + math.exp(-z)) if z > 0 else math.exp(z) / (1 + math.exp(z)),
@@ -48,7 +48,7 @@ DEFINITIONS = {
 }
 ELEMENTWISE = [name for name in FUNCTIONS if not name.startswith("softmax")]
 POINTS = np.array([[-31.7, -5.25, -2.9, -1.0, -0.3, -1e-9], [0.0, 1e-9, 0.4, 1.5, 2.9, 33.1]])
-#: Numbers at which a formula may overflow on the way, underflow, or divide by nothing.
+#: Numbers at which a formula may overflow inside, underflow, or divide by zero.
 HARD = [0.0, -0.0, 800.0, -800.0, 88.0, -88.0, -104.0, 20.0, -20.0]
 
 
@@ -144,7 +144,7 @@ def test_a_derivative_is_finite_at_a_kink():
         assert f.backward(np.ones(1), f(zero))[0] == slope
 
 
-# -- a user's own -----------------------------------------------------------------------------
+# -- user-defined -----------------------------------------------------------------------------
 
 
 def test_custom_is_what_it_says():

@@ -1,4 +1,4 @@
-"""The shape of the source itself: which way imports run, how long a file is, what is public.
+"""The source itself: the direction of imports, the length of files, public names.
 
 Each rule is a function of source text, so that the tests at the end can give it text that fails.
 """
@@ -20,7 +20,7 @@ import throughtime
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "src" / "throughtime"
 FOLDERS = ["src", "native", "tests", "benchmarks", "examples", "docs", ".ci"]
-#: Where a file is asked whether it has two subjects; nobody shaves one to fit.
+#: The length at which to ask whether a file has two subjects; do not shave a file to fit.
 MAX_LINES = 450
 
 # Each part may import what stands before it.
@@ -32,12 +32,12 @@ ORDER = [
 ]  # fmt: skip
 RANK = {name: rank for rank, name in enumerate(ORDER)} | {"__version__": -1, "_native": -1}
 
-# A method that opens a door to a later part imports it when it is called.
+# Methods that import a later part when they are called.
 DOORS = {
     ("training", "plotting"): "history.plot()",
 }
 
-#: Suites of tests that stand for no room of the package: each one goes through many.
+#: Test suites that belong to no single folder of the package.
 ACROSS = {
     "architecture", "benchmarks", "boundaries", "docs", "examples", "gradients", "learning",
     "mutants", "old_files", "published", "release", "same_bits", "sequence_modes",
@@ -322,7 +322,7 @@ def test_type_checkers_see_the_same_names():
     assert seen == {name: f"throughtime.{home}" for name, home in homes.items()}
 
 
-# The checks themselves: each must find what it is for.
+# The checks themselves: each must find the fault it is for.
 
 
 def test_imports_are_found_in_every_form():

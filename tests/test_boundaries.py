@@ -1,4 +1,4 @@
-"""Every wrong line that is hard to see has a test, which sees it; see boundaries.py."""
+"""A test detects every wrong line of boundaries.py."""
 
 import pytest
 from boundaries import BOUNDARIES

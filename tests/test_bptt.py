@@ -1,4 +1,4 @@
-"""The time loops against the same equations written naively, and what masks mean."""
+"""The time loops against a naive version of the equations, and the meaning of masks."""
 
 from types import SimpleNamespace
 
@@ -103,7 +103,7 @@ def test_no_rows_no_steps_and_no_features(cell, shape):
         assert not grad.W_h.any()
         for got, want in zip([*final, *d_state], [*state, *v], strict=True):
             np.testing.assert_array_equal(got, want)
-    else:  # the recurrent part is all there is
+    else:  # only the recurrent part is left
         wide = rng.normal(size=(N, T, 1))
         p.W_x, other = np.zeros((1, width)), SimpleNamespace(W_x=0.0, W_h=np.zeros_like(p.W_h))
         y2, _, tape2 = unroll(cell, p, wide, state)

@@ -1,4 +1,4 @@
-"""One step of every cell, its derivative, and numbers that other libraries computed."""
+"""One step of every cell, its derivative, and values that other libraries computed."""
 
 from types import SimpleNamespace
 

@@ -1,4 +1,4 @@
-"""New data beside what a model has seen."""
+"""New data after the data that a model was fitted to."""
 
 from types import SimpleNamespace
 

@@ -1,4 +1,4 @@
-"""``throughtime demo``: what it lists, what it runs, and what it says of wrong words."""
+"""``throughtime demo``: its list, its runs, and its answers to wrong arguments."""
 
 import os
 import signal

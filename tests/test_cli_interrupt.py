@@ -1,4 +1,4 @@
-"""Ctrl-C at any moment, and a full disk: what is left, and what is said."""
+"""Ctrl-C at any moment, and a full disk: the files that remain, and the messages."""
 
 import os
 import signal

@@ -1,4 +1,4 @@
-"""Minibatches: every sample once, in an order that a seed decides."""
+"""Minibatches: every sample occurs once, in an order that depends on the seed alone."""
 
 import itertools
 import re

@@ -1,4 +1,4 @@
-"""The series that ships inside the package."""
+"""The data sets inside the package."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""One-hot vectors and characters, both ways."""
+"""One-hot vectors and characters: encoding and decoding."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""Tables on disk: what people bring, read right or refused in one sentence."""
+"""Tables on disk: files as people write them are read correctly or refused in one sentence."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""What people leave in tables: remarks, no names, signs of currency, dates of any order."""
+"""Untidy tables: remarks, missing names, currency signs, dates in any order."""
 
 import re
 
@@ -71,7 +71,7 @@ def test_lines_of_comment_before_the_names_are_left_out(table):
     assert got.notes[0] == "2 lines that start with # before the column names left out."
     with pytest.raises(DataError, match=r"got 'x' in row 5\."):
         table(text, target="y")
-    # A line of names may itself begin with the sign.
+    # A line of names may begin with the comment sign.
     assert table("# a remark\n#day,y\n2024-01-01,1\n2024-01-02,2\n").columns == ("#day", "y")
 
 

@@ -1,4 +1,4 @@
-"""Cells of text: the many ways to write a time."""
+"""Times in cells of text, in the many ways people write them."""
 
 import numpy as np
 import pytest
@@ -145,5 +145,5 @@ def test_dates_are_read_the_way_that_makes_them_regular():
     values, note, dayfirst, *_ = parse_times(american)
     assert dayfirst is False
     assert "read as month, day, year, which makes them monthly" in note
-    # An order that was asked for is not questioned.
+    # An order given by the user is not questioned.
     assert parse_times(months, dayfirst=False).dayfirst is False

@@ -1,4 +1,4 @@
-"""Cells of text: the many ways to write a number."""
+"""Numbers in cells of text, in the many ways people write them."""
 
 import numpy as np
 import pytest

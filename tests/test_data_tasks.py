@@ -1,4 +1,4 @@
-"""Tasks: each is what its source defines, and its baseline is the trivial score."""
+"""Tasks: each follows the definition of its source, and its baseline is the trivial score."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""Sliding windows: their number, their place, views, missing values."""
+"""Sliding windows: their number, their positions, views, missing values."""
 
 import re
 

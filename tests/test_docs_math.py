@@ -21,7 +21,7 @@ DEFINED = re.compile(rf"\\tag\{{({NUMBER})\}}")
 CITED = re.compile(rf"\(({NUMBER}(?:(?:, | to |-){NUMBER})*)\)")
 DISPLAYED = re.compile(r"^\$\$\n(.*?)^\$\$$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"(?<!!)\[[^\][]*\]\(([^()\s]+)\)")
-#: Letters in parentheses that are no equations: the two numbers of the adding problem.
+#: Letters in parentheses that are not equations: the two numbers of the adding problem.
 NO_EQUATIONS = {"data/tasks.py": {"X1", "X2"}}
 
 

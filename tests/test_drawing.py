@@ -1,4 +1,4 @@
-"""Pictures of networks: what stands in them, that it can be read, and what is refused."""
+"""Drawings of networks: their content, that it can be read, and their descriptions."""
 
 import itertools
 import re
@@ -119,7 +119,7 @@ def test_steps_are_columns_and_the_last_one_is_t():
 def test_the_same_weights_are_named_at_every_step():
     found = names(draw(network("rnn")).svg)
     assert found.count("0.W_x") == found.count("1.W") == 4
-    # To the dots and from them, and from the initial state.
+    # To the ellipsis and from it, and from the initial state.
     assert found.count("0.W_h") + found.count("W_h") == 5
 
 
@@ -140,7 +140,7 @@ def test_the_last_step_alone_goes_on():
 
 def test_b_time_is_absent_at_the_first_step():
     found = names(draw(network("time bias"), 2).svg)
-    # Two layers, two arrows each: to the dots and from them. None at the initial state.
+    # Two layers, two arrows each: to the ellipsis and from it. None at the initial state.
     assert found.count("b_time") == 4
     assert "b_time" in names(draw(network("time bias"), node=(0, 2)).svg)
     first = draw(network("time bias"), node=(0, 1))
@@ -328,7 +328,7 @@ def test_the_words_of_a_picture():
 
 
 def test_a_halo_covers_no_letter():
-    # As a stroke of the same element, that of the prime covered most of the f before it.
+    # When the halo was a stroke of the label, the prime's halo covered most of the f before it.
     for picture in (draw(network("rnn"), node=(0, 2), gradients=True), draw(network("lstm"))):
         elements = list(ET.fromstring(picture.svg).iter(f"{SVG}text"))
         assert not [text for text in labels(picture.svg) if text.get("stroke")]
@@ -360,7 +360,7 @@ def test_ids_are_unique_in_a_page():
     page = [draw(network(name), theme=theme).svg for name in ZOO for theme in ("auto", "dark")]
     ids = re.findall(r'\bid="([^"]+)"', "".join(page))
     assert len(ids) == len(set(ids)) == 3 * len(page)
-    # Rules reach no other picture.
+    # The rules of a picture apply to no other picture.
     for svg in page:
         own = ET.fromstring(svg).get("id")
         assert {*re.findall(r"#(tt-\w+)", svg)} <= {own}

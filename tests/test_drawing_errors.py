@@ -1,4 +1,4 @@
-"""What the pictures of networks refuse, with the whole sentence."""
+"""What drawings refuse, with the whole sentence."""
 
 import pytest
 from drawing_cases import network

@@ -1,4 +1,4 @@
-"""Engines: chosen by name, for good or for a block, and every one computes the same."""
+"""Engines: chosen by name, permanently or in a block; all compute the same."""
 
 import os
 import subprocess

@@ -1,4 +1,4 @@
-"""Every example reaches the bars that its page names, and leaves its pictures."""
+"""Every example reaches the bars of its page, and draws its pictures."""
 
 import re
 from pathlib import Path
@@ -57,7 +57,7 @@ def test_a_script_is_short_and_uses_the_public_interface_alone(path):
         assert module in {"", "initializers", "layers", "optimizers", "schedules"}
 
 
-# Every example runs once: what it returns is held against its bars, and its pictures are looked at.
+# Every example runs once: its result must reach its bars, and its pictures must be those of docs/.
 
 
 def oscillator(table):
@@ -106,7 +106,7 @@ def sine_window(table):
 
 def first_equals_last(table):
     assert table["GRU(16)"].ours >= 0.99
-    # One unit, as published, learns nothing here either: what all say is the naive answer.
+    # One unit, as published, learns nothing here either: it gives the naive answer.
     assert abs(table["RNN(1)"].ours - table["RNN(1)"].naive) < 0.03
 
 
@@ -122,7 +122,7 @@ BARS = {
 }  # fmt: skip
 
 
-#: Examples that classify, whose figures must be those of sequences not trained on.
+#: Examples that classify: their scores must be those of sequences not trained on.
 HELD_OUT = {"mod3", "mod3-sum", "first-equals-last", "noisy-sine"}
 
 
@@ -179,7 +179,7 @@ def sequences(x):
     return {np.round(np.asarray(row, dtype=float), 6).tobytes() for row in x}
 
 
-#: Figures that depend on the clock; on the last digit, where weights have exploded; or on both.
+#: Figures that depend on the clock, or on the last digit because weights have exploded.
 UNSTEADY = ("seconds", "momentum:", "unseen")
 
 

@@ -1,4 +1,4 @@
-"""The forecaster from outside: right steps, no leaks, honest scores, files that keep every bit."""
+"""The forecaster from outside: correct steps, no leaks, honest scores, files that keep all bits."""
 
 import re
 from pathlib import Path

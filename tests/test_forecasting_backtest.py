@@ -1,4 +1,4 @@
-"""Scores against sums done by hand, and the bar: weekly CO2, two years ahead."""
+"""Scores against values computed by hand, and the bar: weekly CO2, two years ahead."""
 
 import dataclasses
 import re
@@ -225,7 +225,7 @@ def test_a_random_walk_is_forecast_near_persistence() -> None:
 def test_the_network_earns_its_place_on_a_nonlinear_series() -> None:
     y = [0.4]
     for _ in range(299):
-        y.append(3.8 * y[-1] * (1.0 - y[-1]))  # chaos: no line and no season says what comes
+        y.append(3.8 * y[-1] * (1.0 - y[-1]))  # chaos, which no trend and no season predicts
     model = Forecaster(1, season=None, members=1, hidden_size=16)
     report = model.backtest(np.array(y), holdout=30)
     assert model.weight_ == 1.0

@@ -1,4 +1,4 @@
-"""Times that a series brings are those of its forecast."""
+"""Forecasts continue the times of their series."""
 
 import numpy as np
 import pandas as pd
@@ -33,7 +33,7 @@ def test_a_forecast_carries_on_the_times(tmp_path):
     model.save(tmp_path / "model.safetensors")
     again = Forecaster.load(tmp_path / "model.safetensors")
     assert format_times(again.predict().times) == expected
-    # Without a word on the season, months suggest one of a year.
+    # Without a given season, months suggest a season of one year.
     assert model.fitted.candidates == (1.0, 12.0)
     report = model.backtest(months())
     assert format_times(report.folds[0].forecast.times) == [
@@ -87,7 +87,7 @@ def test_new_values_follow_the_history():
     longer = extend(group, months(size=40)[36:])
     np.testing.assert_array_equal(longer.series[0].y, VALUES)
     assert format_times(longer.series[0].calendar.at(np.array([40]))) == ["2023-05-31"]
-    # One value alone has no step of its own; that of the history counts.
+    # A single value has no step; the history's step counts.
     assert len(extend(group, months(size=37)[36:]).series[0]) == 37
     # Values without times are taken as the next ones.
     assert len(extend(group, [1.0, 2.0]).series[0]) == 38

@@ -67,7 +67,7 @@ def test_bounds_cover_as_they_promise() -> None:
 
 
 def test_bounds_are_nested_and_hold_the_forecast() -> None:
-    # Errors that are all on one side: the interval must reach from the forecast to them.
+    # All errors are on one side: the interval must reach from the forecast to them.
     found = Calibration(0.0, np.array([1.0, 2.0]), np.linspace(1.0, 3.0, len(LEVELS)))
     steps = np.array([1, 2])
     before = (np.zeros(2), np.zeros(2))

@@ -1,4 +1,4 @@
-"""Every way in which a forecaster can be asked for what it cannot do, and what it says."""
+"""Requests that a forecaster refuses, and its messages."""
 
 import copy
 import functools

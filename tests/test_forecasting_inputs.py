@@ -1,4 +1,4 @@
-"""What the network reads must be known at the origin, and lie at the right step."""
+"""The inputs of the network are known at the origin, and stand at the correct step."""
 
 import dataclasses
 
@@ -103,7 +103,7 @@ def test_a_gap_is_filled_by_nothing_that_came_later() -> None:
     )
     for name in ("x", "anchor", "scale"):
         np.testing.assert_array_equal(getattr(one, name), getattr(two, name))
-    # Windows of nothing but a gap: no deviation, and a scale from before.
+    # Windows that hold only a gap: no deviation, and the scale before the gap.
     np.testing.assert_array_equal(one.x[2, :WINDOW, :2], 0.0)
     assert one.scale[2] > 0.01
 

@@ -1,4 +1,4 @@
-"""Origins that are learned from, and what a fitted model does with histories of every kind."""
+"""Origins for training, and a fitted model on histories of every kind."""
 
 import re
 from typing import Any
@@ -95,7 +95,7 @@ def test_a_series_of_few_numbers_is_repeated_beside_others() -> None:
     for name, value, held in (("new", 6.0, "3 numbers"), ("one", 30.0, "one number")):
         np.testing.assert_array_equal(answer[name].mean, value)
         low, high = answer[name].intervals[0.8]
-        # The long one varies by some hundredths of its level.
+        # The long one varies by a few hundredths of its level.
         assert (high - low > 0.02 * value).all()
         assert (high - low < 0.3 * value).all()
         note = (

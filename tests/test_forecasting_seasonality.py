@@ -1,4 +1,4 @@
-"""Seasons from words and from data."""
+"""Seasons, given by name or found in data."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""Exponential smoothing against sums done by hand, and the choice between settings."""
+"""Exponential smoothing against values computed by hand, and the choice between settings."""
 
 import dataclasses
 
@@ -38,7 +38,7 @@ def test_return_to_the_mean_by_hand() -> None:
     states = smooth(y, [setting], np.arange(1, 5))
     # t=1: l = 1 + .5 (2 - 1), m = 1.5; t=2: l = m + .8 (l - m) = 1.5; t=3: l = 1.5 + .5 (6 - 1.5)
     np.testing.assert_allclose(states.level[:, 0], [1.0, 1.5, 1.5, 3.75])
-    # From l = 3.75 back to the mean of what was seen, 3.
+    # From l = 3.75 back to the mean of the history, 3.
     expected = 3.0 + 0.75 * 0.8 ** np.arange(1, 6)
     np.testing.assert_allclose(ahead(y, setting, 5), expected)
     logged = dataclasses.replace(setting, log=True)
@@ -55,7 +55,7 @@ def test_choice_of_what_returns_to_its_mean() -> None:
         setting = choose(y[:228], 12, [1.0], [False])
         error = np.abs(ahead(y[:228], setting, 12) - y[228:]).mean()
         better.append((setting.trend == "return", error < np.abs(y[227] - y[228:]).mean()))
-    # A slow level, the other answer to such series, forgets where it is.
+    # A slow level, the other model for such series, does not follow it.
     assert sum(found for found, _ in better) >= 6
     assert sum(beats for _, beats in better) >= 5
 
@@ -119,7 +119,7 @@ def test_phase_of_a_period_that_is_not_whole() -> None:
     found = phase(np.arange(3653), 365.25 / 7)
     assert found.min() == 0
     assert found.max() == 51
-    # Seventy years have 3653 weeks, give or take one; no class is left out in any of them.
+    # Seventy years have about 3653 weeks; every class occurs in each of them.
     assert np.bincount(found).min() >= 69
     np.testing.assert_array_equal(phase(np.arange(24), 12.0), np.tile(np.arange(12), 2))
 

@@ -1,4 +1,4 @@
-"""The public gradient check: right ones pass, wrong ones do not, and nothing is changed."""
+"""The public gradient check: correct gradients pass, wrong ones fail, and nothing changes."""
 
 import numpy as np
 import pytest
@@ -67,7 +67,7 @@ def test_a_wrong_derivative_is_found_and_named():
     assert len(lines) == len(report.rows) + 2
     assert lines[-1].startswith("NOT RIGHT: ")
     errors = {row.name: row.error for row in report.rows}
-    assert max(errors["1.W"], errors["1.b"]) < 1e-8  # the layer after it is right
+    assert max(errors["1.W"], errors["1.b"]) < 1e-8  # the layer after it is correct
     assert min(errors["0.W_x"], errors["direction 1"]) > 1e-5
 
 
@@ -166,7 +166,7 @@ def test_an_infinite_objective_is_refused():
 
 
 def test_the_callers_arrays_are_left_alone():
-    # A float64 input needs no conversion, and a read-only one could not be moved to and fro.
+    # A float64 input is not copied, so a read-only one could not be perturbed in place.
     rng = np.random.default_rng(0)
     x, state = rng.normal(size=(2, 3, 2)), rng.normal(size=(2, 4))
     x.flags.writeable = state.flags.writeable = False

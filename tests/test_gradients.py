@@ -1,4 +1,4 @@
-"""Every gradient against differences, on cases chosen to hurt; see network_cases.py."""
+"""Every gradient against differences, on the hard cases of network_cases.py."""
 
 import dataclasses
 
@@ -12,7 +12,7 @@ from throughtime.layers import LAYERS
 TOLERANCE = 1e-6
 STEPS = (1e-3, 1e-4, 1e-5, 1e-6)
 
-#: Options that no gradient depends on: how weights start, and how they are updated.
+#: Options that no gradient depends on: initialisers, and how weights are updated.
 WITHOUT_GRADIENT = {"initializer", "recurrent_initializer", "forget_bias", "lr_multiplier"}
 #: Options that the objective applies; test_gradients_losses.py has them.
 OF_THE_OBJECTIVE = {"l1", "l2"}

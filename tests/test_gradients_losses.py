@@ -1,4 +1,4 @@
-"""Every loss at the end of a network, with masks, weights and penalties; through the objective."""
+"""Gradients of the objective: every loss after a network, with masks, weights and penalties."""
 
 import numpy as np
 import pytest
@@ -23,7 +23,7 @@ from throughtime.training import objective
 
 REAL = np.array([[1, 1, 0, 1], [0, 1, 0, 0], [1, 1, 1, 1], [0, 0, 0, 0]], dtype=bool)
 
-#: A network's last activation for each loss: first the fused one, then one that is not.
+#: Last activations for each loss: first the fused one, then one that is not fused.
 ENDS = {
     "msle": ["softplus", "sigmoid"],
     "poisson": ["exp", "softplus"],
@@ -69,7 +69,7 @@ def test_every_loss(name, end, reduction, shape, one_by_one):
     f = "softmax" if end == "softmax, not fused" else end
     layers = [RNN(2, return_sequences=not vectors), Dense(columns, activation=f)]
     if f != end:
-        layers.append(Dropout(0.5))  # at rest, but no longer a layer with an activation
+        layers.append(Dropout(0.5))  # not active, but the last layer has no activation now
     net = Case("", layers).network()
     rng = np.random.default_rng(9)
     x, real = net.check_input(rng.normal(size=(4, 4, 2)), mask=REAL)

@@ -1,4 +1,4 @@
-"""Initialisers: their distributions, their shapes, and that a Generator decides everything."""
+"""Initialisers: their distributions, their shapes; only the Generator decides the numbers."""
 
 import json
 import math
@@ -168,7 +168,7 @@ def test_the_generator_decides(init):
 
 @every_initializer
 def test_only_the_generator_decides(init):
-    # NumPy's global stream is not touched, whatever is drawn.
+    # Drawing does not advance NumPy's global generator.
     before = np.random.get_state()[1].copy()  # noqa: NPY002  # it is what must stay untouched
     init((6, 4), rng(), "float32")
     np.testing.assert_array_equal(np.random.get_state()[1], before)  # noqa: NPY002

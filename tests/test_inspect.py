@@ -1,4 +1,4 @@
-"""States over time, and the share that every node has in the gradient."""
+"""States over time, and every node's share of the gradient."""
 
 from dataclasses import dataclass
 from typing import ClassVar

@@ -1,6 +1,6 @@
-"""Which engine runs, how many threads it has, and what is said where there is no native one.
+"""The engine in use, its threads, and the messages if there is no native engine.
 
-That there is one where THROUGHTIME_REQUIRE_NATIVE is set, the conftest sees to.
+The conftest checks that there is one if THROUGHTIME_REQUIRE_NATIVE is set.
 """
 
 import importlib

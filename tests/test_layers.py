@@ -1,4 +1,4 @@
-"""Layers: what they refuse, what they say, and what each one does with steps that are not real."""
+"""Layers: what they refuse, their messages, and what each one does with masked steps."""
 
 import dataclasses
 

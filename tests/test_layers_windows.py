@@ -1,4 +1,4 @@
-"""Convolution, windowed pools and Flatten: what they see, which outputs are real, refusals."""
+"""Convolution, windowed pools and Flatten: their windows, masks of outputs, refusals."""
 
 import numpy as np
 import pytest
@@ -39,7 +39,7 @@ def refused(action, error=ShapeError):
     return str(caught.value)
 
 
-# -- what is seen -----------------------------------------------------------------------------
+# -- windows ----------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -183,7 +183,7 @@ def test_counts_are_those_of_the_formulas():
             assert Window(size + 1, stride + 1, 1, padding).count(L) == len(range(0, L, stride + 1))
 
 
-# -- what is refused --------------------------------------------------------------------------
+# -- refusals ---------------------------------------------------------------------------------
 
 
 def test_a_sequence_shorter_than_a_window_is_refused():

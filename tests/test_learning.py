@@ -1,4 +1,4 @@
-"""Tasks that need a memory are learned, from fixed seeds, on sequences that were held out.
+"""Networks learn tasks that need memory, with fixed seeds, scored on held-out sequences.
 
 Every network here would fail with a wrong gradient through time: the baseline of a task is the
 score of the best answer without memory, or of always giving the same answer.
@@ -53,7 +53,7 @@ def test_adding_problem_over_fifty_steps():
 
 def test_first_letter_equals_last_letter():
     # No more than the 480 strings of the published experiment. Without dropout a network of this
-    # size learns them by heart and does no better than the majority on others.
+    # size memorises them and scores no better than the majority class on others.
     task = tasks.first_equals_last(480, seed=0)
     held_out = tasks.first_equals_last(2000, seed=1)
     layers = [GRU(16, dropout=0.2, recurrent_dropout=0.2), Dense(1, activation="sigmoid")]

@@ -1,4 +1,4 @@
-"""Every loss: its value, its gradient, and what masks and weights mean."""
+"""Every loss: its value, its gradient, and the meaning of masks and weights."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""A user's own loss: as a function with its gradient, and as a class."""
+"""User-defined losses: as a function with its gradient, and as a class."""
 
 import re
 import subprocess

@@ -1,6 +1,6 @@
-"""Losses at +-800, at subnormal numbers, at certainty and beyond; in float32 and float64.
+"""Losses at +-800, at subnormal numbers, at probabilities 0 and 1; in float32 and float64.
 
-Warnings are errors in the whole suite, so every test here also says that none is given.
+Warnings are errors in the whole suite, so every test here also shows that there are none.
 """
 
 import math
@@ -180,7 +180,7 @@ def test_logits_at_every_edge(name, dtype):
         if name != "poisson" or edge < 80:
             assert math.isfinite(value)
             assert np.isfinite(dz).all()
-        if abs(edge) <= 1.0:  # nothing saturates: the two ways must agree
+        if abs(edge) <= 1.0:  # nothing saturates: both computations must agree
             plain, dy = loss(activation(z), target)
             tolerance = 1e-5 if dtype == np.float32 else 1e-12
             assert value == pytest.approx(plain, rel=tolerance)

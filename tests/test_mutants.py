@@ -1,4 +1,4 @@
-"""The suite sees every wrong gradient; see mutate.py."""
+"""The suite detects every wrong gradient of mutate.py."""
 
 import pytest
 from mutate import MUTANTS, ROOT, run_script

@@ -1,4 +1,4 @@
-"""What goes into the native loops: arrays of any layout, numbers that are not finite, threads."""
+"""Inputs of the native loops: arrays of any layout, non-finite numbers, several threads."""
 
 from __future__ import annotations
 

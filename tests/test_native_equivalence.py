@@ -1,4 +1,4 @@
-"""The native loops compute what the reference loops do, over every cell and option."""
+"""The native loops give the results of the reference loops, for every cell and option."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ from throughtime.kernels import selection
 
 pytestmark = needs_native
 
-#: In parts of the largest number of an array.
+#: Tolerances relative to the largest number of an array.
 DOUBLE, SINGLE = 1e-12, 2e-6
 
 every_cell = pytest.mark.parametrize("cell", CELLS.values(), ids=CELLS)
@@ -42,7 +42,7 @@ every_dtype = pytest.mark.parametrize("dtype", ["float32", "float64"])
 
 LEVELS = selection.extension().levels() if selection.extension() else ()
 
-#: N, T, F, H: none, one, one more than a vector or a tile holds, and both at once.
+#: N, T, F, H: zero, one, one more than a vector or a tile holds, and both at once.
 SIZES = [
     (0, 3, 2, 4), (2, 0, 2, 4), (2, 3, 0, 4), (0, 0, 0, 1), (1, 1, 1, 1), (3, 5, 2, 1),
     (1, 6, 3, 17), (5, 1, 2, 16), (2, 4, 1, 33), (13, 3, 5, 8), (7, 4, 31, 3), (3, 3, 2, 70),
@@ -89,7 +89,7 @@ def test_every_instruction_set(cell, level):
         extension.use_level(before)
 
 
-#: One axis far beyond what a tile, a cache or one pass over a sum holds.
+#: Shapes with one axis much longer than a tile, a cache or one pass over a sum.
 LONG = [(1, 2, 700, 5), (1, 2, 3, 300), (150, 2, 3, 4), (1, 150, 1, 3), (33, 20, 40, 70)]
 
 
@@ -115,7 +115,7 @@ def test_saturated(cell, dtype, size):
     for name, array in got.items():
         assert np.isfinite(array).all()
         if name == "y" or name.startswith("final"):
-            # Large terms may cancel to a small argument, of which the last digits are gone.
+            # Large terms may cancel to a small argument, which has lost its last digits.
             assert error(array, want[name]) <= (1e-10 if dtype == "float64" else 1e-4), name
 
 

@@ -1,4 +1,4 @@
-"""Losses of the native engine: value and gradient of the reference, whatever is in the batch."""
+"""Losses of the native engine: value and gradient of the reference, for any batch."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The native engine's functions: how exact they are, and the same bits wherever a number stands."""
+"""The native engine's functions: their accuracy, and the same bits at any position of an array."""
 
 import numpy as np
 import pytest
@@ -55,7 +55,7 @@ EXACT = {
     "softplus": lambda x: np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x))),
 }
 every_math = pytest.mark.parametrize("name", EXACT)
-#: Where a result becomes infinite, subnormal, 0, 1 or -1, and where the halves of a formula meet.
+#: Inputs where a result becomes infinite, subnormal, 0, 1 or -1, or where a formula changes.
 TURNS = {
     "float32": [0.0, 1.0, 88.7228, 89.0, 87.3365, 87.68, 88.376, 103.97, 104.5, 9.01, 9.2, 17.33,
                 18.0, 16.64, 0.34657, 0.17329, 0.54931, 0.41421356],
@@ -166,7 +166,7 @@ def misaligned(array):
     return moved
 
 
-#: Other ways to lay out the same array; each keeps the last axis, along which softmax goes.
+#: Other memory layouts of the same array; each keeps the last axis, along which softmax goes.
 LAYOUTS = {
     "columns first": np.asfortranarray,
     "every other row": lambda z: np.repeat(z, 2, axis=0)[::2],
@@ -181,7 +181,7 @@ LAYOUTS = {
 }
 
 
-#: Softmax adds short rows up in one way and long ones in another.
+#: Softmax sums short rows in one way and long rows in another.
 short_and_long = pytest.mark.parametrize("width", [5, 37])
 
 

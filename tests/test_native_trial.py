@@ -1,4 +1,4 @@
-"""How calls find out whether a team of threads is faster, told how long each one took."""
+"""How calls learn from given times whether several threads are faster."""
 
 import pytest
 from loop_cases import needs_native

@@ -1,4 +1,4 @@
-"""Norms, clipping, penalties and optimiser steps of the native engine: those of the reference."""
+"""Norms, clipping, penalties and optimiser steps of the native engine equal the reference."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ pytestmark = needs_native
 
 DTYPES = ["float32", "float64"]
 SIZES = [0, 1, 15, 16, 17, 4095, 4096, 4097, 10_001]
-#: More numbers than one thread is given alone.
+#: More numbers than the work of a single thread.
 LARGE = 300_001
 
 
@@ -200,7 +200,7 @@ def test_every_built_in_optimizer_has_a_kernel():
     for cases in CASES.values():
         for case in cases:
             optimizer, params = copy.deepcopy(case), np.ones(3)
-            optimizer._step = None  # the way of the reference
+            optimizer._step = None  # as on the reference engine
             assert optimizer.step(params, np.ones(3)) is True
 
 

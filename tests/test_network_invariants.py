@@ -1,4 +1,4 @@
-"""What must not change an answer: padding, order, halves, runs; over every network of the suite."""
+"""Padding, order, halves and repeated runs do not change results, for every network case."""
 
 import copy
 import pickle

@@ -1,4 +1,4 @@
-"""The shape of the output, without computing it: refused is what a run would refuse."""
+"""``net.output_shape``: the shape without a computation; it refuses what a run would refuse."""
 
 import numpy as np
 import pytest

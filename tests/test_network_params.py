@@ -1,3 +1,5 @@
+"""Params: one flat vector and its views, and the names of parameters."""
+
 import copy
 import pickle
 import re

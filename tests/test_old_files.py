@@ -1,4 +1,4 @@
-"""Every file that an earlier release wrote: it says the same, or is refused in words.
+"""Files of earlier releases give the same results, or are refused in words.
 
 ``files/<version>`` is what that release wrote and what it answered (see ``write_files.py``). A
 folder written by the present code is held to the same. Numbers are equal to rounding and not bit by
@@ -26,7 +26,7 @@ import throughtime as tt
 from throughtime.errors import ModelFileError, ThroughtimeError
 
 FOLDERS = sorted(path for path in write_files.FOLDERS.iterdir() if path.name[0].isdigit())
-#: Units in the last place that other orders of summation, or another exp, cost at the sizes here.
+#: Units in the last place that another order of summation, or another exp, may cost here.
 ULPS = 2**10
 NOW = "now"
 

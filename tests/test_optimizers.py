@@ -1,4 +1,4 @@
-"""Every optimiser: hand-derived steps, minima reached, the same bits after a restart."""
+"""Every optimiser: steps derived by hand, minima reached, the same bits after a restart."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every schedule: rates by hand, the memory of a plateau, configs, and what is refused."""
+"""Every schedule: rates by hand, the state of a plateau, configurations, refusals."""
 
 from __future__ import annotations
 

@@ -1,3 +1,5 @@
+"""Figures of forecasts and losses, and how a figure becomes PNG or SVG."""
+
 import pickle
 import re
 import xml.etree.ElementTree as ET

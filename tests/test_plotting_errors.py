@@ -1,4 +1,4 @@
-"""What cannot be drawn is refused in one line, before anything is written."""
+"""Figures that cannot be drawn are refused in one line, before anything is written."""
 
 import os
 import subprocess
@@ -92,6 +92,6 @@ def test_the_backend_for_windows_does_not_matter(backend, kept, tmp_path):
         check=False, env=os.environ | {"MPLBACKEND": backend},
     )  # fmt: skip
     assert run.returncode == 0, run.stderr
-    # What the user chose stands for what else the process draws, as far as it is a backend.
+    # A backend that the user chose stays chosen, for what else the process draws.
     assert run.stdout.splitlines() == [f"{backend} {kept}", "[]"]
     assert sorted(path.name for path in tmp_path.iterdir()) == ["fit.gif", "fit.png"]

@@ -1,4 +1,4 @@
-"""Pictures of fits and states, animations, and training and drawing in one call."""
+"""Figures of fits and states, animations, and functions that train or apply and draw."""
 
 import json
 import re

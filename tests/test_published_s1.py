@@ -1,4 +1,4 @@
-"""S1, a lecture note on recurrent networks from scratch: what is wrong there is right here.
+"""S1, a lecture note on recurrent networks from scratch: its errors are absent here.
 
 ``published.py`` lists the errors; ``test_published_errors.py`` puts each one into the package.
 """
@@ -36,7 +36,7 @@ def test_s1_softmax_derivative_is_the_whole_jacobian_not_its_diagonal():
     z, dy = rng.normal(size=(2, 6, 5))
     exact = complex_steps(lambda p: (dy * softmax(p["z"])).sum(), {"z": z})
     assert_exact({"z": Softmax().backward(dy, Softmax()(z), z)}, exact)
-    # To raise all logits alike changes nothing; the diagonal would say y (1 - y) instead of 0.
+    # Raising all logits alike changes nothing; the diagonal would give y (1 - y) instead of 0.
     flat = Softmax().backward(np.ones_like(z), Softmax()(z), z)
     np.testing.assert_allclose(flat, 0.0, atol=1e-14)
 
@@ -49,7 +49,7 @@ def test_s1_time_bias_has_no_gradient_at_the_first_step():
             assert not found.pop("0.b_time").any()
             assert found["0.b"].all()
             assert not exact.pop("0.b_time").any()
-            # Nor has W_h, which belongs to the same term.
+            # Nor does W_h, which belongs to the same term.
             assert not found.pop("0.W_h").any()
             del exact["0.W_h"]
         assert_exact(found, exact)
@@ -69,7 +69,7 @@ def test_s1_weight_penalty_counts_once_an_update_not_once_a_step():
         net, x, y, _ = problem(steps)
         plain, penalised = gradients(net, x, y, "mse"), gradients(net, x, y, "mse", l2=0.3)
         for name, W in net.params.items():
-            added = 0.3 * W if ".W" in name else np.zeros_like(W)  # biases go free
+            added = 0.3 * W if ".W" in name else np.zeros_like(W)  # biases have no penalty
             np.testing.assert_allclose(penalised[name] - plain[name], added, atol=1e-14)
         before = net.params.copy()
         tt.train(net, x, y, optimizer=SGD(0.1), epochs=1, batch_size=None, l2=0.3, verbose=False)
@@ -144,7 +144,7 @@ def test_s1_adagrad_works_on_bias_vectors():
 def test_s1_sigmoid_and_its_derivative_are_finite_at_minus_100_in_float32():
     f = Sigmoid()
     z = np.array([-3e38, -1e4, -100, -87, -80, -20, -1, 0, 1, 20, 100, 3e38], "float32")
-    with np.errstate(all="ignore"):  # what is wrong shall be seen as a number
+    with np.errstate(all="ignore"):  # a wrong result must be a number, not a warning
         y = f(z)
         slope = f.backward(np.ones_like(z), y, z)
     assert np.isfinite(y).all()
@@ -166,7 +166,7 @@ def test_s1_weights_change_after_the_backward_loop_not_inside_it():
     sgd = SGD(0.5)
     tt.train(net, x, y, optimizer=sgd, epochs=1, batch_size=None, verbose=False)
     assert sgd.steps == 1  # not one for each of the 8 time steps
-    # One step from the weights at the start: all time steps saw the same ones.
+    # One step from the initial weights: all time steps used the same weights.
     wanted = {name: before[name] - 0.5 * exact[name] for name in exact}
     assert_exact(net.params, wanted)
 
@@ -184,7 +184,7 @@ def test_s1_extrapolation_goes_on_from_the_last_step():
     net.params.flat = rng.normal(size=net.params.size)
     x = rng.normal(size=(3, 10, 2))
     series = x
-    for _ in range(5):  # the definition: put the last output behind the series, and look again
+    for _ in range(5):  # the definition: append the last output to the series, and predict again
         series = np.concatenate([series, outputs(net.params, series)[:, -1:]], axis=1)
     np.testing.assert_allclose(net.extrapolate(x, steps=5), series[:, 10:], rtol=1e-9)
 

@@ -1,4 +1,4 @@
-"""S2, slides on a network for a noisy sine: what is wrong there is right here.
+"""S2, slides on a network for a noisy sine: its errors are absent here.
 
 As the slides are written, the gradients of W_x, W_h and b are wrong, each by more than one error.
 Each test shows, on numbers that can be worked out by hand, the one error that it is named for, and
@@ -60,7 +60,7 @@ def test_s2_w_h_is_transposed_in_the_backward_recursion():
     net = linear(2, W_x=np.eye(2), W_h=[[0.0, 1.0], [0.0, 0.0]])  # unit 0 feeds unit 1
     _, tape = net.forward(np.zeros((1, 1, 2)))
     net.backward(tape, [[[0.0, 1.0]]])
-    # What unit 1 wants, unit 0 has to bring; nothing that unit 1 was before counts.
+    # The gradient of unit 1 goes to unit 0; the previous value of unit 1 has no effect.
     np.testing.assert_array_equal(tape.d_initial_state[0][0], [[1.0, 0.0]])
     assert_slides_right()
 
@@ -75,7 +75,7 @@ def test_s2_gradient_of_w_h_is_not_transposed():
 
 
 def test_s2_output_gradient_is_used_at_its_own_step():
-    net = linear(1, W_x=[[1.0]], W_h=[[0.0]])  # no memory: an output answers for its own input
+    net = linear(1, W_x=[[1.0]], W_h=[[0.0]])  # no memory: an output depends on its own input alone
     for t in range(5):
         _, tape = net.forward(np.ones((1, 5, 1)))
         dy = np.zeros((1, 5, 1))

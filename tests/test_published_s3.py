@@ -1,4 +1,4 @@
-"""S3, a notebook that learns the next number modulo 3: what is wrong there is right here."""
+"""S3, a notebook that learns the next number modulo 3: its errors are absent here."""
 
 import numpy as np
 import pytest
@@ -76,8 +76,8 @@ def test_s3_there_is_no_float128():
 
 def test_s3_zero_times_log_zero_is_zero_without_a_special_case():
     cross = losses.get("cce")
-    with np.errstate(all="ignore"):  # what is wrong shall be seen as a number
-        # Certain and right: exactly nothing to pay, from probabilities and from logits.
+    with np.errstate(all="ignore"):  # a wrong result must be a number, not a warning
+        # Certain and correct: the loss is exactly 0, from probabilities and from logits.
         for t in (np.array([[1.0, 0.0, 0.0]]), np.array([0])):
             value, dy = cross(np.array([[1.0, 0.0, 0.0]]), t)
             assert value == 0.0
@@ -85,7 +85,7 @@ def test_s3_zero_times_log_zero_is_zero_without_a_special_case():
             value, dz = cross.from_logits(np.array([[800.0, -800.0, -800.0]]), t)
             assert value == 0.0
             assert not dz.any()
-        # Certain and wrong: not nothing either, as where a zero is left out of the sum.
+        # Certain and wrong: the loss is not 0, as it is if a zero is omitted from the sum.
         value, dz = cross.from_logits(np.array([[800.0, -800.0, -800.0]]), [1])
         assert value == 1600.0
         assert dz.tolist() == [[1.0, -1.0, 0.0]]
@@ -107,7 +107,7 @@ def without_memory(task):
 
 
 def test_s3_beside_the_task_without_memory_stand_tasks_that_need_it():
-    assert without_memory(tasks.next_digit(100, 20)) == 1.0  # it can see no broken BPTT
+    assert without_memory(tasks.next_digit(100, 20)) == 1.0  # it cannot detect a broken BPTT
     total = tasks.running_sum(200, 20)
     np.testing.assert_array_equal(total.y, total.x.argmax(axis=-1).cumsum(axis=1) % 3)
     echo = tasks.delayed_echo(200, 20)

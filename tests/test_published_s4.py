@@ -1,4 +1,4 @@
-"""S4, a notebook that foretells a sine from windows of four values: what is wrong is right here."""
+"""S4, a notebook that predicts a sine from windows of four values: its errors are absent here."""
 
 import numpy as np
 from published_oracle import assert_exact, complex_steps, it_runs, outputs
@@ -52,7 +52,7 @@ def test_s4_the_experiment_runs():
         )  # fmt: skip
     assert history["loss"][-1] < history["loss"][0] / 2
     assert history["val_loss"][-1] < history["val_loss"][0]
-    assert max(history["grad_norm"]) > 1.0  # so that clipping had something to do
+    assert max(history["grad_norm"]) > 1.0  # so clipping took effect
 
 
 def test_s4_weights_are_decreased_by_the_step_not_overwritten_with_it():
@@ -91,7 +91,7 @@ def test_s4_what_the_trivial_answer_scores_is_said():
         task = tasks.sine_windows(part)
         half = float(((task.y - task.x[:, -1]) ** 2).mean()) / 2
         np.testing.assert_allclose(task.baseline, half, rtol=1e-12)
-        # Thousands of times better than 0.0052 and 0.0054, which the notebook has learned.
+        # Thousands of times better than the notebook's 0.0052 and 0.0054.
         assert task.baseline < 0.0052 / 4000
     y = 10 + np.sin(np.arange(40.0) / 3)
     report = Forecaster(4, season=None, network="never").backtest(y)

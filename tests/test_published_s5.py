@@ -1,4 +1,4 @@
-"""S5, the recurrent layer of EpyNN and the library around it: what is wrong there is right here."""
+"""S5, the recurrent layer of EpyNN and the library around it: its errors are absent here."""
 
 import os
 import pickle
@@ -45,7 +45,7 @@ def test_s5_softmax_derivative_has_one_over_temperature():
         f = Softmax(temperature)
         exact = complex_steps(lambda p, T=temperature: (dy * softmax(p["z"], T)).sum(), {"z": z})
         assert_exact({"z": f.backward(dy, f(z), z)}, exact)
-        # And where a cross-entropy takes the softmax into itself.
+        # Also with a cross-entropy that is fused with the softmax.
         layers = [RNN(3, return_sequences=True), Dense(4, activation=f)]
         net = Network(layers, n_features=3, dtype="float64")
         exact = complex_steps(
@@ -59,7 +59,7 @@ def test_s5_tanh_of_800_is_1():
     f, net = Tanh(), Network([RNN(2, return_sequences=True)], n_features=1)
     for dtype in ("float32", "float64"):
         z = np.array([800.0, -800.0, 1e30, -1e30, np.finfo(dtype).max, 0.0], dtype)
-        with np.errstate(all="ignore"):  # what is wrong shall be seen as a number
+        with np.errstate(all="ignore"):  # a wrong result must be a number, not a warning
             y = f(z)
             slope = f.backward(np.ones_like(z), y, z)
         assert y.tolist() == [1.0, -1.0, 1.0, -1.0, 1.0, 0.0]
@@ -78,7 +78,7 @@ def test_s5_seed_0_is_a_seed():
         start = net.params.flat.copy()
         data = np.random.default_rng(9)
         x, y = data.normal(size=(16, 5, 3)), data.normal(size=(16, 2))
-        # From the same weights, so that the order of the batches and dropout stand alone.
+        # The same weights, so only the order of batches and dropout may differ.
         net.params.flat = 0.1
         tt.train(net, x, y, epochs=1, batch_size=2, seed=seed, verbose=False)
         task = tasks.noisy_sine(seed=seed)
@@ -106,7 +106,7 @@ def test_s5_last_partial_batch_is_used():
         batches = list(minibatches(n, size, np.random.default_rng(0)))
         assert [len(batch) for batch in batches] == sizes
         assert sorted(np.concatenate(batches)) == list(range(n))
-    # Eleven sequences that are right already, and at the end one that is not.
+    # Eleven sequences without error, and one with an error at the end.
     net, x, y = problem(rows=11)
     y = outputs(net.params, x)
     y[-1] += 1.0
@@ -135,7 +135,7 @@ def test_s5_model_files_are_no_pickles(tmp_path):
         refused = None
         try:
             tt.load(path)
-        except Exception as error:  # of any kind: what matters first is what was executed
+        except Exception as error:  # of any kind: the test asks first what was executed
             refused = error
         assert not trace.exists()
         assert isinstance(refused, ModelFileError)
@@ -161,21 +161,21 @@ def test_s5_clipping_does_not_help_a_gradient_that_vanishes():
     np.testing.assert_allclose(faint, 0.5 ** np.arange(59, -1, -1), rtol=1e-12)
     np.testing.assert_allclose(fierce, 2.0 ** np.arange(59, -1, -1), rtol=1e-12)
     for clip in (clip_norm, clip_value):
-        # All that is far back and faint stays so, to the last bit.
+        # The vanishing gradients of early steps stay the same, to the last bit.
         kept = faint[:50].copy()
         clip(kept, 1.0)
         np.testing.assert_array_equal(kept, faint[:50])
         assert kept.max() < 1e-2
-        # What explodes, it stops.
+        # Clipping limits gradients that explode.
         cut = fierce.copy()
         clip(cut, 1.0)
         assert np.linalg.norm(cut) <= np.sqrt(60)
-        # Where a near step makes the limit count, the far one gains nothing.
+        # If the gradient of a late step is clipped, that of an early step gains nothing.
         both = np.array([faint[0], 10.0])
         clip(both, 1.0)
         assert both[1] <= 1.0
         assert both[0] <= faint[0]
-    # A network that looks 60 steps back learns the same, to the last bit, with clipping or without.
+    # A network with 60 steps of memory learns the same bits with clipping and without it.
     rng, learned = np.random.default_rng(0), []
     x, y = rng.normal(size=(4, 60, 1)), rng.normal(size=(4, 1))
     for options in ({}, {"clip_norm": 5.0}, {"clip_value": 5.0}):

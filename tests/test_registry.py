@@ -1,3 +1,5 @@
+"""Registries: names, user-defined entries, and configurations."""
+
 import json
 import re
 from dataclasses import FrozenInstanceError, dataclass, field

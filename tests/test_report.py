@@ -1,3 +1,5 @@
+"""The report: one page that needs nothing else."""
+
 import dataclasses
 import math
 import re

@@ -1,4 +1,4 @@
-"""Figures and strings side by side."""
+"""Comparisons: figures and strings side by side."""
 
 import numpy as np
 import pytest

@@ -1,7 +1,7 @@
 """One sample has the same bits alone, in any batch, with any padding, on any number of threads.
 
-So on the native engine; on the reference the same holds up to rounding, as NumPy's products take
-another order of summation for another shape.
+This holds on the native engine. On the reference engine it holds up to rounding: NumPy's products
+sum in another order for another shape.
 """
 
 from __future__ import annotations
@@ -92,7 +92,7 @@ class Problem:
         return y, tape.final_state
 
 
-#: exp without bound overflows in a recurrent network.
+#: An unbounded exp overflows in a recurrent network.
 FUNCTIONS = [name for name in ACTIVATIONS if name != "exp"]
 
 #: Softmax in a gated cell runs on the reference loop.
@@ -262,7 +262,9 @@ def test_extrapolation_is_to_predict_growing_sequences(problem, steps):
 
     def feedback(y):
         wide = np.zeros((len(y), n_features), dtype=y.dtype)
-        wide[:, : y.shape[1]] = np.clip(y[:, :n_features], -1, 1)  # lest it grow without bound
+        wide[:, : y.shape[1]] = np.clip(
+            y[:, :n_features], -1, 1
+        )  # clipped, or it would grow without bound
         return np.full(len(y), 2) if x.dtype.kind == "i" else wide
 
     more = net.extrapolate(x, steps, feedback=feedback)
@@ -295,7 +297,7 @@ def test_on_any_number_of_threads(problem):
         same(everything(problem), want)
 
 
-#: N, T, F, H: rows to share and none, units to share and none, and shares of unequal size.
+#: N, T, F, H: rows and units that threads can share, or cannot, or share unequally.
 LARGE = [
     (1, 5, 8, 200),
     (2, 3, 3, 141),

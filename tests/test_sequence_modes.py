@@ -1,4 +1,4 @@
-"""Every mapping of sequences learns: many-to-many, many-to-one, one-to-many, encoder-decoder."""
+"""Every sequence mode learns: many-to-many, many-to-one, one-to-many, encoder-decoder."""
 
 import numpy as np
 import pytest
@@ -56,7 +56,7 @@ def test_one_to_many_draws_the_wave_that_a_vector_names():
 
 @pytest.mark.parametrize("cell", [RNN, GRU, LSTM])
 def test_an_encoder_hands_its_state_to_its_decoder(cell):
-    # The decoder's input is a constant: all it knows of the sequence is the state.
+    # The decoder's input is constant: it knows the sequence only from the state.
     rng = np.random.default_rng(4)
     tokens = rng.integers(0, 4, (128, 3))
     layers = [
@@ -73,7 +73,7 @@ def test_an_encoder_hands_its_state_to_its_decoder(cell):
 
 
 def test_two_networks_make_an_encoder_decoder_with_teacher_forcing():
-    # The decoder reads the true previous value; the encoder learns through its initial state alone.
+    # The decoder reads the true previous value; gradients reach the encoder only by the state.
     rng = np.random.default_rng(5)
     _, wave = waves(rng, steps=16)
     past, future = wave[:, :12].astype("float32"), wave[:, 12:].astype("float32")

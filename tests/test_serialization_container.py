@@ -1,4 +1,4 @@
-"""Files: what is written is read, and nothing else is."""
+"""Containers: what is written is read back; anything else is refused."""
 
 import json
 import os

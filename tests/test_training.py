@@ -1,4 +1,4 @@
-"""The training loop: what it minimises, what it reports, what it refuses."""
+"""The training loop: the objective, the history, refusals."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Early stopping, schedules and callbacks: what steers a run."""
+"""Early stopping, schedules and callbacks, which control a run."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Checkpoints: a run that was killed and resumed ends with the bits of one that never stopped."""
+"""Checkpoints: a killed and resumed run ends with the bits of a run that never stopped."""
 
 import os
 import signal

@@ -1,4 +1,4 @@
-"""Clipping: in place, exact at the limits of the floats, and never hiding what is not finite."""
+"""Clipping: in place, exact at the limits of floats, and it hides no non-finite number."""
 
 from __future__ import annotations
 

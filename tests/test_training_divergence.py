@@ -1,4 +1,4 @@
-"""Divergence: where it began, what to try, and finite weights at the end."""
+"""Divergence: its origin, the advice, and finite weights at the end."""
 
 import numpy as np
 import pytest
@@ -106,7 +106,7 @@ def test_a_loss_that_overflows_alone():
 
 @pytest.mark.parametrize("return_sequences", [True, False])
 def test_backward(return_sequences):
-    # Nothing comes in, so the forward pass stays at zero; going back, a step multiplies by 1e10.
+    # The input is zero, so the forward pass stays at zero; backward, a step multiplies by 1e10.
     net = linear(return_sequences=return_sequences)
     y = np.zeros((4, 8, 1) if return_sequences else (4, 1))
     y[2:, -1] = 1.0

@@ -1,4 +1,4 @@
-"""What ``train`` refuses, before any work: one sentence each."""
+"""Arguments that ``train`` refuses before any work, in one sentence each."""
 
 import errno
 import os

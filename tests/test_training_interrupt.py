@@ -1,4 +1,4 @@
-"""Ctrl-C: a clean end at the first, KeyboardInterrupt at the second, and the handler put back."""
+"""Ctrl-C: the first ends a run cleanly, the second raises; the handler is restored."""
 
 import signal
 import subprocess
@@ -48,7 +48,7 @@ def handler():
 def test_the_best_weights_stay():
     net, x, y = example()
     press = Press((4, 2))
-    # The validation targets are the opposite of the training targets: it only gets worse.
+    # The validation targets are the negated training targets: validation only gets worse.
     history = train(
         net, x, y, epochs=99, batch_size=4, validation=(x, -y), callbacks=[press],
         optimizer=tt.optimizers.Adam(0.05),
@@ -66,7 +66,7 @@ def test_before_the_first_epoch_is_over():
     assert history.stopped == "interrupted"
     assert history.epochs == []
     assert repr(history) == "History(no epoch finished)"
-    # One batch was learned from, and there is nothing better to go back to.
+    # One batch was trained on, and there are no better weights to restore.
     assert (net.params.flat != before).any()
 
 

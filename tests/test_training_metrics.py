@@ -1,4 +1,4 @@
-"""Every metric: values by hand, masks and weights, what 0/0 is, and what is refused."""
+"""Every metric: values by hand, masks and weights, the value of 0/0, refusals."""
 
 from __future__ import annotations
 
@@ -31,7 +31,8 @@ from throughtime.training.metrics import (
 )
 from throughtime.training.metrics.classification import ClassMetric
 
-# Six steps, three classes: 0 is said 3 times (2 right), 1 once (wrong), 2 twice (right).
+# Six steps, three classes: predicted are 0 three times (2 correct), 1 once (wrong), 2 twice
+# (correct).
 TRUE = np.array([0, 0, 1, 2, 2, 0])
 SAID = np.array([0, 1, 0, 2, 2, 0])
 SCORES = np.full((6, 3), 0.25)
@@ -198,13 +199,13 @@ def test_class_numbers_one_hot_and_soft_targets_agree(name):
 @pytest.mark.parametrize(
     ("metric", "y", "target", "expected"),
     [
-        (Precision(), [[0.1], [0.2]], [1, 0], 0.0),  # "yes" is never said
+        (Precision(), [[0.1], [0.2]], [1, 0], 0.0),  # "yes" is never predicted
         (Recall(), [[0.9], [0.2]], [0, 0], 0.0),  # it is never "yes"
         (F1(), [[0.1], [0.2]], [0, 0], 0.0),  # neither
         (Specificity(), [[0.9], [0.2]], [1, 1], 0.0),  # it is never "no"
-        (NPV(), [[0.9], [0.8]], [1, 0], 0.0),  # "no" is never said
+        (NPV(), [[0.9], [0.8]], [1, 0], 0.0),  # "no" is never predicted
         (BalancedAccuracy(), [[0.9], [0.2]], [1, 1], 0.5),  # only classes that occur
-        # class 2 does not occur at all and is no part of the mean; 1 is never said
+        # class 2 does not occur and is not part of the mean; 1 is never predicted
         (Precision(), [[0.9, 0.1, 0.0], [0.8, 0.1, 0.1]], [0, 1], (1 / 2 + 0) / 2),
         (Recall(), [[0.9, 0.1, 0.0], [0.8, 0.1, 0.1]], [0, 1], (1 + 0) / 2),
         (Specificity(), [[0.9, 0.1, 0.0], [0.8, 0.1, 0.1]], [0, 1], (0 + 1) / 2),

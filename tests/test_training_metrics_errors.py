@@ -1,4 +1,4 @@
-"""What the metrics refuse, each in one sentence."""
+"""What metrics refuse, in one sentence each."""
 
 from __future__ import annotations
 

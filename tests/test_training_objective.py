@@ -1,4 +1,4 @@
-"""What a training step does not compute, because nobody reads it."""
+"""A training step does not compute what is not needed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What people see: nothing in a pipe, a table on request, a moving line on a terminal."""
+"""Progress: nothing in a pipe, a table on request, a moving line on a terminal."""
 
 import io
 import sys

@@ -1,4 +1,4 @@
-"""Which steps count, and how much, in whatever form the data are given."""
+"""The weights of steps, for every form of the data."""
 
 import numpy as np
 import pytest
@@ -15,7 +15,7 @@ X = RNG.normal(size=(10, 6, 2))
 def test_frozen_layers_do_not_count_in_the_norm():
     layers = [GRU(4, lr_multiplier=0.0), Dense(1)]
     whole = tt.Network(layers, n_features=2, dtype="float64")
-    whole.params["0.W_x"] *= 30.0  # a gradient that would use up the norm
+    whole.params["0.W_x"] *= 30.0  # a gradient that would dominate the norm
     last = tt.Network([LastStep(), Dense(1)], n_features=4, dtype="float64")
     for name in ("W", "b"):
         last.params[f"1.{name}"] = whole.params[f"1.{name}"]

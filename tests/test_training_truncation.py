@@ -1,4 +1,4 @@
-"""Truncated backpropagation against its definition: windows from a state that is a constant."""
+"""Truncated backpropagation against its definition: windows that start from a constant state."""
 
 import numpy as np
 import pytest
@@ -277,7 +277,9 @@ def test_a_sum_and_its_penalty_are_shared_by_the_chunks(tbptt):
     for chunk in chunks:
         part = chunk.weight / whole.weight
         assert chunk.penalty == pytest.approx(part * whole.penalty, rel=1e-12)
-    for chunk in truncated(net, x, y, MSE, tbptt, **options):  # a mean: an objective of its own
+    for chunk in truncated(
+        net, x, y, MSE, tbptt, **options
+    ):  # a mean: each chunk has its own objective
         assert chunk.penalty == pytest.approx(whole.penalty, rel=1e-12)
 
 

@@ -1,4 +1,4 @@
-"""The checkpoints of a folder of files: every optimiser, every schedule, every option of a run."""
+"""Checkpoints for a folder of files: every optimiser, every schedule, every option of a run."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import throughtime as tt
 from throughtime import schedules
 from throughtime.optimizers import SGD, Adagrad, Adam, AdamW, RMSProp
 
-#: Epochs that a checkpoint has seen, and those of the whole run.
+#: Epochs before a checkpoint, and epochs of the whole run.
 SEEN, EPOCHS = 2, 4
 OPTIMIZERS = {
     "sgd": SGD(0.1),

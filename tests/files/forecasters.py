@@ -1,4 +1,4 @@
-"""The forecasters of a folder of files."""
+"""Forecasters for a folder of files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The networks of a folder of files: every layer, every option, every registered name."""
+"""Networks for a folder of files: every layer, every option, every registered name."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ CELLS: dict[str, tuple[Any, dict[str, Any]]] = {
     "gru-reset-before": (GRU, {"reset_after": False}),
     "lstm": (LSTM, {}),
 }
-#: Options of a recurrent layer, each in a file of its own.
+#: Options of a recurrent layer, each in a separate file.
 RECURRENT: dict[str, dict[str, Any]] = {
     "sequences": SEQUENCE,
     "reverse": SEQUENCE | {"reverse": True},
@@ -54,7 +54,7 @@ RECURRENT: dict[str, dict[str, Any]] = {
         "recurrent_initializer": "identity",
     },
 }
-#: Activations and initializers that have options, with other values than the default ones.
+#: Activations and initializers with options, which differ from the defaults.
 ACTIVATIONS: dict[str, Any] = {
     "leaky_relu-slope": tt.activations.LeakyReLU(slope=0.3),
     "elu-alpha": tt.activations.ELU(alpha=0.6),

@@ -1,4 +1,4 @@
-"""The pickles of a folder of files: what people put into one, and what it must say afterwards."""
+"""Pickles for a folder of files: what people pickle, and what it must give afterwards."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from files import checkpoints, forecasters, networks
 
 import throughtime as tt
 
-#: What an object says, as arrays. Texts are arrays without axes; descriptions are JSON.
+#: What an object gives, as arrays. Texts are arrays without axes; descriptions are JSON.
 Answers = dict[str, np.ndarray]
 VALUES = np.linspace(-2.0, 2.0, 12).reshape(4, 3)
 REGISTRIES = {
@@ -63,7 +63,7 @@ def _networks() -> dict[str, Any]:
         y, tape = net.forward(networks.inputs(layers)["x"])
         net.backward(tape, np.ones_like(y))
         found[f"params-gradients-{dtype}"] = net.grads.copy()
-        with tt.engine("reference"):  # a stream that has run natively may hold what cannot travel
+        with tt.engine("reference"):  # a stream that has run natively could not be pickled in 0.1
             stream = net.stream(rows=4)
             stream.step(VALUES[:, :2])
         found[f"stream-{dtype}"] = stream

@@ -1,6 +1,6 @@
-"""Recurrent layers written once more with ``jax.lax.scan``, differentiated by JAX.
+"""Recurrent layers written with ``jax.lax.scan`` and differentiated by JAX.
 
-A second oracle of backpropagation through time, of everything that PyTorch's modules lack: masks
+An oracle of backpropagation through time for what PyTorch's modules lack: masks
 with holes, the GRU's older form, the time bias, learned initial states, recurrent dropout, any
 activation. Parameters have our names and shapes, so their gradients need no translation.
 """

@@ -1,6 +1,6 @@
 """Layers with the arguments of Keras and the mathematics of throughtime, for Keras's own tests.
 
-What Keras does differently is done here, around our network: a masked step repeats the output
+This module adds to our network what Keras does differently: a masked step repeats the output
 before it (ours are zero), ``go_backwards`` puts its outputs in the order of its steps, a stateful
 layer starts where its last call ended, and ``Bidirectional`` merges the directions in other ways
 than side by side. Keras has the gates of a GRU in the order z r h, with two rows of biases.
@@ -244,7 +244,7 @@ class Dense:
         return net.predict(x)
 
 
-#: What stands in for ``keras.layers`` in Keras's tests.
+#: The replacement of ``keras.layers`` in Keras's tests.
 LAYERS = SimpleNamespace(
     RNN=RNN,
     SimpleRNN=layer_of(Cell),

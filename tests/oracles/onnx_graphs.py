@@ -15,7 +15,7 @@ import onnxruntime
 
 import throughtime as tt
 
-#: Which of our gates stands at each place of ONNX.
+#: Index of our gate at each position of ONNX.
 ORDER = {"RNN": [0], "GRU": [1, 0, 2], "LSTM": [0, 3, 1, 2]}
 OPSET, IR = 22, 10
 
@@ -40,7 +40,7 @@ def to_onnx(
         second = rng.normal(size=b.shape)
         first = b - second
         if getattr(layer, "reset_after", False):
-            # Here the candidate's two biases are not one sum: r_t stands between them.
+            # Here the candidate's two biases cannot be added: r_t is between them.
             n = slice(2 * layer.units, None)
             first[n], second[n] = b[n], net.params.get(own + "b_hn", 0.0)
         arrays[2].append(np.concatenate([reorder(first, order), reorder(second, order)]))

@@ -1,4 +1,4 @@
-"""A user's activation and loss, differentiated by JAX, inside networks."""
+"""User-defined activations and losses, differentiated by JAX, inside networks."""
 
 from __future__ import annotations
 

@@ -42,7 +42,7 @@ def _float64():
 @functools.partial(
     jax.jit,
     static_argnames=("kind", "names", "directions"),
-    # Compiling takes all the time: the compiler need not try hard.
+    # Compilation takes most of the time, so the compiler optimises little.
     compiler_options={"xla_backend_optimization_level": 0},
 )
 def solution(kind, names, directions, params, x, mask, given, drops, dy, d_final):
@@ -85,7 +85,7 @@ def compare(kind, masks=("ragged",), depth=1, names=None, scale=0.5, **options):
             training=training,
             rng=np.random.default_rng(8),
         )
-        # The masks of dropout are read off the tape: what is compared is what they do.
+        # The masks of dropout are taken from the tape; the test compares their effect.
         drops = [
             [(1.0 if dx is None else dx[:, 0], 1.0 if t.drop is None else t.drop) for t, dx, _ in c]
             for c in tape.caches

@@ -1,4 +1,4 @@
-"""Keras's own tests of its recurrent layers, with our layers in the place of Keras's.
+"""Keras's tests of its recurrent layers, run on our layers.
 
 The modules come with Keras; their name ``layers`` is replaced by :mod:`oracles.keras_layers`.
 What they compare with are the numbers written in them, computed by Keras's authors.
@@ -122,7 +122,7 @@ def test_every_test_is_run_or_has_a_reason(keras):
 
 
 def test_the_numbers_in_them_are_compared(keras, monkeypatch):
-    # A layer that is a little wrong must fail: an Elman network without its recurrent term.
+    # A slightly wrong layer must fail: an Elman network without its recurrent term.
     class Forgetful(LAYERS.RNN):
         def network(self, features):
             net = super().network(features)

@@ -1,4 +1,4 @@
-"""A user's loss, differentiated by JAX, equals the same loss written out by hand."""
+"""User-defined losses, differentiated by JAX, equal the same losses with gradients by hand."""
 
 from __future__ import annotations
 

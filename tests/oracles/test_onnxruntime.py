@@ -1,6 +1,6 @@
 """Recurrent layers equal ONNX Runtime (float32, so to a few 1e-6), and the node cases of ONNX.
 
-Not compared, because throughtime does not have them: peepholes, ``clip``, ``input_forget``, and an
+Not compared, because throughtime lacks them: peepholes, ``clip``, ``input_forget``, and an
 LSTM whose g and output activations differ. ONNX Runtime, and not ``onnx.reference``, is asked: the
 latter ignores ``sequence_lens`` and the activations of GRU and LSTM.
 """

@@ -1,7 +1,7 @@
 """Convolution and windowed pools equal PyTorch's to 1e-10 in float64: outputs, every gradient.
 
-PyTorch has no masks here, so each sequence of a ragged batch is compared by itself; its layout is
-(N, F, T), and its weight (K, F, k) is our W (k F, K) with the axes turned round.
+PyTorch has no masks here, so each sequence of a ragged batch is compared alone; its layout is
+(N, F, T), and its weight (K, F, k) is our W (k F, K) with other axes.
 """
 
 from __future__ import annotations

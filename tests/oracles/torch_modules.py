@@ -2,7 +2,7 @@
 
 PyTorch stores ``weight_ih (gates*H, F)``, the transpose of our W_x, in the same order of gates
 (LSTM i f g o, GRU r z n), and two biases. Ours is their sum, except that the GRU's candidate keeps
-the recurrent one apart, as b_hn.
+the recurrent one separate, as b_hn.
 """
 
 from __future__ import annotations
