@@ -161,6 +161,17 @@ def test_several_series_and_covariates_of_the_future(folder, capsys):
     assert rows[0][1] == "2024-03-11"
 
 
+def test_covariates_without_a_network_are_said_to_be_unused(folder, capsys):
+    write_table("data.csv", rows=70, ahead=7)
+    arguments = ["forecast", "data.csv", "--target", "sales", "--horizon", "7"]
+    assert main([*arguments, "--covariates", "price", *TINY, "--network", "never"]) == 0
+    out = " ".join(capsys.readouterr().out.split())
+    assert (
+        "The covariates are not used: the network reads them, and --network never leaves it out."
+    ) in out
+    assert "are used." not in out
+
+
 def test_covariates_of_the_past_alone(folder, capsys):
     write_table("data.csv")
     arguments = ["forecast", "data.csv", "--target", "sales", "--horizon", "7", *TINY]

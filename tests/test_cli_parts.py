@@ -14,6 +14,7 @@ from throughtime.cli.console import ProgressBar, Screen
 from throughtime.cli.output import check_folder, staged
 from throughtime.cli.requests import ForecastRequest, PredictRequest
 from throughtime.cli.results import write_csv
+from throughtime.cli.training import Training
 from throughtime.cli.wording import Wording
 from throughtime.data.series import Series
 from throughtime.data.tables.files import read_table
@@ -351,3 +352,21 @@ def test_an_error_is_one_line_and_a_code(error, code, line, capsys):
 def test_an_error_that_nobody_foresaw_keeps_its_traceback():
     with pytest.raises(ZeroDivisionError):
         failures.exit_code_of(raising(ZeroDivisionError()))
+
+
+def test_a_model_that_chose_again_is_said_to(monkeypatch):
+    """The errors are those of the model that was scored, which may have chosen differently."""
+    chosen = {"season": "10 steps", "transform": "none", "weight of the network": "0 %"}
+    again = chosen | {"season": "38 steps", "weight of the network": "77 %"}
+    monkeypatch.setattr("throughtime.cli.training.settings_of", lambda model: model)
+    work = Training.__new__(Training)
+    work.notes = []
+    work._note_differences(chosen, chosen)
+    assert work.notes == []
+    work._note_differences(chosen, again)
+    (note,) = work.notes
+    assert note == (
+        "The model that was scored has not seen the hold-out, the one that forecasts has, and they"
+        " chose differently: season 10 steps, then 38 steps; weight of the network 0 %, then 77 %."
+        " The errors are those of the first."
+    )

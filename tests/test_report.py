@@ -34,7 +34,7 @@ def backtest(mae=0.4, rmse=0.5, rival=1.9, beaten=True, folds=()):
 def forecast_from(origin, change=0.0):
     mean = 10 + change * np.linspace(0, 1, H)
     bounds = {c: (mean - 2 * c, mean + 2 * c) for c in (0.8, 0.95)}
-    return Forecast(np.arange(1, H + 1), mean, bounds, mean, origin)
+    return Forecast(np.arange(1, H + 1), mean, bounds, mean - 0.5, origin)
 
 
 def story(name="sales", change=5.0, report="default", series=1, times=DAYS, **changes):
@@ -154,6 +154,15 @@ def test_page_says_what_was_forecast_and_how_well():
         f"Made by throughtime {__version__} from data.csv.",
     ):
         assert part in text
+
+
+def test_a_network_that_changed_nothing_is_not_said_to_correct():
+    mean = np.array([1.0, 2.0])
+    fold = Fold(None, 5, mean, Forecast(np.arange(1, 3), mean, {}, mean.copy(), 5), {}, 1.0)
+    unchanged = backtest(folds=(fold,))
+    said = "Exponential smoothing; the network's correction was not used."
+    assert words.explained("forecast", unchanged) == said
+    assert words.explained("drift", unchanged) == words.EXPLAINED["drift"]
 
 
 def test_tables_hold_the_numbers():

@@ -50,7 +50,9 @@ def one_line(story: ForecastStory) -> str:
     networks = words.plural(int(settings["networks averaged"]), "network")
     layers = words.plural(int(settings["recurrent layers"]), f"{settings['cell']} layer")
     count = sum(row.parameters for row in story.layers)
+    each = "" if settings["networks averaged"] == "1" else " each"
+    used = "" if story.network_weight > 0 else "; the network's correction is not used"
     return (
-        f"{networks} of {layers} with {settings['hidden units']} units, {count:,} parameters each;"
-        f" reads {settings['window']}, season: {settings['season']}"
+        f"{networks} of {layers} with {settings['hidden units']} units, {count:,} parameters{each};"
+        f" reads {settings['window']}, season: {settings['season']}{used}"
     )

@@ -80,6 +80,7 @@ def build_story(
         curves=curves or {},
         command=command,
         warning=warning,
+        network_weight=model.weight_,
         tested_itself=tested_itself,
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from throughtime.cli.describe import settings_of
 from throughtime.cli.options import arguments_for
 from throughtime.cli.series import (
     covariates_ahead,
@@ -90,6 +91,8 @@ class Training:
                     "Training was ended early by Ctrl-C; the best weights until then are used."
                 )
             self._note_unused_seasons(model)
+            if tested is not None:
+                self._note_differences(tested, model)
             return model, backtest
 
     def _check_season(self) -> None:
@@ -126,13 +129,35 @@ class Training:
                     " another forecast was better."
                 )
 
+    def _note_differences(self, tested: Forecaster, model: Forecaster) -> None:
+        """Say where the model that was scored and the one that forecasts chose differently."""
+        before, after = settings_of(tested), settings_of(model)
+        names = ("season", "transform", "weight of the network")
+        changed = [
+            f"{name} {before[name]}, then {after[name]}"
+            for name in names
+            if before[name] != after[name]
+        ]
+        if changed:
+            self.notes.append(
+                "The model that was scored has not seen the hold-out, the one that forecasts has,"
+                f" and they chose differently: {'; '.join(changed)}. The errors are those of the"
+                " first."
+            )
+
     def _choose_covariates(self, count: int) -> None:
         """Use covariates of the future where the table has them for every step ahead."""
         horizon = self.request.horizon
         rows = min(part.rows_ahead for part in self.parts)
         self.in_future = count > 0 and rows >= horizon
         self.ahead = None
-        if self.in_future:
+        if count and self.request.network == "never":
+            self.in_future = False
+            self.notes.append(
+                "The covariates are not used: the network reads them, and --network never leaves it"
+                " out."
+            )
+        elif self.in_future:
             self.ahead = covariates_ahead(self.parts, self.many, horizon)
             self.notes.append("Covariates of the steps ahead are in the table and are used.")
             self.notes += note_on_empty_cells_ahead(self.parts, horizon)

@@ -62,6 +62,7 @@ def settings(palette: Palette) -> dict[str, Any]:
         "axes.grid.axis": "y",
         "axes.axisbelow": True,
         "axes.formatter.useoffset": False,
+        "axes.formatter.limits": (-6, 15),  # 1000000000000 says more than 1.0 and, far off, 1e12
         "grid.color": palette.grid,
         "grid.linewidth": 0.8,
         "xtick.color": palette.naive,

@@ -115,7 +115,7 @@ def _scores(backtest: BacktestReport | None) -> list[dict[str, Any]]:
     return [
         {
             "name": words.method_name(score.method),
-            "explained": words.EXPLAINED.get(score.method, ""),
+            "explained": words.explained(score.method, backtest),
             "mine": score.method == "forecast",
             "bar": 100.0 * score.mae / worst if worst > 0 else 0.0,
         }

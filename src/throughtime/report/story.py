@@ -55,6 +55,8 @@ class ForecastStory:
         The command that made the page.
     warning : str
         A sentence to show above everything else; empty if there is none.
+    network_weight : float
+        The share of the network's correction that the forecast contains; 0 is none.
     tested_itself : bool
         Whether the model of the backtest made the forecast, rather than one of all data.
     """
@@ -73,6 +75,7 @@ class ForecastStory:
     )
     command: str = ""
     warning: str = ""
+    network_weight: float = 1.0
     tested_itself: bool = False
 
     @property

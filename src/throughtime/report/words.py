@@ -201,6 +201,21 @@ def is_good(backtest: BacktestReport) -> bool:
     return perfect or (beats_all(backtest) and not smoothing_is_better(backtest))
 
 
+def explained(method: str, backtest: BacktestReport) -> str:
+    """What a method of a backtest does, in a sentence."""
+    if method == "forecast" and not _is_corrected(backtest):
+        return "Exponential smoothing; the network's correction was not used."
+    return EXPLAINED.get(method, "")
+
+
+def _is_corrected(backtest: BacktestReport) -> bool:
+    """Whether the network changed a forecast."""
+    forecasts = [fold.forecast for fold in backtest.folds]
+    return not forecasts or any(
+        not np.array_equal(one.mean, one.anchor, equal_nan=True) for one in forecasts
+    )
+
+
 def smoothing_remark(backtest: BacktestReport, way_out: str = "") -> str:
     """A sentence that exponential smoothing alone did better; empty where it did not.
 
