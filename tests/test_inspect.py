@@ -317,3 +317,16 @@ def test_a_node_that_is_not_there(arguments, message):
     with pytest.raises(InvalidArgumentError) as caught:
         found.node(*arguments)
     assert str(caught.value) == message
+
+
+@pytest.mark.parametrize("cell", [tt.layers.RNN, tt.layers.GRU, tt.layers.LSTM])
+def test_an_underflow_is_no_error(cell):
+    net = tt.Network([cell(3), tt.layers.Dense(1)], n_features=2)
+    net.params.flat[::2] = 1e-38
+    x = np.full((2, 4, 2), 1e-30)
+    with np.errstate(all="raise"):
+        found = tt.inspect.trace(net, x, np.ones((2, 1)))
+        nodes = found.nodes(0)
+        assert found.node(0, 2).t == nodes[1].t
+        assert len(tt.inspect.hidden_states(net, x)[0]["h"]) == 2
+        tt.evaluate(net, x, np.ones((2, 1)), metrics=["mae", "r2"])

@@ -25,6 +25,7 @@ from throughtime import bptt
 from throughtime.bptt import LoopTape
 from throughtime.errors import InvalidArgumentError, check_choice, check_int, describe, sentence
 from throughtime.inspect.states import loops
+from throughtime.kernels.underflow import ignore_underflow
 from throughtime.layers import Recurrent
 from throughtime.network.params import Params
 from throughtime.registry import translate
@@ -127,6 +128,7 @@ class Trace:
         shapes = " -> ".join(str(y.shape) for y in self.outputs)
         return f"Trace(loss {self.loss:.6g}; outputs {shapes})"
 
+    @ignore_underflow
     def node(self, layer: int, t: int, direction: str = "forward") -> Node:
         """Return the node of a recurrent layer at step ``t``.
 
@@ -148,6 +150,7 @@ class Trace:
         check_int("t", t, 1, len(loop.x))
         return next(node for node in nodes if node.t == t)
 
+    @ignore_underflow
     def nodes(self, layer: int, direction: str = "forward") -> list[Node]:
         """Return all nodes of a recurrent layer, from t = 1 to T; see :meth:`node`."""
         _, nodes = self._loop(layer, direction)
