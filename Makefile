@@ -60,7 +60,7 @@ lint: $(VENV)/.lint ## ruff and mypy
 # Notebooks run; one that fails, a warning or TeX that cannot be read is a failure. Every page is made
 # anew (-E): what a notebook shows depends on more than its own file.
 docs: $(VENV)/.docs ## the documentation site, in build/docs
-	$(VENV)/bin/python -m sphinx -W -E --keep-going -q -b html docs build/docs
+	$(VENV)/bin/python -m sphinx -W -E -j auto --keep-going -q -b html docs build/docs
 
 # On Linux PyPI has PyTorch with CUDA, gigabytes. Less comes with
 # make oracles PIP_EXTRA_INDEX_URL=https://download.pytorch.org/whl/cpu
