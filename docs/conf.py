@@ -48,6 +48,8 @@ nb_execution_mode = "force"
 nb_execution_raise_on_error = True
 nb_execution_timeout = 120
 nb_merge_streams = True
+# A drawing stands in the page itself, in its colours; elsewhere notebooks show it as an image.
+nb_mime_priority_overrides = [("html", "image/svg+xml", 1)]
 nb_output_stderr = "warn"  # a notebook that warns is wrong
 
 autodoc_default_options = {"members": True, "member-order": "bysource", "no-value": True}

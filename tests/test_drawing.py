@@ -1,5 +1,6 @@
 """Drawings of networks: their content, that it can be read, and their descriptions."""
 
+import base64
 import itertools
 import re
 import subprocess
@@ -391,6 +392,12 @@ def test_every_colour_has_its_class():
 def test_a_drawing_is_saved_and_shown(tmp_path):
     picture = draw(network("rnn"), theme="light")
     assert picture._repr_svg_() == str(picture) == picture.svg
+    image = ET.fromstring(picture._repr_html_().replace(">", "/>"))
+    kind, _, source = image.get("src").partition(";base64,")
+    assert kind == "data:image/svg+xml"
+    assert base64.b64decode(source).decode() == picture.svg
+    assert image.get("alt") == picture.alt
+    assert ' alt="a &lt;b&gt; &amp; &quot;c&quot;" ' in Drawing("", 'a <b> & "c"')._repr_html_()
     assert repr(picture) == "<Drawing: RNN(16), Dense(1), unfolded in time>"
     picture.save(tmp_path / "net.svg")
     assert (tmp_path / "net.svg").read_text("utf-8") == picture.svg

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import base64
 import os
 from dataclasses import dataclass, field
+from html import escape
 from pathlib import Path
 
+from throughtime.drawing.svg import LARGEST_WIDTH
 from throughtime.errors import InvalidArgumentError, InvalidTypeError, describe, sentence
 from throughtime.serialization.files import replace_file
 
@@ -59,6 +62,14 @@ class Drawing:
 
     def _repr_svg_(self) -> str:
         return self.svg
+
+    def _repr_html_(self) -> str:
+        # As an image, the picture may have alternative text, and is shown even where a notebook
+        # that is not trusted may have no other markup.
+        source = base64.b64encode(self.svg.encode()).decode()
+        words = escape(self.alt or self.title)
+        style = f"width:100%;max-width:{LARGEST_WIDTH:g}px"
+        return f'<img src="data:image/svg+xml;base64,{source}" alt="{words}" style="{style}">'
 
     def __str__(self) -> str:
         return self.svg

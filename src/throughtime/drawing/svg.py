@@ -27,6 +27,9 @@ FACES: dict[str, dict[str, str]] = {
     "italic": {"font-family": SERIF, "font-style": "italic"},
     "upright": {"font-family": SERIF},
 }
+#: Width in pixels up to which a page enlarges a picture.
+LARGEST_WIDTH = 1.3 * WIDTH
+#: Length of an arrow head.
 HEAD = 7.5
 #: A box wider than this is the background of labels inside it.
 PANEL = 150.0
@@ -57,7 +60,7 @@ def paint(sheet: Sheet, theme: str) -> str:
             "id": name,
             "viewBox": size,
             "width": "100%",
-            "style": f"max-width:{_number(1.3 * WIDTH)}px;height:auto",
+            "style": f"max-width:{_number(LARGEST_WIDTH)}px;height:auto",
             "role": "img",
             "aria-labelledby": f"{name}-title {name}-desc",
         },
