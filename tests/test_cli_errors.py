@@ -243,7 +243,7 @@ BEFORE_READING = {
         [*GOOD, "--holdout", "84"],
         (
             "--holdout 84 leaves too little to learn from: column 'sales' must have at least 11"
-            " values for --horizon 7; got 4. Hold fewer steps out."
+            " values for --horizon 7; got 4 before the hold-out. Hold fewer steps out."
         ),
     ),
     "nothing to predict": (["predict"], "Missing argument"),

@@ -203,7 +203,7 @@ def test_hold_outs_that_leave_nothing() -> None:
     with pytest.raises(InvalidArgumentError, match=r"^holdout must be an integer >= 1; got 0.$"):
         Forecaster(4).backtest(y, holdout=0)
     message = (
-        "y must have at least 8 values for horizon=4; got 5."
+        "y must have at least 8 values for horizon=4; got 5 before the hold-out."
         " Use a shorter horizon, or bring more data."
     )
     with pytest.raises(DataError, match=f"^{re.escape(message)}$"):

@@ -57,7 +57,7 @@ def _run(request: ForecastRequest, wording: Wording) -> None:
         write_files,
         write_holdout,
     )
-    from throughtime.cli.series import cut_series, describe_table
+    from throughtime.cli.series import cut_series, describe_table, without_short
     from throughtime.cli.training import Training
     from throughtime.errors import import_extra
     from throughtime.plotting.style import load_matplotlib
@@ -70,7 +70,7 @@ def _run(request: ForecastRequest, wording: Wording) -> None:
     import_extra("jinja2", "cli", "The report")
     old = check_folder(request.out, FILES)
     keep_input(request.out, FILES, [request.data])
-    table = read(request)
+    table = without_short(read(request))
     wording.target = table.target
     parts = cut_series(table)
     screen.headline(f"{table.target}, from {request.source}")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from throughtime.data.series import Series
+from throughtime.data.tables.columns import quoted
 from throughtime.data.tables.files import read_table
 from throughtime.data.tables.frequency import Frequency
 from throughtime.errors import DataError, sentence
@@ -85,6 +86,21 @@ class CutSeries:
 def cut_series(table: Table) -> list[CutSeries]:
     """Every series of ``table``, cut after its last value."""
     return [CutSeries.of(series) for series in table.series]
+
+
+def without_short(table: Table) -> Table:
+    """``table`` without the series of one row, whose times have no step to go on by.
+
+    A table in which no series has more is returned as it is; to learn from it is refused.
+    """
+    kept = tuple(one for one in table.series if len(one) > 1)
+    if table.time is None or not kept or len(kept) == len(table.series):
+        return table
+    short = tuple(one.name for one in table.series if len(one) < 2)
+    verb = "is" if len(short) == 1 else "are"
+    note = f"Series {quoted(short)} {verb} left out: with one row there is no step to forecast."
+    left_out = table.left_out | dict.fromkeys(short, "it has one row")
+    return dataclasses.replace(table, series=kept, notes=(*table.notes, note), left_out=left_out)
 
 
 def group(parts: Sequence[tuple[str, Any]], many: bool) -> Any:

@@ -49,7 +49,7 @@ def fit(settings: Settings, group: Group, backtest: bool = False) -> Fitted:
     need = max(settings.horizon + (settings.window or 0) + _ORIGINS_NEEDED, _SHORTEST)
     enough = [series for series in group.series if _length(series) >= need]
     if not enough:
-        raise DataError(_too_short(settings, group, need))
+        raise DataError(_too_short(settings, group, need, backtest))
     candidates = _candidates(settings, group)
     smoothing = {series.name: pick(series, settings, candidates) for series in group.series}
     longest = max(map(_length, enough))
@@ -76,9 +76,9 @@ def _length(series: Observed) -> int:
     return len(series.from_first_value()) if series.count >= _SHORTEST else 0
 
 
-def _too_short(settings: Settings, group: Group, need: int) -> Message:
+def _too_short(settings: Settings, group: Group, need: int, backtest: bool) -> Message:
     longest = max(group.series, key=lambda s: (_length(s), s.count))
-    got = _length(longest) or longest.count
+    got = f"{_length(longest) or longest.count}{' before the hold-out' if backtest else ''}"
     horizon, window = (Setting(name, getattr(settings, name)) for name in ("horizon", "window"))
     expected = Message("at least {need} values for {horizon}", need=need, horizon=horizon)
     hint = Message("Use a shorter {horizon}, or bring more data.")
@@ -86,7 +86,7 @@ def _too_short(settings: Settings, group: Group, need: int) -> Message:
         expected = Message("{expected} and {window}", expected=expected, window=window)
         hint = Message("Use a shorter {horizon} or {window}, or bring more data.")
     which = longest.label if len(group.series) == 1 else "the longest series"
-    return sentence(which, expected, f"{got}", hint, must="have", parameter="y")
+    return sentence(which, expected, got, hint, must="have", parameter="y")
 
 
 def _candidates(settings: Settings, group: Group) -> tuple[float, ...]:
