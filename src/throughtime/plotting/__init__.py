@@ -23,7 +23,8 @@ from throughtime.drawing import Drawing, draw, draw_modes
 from throughtime.drawing.palette import DARK, LIGHT, Palette
 from throughtime.plotting.animation import animate_fit
 from throughtime.plotting.fits import plot_fit, plot_hidden_states
-from throughtime.plotting.forecast import MAX_PANELS, ForecastView, forecast_figure
+from throughtime.plotting.forecast import MAX_PANELS, forecast_figure
+from throughtime.plotting.forecast_view import ForecastView
 from throughtime.plotting.losses import history_figure, loss_figure
 from throughtime.plotting.style import NARROW, WIDE, save_png, to_svg
 from throughtime.plotting.train_and_apply import Applied, Trained, apply_and_plot, train_and_plot

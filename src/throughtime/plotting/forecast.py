@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from throughtime.drawing.palette import LIGHT, Palette
+from throughtime.plotting.forecast_view import ForecastView
 from throughtime.plotting.style import WIDE, canvas, label_band
 from throughtime.plotting.words import forecast_words
 
@@ -17,54 +18,13 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from throughtime.forecasting.results import Fold, Forecast
+    from throughtime.forecasting.results import Fold
 
 MAX_PANELS = 6
 #: Matplotlib's dates end at the years 1 and 9999; the margins of a picture reach beyond its data.
 _FIRST_DATE, _LAST_DATE = np.datetime64("0100-01-01"), np.datetime64("9900-01-01")
 _DAYS_OF_A_YEAR = 365.2425
 BAND_OPACITY = (0.26, 0.13, 0.09, 0.06)
-
-
-@dataclasses.dataclass(frozen=True)
-class ForecastView:
-    """What the figure shows of one series.
-
-    Attributes
-    ----------
-    name : str
-        Title of the panel.
-    time : ndarray of shape (T,)
-        Times of the history: datetime64, or numbers.
-    values : ndarray of shape (T,)
-        The history; NaN is a gap.
-    future : ndarray of shape (H,)
-        Times of the forecast, of the same kind as ``time``.
-    forecast : Forecast
-        The forecast; its mean and its intervals have shape (H,).
-    folds : tuple of Fold
-        Forecasts of the hold-out, drawn over the observed values.
-    """
-
-    name: str
-    time: np.ndarray
-    values: np.ndarray
-    future: np.ndarray
-    forecast: Forecast
-    folds: tuple[Fold, ...] = ()
-
-    @property
-    def holdout_start(self) -> int | None:
-        """The first position of the hold-out; None without one."""
-        return min((fold.origin for fold in self.folds), default=None)
-
-    def first_shown(self) -> int:
-        """The first position that is shown, early enough to show the pattern of the series."""
-        length = len(self.values)
-        span = max(4 * len(self.future), 60)
-        if self.holdout_start is not None:
-            span = max(span, 2 * (length - self.holdout_start))
-        return max(0, length - span)
 
 
 @contextmanager

@@ -15,7 +15,7 @@ import numpy as np
 from throughtime.data.series import format_times
 
 if TYPE_CHECKING:
-    from throughtime.plotting.forecast import ForecastView
+    from throughtime.plotting.forecast_view import ForecastView
 
 #: The longest list of names; of a longer one some are counted instead.
 MOST_NAMES = 5
