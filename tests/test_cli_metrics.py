@@ -79,3 +79,89 @@ def test_the_input_is_never_overwritten(folder, capsys, name):
     assert main(["predict", "out/model.safetensors", "out/forecast.csv", "--out", "out"]) == 2
     assert "where forecast.csv is the input" in capsys.readouterr().err
     assert Path("out/forecast.csv").read_text() == text
+
+
+def backtest_of(*extra):
+    assert main([*ARGUMENTS, "--network", "never", "--quiet", *extra]) == 0
+    return json.loads(Path("out/metrics.json").read_text("utf-8"))["backtest"]
+
+
+def test_several_origins_all_count(folder):
+    found = backtest_of("--origins", "4")
+    assert found["by_origin"]["steps_known"] == [0, 7, 14, 21]
+    assert found["refitted"] is False
+    mae = found["scores"][0]["mae"]
+    assert np.mean(found["by_origin"]["mae"]) == pytest.approx(mae)
+    assert np.mean(found["by_step"]["mae"]) == pytest.approx(mae)
+    with Path("out/holdout.csv").open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["origin"] for row in rows] == [str(o) for o in (70, 77, 84, 91) for _ in range(7)]
+    errors = [abs(float(row["mean"]) - float(row["actual"])) for row in rows]
+    assert np.mean(errors) == pytest.approx(mae)
+
+
+def test_origins_overlap_where_the_data_are_short(folder):
+    # A third of 98 rows is 32.
+    found = backtest_of("--origins", "20")
+    assert found["by_origin"]["steps_known"][-1] == 32 - 7
+    assert len(found["by_origin"]["steps_known"]) == 20
+
+
+@pytest.mark.parametrize(
+    ("extra", "sentence"),
+    [
+        (
+            [],
+            (
+                "Forecast from 3 origins, 7 days ahead each; the model was fitted once, before the"
+                " first, and not trained again."
+            ),
+        ),
+        (
+            ["--refit"],
+            "Forecast from 3 origins, 7 days ahead each; the model was fitted anew at each.",
+        ),
+    ],
+)
+def test_the_screen_and_the_page_say_how_origins_were_forecast(extra, sentence, folder, capsys):
+    assert main([*ARGUMENTS, "--network", "never", "--origins", "3", *extra]) == 0
+    assert sentence in " ".join(capsys.readouterr().out.split())
+    page = " ".join(Path("out/report.html").read_text("utf-8").split())
+    assert sentence in page
+    many = "Models that were fitted anew at every origin of the last 21 days forecast them with"
+    assert (many in page) == bool(extra)
+
+
+def test_a_model_can_be_fitted_anew_at_every_origin(folder):
+    once = backtest_of("--origins", "3")
+    rows = Path("out/holdout.csv").read_text("utf-8").splitlines()
+    anew = backtest_of("--origins", "3", "--refit")
+    again = Path("out/holdout.csv").read_text("utf-8").splitlines()
+    assert (once["refitted"], anew["refitted"]) == (False, True)
+    # The column names, and the rows of the first origin.
+    assert again[:8] == rows[:8]
+    assert again[8:] != rows[8:]
+
+
+@pytest.mark.parametrize(
+    ("extra", "message"),
+    [
+        (["--origins", "0"], "--origins must be an integer >= 1; got 0."),
+        (
+            ["--origins", "5", "--holdout", "8"],
+            (
+                "--origins must be at most 2 for --holdout 8 and --horizon 7; got 5."
+                " Write --holdout 11 or more."
+            ),
+        ),
+        (
+            ["--origins", "2", "--holdout", "0"],
+            "--origins must be given with a hold-out; got --holdout 0.",
+        ),
+        (["--refit", "--holdout", "0"], "--refit must be given with a hold-out; got --holdout 0."),
+    ],
+)
+def test_origins_without_room_are_refused(extra, message, folder, capsys):
+    assert main([*ARGUMENTS, *extra]) == 2
+    assert capsys.readouterr().err == f"throughtime: {message}\n"
+    assert not Path("out").exists()

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from throughtime.data.datasets import co2
-from throughtime.errors import DataError, InvalidArgumentError
+from throughtime.errors import DataError, InvalidArgumentError, InvalidTypeError
 from throughtime.forecasting import BacktestReport, Forecaster, Score
 from throughtime.forecasting.backtest import summarise
 from throughtime.forecasting.baselines import (
@@ -18,6 +18,7 @@ from throughtime.forecasting.baselines import (
     seasonal_naive,
 )
 from throughtime.forecasting.results import Fold, Forecast
+from throughtime.training.callbacks import Callback
 
 QUICK = {"epochs": 2, "members": 1, "hidden_size": 4}
 
@@ -272,3 +273,31 @@ def test_more_folds_than_origins_are_all_origins() -> None:
     y = np.random.default_rng(0).normal(size=40)
     report = Forecaster(2, **QUICK, network="never").backtest(y, holdout=5, folds=10**30)
     assert [fold.origin for fold in report.folds] == [35, 36, 37, 38]
+
+
+def test_refitting_forecasts_from_each_origin_as_a_fit_of_what_is_before_it() -> None:
+    y = 10.0 + np.random.default_rng(0).normal(size=60).cumsum()
+    report = Forecaster(4, **QUICK, network="never").backtest(y, holdout=12, refit=True)
+    assert report.refitted
+    assert report.origins == (0, 4, 8)
+    for fold in report.folds:
+        alone = Forecaster(4, **QUICK, network="never").fit(y[: fold.origin]).predict()
+        np.testing.assert_array_equal(fold.forecast.mean, alone.mean)
+        np.testing.assert_array_equal(fold.forecast.lower(0.8), alone.lower(0.8))
+    once = Forecaster(4, **QUICK, network="never").backtest(y, holdout=12)
+    lower = [[f.forecast.lower(0.8).tolist() for f in one.folds] for one in (once, report)]
+    assert lower[0][0] == lower[1][0]
+    assert lower[0][1:] != lower[1][1:]
+    message = "refit must be True or False; got 'yes'."
+    with pytest.raises(InvalidTypeError, match=f"^{re.escape(message)}$"):
+        Forecaster(4).backtest(y, refit="yes")
+
+
+def test_refitting_ends_where_training_was_interrupted() -> None:
+    class Stop(Callback):
+        def on_batch_end(self, run):
+            run.stop("interrupted")
+
+    y = 10.0 + np.random.default_rng(0).normal(size=60).cumsum()
+    stopped = Forecaster(4, **QUICK, callbacks=[Stop()]).backtest(y, holdout=12, refit=True)
+    assert stopped.origins == (0,)

@@ -57,9 +57,17 @@ def _backtest(report: BacktestReport) -> dict[str, Any]:
     series = dict.fromkeys(fold.series for fold in report.folds)
     return report.to_dict() | {
         "good": words.is_good(report),
+        "refitted": report.refitted,
         "by_step": {
             "step": [step + 1 for step in steps],
             "mae": [_mae(report.folds, step) for step in steps],
+        },
+        "by_origin": {
+            "steps_known": list(report.origins),
+            "mae": [
+                _mae([fold for fold in report.folds if report.shift(fold) == known])
+                for known in report.origins
+            ],
         },
         "by_series": {
             str(name): _mae([fold for fold in report.folds if fold.series == name])

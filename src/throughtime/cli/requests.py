@@ -195,6 +195,30 @@ class ForecastRequest:
             read=integer(0),
         ),
     ]
+    origins: Annotated[
+        int | None,
+        Option(
+            "--origins",
+            "Forecast the hold-out from so many origins, evenly spaced; all count for the error. By"
+            " default as many as cover it. The model is fitted once, before the first; at later"
+            " ones it knows the values since, and is not trained again.",
+            DATA,
+            "NUMBER",
+            read=integer(1),
+        ),
+    ]
+    refit: Annotated[
+        bool,
+        Option(
+            "--refit",
+            "Fit the model anew at every origin of the hold-out, which takes so many times as"
+            " long.",
+            DATA,
+            "",
+            False,
+            bool,
+        ),
+    ]
     cell: Annotated[
         str,
         Option(
@@ -337,10 +361,13 @@ class ForecastRequest:
                     "Write: throughtime forecast data.csv --target COLUMN --horizon STEPS",
                 )
             )
-        if self.fail_if_worse and self.holdout == 0:
-            raise InvalidArgumentError(
-                sentence("--fail-if-worse", "given with a hold-out", "--holdout 0")
-            )
+        for flag, given in (
+            ("--fail-if-worse", self.fail_if_worse),
+            ("--origins", self.origins),
+            ("--refit", self.refit),
+        ):
+            if given and self.holdout == 0:
+                raise InvalidArgumentError(sentence(flag, "given with a hold-out", "--holdout 0"))
         if self.horizon is None:
             if self.data is not None:
                 way = "Add for example --horizon 12."
@@ -348,7 +375,23 @@ class ForecastRequest:
                     sentence("--horizon", "how many steps to forecast", "nothing", way, must="say")
                 )
             self.horizon = DEMO_HORIZON
+        self._check_origins()
         self.out = self.out or Path(f"{_stem(self.data)}-forecast")
+
+    def _check_origins(self) -> None:
+        """Refuse more origins than the hold-out that was asked for has."""
+        if self.origins is None or self.holdout is None:
+            return
+        most = max(1, self.holdout - self.horizon + 1)
+        if self.origins > most:
+            raise InvalidArgumentError(
+                sentence(
+                    "--origins",
+                    f"at most {most} for --holdout {self.holdout} and --horizon {self.horizon}",
+                    f"{self.origins}",
+                    f"Write --holdout {self.horizon + self.origins - 1} or more.",
+                )
+            )
 
     @property
     def source(self) -> str:

@@ -100,6 +100,9 @@ def tell(screen: Screen, story: ForecastStory) -> None:
         screen.line()
         held = words.stretch(story.frequency, story.held_out)
         screen.headline(f"Error on the last {held}, held out")
+        origins = words.origins(backtest, story.frequency)
+        if origins:
+            screen.sentence(origins)
         screen.table(*error_table(backtest), bold=0)
         tone = "green" if words.is_good(backtest) else "yellow"
         screen.sentence(words.judgement(backtest), style=tone)

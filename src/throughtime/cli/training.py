@@ -187,7 +187,11 @@ class Training:
         model = self._forecaster()
         try:
             report = model.backtest(
-                self._values(), covariates_until_now(self.parts, self.many), holdout=held
+                self._values(),
+                covariates_until_now(self.parts, self.many),
+                holdout=self._room_for_origins() if held is None else held,
+                folds=self.request.origins,
+                refit=self.request.refit,
             )
         except DataError as error:
             if held is None:
@@ -203,6 +207,17 @@ class Training:
             reason = self.wording.say(error.message.with_hint("Hold fewer steps out."))
             raise DataError(f"--holdout {held} leaves too little to learn from: {reason}") from None
         return model, report
+
+    def _room_for_origins(self) -> int | None:
+        """Steps to hold out for the origins that were asked for.
+
+        Their forecasts do not overlap, unless that took more than a third of the data.
+        """
+        origins, horizon = self.request.origins, self.request.horizon
+        if origins is None:
+            return None
+        longest = max(len(part.values) for part in self.parts)
+        return min(origins * horizon, max(horizon + origins - 1, longest // 3))
 
     def _caught_up(self, model: Forecaster, report: BacktestReport, how: str) -> Forecaster:
         """``model``, which has not seen the hold-out, with it in its history."""
@@ -229,6 +244,10 @@ class Training:
         if step.loss is None or step.stage is Stage.TRAINING_ON_ALL_DATA:
             return
         train, validation = self.curves.setdefault(f"network {step.member}", ([], []))
+        if step.done == 1:
+            # A model that is fitted anew at every origin shows its last training.
+            train.clear()
+            validation.clear()
         train.append(step.loss)
         if step.val_loss is not None:
             validation.append(step.val_loss)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from throughtime.errors import DataError, Message, check_int, sentence
+from throughtime.forecasting import notes
 from throughtime.forecasting.baselines import mase_scale, naive_forecasts, smape_terms
 from throughtime.forecasting.fitted import Fitted
 from throughtime.forecasting.fitting import fit
@@ -24,7 +25,7 @@ _NAMED = 5
 
 
 def run(
-    settings: Settings, group: Group, holdout: int | None, folds: int | None
+    settings: Settings, group: Group, holdout: int | None, folds: int | None, refit: bool = False
 ) -> tuple[BacktestReport, Fitted]:
     """The report, and the model fitted before the hold-out.
 
@@ -43,17 +44,26 @@ def run(
         raise DataError(
             sentence("the hold-out", "at least one number", got, must="hold", parameter="y")
         )
-    before = tuple(s.until(len(s) - held) for s in tested)
-    fitted = fit(settings, Group(group.kind, before), backtest=True)
+
+    def fit_before(shift: int) -> Fitted:
+        known = tuple(s.until(len(s) - held + shift) for s in tested)
+        return fit(settings, Group(group.kind, known), backtest=True)
+
+    fitted = fit_before(0)
     # The others have no history yet, but ``update`` may bring them one.
     fitted.group = group.map(lambda s: s.until(len(s) - held if s in tested else 0))
     season = fitted.naive_season
-    found = [
-        _fold(settings, fitted, series, len(series) - held, shift, horizon, season)
-        for shift in shifts
-        for series in tested
-    ]
-    report = summarise(found, season, horizon)
+    found: list[Fold] = []
+    for shift in shifts:
+        here = fit_before(shift) if refit and shift > 0 else fitted
+        found += [
+            _fold(settings, here, series, len(series) - held, shift, horizon, season)
+            for series in tested
+        ]
+        if refit and notes.INTERRUPTED in here.notes:
+            # What the reader stopped is not begun again at the next origin.
+            break
+    report = dataclasses.replace(summarise(found, season, horizon), refitted=refit)
     left = [s.name for s in group.series if s not in tested]
     if left:
         verdict = (*report.verdict, _left_out(left, held))

@@ -217,12 +217,14 @@ class Forecaster:
         *,
         holdout: int | None = None,
         folds: int | None = None,
+        refit: bool = False,
     ) -> BacktestReport:
         """Hold out the tail, fit on what is before it, forecast it, and compare with naive methods.
 
         The fit sees nothing of the hold-out. The network is fitted once, before the first origin;
-        from later origins it forecasts with the values that have come since, without training.
-        Afterwards this object holds that fit; call ``fit`` for a model of all data.
+        from later origins it forecasts with the values that have come since, without training,
+        unless ``refit``. Afterwards this object holds the first fit; call ``fit`` for a model of
+        all data.
 
         Parameters
         ----------
@@ -233,8 +235,12 @@ class Forecaster:
             before them is not scored, and the verdict says so.
         folds : int, optional
             Number of origins, evenly spaced; by default as many as cover the hold-out.
+        refit : bool
+            Whether to fit anew at every origin, with all values before it.
         """
-        report, self._fitted = backtest.run(self._settings(), read_group(y, X), holdout, folds)
+        check_bool("refit", refit)
+        group = read_group(y, X)
+        report, self._fitted = backtest.run(self._settings(), group, holdout, folds, refit)
         return report
 
     # -- forecasting --------------------------------------------------------------------------

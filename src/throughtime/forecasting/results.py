@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import cached_property
 from numbers import Real
 from typing import Any
 
@@ -227,6 +228,8 @@ class BacktestReport:
         The season of seasonal naive and of MASE; 1 is none.
     horizon : int
         Steps of each forecast.
+    refitted : bool
+        Whether the model was fitted anew at every origin.
     """
 
     scores: tuple[Score, ...]
@@ -235,6 +238,24 @@ class BacktestReport:
     folds: tuple[Fold, ...]
     season: int
     horizon: int
+    refitted: bool = False
+
+    @property
+    def origins(self) -> tuple[int, ...]:
+        """Steps of the hold-out that were known at each origin, in order."""
+        return tuple(sorted({self.shift(fold) for fold in self.folds}))
+
+    def shift(self, fold: Fold) -> int:
+        """How many steps after the first origin of its series a fold begins."""
+        return fold.origin - self._first[fold.series]
+
+    @cached_property
+    def _first(self) -> dict[str | int | None, int]:
+        """The first origin of each series."""
+        found: dict[str | int | None, int] = {}
+        for fold in self.folds:
+            found[fold.series] = min(fold.origin, found.get(fold.series, fold.origin))
+        return found
 
     def __getitem__(self, method: str) -> Score:
         """The score of ``method``."""

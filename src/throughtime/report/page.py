@@ -63,6 +63,7 @@ def forecast_page(story: ForecastStory) -> str:
         good=story.backtest is not None and words.is_good(story.backtest),
         remarks=_remarks(story.backtest),
         held=words.stretch(story.frequency, story.held_out),
+        origins=words.origins(story.backtest, story.frequency) if story.backtest else "",
         shown=MAX_PANELS,
         new_data=story.source if story.source.endswith((".csv", ".parquet")) else "newer.csv",
         snippet=_snippet(story),

@@ -146,10 +146,15 @@ def quality(story: ForecastStory) -> str:
     its = words.number(words.error(backtest, rival), 3)
     better = words.improvement(backtest)
     held = words.stretch(story.frequency, story.held_out)
+    first = (
+        f"Models that were fitted anew at every origin of the last {held} forecast them"
+        if backtest.refitted
+        else f"A first model, trained without the last {held}, forecast them"
+    )
     who = (
         f"This model has not learned from the last {held}; it forecast them"
         if story.tested_itself
-        else f"A first model, trained without the last {held}, forecast them"
+        else first
     )
     judged = f"{100 * better:.0f} % less than" if better > 0 else "not less than"
     explained = words.EXPLAINED[rival].rstrip(".")

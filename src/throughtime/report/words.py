@@ -143,6 +143,20 @@ def stretch(frequency: str | None, count: int) -> str:
     return periods(frequency, count).removeprefix("1 ")
 
 
+def origins(backtest: BacktestReport, frequency: str | None) -> str:
+    """A sentence on the origins of a hold-out; empty where there is one."""
+    count = len(backtest.origins)
+    if count == 1:
+        return ""
+    ahead = periods(frequency, backtest.horizon)
+    how = (
+        "fitted anew at each"
+        if backtest.refitted
+        else "fitted once, before the first, and not trained again"
+    )
+    return f"Forecast from {count} origins, {ahead} ahead each; the model was {how}."
+
+
 def method_name(method: str) -> str:
     """What tables call a method of a backtest."""
     return METHODS.get(method, method)
