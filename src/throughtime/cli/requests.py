@@ -8,79 +8,23 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from throughtime.cli.options import Option, Positional, choice, coverages, integer, names, season
+from throughtime.cli.table_options import (
+    DATA,
+    Aggregate,
+    DateFormat,
+    Decimal,
+    Duplicates,
+    Freq,
+    Thousands,
+    TimeZone,
+)
 from throughtime.errors import InvalidArgumentError, sentence
 
 #: Weeks that are forecast of the series that ships with the package: two years.
 DEMO_HORIZON = 104
 #: Beyond these a typing error is likelier than a wish, and the memory of a machine would run out.
 _MOST_UNITS, _MOST_LAYERS = 10_000, 100
-DATA, NETWORK, OUTPUT = "Data", "Network", "Output"
-
-# Options of every command that reads a table.
-DateFormat = Annotated[
-    str | None,
-    Option(
-        "--date-format",
-        "How times are written, as strptime says it: %d/%m/%Y. By default found from all cells.",
-        DATA,
-        "FORMAT",
-    ),
-]
-Decimal = Annotated[
-    str | None,
-    Option(
-        "--decimal",
-        "The decimal mark, a point or a comma; by default each column decides.",
-        DATA,
-        "MARK",
-        read=choice(".", ","),
-    ),
-]
-Thousands = Annotated[
-    str | None,
-    Option(
-        "--thousands",
-        "What groups thousands; by default each column decides.",
-        DATA,
-        "MARK",
-        read=choice(",", ".", " ", "'"),
-    ),
-]
-Duplicates = Annotated[
-    str,
-    Option(
-        "--duplicates",
-        "What becomes of rows of one series that share a time: error, mean, sum, first or last.",
-        DATA,
-        "WAY",
-        "error",
-        read=choice("error", "mean", "sum", "first", "last"),
-    ),
-]
-Freq = Annotated[
-    str | None,
-    Option(
-        "--freq",
-        "Turn rows at any time into steps: 15min, h, D, W, M, Q, Y.",
-        DATA,
-        "STEP",
-    ),
-]
-Aggregate = Annotated[
-    str,
-    Option(
-        "--aggregate",
-        "How the rows of one step become one, with --freq: sum, mean, last or count.",
-        DATA,
-        "WAY",
-        "mean",
-        read=choice("sum", "mean", "last", "count"),
-    ),
-]
-TimeZone = Annotated[
-    str | None,
-    Option("--tz", "The place whose clock the times show: Europe/Berlin.", DATA, "PLACE"),
-]
+NETWORK, OUTPUT = "Network", "Output"
 
 
 @dataclass
