@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import rich.console
 
-from throughtime.cli import failures, options, series
+from throughtime.cli import failures, main, options, series
 from throughtime.cli.console import ProgressBar, Screen
 from throughtime.cli.output import check_folder, staged
 from throughtime.cli.requests import ForecastRequest, PredictRequest
@@ -370,3 +370,19 @@ def test_a_model_that_chose_again_is_said_to(monkeypatch):
         " chose differently: season 10 steps, then 38 steps; weight of the network 0 %, then 77 %."
         " The errors are those of the first."
     )
+
+
+@pytest.mark.parametrize("command", ["forecast", "predict", "info", "demo"])
+def test_every_help_names_files_and_exit_codes(command, capsys):
+    assert main([command, "--help"]) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    codes = "0 done; 1 the work failed; 2 the input cannot be used; "
+    codes += "3 no better than a simpler forecast, with --fail-if-worse; " * (command == "forecast")
+    assert f"Exit codes: {codes}130 stopped by Ctrl-C; 143 stopped by SIGTERM." in said
+    files = {
+        "forecast": "metrics.json",
+        "predict": "forecast.csv",
+        "info": "no file",
+        "demo": ".svg",
+    }
+    assert files[command] in said

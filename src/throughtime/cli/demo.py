@@ -20,9 +20,13 @@ def register(app: Any) -> None:
     """Add the command to ``app``."""
     import typer
 
+    from throughtime.cli.failures import NO_BETTER, exit_codes
+
     @app.command(
         help="Run the experiment of a published system: its figure, ours and a naive one side by"
-        " side, and its pictures. Without NAME, list them; with 'all', run them one by one."
+        " side, and its pictures (.svg, .png, .gif, .html). Without NAME, list them; with 'all', run"
+        " them one by one.\n\n"
+        f"{exit_codes(NO_BETTER)}"
     )
     def demo(
         name: Annotated[

@@ -14,6 +14,23 @@ NO_BETTER = 3
 INTERRUPTED = 128 + signal.SIGINT
 
 
+#: Exit code -> what it says, in the help of every command.
+_MEANING = {
+    0: "done",
+    FAILED: "the work failed",
+    BAD_INPUT: "the input cannot be used",
+    NO_BETTER: "no better than a simpler forecast, with --fail-if-worse",
+    INTERRUPTED: "stopped by Ctrl-C",
+    128 + signal.SIGTERM: "stopped by SIGTERM",
+}
+
+
+def exit_codes(*without: int) -> str:
+    """A sentence for the help of a command; it leaves out the codes that the command never has."""
+    said = [f"{int(code)} {what}" for code, what in _MEANING.items() if code not in without]
+    return f"Exit codes: {'; '.join(said)}."
+
+
 class StoppedEarly(Exception):  # noqa: N818  # not an error: the user wanted it
     """Ctrl-C ended training early; everything that could be written was."""
 

@@ -19,6 +19,7 @@ FILES = (
 
 def register(app: Any) -> None:
     """Add the command to ``app``."""
+    from throughtime.cli.failures import exit_codes
     from throughtime.cli.options import command
     from throughtime.cli.requests import ForecastRequest
 
@@ -28,8 +29,7 @@ def register(app: Any) -> None:
         "Writes model.safetensors, forecast.csv, forecast.png, report.html, metrics.json and, of"
         " the data held out, holdout.csv. Ctrl-C ends training early and still writes them; a"
         " second Ctrl-C stops without.\n\n"
-        "Exit codes: 0 done; 1 the work failed; 2 the input cannot be used; 3 no better than a"
-        " naive forecast, with --fail-if-worse; 130 stopped by Ctrl-C; 143 by SIGTERM.",
+        f"{exit_codes()}",
     )(command(ForecastRequest, run))
 
 

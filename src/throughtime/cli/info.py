@@ -18,7 +18,12 @@ def register(app: Any) -> None:
     """Add the command to ``app``."""
     import typer
 
-    @app.command()
+    from throughtime.cli.failures import NO_BETTER, exit_codes
+
+    @app.command(
+        help="Describe the installation, or a model file. Writes no file.\n\n"
+        f"{exit_codes(NO_BETTER)}"
+    )
     def info(
         model: Annotated[
             Path | None,

@@ -17,6 +17,7 @@ FILES = ("forecast.csv", "forecast.png")
 
 def register(app: Any) -> None:
     """Add the command to ``app``."""
+    from throughtime.cli.failures import NO_BETTER, exit_codes
     from throughtime.cli.options import command
     from throughtime.cli.requests import PredictRequest
 
@@ -24,8 +25,7 @@ def register(app: Any) -> None:
         "predict",
         help="Forecast on from new data with a trained model.\n\n"
         "Writes forecast.csv and forecast.png.\n\n"
-        "Exit codes: 0 done; 1 the work failed; 2 the input cannot be used; 130 stopped by Ctrl-C;"
-        " 143 by SIGTERM.",
+        f"{exit_codes(NO_BETTER)}",
     )(command(PredictRequest, run))
 
 
