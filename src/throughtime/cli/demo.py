@@ -24,8 +24,8 @@ def register(app: Any) -> None:
 
     @app.command(
         help="Run the experiment of a published system: its figure, ours and a naive one side by"
-        " side, and its pictures (.svg, .png, .gif, .html). Without NAME, list them; with 'all', run"
-        " them one by one.\n\n"
+        " side, and its pictures (.svg, .png, .gif, .html). Without NAME, list them; with 'all',"
+        " run them one by one.\n\n"
         f"{exit_codes(NO_BETTER)}"
     )
     def demo(
