@@ -120,7 +120,7 @@ BEFORE_READING = {
     ),
     "missing file": (
         ["forecast", "none.csv", "--target", "sales", "--horizon", "7"],
-        "none.csv must be a CSV or Parquet file; there is no such file.",
+        "none.csv must be a file; there is none of this name.",
     ),
     "folder": (
         ["forecast", "a_folder", "--target", "sales", "--horizon", "7"],
@@ -162,12 +162,15 @@ BEFORE_READING = {
         ["forecast", "good.csv", "--horizon", "7"],
         (
             "--target must be one of the columns of numbers of good.csv ('sales', 'price'); got"
-            " nothing."
+            " nothing. --all takes every one of them as a series."
         ),
     ),
     "text in the target": (
         ["forecast", "text.csv", "--target", "sales", "--horizon", "7"],
-        "target column 'sales' of text.csv must hold numbers; got 'many' in row 42.",
+        (
+            "target column 'sales' of text.csv must hold numbers; got 'many' in row 42. Leave the"
+            " cell empty if its value is missing."
+        ),
     ),
     "nothing in the target": (
         ["forecast", "empty_target.csv", "--target", "sales", "--horizon", "7"],
@@ -179,7 +182,10 @@ BEFORE_READING = {
     ),
     "binary file": (
         ["forecast", "binary.csv", "--target", "sales", "--horizon", "7"],
-        "binary.csv must be a CSV or Parquet file; it is binary.",
+        (
+            "binary.csv must be a table (CSV, Parquet, Arrow, JSON lines, .xlsx or .ods);"
+            " it is binary."
+        ),
     ),
     "model that is none": (
         ["predict", "bad.safetensors", "good.csv"],
@@ -320,6 +326,4 @@ def test_bad_input_of_a_real_process():
     )
     assert run.returncode == 2
     assert run.stdout == ""
-    assert run.stderr == (
-        "throughtime: none.csv must be a CSV or Parquet file; there is no such file.\n"
-    )
+    assert run.stderr == ("throughtime: none.csv must be a file; there is none of this name.\n")

@@ -146,7 +146,10 @@ def test_untidy_files_that_are_clear(table):
 def test_rows_are_counted_as_an_editor_does(table):
     with pytest.raises(
         DataError,
-        match=exactly("target column 'y' of data.csv must hold numbers; got 'five' in row 6."),
+        match=exactly(
+            "target column 'y' of data.csv must hold numbers; got 'five' in row 6. Leave the cell"
+            " empty if its value is missing."
+        ),
     ):
         table('note,y\n"two\nlines",1\n\nx,2\ny,five\n', target="y")
 
@@ -187,6 +190,22 @@ def test_rows_are_counted_as_an_editor_does(table):
             "date,y\n2024-01-01,1\n",
             {"target": "y", "time": "y"},
             "time must be another column than target; got 'y' for both.",
+        ),
+        (
+            "date,y,z\n2024-01-01,1,2\n",
+            {"target": ["y", "y"]},
+            "target must be different columns; got 'y' twice.",
+        ),
+        *(
+            (
+                "date,y\n2024-01-01,1\n",
+                {"target": "y", "date_format": wrong},
+                (
+                    "date_format must be a format with % as strptime reads it;"
+                    f" got {wrong!r}. Write for example %Y-%m-%d."
+                ),
+            )
+            for wrong in ("YYYY-MM-DD", "%Q", "100%%", "%", "")
         ),
         (
             "date,y\n2024-01-01,1\n",
@@ -257,7 +276,10 @@ def test_rows_are_counted_as_an_editor_does(table):
         (
             "date,y,z\n2024-01-01,1,2\n",
             {},
-            "target must be one of the columns of numbers of data.csv ('y', 'z'); got nothing.",
+            (
+                "target must be one of the columns of numbers of data.csv ('y', 'z'); got nothing."
+                " all_targets takes every one of them as a series."
+            ),
         ),
         (
             "date,y\n2024-01-01,red\n",
@@ -278,7 +300,10 @@ def test_rows_are_counted_as_an_editor_does(table):
         (
             bytes(range(256)) * 10,
             {},
-            "data.csv must be a CSV or Parquet file; it is binary.",
+            (
+                "data.csv must be a table (CSV, Parquet, Arrow, JSON lines, .xlsx or .ods);"
+                " it is binary."
+            ),
         ),
         (
             b"PK\x03\x04\x00\x00",
@@ -288,7 +313,10 @@ def test_rows_are_counted_as_an_editor_does(table):
         (
             b"\xff\xfe\x00\xd8\x00",
             {},
-            "data.csv must be a CSV or Parquet file; it is binary.",
+            (
+                "data.csv must be a table (CSV, Parquet, Arrow, JSON lines, .xlsx or .ods);"
+                " it is binary."
+            ),
         ),
     ],
 )
@@ -301,7 +329,7 @@ def test_bad_tables_are_refused_in_one_sentence(table, content, arguments, sente
 def test_bad_paths(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(
-        DataError, match=exactly("none.csv must be a CSV or Parquet file; there is no such file.")
+        DataError, match=exactly("none.csv must be a file; there is none of this name.")
     ):
         read_table("none.csv")
     (tmp_path / "folder").mkdir()

@@ -358,8 +358,8 @@ class PredictRequest:
     data: Annotated[
         Path,
         Positional(
-            "A CSV or Parquet file with the columns of the training data: the history with its"
-            " newest values, or the new rows alone."
+            "A table with the columns of the training data: the history with its newest values, or"
+            " the new rows alone."
         ),
     ]
     horizon: Annotated[

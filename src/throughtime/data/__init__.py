@@ -8,7 +8,7 @@ batches          which samples form one training step
 scaling          scalers, with one centre and one scale per feature
 encoding         one-hot vectors, class ids, characters
 series           one time series: its calendar and its gaps
-tables           from a CSV or Parquet file to series
+tables           from a table in a file to series
 datasets         real data that ship inside the package
 tasks            problems with a known answer, generated from a seed
 ================ =======================================================================

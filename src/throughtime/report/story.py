@@ -93,7 +93,9 @@ class ForecastStory:
     def title(self) -> str:
         """The headline of the page and of the picture."""
         ahead = words.stretch(self.frequency, self.horizon)
-        many = f" of {len(self.views):,} series" if len(self.views) > 1 else ""
+        # Columns side by side are the series, and the target names each of them already.
+        named = self.target == ", ".join(view.name for view in self.views)
+        many = "" if named or len(self.views) == 1 else f" of {len(self.views):,} series"
         return f"{self.target}{many}: the next {ahead}"
 
 

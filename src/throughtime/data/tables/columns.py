@@ -99,6 +99,9 @@ def check_names(file: str, source: Columns, named: list[tuple[str, str]]) -> Non
             raise InvalidArgumentError(
                 sentence(role, f"a column of {file}", describe(name, limit=300), hint)
             )
+        if roles.get(name) == role:
+            got = f"{describe(name)} twice"
+            raise InvalidArgumentError(sentence(role, "different columns", got, value=name))
         if name in roles:
             other = Message("another column than {other}", other=Argument(roles[name]))
             got = f"{describe(name)} for both"
@@ -230,7 +233,7 @@ def _year_and_part(source: Columns, free: Sequence[str]) -> tuple[str, ...] | No
 def find_target(file: str, source: Columns, taken: Sequence[str | None]) -> str:
     """The only free column most of whose cells are numbers."""
     free = [name for name in source.columns if name not in taken]
-    found = [name for name in free if _mostly_numbers(source, name)]
+    found = [name for name in free if mostly_numbers(source, name)]
     if len(found) == 1:
         return found[0]
     if found:
@@ -240,7 +243,7 @@ def find_target(file: str, source: Columns, taken: Sequence[str | None]) -> str:
                 "target",
                 f"one of the columns of numbers of {file} ({quoted(found)})",
                 "nothing",
-                bad,
+                bad or Message("{all_targets} takes every one of them as a series."),
             )
         )
     for name in free:
@@ -268,7 +271,7 @@ def find_target(file: str, source: Columns, taken: Sequence[str | None]) -> str:
     )
 
 
-def _mostly_numbers(source: Columns, name: str) -> bool:
+def mostly_numbers(source: Columns, name: str) -> bool:
     column = source.columns[name]
     if isinstance(column, np.ndarray):
         return column.dtype.kind != "M" and not np.isnan(column.astype(np.float64)).all()

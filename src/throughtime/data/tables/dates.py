@@ -131,7 +131,7 @@ def parse_times(
     first_row = dict(zip(reversed(cells), reversed(range(len(cells))), strict=True))
     if date_format is not None:
         return _by_format(kinds, which, first_row, date_format)
-    if _mostly_numbers(kinds):
+    if mostly_numbers(kinds):
         found = _numbers(kinds, which, named)
         if found is not None:
             return found
@@ -401,7 +401,7 @@ def _with_offsets(
     return utc, zone, True, f"Times with an offset were converted to UTC{place}."
 
 
-def _mostly_numbers(kinds: Sequence[str], most: int = 400) -> bool:
+def mostly_numbers(kinds: Sequence[str], most: int = 400) -> bool:
     sample = kinds[:: max(1, len(kinds) // most)]
     return 2 * sum(map(_is_number, sample)) >= len(sample)
 

@@ -12,6 +12,7 @@ import numpy as np
 from throughtime.data.tables.cells import Column, Columns, unique_names
 from throughtime.data.tables.dates import share_of_times
 from throughtime.data.tables.numbers import UnreadableError, is_missing, parse_numbers
+from throughtime.data.tables.sources import not_a_table
 from throughtime.errors import DataError
 
 __all__ = ["decode", "read_delimited"]
@@ -33,11 +34,11 @@ def decode(name: str, data: bytes) -> str:
         try:
             return data.decode("utf-16")
         except UnicodeDecodeError:
-            raise DataError(f"{name} must be a CSV or Parquet file; it is binary.") from None
+            raise not_a_table(name, "binary") from None
     sample = data[: 1 << 20]
     control = sum(sample.count(code) for code in range(32) if code not in (0, 9, 10, 12, 13, 26))
     if control > len(sample) // 1000 or sample.count(0) > len(sample) // 20:
-        raise DataError(f"{name} must be a CSV or Parquet file; it is binary.")
+        raise not_a_table(name, "binary")
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError:

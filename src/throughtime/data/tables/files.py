@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from throughtime.data.tables.columns import (
     check_names,
     find_target,
     find_time,
+    mostly_numbers,
     quoted,
     read_numbers,
     read_times,
@@ -55,6 +57,8 @@ from throughtime.serialization.files import check_path
 
 __all__ = ["Table", "read_table"]
 
+#: Written and read again by a format to check it; a naive time would leave %z empty.
+_ANY_TIME = datetime(2001, 1, 1, tzinfo=UTC)
 #: The name of a series' column where each target column is a series.
 _SERIES = "series"
 
@@ -142,6 +146,7 @@ def read_table(
         raise InvalidArgumentError(
             sentence("thousands", "another mark than decimal", describe(thousands))
         )
+    _check_format(date_format)
     asked = Asked(
         _names(target),
         _names(time),
@@ -167,6 +172,23 @@ def _names(value: str | Sequence[str] | None) -> tuple[str, ...]:
     if value is None:
         return ()
     return (value,) if isinstance(value, str) or not isinstance(value, Sequence) else tuple(value)
+
+
+def _check_format(date_format: str | None) -> None:
+    """Refuse a format that no time can be read by, before a cell of the table is blamed."""
+    if date_format is None:
+        return
+    if not isinstance(date_format, str):
+        raise InvalidTypeError(sentence("date_format", "a string or None", describe(date_format)))
+    try:
+        datetime.strptime(_ANY_TIME.strftime(date_format), date_format)
+        good = "%" in date_format.replace("%%", "")
+    except ValueError:
+        good = False
+    if not good:
+        expected = "a format with % as strptime reads it"
+        hint = "Write for example %Y-%m-%d."
+        raise InvalidArgumentError(sentence("date_format", expected, describe(date_format), hint))
 
 
 class _Reader:
@@ -297,12 +319,15 @@ class _Reader:
             found = read_numbers(column, self.source.separator, asked.decimal, asked.thousands)
         except UnreadableError as error:
             cell = cell_of(column, error.index)
+            hint = bare_number(cell)
+            if not hint and mostly_numbers(self.source, name):
+                hint = "Leave the cell empty if its value is missing."
             raise DataError(
                 sentence(
                     f"{role} column {name!r} of {self.name}",
                     "numbers",
                     f"{describe(cell)} in row {self.source.rows[error.index]}",
-                    bare_number(cell),
+                    hint,
                     must="hold",
                     parameter="covariates" if role == "covariate" else role,
                     value=cell,

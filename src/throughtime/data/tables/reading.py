@@ -7,7 +7,7 @@ from pathlib import Path
 
 from throughtime.data.tables.cells import Columns
 from throughtime.data.tables.delimited import decode, read_delimited
-from throughtime.data.tables.sources import read_bytes
+from throughtime.data.tables.sources import not_a_table, read_bytes
 from throughtime.data.tables.typed import read_arrow, read_json, read_parquet
 from throughtime.data.tables.workbooks import read_workbook
 from throughtime.errors import DataError
@@ -42,7 +42,7 @@ def read_columns(path: Path) -> Columns:
         return read_workbook(name, data)
     for signature, what in _FOREIGN.items():
         if data.startswith(signature):
-            raise DataError(f"{name} must be a CSV or Parquet file; it is {what}.")
+            raise not_a_table(name, what)
     text = decode(name, data)
     if _JSON.match(text[:10_000]):
         return read_json(name, text)

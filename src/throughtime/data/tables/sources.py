@@ -13,7 +13,7 @@ from typing import IO, Any, NamedTuple
 
 from throughtime.errors import DataError, import_extra, sentence
 
-__all__ = ["MAX_UNPACKED", "STDIN", "Source", "read_bytes"]
+__all__ = ["MAX_UNPACKED", "STDIN", "Source", "not_a_table", "read_bytes"]
 
 #: Bytes that a compressed table may unpack to: one of some million rows, and no bomb.
 MAX_UNPACKED = 1 << 30
@@ -76,6 +76,13 @@ def _read_stdin() -> bytes:
     return stream.buffer.read()
 
 
+def not_a_table(name: str, what: str) -> DataError:
+    """The error for a file of another kind."""
+    return DataError(
+        f"{name} must be a table (CSV, Parquet, Arrow, JSON lines, .xlsx or .ods); it is {what}."
+    )
+
+
 def _read_file(path: Path) -> bytes:
     try:
         if path.is_dir():
@@ -84,7 +91,7 @@ def _read_file(path: Path) -> bytes:
     except DataError:
         raise
     except FileNotFoundError:
-        raise DataError(f"{path} must be a CSV or Parquet file; there is no such file.") from None
+        raise DataError(f"{path} must be a file; there is none of this name.") from None
     except (OSError, ValueError) as error:  # ValueError: a NUL in the path
         reason = getattr(error, "strerror", None) or str(error)
         shown = str(path) if str(path).isprintable() else repr(str(path))
