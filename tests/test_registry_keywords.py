@@ -9,6 +9,8 @@ import pytest
 
 import throughtime as tt
 from throughtime.errors import InvalidTypeError, check_function, foreign
+from throughtime.layers import LAYERS
+from throughtime.layers.base import OTHER_NAMES as OF_LAYERS
 from throughtime.losses import LOSSES, Custom
 from throughtime.losses.base import OTHER_NAMES as OF_LOSSES
 from throughtime.optimizers import OPTIMIZERS
@@ -119,6 +121,34 @@ def test_too_many_arguments_without_a_name():
             "Checkpoint has no argument 'filepath'; it is called path here.",
         ),
         (partial(tt.layers.GRU), "GRU needs units; got no units."),
+        (
+            partial(tt.layers.LSTM, hidden_size=4),
+            "LSTM has no argument 'hidden_size'; it is called units here.",
+        ),
+        (
+            partial(tt.layers.Embedding, 9, input_dim=4),
+            "Embedding has no argument 'input_dim'; it is called n_tokens here.",
+        ),
+        (
+            partial(tt.layers.Dense, 1, input_dim=4),
+            "Dense has no argument 'input_dim'; use n_features= of tt.Network.",
+        ),
+        (
+            partial(tt.layers.LSTM, 4, num_layers=2),
+            "LSTM has no argument 'num_layers'; use one layer for each in the list of tt.Network.",
+        ),
+        (
+            partial(tt.Network, [], input_shape=(6, 3)),
+            "Network has no argument 'input_shape'; it is called n_features here.",
+        ),
+        (
+            partial(tt.forecasting.Forecaster, horizn=3),
+            "Forecaster has no argument 'horizn'; did you mean 'horizon'?",
+        ),
+        (
+            partial(tt.layers.Dense, 1, activaton="tanh"),
+            "Dense has no argument 'activaton'; did you mean 'activation'?",
+        ),
     ],
 )
 def test_constructors_say_it_too(make, message):
@@ -136,6 +166,7 @@ def classes(registry):
         (OF_OPTIMIZERS, classes(OPTIMIZERS)),
         (OF_SCHEDULES, classes(SCHEDULES)),
         (OF_LOSSES, classes(LOSSES)),
+        (OF_LAYERS, classes(LAYERS)),
         (OF_METRICS, classes(METRICS)),
     ],
 )

@@ -30,12 +30,26 @@ from throughtime.forecasting.series import Group
 from throughtime.forecasting.settings import Settings
 from throughtime.layers.rnn import RECURRENT
 from throughtime.network import Network
+from throughtime.registry import translate
 from throughtime.training.callbacks import check_callbacks
 
 #: One series (T,), or a list or mapping of series; covariates (T, F) in the same form.
 Data = Sequence[Any] | Mapping[Any, Any] | np.ndarray
 
 
+@translate(
+    {
+        "horizon": ("h", "fh", "steps", "forecast_horizon", "output_chunk_length"),
+        "window": ("lookback", "lags", "input_size", "input_chunk_length"),
+        "season": ("sp", "seasonality", "season_length", "seasonal_periods"),
+        "frequency": ("freq",),
+        "hidden_size": ("units", "hidden_dim"),
+        "num_layers": ("n_layers", "n_rnn_layers"),
+        "epochs": ("n_epochs", "max_epochs", "max_steps"),
+        "lr": ("learning_rate",),
+        "seed": ("random_state", "random_seed"),
+    }
+)
 class Forecaster:
     """Forecast one or many series with one recurrent network.
 

@@ -24,7 +24,7 @@ from throughtime.errors import InvalidArgumentError, check_float, describe
 from throughtime.initializers import INITIALIZERS
 from throughtime.kernels.extension import Kernels
 from throughtime.layers.forms import Form, Steps
-from throughtime.registry import Registry
+from throughtime.registry import Registry, Words
 
 
 def chosen(default: str, registry: Registry[Any]) -> Any:
@@ -268,7 +268,36 @@ def own_call(call: Call, layer: Layer, last: bool) -> Call:
     return Call(call.training, rng, call.keep, logits, call.offset, call.readable)
 
 
-LAYERS: Registry[Layer] = Registry("layer", Layer)
+#: What other libraries call the options, and where options are that belong elsewhere here.
+OTHER_NAMES: Words = {
+    "units": ("hidden_size", "hidden_dim", "hidden_units", "n_units", "out_features",
+              "embedding_dim", "output_dim"),
+    "n_tokens": ("num_embeddings", "input_dim", "vocab_size"),
+    "filters": ("out_channels", "n_filters"),
+    "size": ("pool_size",),
+    "stride": ("strides",),
+    "dilation": ("dilation_rate",),
+    "rate": ("p",),
+    "steps": ("n",),
+    "activation": ("nonlinearity",),
+    "use_bias": ("bias",),
+    "reverse": ("go_backwards",),
+    "initializer": ("kernel_initializer", "embeddings_initializer", "init"),
+    "l2": ("kernel_regularizer", "weight_decay"),
+    "n_features= of tt.Network": (
+        "input_shape", "input_size", "input_dim", "in_features", "in_channels", "n_features",
+    ),
+    "one layer for each in the list of tt.Network": ("num_layers", "n_layers"),
+    "arrays with the batch first": ("batch_first", "time_major"),
+    "return_state=True here and initial_state= of net.predict, or net.stream()": ("stateful",),
+    "forget_bias=1.0": ("unit_forget_bias",),
+    "dtype= of tt.Network": ("dtype",),
+    "seed= of tt.Network": ("seed", "random_state"),
+    "a mask= where the network runs": ("mask_zero", "padding_idx"),
+    "lr_multiplier=0 to freeze a layer": ("trainable",),
+}  # fmt: skip
+
+LAYERS: Registry[Layer] = Registry("layer", Layer, OTHER_NAMES)
 
 
 def summary_of(layer: Layer) -> str:

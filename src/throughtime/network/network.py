@@ -29,8 +29,15 @@ from throughtime.network.params import Params, check_dtype
 from throughtime.network.stream import Stream, extrapolate
 from throughtime.network.summary import html_table, table
 from throughtime.network.tape import Tape, add_states, cut_state, join_states
+from throughtime.registry import translate
 
 
+@translate(
+    {
+        "n_features": ("input_shape", "input_size", "input_dim", "in_features"),
+        "seed": ("random_state", "random_seed"),
+    }
+)
 class Network:
     """An ordered stack of layers with one flat vector of parameters.
 
