@@ -30,7 +30,7 @@ def test_the_rooms_stand_in_the_order_of_their_imports():
 
 def test_files_that_the_architecture_names_are_there():
     table = ARCHITECTURE.split("## Where is ...?")[1].split("## ")[0]
-    named = re.findall(r"`([\w/]+(?:\.py|/))`", table)
+    named = re.findall(r"`([\w/]+(?:\.py|\.cpp|/))`", table)
     assert len(named) > 12
     for name in named:
         assert (PACKAGE / name).exists() or (ROOT / name).exists(), name

@@ -10,7 +10,8 @@
 shows the command after a ``$`` and what it printed. Commands of one page share a folder, which
 starts empty: ``:file: NAME`` shows the content of a block and puts it there, ``:copy: NAME`` brings
 a file that lies beside the page. ``:image: NAME`` shows a picture that was made, with the content
-of the block as its words. An exit code other than the one expected is a warning, and warnings fail
+of the block as its words. ``:expect:`` names figures, with semicolons between, that the text of the
+page quotes: output without one of them is a warning. An exit code other than the one expected is a warning, and warnings fail
 the build. Only ``throughtime``, ``cat``, ``head`` and ``ls`` are run, without a shell, so the page
 can be built wherever Python runs.
 """
@@ -79,6 +80,7 @@ class Console(SphinxDirective):
     option_spec: ClassVar[dict[str, Any]] = {
         "copy": directives.unchanged_required,
         "exit": directives.nonnegative_int,
+        "expect": directives.unchanged_required,
         "file": directives.unchanged_required,
         "hide-output": directives.flag,
         "image": directives.unchanged_required,
@@ -116,6 +118,9 @@ class Console(SphinxDirective):
             if lines and "hide-output" not in self.options:
                 shown += [text.rstrip() for text in lines]
         text = "\n".join(shown)
+        for figure in filter(None, self.options.get("expect", "").split("; ")):
+            if figure not in text:
+                logger.warning("the page quotes %r", figure, location=self.get_location())
         return [nodes.literal_block(text, text, language="console")]
 
 
