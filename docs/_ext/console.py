@@ -11,9 +11,9 @@ shows the command after a ``$`` and what it printed. Commands of one page share 
 starts empty: ``:file: NAME`` shows the content of a block and puts it there, ``:copy: NAME`` brings
 a file that lies beside the page. ``:image: NAME`` shows a picture that was made, with the content
 of the block as its words. ``:expect:`` names figures, with semicolons between, that the text of the
-page quotes: output without one of them is a warning. An exit code other than the one expected is a warning, and warnings fail
-the build. Only ``throughtime``, ``cat``, ``head`` and ``ls`` are run, without a shell, so the page
-can be built wherever Python runs.
+page quotes: output without one of them is a warning. An exit code other than the one expected is a
+warning too, and warnings fail the build. Only ``throughtime``, ``cat``, ``head`` and ``ls`` are
+run, without a shell, so the page can be built wherever Python runs.
 """
 
 from __future__ import annotations
