@@ -59,6 +59,7 @@ def _run(request: ForecastRequest, wording: Wording) -> None:
     )
     from throughtime.cli.series import cut_series, describe_table, without_short
     from throughtime.cli.training import Training
+    from throughtime.cli.unusual import with_unusual
     from throughtime.errors import import_extra
     from throughtime.plotting.style import load_matplotlib
     from throughtime.report import words
@@ -73,6 +74,7 @@ def _run(request: ForecastRequest, wording: Wording) -> None:
     table = without_short(read(request))
     wording.target = table.target
     parts = cut_series(table)
+    table = with_unusual(table, parts)
     screen.headline(f"{table.target}, from {request.source}")
     screen.facts("data", map(wording.say, table.describe()))
 
