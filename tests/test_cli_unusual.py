@@ -41,8 +41,8 @@ def test_one_outlier(folder):
     y[40] = 5000.0
     assert found(y) == [
         (
-            "Column 'sales' holds 1 value far from all others, 5000 at 2024-02-10. It is used as it is;"
-            " correct it, or empty its cell, if it is wrong."
+            "Column 'sales' holds 1 value far from all others, 5000 at 2024-02-10. It is used as it"
+            " is; correct it, or empty its cell, if it is wrong."
         )
     ]
 
@@ -78,9 +78,9 @@ def test_a_shift_of_the_level(folder):
     y[70:] += 40.0
     assert found(y) == [
         (
-            "Column 'sales' moves from a level of about 50.2 to about 90.2 at 2024-03-11 and stays there."
-            " The values before it are used as they are; leave them out if they no longer tell how it"
-            " goes on."
+            "Column 'sales' moves from a level of about 50.2 to about 90.2 at 2024-03-11 and stays"
+            " there. The values before it are used as they are; leave them out if they no longer"
+            " tell how it goes on."
         )
     ]
 
