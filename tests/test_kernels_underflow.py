@@ -21,11 +21,15 @@ def _strict():
 
 
 def run_all(net, x, y, **options):
-    """Predict, train, check a step of a stream and the way back."""
+    """Call everything that computes outputs or gradients."""
     net.predict(x)
     out, tape = net.forward(x)
     net.backward(tape, np.full_like(out, TINY))
     net.stream(len(x)).step(x[:, 0])
+    net.stream(len(x)).warm_up(x)
+    tt.evaluate(net, x, y, loss=options.get("loss", "mse"))
+    tt.inspect.hidden_states(net, x)
+    tt.inspect.trace(net, x, y, loss=options.get("loss", "mse"))
     tt.train(net, x, y, epochs=1, seed=0, **options)
 
 

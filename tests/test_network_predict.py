@@ -82,19 +82,19 @@ def test_memory_does_not_grow_with_the_rows(layers, monkeypatch):
 
 def test_a_large_prediction_runs_in_parts_and_a_small_one_at_once():
     net = Network([LSTM(128), Dense(1)], 8)
-    parts = list(net.row_parts(np.zeros((4000, 200, 8))))
+    parts = net.row_parts(np.zeros((4000, 200, 8)))
     assert 16 < parts[0].stop < 200
     assert [part.start for part in parts[1:]] == [part.stop for part in parts[:-1]]
     assert parts[-1].stop >= 4000
-    assert len(list(net.row_parts(np.zeros((1000, 10, 8))))) == 1
+    assert len(net.row_parts(np.zeros((1000, 10, 8)))) == 1
     tokens = Network([Embedding(5, 64), LSTM(128)])
-    assert next(tokens.row_parts(np.zeros((4000, 200)))).stop < 200
+    assert tokens.row_parts(np.zeros((4000, 200)))[0].stop < 200
 
 
 def test_very_long_sequences_still_run_a_few_together():
     net = Network([LSTM(128)], 1)
     x = np.broadcast_to(np.zeros(1), (100, 10**6, 1))
-    assert next(net.row_parts(x)) == slice(0, 16)
+    assert net.row_parts(x)[0] == slice(0, 16)
 
 
 def test_a_stream_is_warmed_up_in_parts(small):

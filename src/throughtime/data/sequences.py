@@ -252,6 +252,8 @@ def check_sequences(
 
 def check_float_dtype(dtype: Any) -> np.dtype:
     """Return ``dtype`` as a NumPy dtype if it is a float type."""
+    if isinstance(dtype, np.dtype) and dtype.kind == "f":
+        return dtype
     named = isinstance(dtype, str | type | np.dtype)
     try:
         found = np.dtype(dtype) if named else None

@@ -208,6 +208,7 @@ class Trace:
 
 
 @translate(OTHER_NAMES)
+@ignore_underflow
 def trace(
     net: Network,
     x: Any,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from throughtime.errors import ShapeError, check_array, check_float, sentence
+from throughtime.kernels.underflow import ignore_underflow
 from throughtime.layers import Recurrent
 from throughtime.layers.base import Call
 from throughtime.training.options import check_network
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 States = dict[str, np.ndarray]
 
 
+@ignore_underflow
 def hidden_states(
     net: Network, x: Any, lengths: Any = None, *, mask: Any = None, initial_state: Any = None
 ) -> list[States | None]:

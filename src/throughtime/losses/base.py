@@ -275,7 +275,6 @@ class Loss(ABC):
             hint = "Mask missing steps, or fill them."
             refuse(~np.isfinite(target), mask, target, "finite", hint)
 
-    @ignore_underflow
     def evaluate(
         self,
         y: np.ndarray,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any, NoReturn
 
 import numpy as np
@@ -157,6 +157,7 @@ class Network:
 
     # -- forward and backward -----------------------------------------------------------------
 
+    @ignore_underflow
     def forward(
         self,
         x: Any,
@@ -210,11 +211,13 @@ class Network:
         y, tape = self.run(array, real, states, Call(training=bool(training), rng=rng))
         return y.copy(), tape
 
-    @ignore_underflow
     def run(
         self, x: np.ndarray, mask: np.ndarray | None, states: list[Any], call: Call
     ) -> tuple[np.ndarray, Tape]:
-        """Forward pass on what :meth:`check_input` and :meth:`check_states` returned."""
+        """Forward pass on what :meth:`check_input` and :meth:`check_states` returned.
+
+        The caller ignores underflow; see :mod:`throughtime.kernels.underflow`.
+        """
         tape = Tape(mask=mask, taped=call.keep)
         handed = None
         for i, layer in enumerate(self.layers):
@@ -234,6 +237,7 @@ class Network:
         tape.output_mask = mask
         return x, tape
 
+    @ignore_underflow
     def backward(
         self, tape: Tape, dy: Any, d_final_state: Any = None, *, input_gradient: bool = True
     ) -> np.ndarray | None:
@@ -264,7 +268,6 @@ class Network:
         dx = check_array("dy", dy, shape=shape, dtype=self.dtype, finite=False)
         return self.run_back(tape, dx, d_states, input_gradient)
 
-    @ignore_underflow
     def run_back(
         self, tape: Tape, dx: np.ndarray | None, d_states: list[Any], input_gradient: bool
     ) -> np.ndarray | None:
@@ -284,6 +287,7 @@ class Network:
                 handed = None if tape.given[i] else d_initial
         return dx if input_gradient else None
 
+    @ignore_underflow
     def predict(
         self,
         x: Any,
@@ -310,29 +314,32 @@ class Network:
         """
         array, real = self.check_input(x, lengths, mask)
         states = self.check_states(initial_state, len(array))
-        keeper, finals = self.topology.returns_state, []
-        y: np.ndarray | None = None
         if batch_size is not None:
             check_int("batch_size", batch_size, 1)
-        for rows in self.row_parts(array, batch_size):
+        keeper, parts = self.topology.returns_state, self.row_parts(array, batch_size)
+        if len(parts) == 1:  # a small network takes less time than what the parts need
+            y, tape = self.run(array, real, states, UNTAPED)
+            return y if keeper is None else (y, tape.final_state[keeper])
+        whole: np.ndarray | None = None
+        finals = []
+        for rows in parts:
             own = [cut_state(state, rows) for state in states]
-            part, tape = self.run(array[rows], None if real is None else real[rows], own, UNTAPED)
-            if y is None:
-                whole = len(part) == len(array)
-                y = part if whole else np.empty((len(array), *part.shape[1:]), part.dtype)
-            if y is not part:
-                y[rows] = part
+            y, tape = self.run(array[rows], None if real is None else real[rows], own, UNTAPED)
+            if whole is None:
+                whole = np.empty((len(array), *y.shape[1:]), y.dtype)
+            whole[rows] = y
             finals.append(None if keeper is None else tape.final_state[keeper])
-        return y if keeper is None else (y, join_states(finals))
+        return whole if keeper is None else (whole, join_states(finals))
 
-    def row_parts(self, x: np.ndarray, batch_size: int | None = None) -> Iterator[slice]:
+    def row_parts(self, x: np.ndarray, batch_size: int | None = None) -> list[slice]:
         """Cut the rows of a checked input into parts that run together without a tape.
 
         Without ``batch_size`` a part needs 64 MiB or has 16 rows, and small inputs are one part.
         """
         size = batch_size or self.topology.rows_at_once(x.shape, self.dtype.itemsize)
-        for first in range(0, max(len(x), 1), size):
-            yield slice(first, first + size)
+        if len(x) <= size:
+            return [slice(0, len(x))]
+        return [slice(first, first + size) for first in range(0, len(x), size)]
 
     def stream(self, rows: int = 1) -> Stream:
         """Start a stream, which takes single steps; see :class:`~throughtime.network.Stream`."""

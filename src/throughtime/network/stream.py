@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any, Protocol
 
 import numpy as np
@@ -55,7 +55,7 @@ class Streamable(Protocol):
         self, x: np.ndarray, mask: np.ndarray | None, states: list[Any], call: Call
     ) -> tuple[np.ndarray, Tape]: ...
 
-    def row_parts(self, x: np.ndarray) -> Iterator[slice]: ...
+    def row_parts(self, x: np.ndarray) -> list[slice]: ...
 
 
 class Stream:
@@ -251,6 +251,7 @@ class Stream:
             ]
         )
 
+    @ignore_underflow
     def warm_up(self, x: Any, lengths: Any = None, *, mask: Any = None) -> np.ndarray:
         """Reset, take all steps of ``x (N, T, F)`` at once, and return the last output (N, K).
 

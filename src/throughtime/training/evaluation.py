@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from throughtime.data.batches import minibatches
 from throughtime.errors import check_int
+from throughtime.kernels.underflow import ignore_underflow
 from throughtime.losses.base import Loss
 from throughtime.registry import translate
 from throughtime.training import objective
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 
 @translate(OTHER_NAMES)
+@ignore_underflow
 def evaluate(
     net: Network,
     x: Any,

@@ -19,7 +19,6 @@ import numpy as np
 from throughtime import losses
 from throughtime.activations import Activation, Softmax
 from throughtime.kernels import selection
-from throughtime.kernels.underflow import ignore_underflow
 from throughtime.layers.base import Call
 from throughtime.losses import Loss
 from throughtime.network import Network
@@ -131,7 +130,6 @@ def evaluate(
     return _penalised(net, result, l1, l2, backward=False)
 
 
-@ignore_underflow
 def evaluate_and_backward(
     net: Network,
     x: np.ndarray,
@@ -151,6 +149,8 @@ def evaluate_and_backward(
     readable: bool = False,
 ) -> Evaluation:
     """Compute the objective and ADD its gradient to ``net.grads``.
+
+    The caller ignores underflow; see :mod:`throughtime.kernels.underflow`.
 
     Parameters
     ----------
