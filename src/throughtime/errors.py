@@ -287,6 +287,8 @@ def _check_finite(name: str | Argument, array: np.ndarray, hint: str) -> None:
 
 def as_array(name: str | Argument, value: Any, hint: str = "") -> np.ndarray:
     """Return ``value`` as an array of any dtype."""
+    if type(value) is np.ndarray:
+        return value
     check_collected(name, value)
     try:
         return np.asarray(value)

@@ -24,7 +24,7 @@ from throughtime.layers import Dense, Layer, Recurrent
 from throughtime.layers.base import LAYERS, UNTAPED, Call, own_call
 from throughtime.network.graph import Topology
 from throughtime.network.inputs import check_input, check_states
-from throughtime.network.other_names import instead_of
+from throughtime.network.other_names import AnswersOtherNames
 from throughtime.network.params import Params, check_dtype
 from throughtime.network.stream import Stream, extrapolate
 from throughtime.network.summary import html_table, table
@@ -38,7 +38,7 @@ from throughtime.registry import translate
         "seed": ("random_state", "random_seed"),
     }
 )
-class Network:
+class Network(AnswersOtherNames):
     """An ordered stack of layers with one flat vector of parameters.
 
     Parameters
@@ -317,7 +317,7 @@ class Network:
         if batch_size is not None:
             check_int("batch_size", batch_size, 1)
         keeper, parts = self.topology.returns_state, self.row_parts(array, batch_size)
-        if len(parts) == 1:  # a small network takes less time than what the parts need
+        if len(parts) == 1:
             y, tape = self.run(array, real, states, UNTAPED)
             return y if keeper is None else (y, tape.final_state[keeper])
         whole: np.ndarray | None = None
@@ -337,9 +337,7 @@ class Network:
         Without ``batch_size`` a part needs 64 MiB or has 16 rows, and small inputs are one part.
         """
         size = batch_size or self.topology.rows_at_once(x.shape, self.dtype.itemsize)
-        if len(x) <= size:
-            return [slice(0, len(x))]
-        return [slice(first, first + size) for first in range(0, len(x), size)]
+        return [slice(first, first + size) for first in range(0, max(len(x), 1), size)]
 
     def stream(self, rows: int = 1) -> Stream:
         """Start a stream, which takes single steps; see :class:`~throughtime.network.Stream`."""
@@ -430,10 +428,6 @@ class Network:
             "a network is not called: write net.predict(x) for its output, or net.forward(x) for"
             " the output and the tape that net.backward needs."
         )
-
-    def __getattr__(self, name: str) -> NoReturn:
-        text = f"{type(self).__name__!r} object has no attribute {name!r}"
-        raise AttributeError(f"{text}{instead_of(name)}")
 
     def __getstate__(self) -> dict[str, Any]:
         state = self.__dict__.copy()

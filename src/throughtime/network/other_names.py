@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NoReturn
+
 #: Attribute of a network in another library -> what to write here.
 OTHER_NAMES = {
     **dict.fromkeys(("fit", "train", "train_on_batch", "partial_fit"), "tt.train(net, x, y)"),
@@ -32,7 +34,26 @@ OTHER_NAMES = {
 }  # fmt: skip
 
 
-def instead_of(name: str) -> str:
-    """The end of the message about an unknown attribute; empty for a name that nobody uses."""
-    way = OTHER_NAMES.get(name)
-    return f"; write {way}." if way else ""
+class AnswersOtherNames:
+    """Base of a class whose objects say what to write instead of these names.
+
+    Each name is an attribute that raises. ``__getattr__`` would do the same with less code, but
+    Python then looks up all attributes of the class in a slower way: a small prediction took a
+    tenth longer.
+    """
+
+    def __dir__(self) -> list[str]:
+        return [name for name in super().__dir__() if name not in OTHER_NAMES]
+
+
+class _Answer:
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __get__(self, obj: object, owner: type) -> NoReturn:
+        text = f"{owner.__name__!r} object has no attribute {self.name!r}"
+        raise AttributeError(f"{text}; write {OTHER_NAMES[self.name]}.")
+
+
+for _name in OTHER_NAMES:
+    setattr(AnswersOtherNames, _name, _Answer(_name))
