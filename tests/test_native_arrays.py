@@ -11,6 +11,7 @@ import pytest
 from loop_cases import CELLS, Loop, needs_native, same_bits
 
 import throughtime as tt
+from throughtime.kernels import selection
 
 pytestmark = needs_native
 
@@ -163,6 +164,42 @@ def test_what_earlier_passes_left_in_memory_changes_nothing(cell, dtype):
                 with np.errstate(invalid="ignore"):
                     poison.run()
             same_bits(loop.data(dtype).run(), want)
+
+
+# -- arrays that no kernel has ---------------------------------------------------------------
+
+
+@pytest.mark.parametrize("dtype", ["V0", "S0", "U0", "V3", "S5", "O", "M8[s]", "c16", "f2", "i1"])
+def test_arrays_of_another_type_are_refused(dtype):
+    """Also those whose items have no bytes: a division by that number ended the process."""
+    bad, good = np.zeros(3, dtype), np.zeros(3)
+    k = selection.extension()
+    for found in (
+        k.norm(bad),
+        k.finite(bad),
+        k.clip_norm(bad, 1.0),
+        k.clip_value(bad, 1.0),
+        k.penalise(bad, None, 1.0, 1.0),
+        k.penalise(good, bad, 1.0, 1.0),
+        k.sgd((bad,) * 2 + (None,) * 6, 0.1, 0.0, 1.0, False, False),
+        k.sgd((good, good, *(None,) * 4, bad, None), 0.1, 0.0, 1.0, False, False),
+        k.squared_error(bad[:, None], bad[:, None], None, None, True, 0.0),
+        k.squared_error(good[:, None], good[:, None], bad, bad, True, 0.0),
+    ):
+        assert found is None
+    for done in (
+        k.activate(0, 0.0, bad, bad),
+        k.activate(0, 0.0, good, good.copy(), bad),
+        k.activate_backward(0, 0.0, bad, bad, bad),
+        k.math("exp", bad, bad),
+        k.math("exp", good, bad),
+    ):
+        assert not done
+    with pytest.raises(ValueError, match=r"^(x must be an array|cannot include dtype)"):
+        k.affine(bad[:, None], good[:, None], None, good[:, None])
+    stream = tt.Network([tt.layers.RNN(2)], 3).stream()
+    stream.step(np.zeros(3))
+    assert not stream._stepper.step(bad, np.zeros(2, "float32"))
 
 
 # -- threads of Python ------------------------------------------------------------------------

@@ -39,6 +39,7 @@ inline char kind_of(const Py_buffer& view) {
 constexpr char kind_of(float) { return 'f'; }
 constexpr char kind_of(double) { return 'd'; }
 
+// Only for a kind that kernels work on: an item of another array may have 0 bytes.
 inline bool is_aligned(const Py_buffer& view) {
     return reinterpret_cast<std::uintptr_t>(view.buf) % static_cast<std::size_t>(view.itemsize) ==
            0;
@@ -140,7 +141,8 @@ class Flat {
             return;
         }
         held = true;
-        if (is_aligned(view)) kind_ = kind_of(view);
+        const char kind = kind_of(view);
+        if (kind != 0 && is_aligned(view)) kind_ = kind;
     }
     Flat(const Flat&) = delete;
     Flat& operator=(const Flat&) = delete;
@@ -156,7 +158,7 @@ class Flat {
     template <class T> T* data() const {
         return kind_ != 0 ? static_cast<T*>(view.buf) : nullptr;
     }
-    Size size() const { return held ? view.len / view.itemsize : 0; }
+    Size size() const { return kind_ != 0 ? view.len / view.itemsize : 0; }
     Size bytes() const { return held ? view.len : 0; }
     int ndim() const { return held ? view.ndim : 0; }
     Size shape(int axis) const { return view.shape[axis]; }

@@ -101,8 +101,13 @@ def draw(
     steps = check_int("steps", steps, 1, MOST_STEPS_BOTH_WAYS if both else MOST_STEPS, hint)
     if len(net.layers) > MOST_LAYERS:
         raise InvalidArgumentError(
-            f"net must have at most {MOST_LAYERS} layers to be drawn; got {len(net.layers)}."
-            " Draw one layer with node=(layer, t), or print(net)."
+            sentence(
+                "net",
+                f"at most {MOST_LAYERS} layers to be drawn",
+                len(net.layers),
+                "Draw one layer with node=(layer, t), or print(net).",
+                must="have",
+            )
         )
     sheet = folded(net) if view == "folded" else unfolded(net, steps, gradients)
     return _finished(sheet, theme)
@@ -154,9 +159,13 @@ def _check_node(node: Any, layers: list[DrawnLayer], steps: int) -> tuple[int, i
     if found.before is None:
         if node[1] is not None:
             raise InvalidArgumentError(
-                f"the step of node must be None: layer {index} ({found.layer.name}) works on a"
-                f" vector, which has no time steps; got {describe(node[1])}."
-                f" Write node=({index}, None)."
+                sentence(
+                    "the step of node",
+                    f"None: layer {index} ({found.layer.name}) works on a vector, which has no time"
+                    " steps",
+                    describe(node[1]),
+                    f"Write node=({index}, None).",
+                )
             )
         return index, None
     return index, check_int(

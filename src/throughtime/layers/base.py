@@ -20,7 +20,7 @@ import numpy as np
 from throughtime import activations, initializers
 from throughtime.activations import ACTIVATIONS
 from throughtime.cells.base import State
-from throughtime.errors import InvalidArgumentError, check_float, describe
+from throughtime.errors import InvalidArgumentError, check_float, describe, sentence
 from throughtime.initializers import INITIALIZERS
 from throughtime.kernels.extension import Kernels
 from throughtime.layers.forms import Form, Steps
@@ -204,7 +204,7 @@ class Layer:
     ) -> State | None:
         """Return ``state`` as :meth:`forward` takes it, for an input of ``form``, or raise."""
         raise InvalidArgumentError(
-            f"{where} must be None: {self.name} has no state; got {describe(state)}."
+            sentence(where, f"None: {self.name} has no state", describe(state))
         )
 
     def forward(

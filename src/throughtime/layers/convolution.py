@@ -179,8 +179,9 @@ class Conv1D(Windowed):
         parts = [state] if isinstance(state, np.ndarray) else state
         if not isinstance(parts, tuple | list) or len(parts) != 1:
             raise ShapeError(
-                f"{where} must be a tuple (past,) with past of shape ({batch}, {width});"
-                f" got {describe(state)}."
+                sentence(
+                    where, f"a tuple (past,) with past of shape ({batch}, {width})", describe(state)
+                )
             )
         return (check_array(f"{where}: past", parts[0], shape=(batch, width), dtype=dtype),)
 

@@ -23,6 +23,7 @@ from throughtime.errors import (
     check_float,
     check_int,
     describe,
+    sentence,
 )
 from throughtime.initializers import INITIALIZERS
 from throughtime.kernels.extension import Kernels
@@ -107,8 +108,12 @@ class Recurrent(Layer):
         check_float("recurrent_dropout", self.recurrent_dropout, 0.0, 1.0, inclusive="low")
         if self.bidirectional and self.reverse:
             raise InvalidArgumentError(
-                "reverse must be False in a bidirectional layer; got True."
-                " A bidirectional layer already runs both ways."
+                sentence(
+                    "reverse",
+                    "False in a bidirectional layer",
+                    "True",
+                    "A bidirectional layer already runs both ways.",
+                )
             )
 
     @property
@@ -187,8 +192,11 @@ class Recurrent(Layer):
             return self._check_one(state, batch, dtype, where)
         if not isinstance(state, (tuple, list)) or len(state) != 2:
             raise InvalidTypeError(
-                f"{where} must be the pair of states (forward, backward) of a bidirectional layer;"
-                f" got {type(state).__name__}."
+                sentence(
+                    where,
+                    "the pair of states (forward, backward) of a bidirectional layer",
+                    type(state).__name__,
+                )
             )
         names = ("forward", "backward")
         return tuple(
@@ -200,14 +208,14 @@ class Recurrent(Layer):
         names = self.cell.states + (("started",) if self.time_bias else ())
         if not isinstance(state, np.ndarray | tuple | list):
             raise InvalidTypeError(
-                f"{where} must be a tuple ({', '.join(names)}); got {describe(state)}."
+                sentence(where, f"a tuple ({', '.join(names)})", describe(state))
             )
         parts = [state] if isinstance(state, np.ndarray) else list(state)
         if self.time_bias and len(parts) == len(names) - 1:
             parts.append(np.ones((batch, 1), dtype=dtype))  # a given state continues a sequence
         if len(parts) != len(names):
             raise ShapeError(
-                f"{where} must be a tuple ({', '.join(names)}); got {len(parts)} arrays."
+                sentence(where, f"a tuple ({', '.join(names)})", f"{len(parts)} arrays")
             )
         widths = [1 if name == "started" else self.units for name in names]
         return tuple(

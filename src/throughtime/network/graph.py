@@ -16,6 +16,7 @@ from throughtime.errors import (
     ShapeError,
     check_int,
     describe,
+    sentence,
 )
 from throughtime.layers import Embedding, Layer, Recurrent, RepeatVector
 from throughtime.layers.forms import Form, Steps
@@ -173,7 +174,7 @@ class Topology:
         whole = all(isinstance(n, int | np.integer) and n >= 0 for n in shape)
         own_features = kind == "tokens" or shape[-1:] == (features,)
         if not whole or len(shape) != wanted.count(",") + 1 or not own_features:
-            raise ShapeError(f"input_shape must be {wanted}; got {describe(input_shape)}.")
+            raise ShapeError(sentence("input_shape", wanted, describe(input_shape)))
         if self.counts_steps and kind != "vector":
             self._follow(Steps(int(shape[1])))
         return self.output_shape(tuple(map(int, shape)))
@@ -214,12 +215,10 @@ def _check_layers(layers: Any) -> tuple[Layer, ...]:
     if isinstance(layers, Layer):
         layers = [layers]
     if not isinstance(layers, list | tuple) or not layers:
-        raise InvalidTypeError(
-            f"layers must be a list of at least one layer; got {describe(layers)}."
-        )
+        raise InvalidTypeError(sentence("layers", "a list of at least one layer", describe(layers)))
     for i, layer in enumerate(layers):
         if not isinstance(layer, Layer):
-            raise InvalidTypeError(f"layers[{i}] must be a layer; got {describe(layer)}.")
+            raise InvalidTypeError(sentence(f"layers[{i}]", "a layer", describe(layer)))
     return tuple(layers)
 
 
@@ -228,8 +227,11 @@ def _input_form(layers: tuple[Layer, ...], n_features: int | None) -> Form:
     if isinstance(layers[0], Embedding):
         if n_features is not None:
             raise InvalidArgumentError(
-                f"n_features must be left out where the first layer is an Embedding;"
-                f" got {describe(n_features)}."
+                sentence(
+                    "n_features",
+                    "left out where the first layer is an Embedding",
+                    describe(n_features),
+                )
             )
         return Form("tokens", 1, Steps())
     if n_features is None:

@@ -16,6 +16,7 @@ from throughtime.errors import (
     check_array,
     check_int,
     describe,
+    sentence,
 )
 from throughtime.layers import Embedding
 from throughtime.network.graph import Topology
@@ -56,8 +57,13 @@ def _check_tokens(
             x = x[..., 0]  # as throughtime.data.pad gives them
         if x.ndim != 2:
             raise ShapeError(
-                f"x must hold tokens of shape (N, T); got shape {x.shape}."
-                " The first layer is an Embedding, which takes integers."
+                sentence(
+                    "x",
+                    "tokens of shape (N, T)",
+                    f"shape {x.shape}",
+                    "The first layer is an Embedding, which takes integers.",
+                    must="hold",
+                )
             )
     first = topology.layers[0]
     assert isinstance(first, Embedding)
@@ -66,8 +72,12 @@ def _check_tokens(
     inside = (array >= 0) & (array < first.n_tokens) & (array == np.floor(array))
     if not inside.all():
         raise InvalidArgumentError(
-            f"x must hold integers from 0 to {first.n_tokens - 1}, the tokens of the first"
-            f" layer; got values from {array.min()} to {array.max()}."
+            sentence(
+                "x",
+                f"integers from 0 to {first.n_tokens - 1}, the tokens of the first layer",
+                f"values from {array.min()} to {array.max()}",
+                must="hold",
+            )
         )
     return array.astype(np.int64), real
 
@@ -94,6 +104,5 @@ def _entries(states: Any, name: str) -> Iterable[tuple[Any, Any]]:
     if isinstance(states, list | tuple):
         return enumerate(states)
     raise InvalidTypeError(
-        f"{name} must be a list with one entry a layer, or a dict {{layer: state}};"
-        f" got {describe(states)}."
+        sentence(name, "a list with one entry a layer, or a dict {layer: state}", describe(states))
     )

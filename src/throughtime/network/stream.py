@@ -17,6 +17,7 @@ from throughtime.errors import (
     check_array,
     check_int,
     describe,
+    sentence,
 )
 from throughtime.kernels import selection
 from throughtime.kernels.arrays import packed
@@ -176,7 +177,9 @@ class Stream:
             array = as_array("x", x)
             tokens, _ = net.check_input(array.reshape(-1, 1))
             if len(tokens) != self.rows:
-                raise ShapeError(f"x must hold {self.rows} tokens, one a row; got {tokens.size}.")
+                raise ShapeError(
+                    sentence("x", f"{self.rows} tokens, one a row", tokens.size, must="hold")
+                )
             return tokens[:, 0], array.ndim == 0
         array = check_array("x", x, dtype=net.dtype)
         single = array.ndim == 1
@@ -184,8 +187,11 @@ class Stream:
             array = array[None]
         if array.shape != (self.rows, net.n_features):
             raise ShapeError(
-                f"x must be of shape {(self.rows, net.n_features)}, one step of each row;"
-                f" got shape {np.shape(x)}."
+                sentence(
+                    "x",
+                    f"of shape {(self.rows, net.n_features)}, one step of each row",
+                    f"shape {np.shape(x)}",
+                )
             )
         return array, single
 
@@ -201,14 +207,17 @@ class Stream:
     def state(self, state: Any) -> None:
         if not isinstance(state, list | tuple) or len(state) != len(self._state):
             raise InvalidTypeError(
-                f"state must be a list of {len(self._state)} tuples, as stream.state gives it;"
-                f" got {describe(state)}."
+                sentence(
+                    "state",
+                    f"a list of {len(self._state)} tuples, as stream.state gives it",
+                    describe(state),
+                )
             )
         new: list[State] = []
         for i, (given, own) in enumerate(zip(state, self._state, strict=True)):
             if not isinstance(given, tuple | list | None):
                 raise InvalidTypeError(
-                    f"state[{i}] must be a tuple of arrays; got {describe(given)}."
+                    sentence(f"state[{i}]", "a tuple of arrays", describe(given))
                 )
             parts = tuple(  # None means no state, as in tape.final_state
                 check_array(f"state[{i}][{k}]", part, dtype=self.net.dtype).copy()
@@ -223,8 +232,12 @@ class Stream:
             )
             if not fits:
                 raise ShapeError(
-                    f"state[{i}] must have the shapes {[b.shape for b in own]};"
-                    f" got {[a.shape for a in parts]}."
+                    sentence(
+                        f"state[{i}]",
+                        f"the shapes {[b.shape for b in own]}",
+                        f"{[a.shape for a in parts]}",
+                        must="have",
+                    )
                 )
             new.append(parts)
         self._adopt(new)
@@ -261,7 +274,7 @@ class Stream:
         array, real = net.check_input(x, lengths, mask)
         if len(array) != self.rows:
             raise ShapeError(
-                f"x must have {self.rows} rows, those of the stream; got {len(array)}."
+                sentence("x", f"{self.rows} rows, those of the stream", len(array), must="have")
             )
         ends, states = [], []
         for rows in net.row_parts(array):
@@ -342,7 +355,7 @@ def extrapolate(
     check_int("steps", steps, 1)
     if feedback is not None and not callable(feedback):
         raise InvalidTypeError(
-            f"feedback must be a function of an output (N, K); got {describe(feedback)}."
+            sentence("feedback", "a function of an output (N, K)", describe(feedback))
         )
     tokens = net.topology.input_form.kind == "tokens"
     if feedback is None and (tokens or net.n_outputs != net.n_features):

@@ -87,14 +87,16 @@ def animate_fit(
     target = Path(path)
     kind = target.suffix.lower()
     if kind not in (".gif", ".html"):
-        raise InvalidArgumentError(f"path must end in .gif or .html; got {str(target)!r}.")
+        raise InvalidArgumentError(
+            sentence("path", "in .gif or .html", repr(str(target)), must="end")
+        )
     check_int("frames", frames, 2)
     check_float("seconds", seconds, 0.5)
     if not isinstance(title, str):
         raise InvalidTypeError(sentence("title", "a string", describe(title)))
     x = check_array("x", x, shape=("T",))
     if not len(x):
-        raise ShapeError("x must hold at least one position; got none.")
+        raise ShapeError(sentence("x", "at least one position", "none", must="hold"))
     y = check_array("y", y, shape=(len(x),), finite=False)
     curves, numbers = _checked(outputs, epochs, len(x))
     chosen = _chosen(len(curves), frames)
@@ -110,7 +112,13 @@ def _checked(outputs: Any, epochs: Any, steps: int) -> tuple[np.ndarray, np.ndar
         raise InvalidTypeError(sentence("outputs", "a list of arrays (T,)", describe(outputs)))
     if len(outputs) == 0:
         raise InvalidArgumentError(
-            "outputs must hold at least one curve; got none. Train with keep_outputs=True."
+            sentence(
+                "outputs",
+                "at least one curve",
+                "none",
+                "Train with keep_outputs=True.",
+                must="hold",
+            )
         )
     curves = [
         check_array(f"outputs[{i}]", curve, shape=(steps,)) for i, curve in enumerate(outputs)
@@ -119,7 +127,7 @@ def _checked(outputs: Any, epochs: Any, steps: int) -> tuple[np.ndarray, np.ndar
     if epochs is not None:
         numbers = check_array("epochs", epochs, shape=(len(curves),))
         if (numbers != np.floor(numbers)).any() or (np.diff(numbers) <= 0).any():
-            raise InvalidArgumentError("epochs must be rising integers; got others.")
+            raise InvalidArgumentError(sentence("epochs", "rising integers", "others"))
     return np.stack(curves), numbers.astype(int)
 
 

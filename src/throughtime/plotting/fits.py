@@ -88,7 +88,7 @@ def plot_fit(
     """
     x, y = _check_positions("x", x), check_array("y", y, shape=("T",), finite=False)
     if len(x) != len(y):
-        raise ShapeError(f"y must have {len(x)} values, as x has; got {len(y)}.")
+        raise ShapeError(sentence("y", f"{len(x)} values, as x has", len(y), must="have"))
     if not isinstance(fits, Mapping):
         raise InvalidTypeError(sentence("fits", "a dict of curves by name", describe(fits)))
     curves = {str(name): _curve(name, fit, x) for name, fit in fits.items()}
@@ -182,13 +182,15 @@ def plot_hidden_states(
     check_float("limit", limit, 0.0, 1.0, inclusive="neither")
     h = check_array("h", h, shape=("T", "H"))
     if h.size == 0:
-        raise ShapeError(f"h must hold a step and a unit; got shape {h.shape}.")
+        raise ShapeError(sentence("h", "a step and a unit", f"shape {h.shape}", must="hold"))
     label = "step" if x is None else "x"
     x = np.arange(1, len(h) + 1) if x is None else check_array("x", x, shape=("T",))
     if len(x) != len(h):
-        raise ShapeError(f"x must have {len(h)} values, one a step of h; got {len(x)}.")
+        raise ShapeError(sentence("x", f"{len(h)} values, one a step of h", len(x), must="have"))
     if not (np.diff(x) > 0).all():
-        raise InvalidArgumentError("x must rise from step to step; got values that do not.")
+        raise InvalidArgumentError(
+            sentence("x", "from step to step", "values that do not", must="rise")
+        )
     with canvas(size, (2, 1), palette) as (figure, (above, below)):
         from matplotlib.colors import LinearSegmentedColormap
 
@@ -238,7 +240,7 @@ def _check_positions(name: str, value: Any) -> np.ndarray:
         got = f"shape {array.shape}"
         raise ShapeError(sentence(name, "of shape (T,) with T >= 1", got))
     if array.dtype.kind == "M" and np.isnat(array).any():
-        raise DataError(f"{name} must hold no NaT; got {np.isnat(array).sum()} of them.")
+        raise DataError(sentence(name, "no NaT", f"{np.isnat(array).sum()} of them", must="hold"))
     return array
 
 
@@ -256,16 +258,20 @@ def _curve(name: object, fit: Any, x: np.ndarray) -> tuple[np.ndarray, np.ndarra
     if isinstance(fit, tuple):
         if len(fit) != 2:
             raise InvalidArgumentError(
-                f"fits[{name!r}] must be an array, or a pair (x, values); got {len(fit)} parts."
+                sentence(f"fits[{name!r}]", "an array, or a pair (x, values)", f"{len(fit)} parts")
             )
         place, fit = _check_positions(f"fits[{name!r}][0]", fit[0]), fit[1]
         if (place.dtype.kind == "M") != (x.dtype.kind == "M"):
             kind = "dates" if x.dtype.kind == "M" else "numbers"
-            raise InvalidTypeError(f"fits[{name!r}][0] must hold {kind}, as x does; got others.")
+            raise InvalidTypeError(
+                sentence(f"fits[{name!r}][0]", f"{kind}, as x does", "others", must="hold")
+            )
         x = place
     values = check_array(f"fits[{name!r}]", fit, shape=("T",), finite=False)
     if len(values) != len(x):
-        raise ShapeError(f"fits[{name!r}] must have {len(x)} values, as x has; got {len(values)}.")
+        raise ShapeError(
+            sentence(f"fits[{name!r}]", f"{len(x)} values, as x has", len(values), must="have")
+        )
     return x, values
 
 

@@ -219,7 +219,9 @@ class _DrawnSequence:
             return np.arange(1, steps + 1)
         place = np.asarray(position) if _is_date(position) else check_array("position", position)
         if place.size != steps:
-            raise ShapeError(f"position must have {steps} values, one a step; got {place.size}.")
+            raise ShapeError(
+                sentence("position", f"{steps} values, one a step", place.size, must="have")
+            )
         return place.reshape(-1)
 
     def targets(self, y: Any) -> np.ndarray:
@@ -262,5 +264,5 @@ def _scale(history: History) -> str:
 
 def _existing(folder: str | os.PathLike[str]) -> Path:
     if not isinstance(folder, str | os.PathLike) or not Path(folder).is_dir():
-        raise InvalidArgumentError(f"folder must be a folder that exists; got {describe(folder)}.")
+        raise InvalidArgumentError(sentence("folder", "a folder that exists", describe(folder)))
     return Path(folder)
