@@ -349,7 +349,7 @@ ERRORS = [
                    '    import pickle\n\n    with open(path, "rb") as file:\n'
                    "        return pickle.load(file)\n"),
             Change("network/storage.py",
-                   "    write_container(path, dict(net.params), config, KIND, VERSION)\n",
+                   "    write_container(path, dict(net.params), config, KIND, version)\n",
                    '    import pickle\n\n    with open(path, "wb") as file:\n'
                    "        pickle.dump(net.params.flat, file)\n"),
         ),

@@ -13,7 +13,7 @@ from throughtime.errors import DataError, InvalidTypeError, ModelFileError
 from throughtime.layers import GRU, LSTM, RNN, Conv1D, Dense, Flatten, MaxPool1D
 from throughtime.network import Network
 from throughtime.network.storage import KIND, VERSION, load, save
-from throughtime.serialization.container import read_container, write_container
+from throughtime.serialization.container import identify, read_container, write_container
 
 OWN = [case for case in CASES if "custom" in case.name]
 
@@ -185,6 +185,16 @@ def test_a_small_file_cannot_ask_for_much_memory(path, units):
     config["layers"][0]["units"] = units
     write_container(path, arrays, config, KIND, VERSION)
     assert "parameters" in refused(path)
+
+
+def test_a_file_asks_for_no_later_version_than_its_content_needs(path):
+    net = Network([GRU(3)], n_features=2)
+    net.save(path)
+    assert identify(path) == (KIND, 1)  # release 0.1 reads it
+    net.trained_with = {"loss": {"name": "mse", "reduction": "mean"}, "metrics": []}
+    net.save(path)
+    assert identify(path) == (KIND, 2)
+    assert load(path).trained_with == net.trained_with
 
 
 def test_other_kinds_and_later_versions_are_refused(path):

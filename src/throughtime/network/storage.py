@@ -9,7 +9,8 @@ from throughtime.network.network import Network
 from throughtime.serialization.container import read_container, write_container
 
 KIND = "network"
-VERSION = 1
+#: Version 2 holds what the network was trained with, which release 0.1 cannot read.
+VERSION = 2
 
 
 def save(net: Network, path: str | os.PathLike[str]) -> None:
@@ -20,10 +21,10 @@ def save(net: Network, path: str | os.PathLike[str]) -> None:
     InvalidTypeError
         If a layer holds a user-defined function, which a file cannot hold.
     """
-    config = net.to_config()
+    config, version = net.to_config(), 1
     if net.trained_with:
-        config["trained_with"] = net.trained_with
-    write_container(path, dict(net.params), config, KIND, VERSION)
+        config["trained_with"], version = net.trained_with, VERSION
+    write_container(path, dict(net.params), config, KIND, version)
 
 
 def load(path: str | os.PathLike[str]) -> Network:
