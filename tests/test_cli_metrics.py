@@ -165,3 +165,33 @@ def test_origins_without_room_are_refused(extra, message, folder, capsys):
     assert main([*ARGUMENTS, *extra]) == 2
     assert capsys.readouterr().err == f"throughtime: {message}\n"
     assert not Path("out").exists()
+
+
+def test_quantiles_are_the_ends_of_intervals(folder):
+    levels = "0.9,0.1,0.025,0.5,0.3"
+    assert main([*ARGUMENTS, "--quiet", "--quantiles", levels]) == 0
+    with Path("out/forecast.csv").open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert list(rows[0])[-5:] == ["q0.025", "q0.1", "q0.3", "q0.5", "q0.9"]
+    for row in rows:
+        assert (row["q0.1"], row["q0.9"]) == (row["lower_80"], row["upper_80"])
+        assert (row["q0.025"], row["q0.5"]) == (row["lower_95"], row["mean"])
+        assert float(row["q0.1"]) <= float(row["q0.3"]) <= float(row["q0.5"])
+
+
+def test_quantiles_of_several_series_stand_in_their_rows(folder):
+    write_table("data.csv", rows=60, stores=("a", "b"))
+    assert main([*ARGUMENTS, "--id", "store", "--quiet", "--quantiles", "0.9"]) == 0
+    with Path("out/forecast.csv").open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["store"] for row in rows] == ["a"] * 7 + ["b"] * 7
+    assert all(row["q0.9"] == row["upper_80"] for row in rows)
+
+
+@pytest.mark.parametrize("text", ["1", "0.5,0.5", "half"])
+def test_quantiles_that_are_none_are_refused(text, folder, capsys):
+    assert main([*ARGUMENTS, "--quantiles", text]) == 2
+    assert capsys.readouterr().err == (
+        "throughtime: --quantiles must be numbers between 0 and 1 with commas between; got"
+        f" {text!r}. Write for example 0.1,0.5,0.9.\n"
+    )

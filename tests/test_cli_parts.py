@@ -209,7 +209,8 @@ def test_csv_of_a_forecast(tmp_path):
         'week,store,y\n6.1.2024,"n, s",1\n13.1.2024,"n, s",2\n6.1.2024,=1+1,3\n13.1.2024,=1+1,4\n'
     )
     table = read_table(tmp_path / "t.csv", "y", id="store")
-    rows = [("n, s", WEEKS[:3], forecast), ("=1+1", WEEKS[1:4], forecast)]
+    columns = forecast.to_columns()
+    rows = [("n, s", WEEKS[:3], columns), ("=1+1", WEEKS[1:4], columns)]
     assert write_csv(path, table, rows) == 6
     assert path.read_text().splitlines()[:5] == [
         "store,week,mean,lower_80,upper_80",
@@ -220,7 +221,7 @@ def test_csv_of_a_forecast(tmp_path):
     ]
     (tmp_path / "t.csv").write_text("y\n1\n2\n")
     table = read_table(tmp_path / "t.csv")
-    assert write_csv(path, table, [("x", np.arange(7, 10), forecast)]) == 3
+    assert write_csv(path, table, [("x", np.arange(7, 10), columns)]) == 3
     assert path.read_text().splitlines()[:2] == ["step,mean,lower_80,upper_80", "7,1.5,0.5,2.5"]
 
 

@@ -52,6 +52,7 @@ def _run(request: ForecastRequest, wording: Wording) -> None:
     from throughtime.cli.results import (
         build_story,
         lines_of,
+        quantiles_of,
         sizes,
         tell,
         write_files,
@@ -97,9 +98,11 @@ def _run(request: ForecastRequest, wording: Wording) -> None:
             warning=work.warning,
         )
         tell(screen, story)
+        names = [part.name for part in parts]
+        quantiles = quantiles_of(model, request.quantiles or (), work.ahead, names, work.many)
         with staged(request.out) as folder:
             model.save(folder / FILES[0])
-            write_files(folder, story, table)
+            write_files(folder, story, table, quantiles=quantiles)
             metrics = metrics_of(story, table)
             write_json(folder / "metrics.json", metrics)
             if backtest is not None:

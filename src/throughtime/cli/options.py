@@ -188,21 +188,23 @@ def names(_flag: str, text: str) -> tuple[str, ...]:
     return tuple(name.strip() for name in text.split(",") if name.strip())
 
 
-def coverages(flag: str, text: str) -> tuple[float, ...]:
-    """Read ``"0.8,0.95"``: the coverages of intervals, in order.
+def shares(example: str) -> Reader:
+    """A reader of different numbers between 0 and 1, such as ``example``; it puts them in order."""
 
-    Raises
-    ------
-    InvalidArgumentError
-        If these are not different numbers between 0 and 1.
-    """
-    shares = _numbers(text)
-    inside = all(0.0 < share < 1.0 for share in shares)
-    if not shares or not inside or len(set(shares)) < len(shares):
-        expected = "numbers between 0 and 1 with commas between"
-        way = "Write for example 0.8,0.95."
-        raise InvalidArgumentError(sentence(flag, expected, describe(text), way))
-    return tuple(sorted(shares))
+    def read_shares(flag: str, text: str) -> tuple[float, ...]:
+        found = _numbers(text)
+        inside = all(0.0 < share < 1.0 for share in found)
+        if not found or not inside or len(set(found)) < len(found):
+            expected = "numbers between 0 and 1 with commas between"
+            way = f"Write for example {example}."
+            raise InvalidArgumentError(sentence(flag, expected, describe(text), way))
+        return tuple(sorted(found))
+
+    return read_shares
+
+
+coverages = shares("0.8,0.95")
+quantiles = shares("0.1,0.5,0.9")
 
 
 def season(flag: str, text: str) -> Any:

@@ -7,7 +7,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
-from throughtime.cli.options import Option, Positional, choice, coverages, integer, names, season
+from throughtime.cli.options import (
+    Option,
+    Positional,
+    choice,
+    coverages,
+    integer,
+    names,
+    quantiles,
+    season,
+)
 from throughtime.cli.table_options import (
     DATA,
     Aggregate,
@@ -244,6 +253,17 @@ class ForecastRequest:
             "0.8,0.95",
             read=coverages,
             argument="coverages",
+        ),
+    ]
+    quantiles: Annotated[
+        tuple[float, ...] | None,
+        Option(
+            "--quantiles",
+            "Add a column to forecast.csv for each of these levels, 0.1,0.5,0.9: q0.1 is the lower"
+            " end of the 80 % interval, q0.5 the point forecast.",
+            OUTPUT,
+            "LEVELS",
+            read=quantiles,
         ),
     ]
     out: Annotated[

@@ -20,7 +20,7 @@ from throughtime.report.story import decimals_of, outlook
 if TYPE_CHECKING:
     from throughtime.cli.console import Screen
     from throughtime.data.tables.files import Table
-    from throughtime.forecasting import BacktestReport, Forecast, Forecaster
+    from throughtime.forecasting import BacktestReport, Forecaster
 
 SHOWN_STEPS = 6
 #: What a formula begins with, to a spreadsheet.
@@ -161,9 +161,39 @@ def forecast_table(story: ForecastStory) -> tuple[list[str], list[list[str]]]:
     return header, rows
 
 
-def write_files(folder: Path, story: ForecastStory, table: Table, page: bool = True) -> None:
-    """Write the table, the picture and, with ``page``, the HTML page into ``folder``."""
-    rows = [(view.name, view.future, view.forecast) for view in story.views]
+def quantiles_of(
+    model: Forecaster, levels: Sequence[float], ahead: Any, names: Sequence[str], many: bool
+) -> list[dict[str, np.ndarray]]:
+    """The columns of quantiles of every series: the ends of intervals around the point forecast."""
+    columns: list[dict[str, np.ndarray]] = [{} for _ in names]
+    for level in levels:
+        if level == 0.5:
+            found = [one.mean for one in ungroup(model.predict(X_future=ahead), names, many)]
+        else:
+            # Rounded, so that 0.05 and 0.95 are the ends of the same interval.
+            coverage = round(abs(1.0 - 2.0 * level), 12)
+            pairs = model.predict_interval(coverage=coverage, X_future=ahead)
+            found = [pair[int(level > 0.5)] for pair in ungroup(pairs, names, many)]
+        for column, values in zip(columns, found, strict=True):
+            column[f"q{level:g}"] = values
+    return columns
+
+
+def write_files(
+    folder: Path,
+    story: ForecastStory,
+    table: Table,
+    page: bool = True,
+    quantiles: Sequence[Mapping[str, np.ndarray]] = (),
+) -> None:
+    """Write the table, the picture and, with ``page``, the HTML page into ``folder``.
+
+    ``quantiles`` are further columns of the table, for each series.
+    """
+    rows = [
+        (view.name, view.future, view.forecast.to_columns() | dict(more))
+        for view, more in zip(story.views, quantiles or [{}] * len(story.views), strict=True)
+    ]
     write_csv(folder / "forecast.csv", table, rows)
     with forecast_figure(story.views, title=story.title) as figure:
         save_png(figure, folder / "forecast.png")
@@ -171,20 +201,22 @@ def write_files(folder: Path, story: ForecastStory, table: Table, page: bool = T
         (folder / "report.html").write_text(forecast_page(story), encoding="utf-8")
 
 
-def write_csv(path: Path, table: Table, rows: Sequence[tuple[str, np.ndarray, Forecast]]) -> int:
+def write_csv(
+    path: Path, table: Table, rows: Sequence[tuple[str, np.ndarray, Mapping[str, np.ndarray]]]
+) -> int:
     """Write the forecast of every series, one row a step; return how many rows there are.
 
     Times are written as the table writes them, in as many columns, so that the file joins back.
 
     Parameters
     ----------
-    rows : sequence of (name, times, forecast)
+    rows : sequence of (name, times, columns)
     """
     count = 0
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
-        for name, times, forecast in rows:
-            columns = {k: v for k, v in forecast.to_columns().items() if k != "step"}
+        for name, times, known in rows:
+            columns = {k: v for k, v in known.items() if k != "step"}
             if count == 0:
                 names = [*filter(None, [table.id]), *(table.time_columns or ("step",))]
                 writer.writerow([*map(inert, names), *columns])
