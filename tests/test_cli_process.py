@@ -146,7 +146,7 @@ def test_a_signal_ends_training_and_leaves_nothing(folder):
 def test_a_signal_while_files_are_written_leaves_nothing(name, folder, monkeypatch, capsys):
     number = getattr(signal, name)
 
-    def interrupted(folder, story, table):
+    def interrupted(folder, story, table, quantiles):
         (folder / "forecast.csv").write_text("half")
         signal.raise_signal(number)
 
