@@ -292,3 +292,14 @@ def test_every_figure_brings_its_words(tmp_path):
             "a: loss over 2 epochs: training from 2 to 1, validation from 3 to 2."
             " b: loss over 1 epoch: training from 1 to 1."
         )
+
+
+def test_days_on_an_axis_are_written_with_their_month():
+    hours = np.datetime64("2024-03-02T00", "us") + np.arange(T + H) * np.timedelta64(1, "h")
+    with forecast_figure([view(times=hours)]) as figure:
+        figure.canvas.draw()
+        labels = [label.get_text() for label in figure.axes[0].get_xticklabels()]
+        offset = figure.axes[0].xaxis.get_major_formatter().get_offset()
+    assert offset == "2024"
+    assert all(re.fullmatch(r"\d\d Mar|", label) for label in labels)
+    assert any(labels)

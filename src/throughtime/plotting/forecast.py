@@ -154,7 +154,11 @@ def _time_axis(ax: Axes, time: np.ndarray) -> None:
         ax.xaxis.set_major_locator(locator)
         # What the ticks do not say: the year of days and months, the day of hours.
         offsets = ["", "%Y", "%Y", "%d %b %Y", "%d %b %Y", "%d %b %Y %H:%M"]
-        ax.xaxis.set_major_formatter(dates.ConciseDateFormatter(locator, offset_formats=offsets))
+        # A day is written with its month: on an axis without a first of a month none would say it.
+        formats = ["%Y", "%b", "%d %b", "%H:%M", "%H:%M", "%S.%f"]
+        ax.xaxis.set_major_formatter(
+            dates.ConciseDateFormatter(locator, formats=formats, offset_formats=offsets)
+        )
     else:
         ax.xaxis.set_major_locator(ticker.MaxNLocator(nbins=7, integer=time.dtype.kind in "iu"))
     ax.yaxis.set_major_locator(ticker.MaxNLocator(nbins=6))
