@@ -97,12 +97,14 @@ def test_lines_above_the_names_are_mentioned_and_counted(read):
         read("Sales of 2024\n\ndate,y\n2024-01-01,x\n", target="y")
 
 
-def test_more_columns_than_any_table_has_are_refused(read, monkeypatch):
-    monkeypatch.setattr("throughtime.data.tables.delimited.MAX_COLUMNS", 1000)
+@pytest.mark.parametrize("before", ["", "A title\n", "date,y\n2024-01-01,1", '"a\nb",'])
+def test_more_columns_than_any_table_has_are_refused(read, before):
+    commas = 200_000
+    got = commas + 1 + before.rpartition("\n")[2].count(",")
     with pytest.raises(
-        DataError, match=r"^data\.csv must have at most 1,000 columns; got 5,001\.$"
+        DataError, match=rf"^data\.csv must have at most 100,000 columns; got {got:,}\.$"
     ):
-        read("," * 5000 + "\n")
+        read(before + "," * commas + "\n")
 
 
 def test_json(read):

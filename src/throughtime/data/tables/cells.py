@@ -8,7 +8,20 @@ from dataclasses import dataclass
 
 import numpy as np
 
-__all__ = ["Column", "Columns", "cell_of", "unique_names"]
+__all__ = [
+    "MAX_CELLS",
+    "MAX_COLUMNS",
+    "Column",
+    "Columns",
+    "cell_of",
+    "too_many_columns",
+    "unique_names",
+]
+
+#: More columns than any table has; a line of separators alone would fill the memory.
+MAX_COLUMNS = 100_000
+#: Cells of a table whose file does not hold all of them; more would not fit into memory.
+MAX_CELLS = 50_000_000
 
 #: Text as it stands in the file, or numbers or times where the file has types.
 Column = list[str] | np.ndarray
@@ -52,6 +65,8 @@ def cell_of(column: Column, index: int) -> str:
         return cell
     if isinstance(cell, np.datetime64):
         return "" if np.isnat(cell) else str(cell)
+    if isinstance(cell, np.integer):
+        return str(cell)
     return "" if np.isnan(cell) else f"{cell:.15g}"
 
 
@@ -78,3 +93,8 @@ def unique_names(header: Iterable[str]) -> tuple[list[str], list[str]]:
         return names, []
     shown = ", ".join(map(repr, repeated[:3])) + (" ..." if len(repeated) > 3 else "")
     return names, [f"Column names repeat ({shown}); the later ones are numbered."]
+
+
+def too_many_columns(file: str, count: int) -> str:
+    """What to say of a file with more than ``MAX_COLUMNS`` columns."""
+    return f"{file} must have at most {MAX_COLUMNS:,} columns; got {count:,}."

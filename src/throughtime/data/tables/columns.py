@@ -41,6 +41,7 @@ __all__ = [
     "check_names",
     "find_target",
     "find_time",
+    "find_unread_years",
     "quoted",
     "read_numbers",
     "read_times",
@@ -67,6 +68,12 @@ _PARTS = {
     "clock": ("time", "clock", "zeit"),
 }
 _YEAR_NAMES = ("year", "yr", "yyyy", "jahr")
+#: What only a time looks like, even where it is in no form that is read.
+_LOOKS_LIKE_TIMES = re.compile(
+    r"(?<!\d)(\d{1,2}:\d{2}(?!\d)|\d{4}([-/.])\d{1,2}\2\d{1,2}(?!\d)"
+    r"|\d{1,2}([-/.])\d{1,2}\3(\d{4}|\d{2})(?![\d.]))"
+)
+_HOLDS_YEARS = re.compile(r"(?<!\d)(19|20)\d\d(?!\d)")
 #: The share of cells that must be times, or numbers, for the column to be one of them.
 _MOST = 0.5
 
@@ -147,7 +154,32 @@ def find_time(source: Columns, taken: Sequence[str], one_series: bool) -> TimeCo
     for name in free:
         if _compact_dates(source, name):
             return TimeColumns((name,))
+    # Text that is no time in any form, under a time's name or with the look of one: reading it
+    # names the cell. Rows must not become steps in the order of the file because of it.
+    for name in [*(name for name in exact if name in numbered), *free]:
+        column = source.columns[name]
+        if isinstance(column, np.ndarray) or share_of_numbers(column) > _MOST:
+            continue
+        if name in exact or _share(_LOOKS_LIKE_TIMES, column) > _MOST:
+            return TimeColumns((name,))
     return None
+
+
+def find_unread_years(source: Columns, taken: Sequence[str]) -> str:
+    """A cell of a column of different texts with years in them (FY2024); empty without one."""
+    for name, column in source.columns.items():
+        if name in taken or isinstance(column, np.ndarray) or len(set(column)) < len(column):
+            continue
+        if share_of_numbers(column) <= _MOST < _share(_HOLDS_YEARS, column):
+            return column[0].strip()
+    return ""
+
+
+def _share(pattern: re.Pattern[str], column: Sequence[str], most: int = 400) -> float:
+    """The share of cells, missing ones aside, in which a pattern is found."""
+    texts = column[:: max(1, len(column) // most)]
+    known = [text for text in texts if not is_missing(text)]
+    return sum(pattern.search(text[:100]) is not None for text in known) / max(1, len(known))
 
 
 def _words(name: str) -> set[str]:

@@ -6,15 +6,22 @@ decide either, a note says which was taken and how to choose another.
 
 from __future__ import annotations
 
+import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, tzinfo
 from typing import NamedTuple
 
 import numpy as np
 
 from throughtime.data.tables.frequency import Frequency, infer_frequency
-from throughtime.data.tables.numbers import UnreadableError, is_missing, parse_numbers
+from throughtime.data.tables.numbers import (
+    UnreadableError,
+    is_missing,
+    is_number,
+    parse_numbers,
+)
 from throughtime.data.tables.timeforms import (
     Cell,
     TimeForm,
@@ -27,6 +34,8 @@ from throughtime.data.tables.timewriter import (
     EpochWriter,
     FormatWriter,
     NumberWriter,
+    RangeWriter,
+    StampWriter,
     TimeWriter,
     fixed_zone,
     writer_of,
@@ -39,12 +48,18 @@ __all__ = ["Times", "holds_compact_times", "parse_times", "share_of_times"]
 #: Digits of numbers that count from 1970 (one less before 2001), and the nanoseconds of one.
 _EPOCHS = {10: 10**9, 13: 10**6, 16: 10**3, 19: 1}
 _MINUTE = 60_000_000
+#: A start and an end.
+_RANGE = re.compile(r"(\S.*?)(\s+[-\u2013\u2014]\s+)(\S.*)")
+_LONGEST_RANGE = 100
 #: The share of cells of a column of dates in one number that may not be damaged.
 _MOST_COMPACT = 0.9
 #: Cells that show what a column does not hold.
 _FEW = 16
 #: Years that a date written as one number can have: others are more likely no dates.
 _CENTURIES = range(15, 23)
+_YEARS = {str(century) for century in _CENTURIES}
+#: Dates in one number of which one can be seen to be damaged.
+_FEWEST = 5
 #: Lengths of a step, in microseconds, that people choose: the divisors of a day, days, weeks.
 _NATURAL = {
     1_000_000 * s for s in (1, 5, 10, 15, 30, 60, 300, 600, 900, 1200, 1800, 3600, 7200, 10800,
@@ -125,6 +140,14 @@ def parse_times(
     for index, cell in enumerate(cells):
         if is_missing(cell):
             raise UnreadableError(index)
+    if 2 * sum(map(_holds_range, cells)) > len(cells):
+
+        def read(texts: list[str]) -> Times:
+            return parse_times(
+                texts, dayfirst=dayfirst, european=european, date_format=date_format, form=form
+            )
+
+        return _ranges(cells, read)
     kinds = list(dict.fromkeys(cells))
     place = {kind: i for i, kind in enumerate(kinds)}
     which = np.array([place[cell] for cell in cells])
@@ -152,6 +175,31 @@ def parse_times(
     habit = european if dayfirst is None else dayfirst
     chosen = _choose(readings, habit or "." in kinds[0])
     return _finished(chosen, readings, kinds, apart, which)
+
+
+def _holds_range(text: str) -> bool:
+    found = _RANGE.fullmatch(text.strip()) if " " in text and len(text) < _LONGEST_RANGE else None
+    return found is not None and min(found[1].count(":"), found[3].count(":")) > 0
+
+
+def _ranges(cells: Sequence[str], read: Callable[[list[str]], Times]) -> Times:
+    """Times that begin a range, all of one length but for a few (where the clocks change)."""
+    found = [_RANGE.fullmatch(cell) for cell in cells]
+    whole = [match for match in found if match is not None]
+    if len(whole) < len(cells):
+        raise UnreadableError(found.index(None))
+    starts, ends = read([match[1] for match in whole]), read([match[3] for match in whole])
+    lengths = (ends.values - starts.values).astype(np.int64).tolist()
+    ((usual, many),) = Counter(lengths).most_common(1)
+    if many < _MOST_COMPACT * len(cells):
+        raise UnreadableError(next(i for i, length in enumerate(lengths) if length != usual))
+    writer = RangeWriter(starts.writer, ends.writer, whole[0][2], usual)
+    said = Message(
+        "Each cell of times names a range, such as {example}, and stands for its start.",
+        example=cells[0],
+    )
+    note = f"{starts.note} {said}".strip()
+    return starts._replace(note=note, writer=writer)
 
 
 def take_runs(kinds: Sequence[str]) -> list[str]:
@@ -191,12 +239,14 @@ def share_of_times(texts: Sequence[str], most: int = 400) -> float:
 
     At most ``most`` cells, from all parts of the column, are looked at.
     """
+    if any(map(_holds_range, texts[:: max(1, len(texts) // _FEW)])):
+        texts = [_RANGE.sub(r"\1", text.strip()) for text in texts]
     few = texts[:: max(1, len(texts) // _FEW)]
-    if all(is_missing(text) or _is_number(text) for text in few):
+    if all(is_missing(text) or is_number(text) for text in few):
         return 0.0  # one of thousands of columns of numbers
     step = max(1, len(texts) // most)
     kinds = [text.strip() for text in texts[::step] if not is_missing(text)]
-    cells = [take_apart(kind) for kind in kinds if not _is_number(kind)]
+    cells = [take_apart(kind) for kind in kinds if not is_number(kind)]
     known = [cell for cell in cells if cell is not None]
     if not known:
         return 0.0
@@ -267,11 +317,11 @@ def _dayfirst(form: TimeForm) -> bool | None:
 
 
 def _choose(readings: Sequence[_Reading], habit: bool) -> _Reading:
-    """The most regular reading, then one in order, then the order that is usual there."""
+    """One of a usual step, then one in order, then one of any step, then what is usual there."""
     usual = sorted(
         readings, key=lambda r: _dayfirst(r.form) is not None and _dayfirst(r.form) != habit
     )
-    return max(usual, key=lambda r: (r.regular, r.ordered))
+    return max(usual, key=lambda r: (r.regular == 2, r.ordered, r.regular))
 
 
 _WORDS = {
@@ -351,25 +401,74 @@ def _by_format(
 
 def _numbers(kinds: Sequence[str], which: np.ndarray, named: bool) -> Times | None:
     """Dates written as one number, or counts since 1970; None if the numbers are neither."""
+    decimals = max(len(kind.partition(".")[2]) for kind in kinds)
+    if decimals:  # 202401.0, as programs write a whole number
+        wholes, _, fractions = zip(*(kind.partition(".") for kind in kinds), strict=True)
+        if not all(whole.isascii() and whole.isdigit() for whole in wholes):
+            return None
+        if {len(whole) for whole in wholes} <= {9, 10}:
+            seconds = np.array(kinds, dtype=np.float64)
+            values = np.rint(seconds * 1e6).astype(np.int64).astype("datetime64[us]")
+            return Times(values[which], "", None, EpochWriter(10**9, decimals))
+        if any(fraction.strip("0") for fraction in fractions):
+            return None
+        found = _numbers(wholes, which, named)
+        if found is None or not isinstance(found.writer, StampWriter):
+            return None
+        pieces = (*found.writer.pieces, ("", "." + "0" * decimals))
+        return found._replace(writer=replace(found.writer, pieces=pieces))
     if not all(kind.isascii() and kind.isdigit() for kind in kinds):
         return None
-    widths = {len(kind) for kind in kinds}
-    if len(widths) == 1 and (width := max(widths)) > 4:
-        apart = [take_apart(kind) for kind in kinds]
+    widths = Counter(map(len, kinds))
+    width = widths.most_common(1)[0][0]
+    apart = [take_apart(kind) for kind in kinds]
+    if len(widths) == 1 and (width > 4 or (width == 2 and not _regular_numbers(kinds))):
         readings, _ = _fitting(kinds, apart, which)
         kept = [r for r in readings if _credible(r, width, named)]
         if kept:
             return _finished(_choose(kept, False), kept, kinds, apart, which)
-    unit = next((unit for usual, unit in _EPOCHS.items() if widths <= {usual - 1, usual}), None)
-    if unit is None:
-        return None
-    counts = np.array(kinds, dtype=np.int64)
-    micro = counts * (unit // 1000) if unit >= 1000 else counts // 1000
-    values = micro.astype("datetime64[us]")
-    usual = max(widths) in _EPOCHS
-    if not usual and _regular(infer_frequency(np.unique(values))) < 2:
-        return None
-    return Times(values[which], "", None, EpochWriter(unit))
+    unit = next(
+        (unit for usual, unit in _EPOCHS.items() if widths.keys() <= {usual - 1, usual}), None
+    )
+    if unit is not None:
+        counts = np.array(kinds, dtype=np.int64)
+        micro = counts * (unit // 1000) if unit >= 1000 else counts // 1000
+        values = micro.astype("datetime64[us]")
+        if max(widths) in _EPOCHS or _regular(infer_frequency(np.unique(values))) == 2:
+            return Times(values[which], "", None, EpochWriter(unit))
+    if named:
+        _refuse_odd_dates(kinds, apart, which, width)
+    return None
+
+
+def _regular_numbers(kinds: Sequence[str]) -> bool:
+    return infer_frequency(np.unique(np.array(kinds, dtype=np.int64))) is not None
+
+
+def _refuse_odd_dates(
+    kinds: Sequence[str], apart: Sequence[Cell | None], which: np.ndarray, width: int
+) -> None:
+    """Raise UnreadableError where nearly all numbers are dates, or none can be steps."""
+    if len(kinds) < _FEWEST:
+        return
+    if width == 4:
+        odd = [i for i, kind in enumerate(kinds) if len(kind) != 4 or kind[:2] not in _YEARS]
+    elif width in (6, 8, 12, 14):
+        group = [cell for cell in apart if cell is not None and len(cell.runs[0]) == width]
+        by_form = []
+        for form in forms_of(group):
+            times = [None if cell is None else form.read(cell) for cell in apart]
+            by_form.append([
+                i for i, t in enumerate(times) if t is None or t.year // 100 not in _CENTURIES
+            ])  # fmt: skip
+        odd = min(by_form, key=len, default=[])
+    else:
+        return
+    if 0 < len(odd) <= max(1, (1 - _MOST_COMPACT) * len(kinds)):
+        raise UnreadableError(min(int(np.argmax(which == i)) for i in odd))
+    moves = np.diff(np.array(kinds, dtype=np.float64)[which])
+    if width >= 6 and not _regular_numbers(kinds) and moves.min() < 0 < moves.max():
+        raise UnreadableError(int(np.argmax(moves < 0)) + 1)
 
 
 def _credible(reading: _Reading, width: int, named: bool) -> bool:
@@ -403,12 +502,4 @@ def _with_offsets(
 
 def mostly_numbers(kinds: Sequence[str], most: int = 400) -> bool:
     sample = kinds[:: max(1, len(kinds) // most)]
-    return 2 * sum(map(_is_number, sample)) >= len(sample)
-
-
-def _is_number(text: str) -> bool:
-    try:
-        parse_numbers([text], ";")
-    except UnreadableError:
-        return False
-    return True
+    return 2 * sum(map(is_number, sample)) >= len(sample)

@@ -9,38 +9,43 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from throughtime.data.tables.cells import Column, Columns, unique_names
+from throughtime.data.tables.cells import (
+    MAX_COLUMNS,
+    Column,
+    Columns,
+    too_many_columns,
+    unique_names,
+)
 from throughtime.data.tables.dates import share_of_times
-from throughtime.data.tables.numbers import UnreadableError, is_missing, parse_numbers
+from throughtime.data.tables.numbers import is_missing, is_number
 from throughtime.data.tables.sources import not_a_table
 from throughtime.errors import DataError
 
 __all__ = ["decode", "read_delimited"]
 
 _SEPARATORS = ",;\t|"
-#: More names than any table has; a line of separators alone would fill the memory.
-MAX_COLUMNS = 100_000
 _EXAMPLE = ("time", "value", "name")
 _SEP_LINE = re.compile(r"\s*\"?sep=(.)\"?\s*", re.IGNORECASE)
 #: Lines that are looked at to find the separator.
 _SAMPLE = 60
-#: A line that ends in a mark alone, as old Macintosh programs write it.
-_LONE_RETURN = re.compile(r"\r(?!\n)")
 
 
 def decode(name: str, data: bytes) -> str:
     """Text in UTF-8, UTF-16 with a mark, or Windows-1252."""
     if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
         try:
-            return data.decode("utf-16")
+            text = data.decode("utf-16")
         except UnicodeDecodeError:
             raise not_a_table(name, "binary") from None
+        if data[2:4] == b"\0\0":
+            raise DataError(f"{name} must be in UTF-8 or UTF-16; it is in UTF-32.")
+        return text
     sample = data[: 1 << 20]
     control = sum(sample.count(code) for code in range(32) if code not in (0, 9, 10, 12, 13, 26))
     if control > len(sample) // 1000 or sample.count(0) > len(sample) // 20:
         raise not_a_table(name, "binary")
     try:
-        return data.decode("utf-8-sig")
+        return data.decode("utf-8-sig").lstrip("\ufeff")  # some programs write the mark twice
     except UnicodeDecodeError:
         return data.decode("cp1252", errors="replace")
 
@@ -56,8 +61,8 @@ def read_delimited(name: str, text: str) -> Columns:
     if not text.strip():
         raise DataError(f"{name} must hold a table; the file is empty.")
     notes: list[str] = []
-    if "\n" not in text.strip() and "\r" in text.strip():
-        text = _LONE_RETURN.sub("\n", text)
+    if "\r" in text:  # of Windows, of old Macintosh programs, or of both in one file
+        text = text.replace("\r\n", "\n").replace("\r", "\n")
     text = text.rstrip("\x1a")  # the end of a file, to DOS
     text, told = _separator_line(text)
     text, comments = _without_comments(text, told)
@@ -99,17 +104,13 @@ def _separator_line(text: str) -> tuple[str, str]:
 
 def _rows(name: str, text: str, separator: str) -> tuple[list[list[str]], list[int]]:
     """The rows that hold something, and the line on which each ends."""
-    first = text.lstrip("\n").partition("\n")[0]
-    if first.count(separator) >= MAX_COLUMNS:
-        raise DataError(
-            f"{name} must have at most {MAX_COLUMNS:,} columns; got {first.count(separator) + 1:,}."
-        )
+    _check_width(name, text, separator)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, skipinitialspace=True)
     rows: list[list[str]] = []
     lines: list[int] = []
     try:
         for row in reader:
-            if any(row) and any(cell.strip() for cell in row):
+            if any(map(str.strip, row)):
                 rows.append(row)
                 lines.append(reader.line_num)
     except csv.Error as error:
@@ -118,6 +119,20 @@ def _rows(name: str, text: str, separator: str) -> tuple[list[list[str]], list[i
             " Look for a quotation mark that is never closed."
         ) from None
     return rows, lines
+
+
+def _check_width(name: str, text: str, separator: str) -> None:
+    """Refuse a text one of whose lines has more cells than a table has columns."""
+    start = 0
+    while len(text) - start > MAX_COLUMNS:
+        cut = text.rfind("\n", start, start + MAX_COLUMNS + 1)
+        if cut < 0:  # a long line; all others are passed in steps of as many characters
+            cut = text.find("\n", start)
+            cut = len(text) if cut < 0 else cut
+            columns = text.count(separator, start, cut) + 1
+            if columns > MAX_COLUMNS:
+                raise DataError(too_many_columns(name, columns))
+        start = cut + 1
 
 
 def _header_row(rows: Sequence[Sequence[str]]) -> int:
@@ -200,10 +215,7 @@ def _is_date(text: str) -> bool:
 
 
 def _is_number(text: str) -> bool:
-    try:
-        return not is_missing(text) and bool(np.isfinite(parse_numbers([text])).all())
-    except UnreadableError:
-        return False
+    return not is_missing(text) and is_number(text)
 
 
 def _sniff(text: str) -> str:

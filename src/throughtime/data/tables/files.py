@@ -25,6 +25,7 @@ from throughtime.data.tables.columns import (
     check_names,
     find_target,
     find_time,
+    find_unread_years,
     mostly_numbers,
     quoted,
     read_numbers,
@@ -164,8 +165,12 @@ def read_table(
         check_choice("aggregate", aggregate, AGGREGATES),
         tz,
     )
-    source = read_columns(file)
-    return _Reader(file, source, asked, all_targets).read()
+    try:
+        return _Reader(file, read_columns(file), asked, all_targets).read()
+    except MemoryError:
+        raise DataError(
+            sentence(str(file), "a table that fits into memory", "a larger one", parameter="path")
+        ) from None
 
 
 def _names(value: str | Sequence[str] | None) -> tuple[str, ...]:
@@ -268,6 +273,12 @@ class _Reader:
             return self.asked.time
         found = find_time(self.source, taken, self.asked.id is None)
         if found is None:
+            example = find_unread_years(self.source, taken)
+            if example:
+                self.notes.append(
+                    f"Texts like {example!r} are not read as times; rows count as equal steps in"
+                    " the order of the file."
+                )
             return ()
         if found.others:
             self.notes.append(

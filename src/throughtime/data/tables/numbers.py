@@ -21,6 +21,7 @@ __all__ = [
     "Numbers",
     "UnreadableError",
     "is_missing",
+    "is_number",
     "parse_numbers",
     "read_numbers_in",
     "share_of_numbers",
@@ -56,6 +57,8 @@ _GROUPED = {
 _PLAIN = frozenset("0123456789.+-eE ")
 _MARKED = _PLAIN - {"+", "e", "E"} | {","}
 _PLAIN_NUMBER = re.compile(r"-?\d+(\.\d+)?")
+#: Characters of the longest number, by far; the pattern above is slow on a text of megabytes.
+_LONGEST = 400
 #: Cells that show what a column holds, where all of them say the same.
 _FEW = 16
 #: So many cells with three digits behind the mark are no decimals by chance.
@@ -107,6 +110,17 @@ class _Core(NamedTuple):
 def is_missing(text: str) -> bool:
     """Whether a cell stands for a missing value: empty, ``NA``, ``null``, ``-`` and the like."""
     return text.strip().lower() in _MISSING
+
+
+def is_number(text: str) -> bool:
+    """Whether a cell alone is a number in any way of writing it, or is missing."""
+    if _PLAIN_NUMBER.fullmatch(text):
+        return True  # nearly all cells of nearly all tables
+    try:
+        parse_numbers([text], ";")
+    except UnreadableError:
+        return False
+    return True
 
 
 def parse_numbers(texts: Sequence[str], separator: str = ",") -> np.ndarray:
@@ -162,7 +176,7 @@ def read_numbers_in(
             cores.append(_Core(index, -1 if "-" in text else 1, digits, ""))
             units.setdefault("", []).append(index)
             continue
-        found = _DRESSED.fullmatch(text.strip().translate(_MINUS))
+        found = _dressed(text)
         if found is None:
             raise UnreadableError(index)
         core, unit, bracket = _undressed(index, found)
@@ -193,7 +207,7 @@ def share_of_numbers(texts: Sequence[str], most: int = 400) -> float:
     known = [text.strip() for text in texts[::step] if not is_missing(text)]
     if not known:
         known = [text.strip() for text in texts if not is_missing(text)][:most]
-    numbers = sum(_DRESSED.fullmatch(text.translate(_MINUS)) is not None for text in known)
+    numbers = sum(_dressed(text) is not None for text in known)
     return numbers / len(known) if known else 0.0
 
 
@@ -213,6 +227,11 @@ def _plainly(texts: Sequence[str], separator: str) -> np.ndarray | None:
     # Three digits behind every point: thousands, if whole numbers stand beside them.
     whole = len(pointed) < len(texts) - int(np.isnan(values).sum())
     return None if whole or separator != "," else values
+
+
+def _dressed(text: str) -> re.Match[str] | None:
+    """The parts of a number in any way of writing it; a text longer than any number is none."""
+    return _DRESSED.fullmatch(text.strip().translate(_MINUS)) if len(text) < _LONGEST else None
 
 
 def _undressed(index: int, found: re.Match[str]) -> tuple[_Core, str, bool]:

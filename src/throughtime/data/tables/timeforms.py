@@ -72,7 +72,10 @@ CLOCK = re.compile(
     r"|(?<!\d)(\d{1,2})\s*([ap])\.?\s?m\b\.?",
     re.IGNORECASE,
 )
-ZONE = re.compile(r"\s*(Z|UTC|GMT|[+-]\d{2}:?\d{2}|[+-]\d{2})(?![\w:])", re.IGNORECASE)
+ZONE = re.compile(r"\s*((?:UTC|GMT)?[+-]\d{1,2}(?::?\d{2})?|Z|UTC|GMT)(?![\w:])", re.IGNORECASE)
+_OFFSET = re.compile(r"([+-])(\d{1,2}?):?(\d{2})?$")
+#: Kiribati is that far ahead of Greenwich.
+_MOST_HOURS = 14
 #: The short form of ISO 8601 in UTC.
 _BASIC = re.compile(r"(\d{8}T\d{2,6})Z", re.IGNORECASE)
 RUNS = re.compile(r"\d+|[^\W\d_]+\.?|\s+|.", re.DOTALL)
@@ -123,6 +126,8 @@ def take_apart(text: str) -> Cell | None:
         zone = ZONE.match(text, end)
         if zone is not None:
             offset, end = _offset(zone[1]), zone.end()
+            if offset is None:
+                return None
         text = f"{text[: found.start()].rstrip(BEFORE_CLOCK)} @ {text[end:].lstrip(' ,')}".strip()
     elif (basic := _BASIC.fullmatch(text)) is not None:
         text, offset = basic[1], 0
@@ -155,11 +160,15 @@ def _clock(found: re.Match[str]) -> Clock | None:
     return Clock(hours, minutes, seconds * 1_000_000 + micro)
 
 
-def _offset(zone: str) -> int:
-    if zone[0] not in "+-":
+def _offset(zone: str) -> int | None:
+    """Minutes east of Greenwich; None where no place has them."""
+    found = _OFFSET.search(zone)
+    if found is None:
         return 0
-    minutes = 60 * int(zone[1:3]) + int(zone[3:].lstrip(":") or 0)
-    return -minutes if zone[0] == "-" else minutes
+    hours, rest = int(found[2]), int(found[3] or 0)
+    if hours > _MOST_HOURS or rest > 59:
+        return None
+    return (60 * hours + rest) * (-1 if found[1] == "-" else 1)
 
 
 #: Roles of letters that mark a quarter, a week, a month, a half-year, a clock.
@@ -234,6 +243,8 @@ class TimeForm:
         if "a" in part and start.weekday() != part["a"]:
             raise ValueError(start)
         if "H" in part:
+            if clock is not None:
+                raise ValueError(clock)
             seconds = part.get("S", 0)
             clock = Clock(part["H"], part.get("M", 0), seconds * 1_000_000)
             if clock.hour > 24 or clock.minute > 59 or seconds > 59:
@@ -336,8 +347,8 @@ def _compact(
 def _one_run(width: int) -> list[tuple[str, tuple[int, ...]]]:
     """Roles and widths of the dates that are written in so many digits."""
     found = {
-        4: ["Y"], 6: ["Ym", "ymd"], 7: ["Yj"], 8: ["Ymd", "dmY", "mdY"], 10: ["YmdH"],
-        12: ["YmdHM"], 14: ["YmdHMS"],
+        2: ["y"], 4: ["Y"], 6: ["Ym", "ymd", "dmy", "mdy"], 7: ["Yj"], 8: ["Ymd", "dmY", "mdY"],
+        10: ["YmdH"], 12: ["YmdHM"], 14: ["YmdHMS"],
     }  # fmt: skip
     return [(roles, tuple(_MOST[role] for role in roles)) for roles in found.get(width, [])]
 

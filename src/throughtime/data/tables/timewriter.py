@@ -26,6 +26,7 @@ __all__ = [
     "FormatWriter",
     "NumberWriter",
     "PartsWriter",
+    "RangeWriter",
     "StampWriter",
     "TimeWriter",
     "fixed_zone",
@@ -52,17 +53,50 @@ class NumberWriter:
 
 @dataclass(frozen=True)
 class EpochWriter:
-    """Times that are counted from 1970; ``unit`` is the length of one in nanoseconds."""
+    """Times that are counted from 1970.
+
+    Attributes
+    ----------
+    unit : int
+        The length of one in nanoseconds.
+    decimals : int
+        Digits behind the point.
+    """
 
     unit: int
-    decimals: bool = False
+    decimals: int = 0
 
     def write(self, times: np.ndarray) -> list[str]:
         """The counts, as whole numbers where those of the column were."""
         counts = times.astype("datetime64[us]").astype(np.int64).tolist()
         if self.decimals:
-            return [f"{count * 1000 / self.unit!r}" for count in counts]
+            return [f"{count * 1000 / self.unit:.{self.decimals}f}" for count in counts]
         return [str(count * 1000 // self.unit) for count in counts]
+
+
+@dataclass(frozen=True)
+class RangeWriter:
+    """Times that begin a range: 01.01.2024 00:00 - 01.01.2024 01:00.
+
+    Attributes
+    ----------
+    start, end : TimeWriter
+    mark : str
+        What stands between the two.
+    length : int
+        Microseconds from one to the other.
+    """
+
+    start: TimeWriter
+    end: TimeWriter
+    mark: str
+    length: int
+
+    def write(self, times: np.ndarray) -> list[str]:
+        """One range for each time."""
+        ends = times + np.timedelta64(self.length, "us")
+        pairs = zip(self.start.write(times), self.end.write(ends), strict=True)
+        return [f"{start}{self.mark}{end}" for start, end in pairs]
 
 
 @dataclass(frozen=True)
@@ -118,6 +152,8 @@ class StampWriter:
         The role is empty for a mark, whose style is its text.
     midnight_is_24 : bool
         Whether a day ends at 24:00.
+    midnight : tuple of (role, style)
+        The pieces of a time at midnight, where its cells show no clock; else empty.
     zone : tzinfo or None
         Where the column is written in local time.
     utc : bool
@@ -126,6 +162,7 @@ class StampWriter:
 
     pieces: tuple[Piece, ...]
     midnight_is_24: bool = False
+    midnight: tuple[Piece, ...] = ()
     zone: tzinfo | None = None
     utc: bool = False
 
@@ -146,7 +183,7 @@ class StampWriter:
         day = time - timedelta(days=1) if ended else time
         return "".join(
             style if not role else _piece(role, style, day, 24 if ended else time.hour, offset)
-            for role, style in self.pieces
+            for role, style in (self.midnight if midnight and self.midnight else self.pieces)
         )
 
 
@@ -155,8 +192,6 @@ def _piece(role: str, style: str, day: datetime, hour: int, offset: timedelta | 
         return _name(style, MONTHS[day.month - 1])
     if role == "a":
         return _name(style, WEEKDAYS[day.weekday()])
-    if role == "o":
-        return {1: "st", 2: "nd", 3: "rd"}.get(day.day % 10 * (day.day // 10 != 1), "th")
     if role == "p":
         return style[0 if hour < 12 else 1]
     if role == "f":
@@ -170,6 +205,9 @@ def _piece(role: str, style: str, day: datetime, hour: int, offset: timedelta | 
         "q": (day.month + 2) // 3, "w": week, "u": weekday, "h": (day.month + 5) // 6,
         "z": day.year + 1, "H": hour, "I": (hour - 1) % 12 + 1, "M": day.minute, "S": day.second,
     }  # fmt: skip
+    if role == "o":
+        number = values[style]
+        return {1: "st", 2: "nd", 3: "rd"}.get(number % 10 * (number // 10 % 10 != 1), "th")
     width = int(style.rstrip("w"))
     value = values[role] % 10**width if role == "z" else values[role]
     return f"{value:0{width}d}"
@@ -185,13 +223,15 @@ def _name(style: str, name: str) -> str:
 
 
 def _zone(style: str, offset: timedelta | None) -> str:
-    if style[0] not in "+-":
+    prefix = style.rstrip("0123456789:+-")
+    digits = style[len(prefix) :].lstrip("+-").replace(":", "")
+    if not digits:
         return style
     minutes = round((offset or timedelta(0)).total_seconds() / 60)
     sign, minutes = "-" if minutes < 0 else "+", abs(minutes)
-    if len(style) == 3:
-        return f"{sign}{minutes // 60:02d}"
-    return f"{sign}{minutes // 60:02d}{':' if ':' in style else ''}{minutes % 60:02d}"
+    hours = f"{minutes // 60:0{2 - len(digits) % 2}d}"
+    rest = f"{':' if ':' in style else ''}{minutes % 60:02d}" if len(digits) > 2 else ""
+    return f"{prefix}{sign}{hours}{rest}"
 
 
 def writer_of(
@@ -216,13 +256,14 @@ def writer_of(
         before = date
     roles, padded = iter(form.roles), _padded(form, texts)
     digits = list(zip(form.roles, map(str, form.widths), strict=False))
-    pieces = _date_pieces(before, form, roles, padded, digits)
-    pieces += middle
-    pieces += _date_pieces(after, form, roles, padded, digits)
+    start = _date_pieces(before, form, roles, padded, digits)
+    rest = _date_pieces(after, form, roles, padded, digits)
+    pieces = [*start, *middle, *rest]
     clocks = [found for text in texts if (found := CLOCK.search(text)) is not None]
+    midnight = (*start, *rest) if 0 < len(clocks) < len(texts) else ()
     late = any(found[1] == "24" for found in clocks)
     early = any(found[0].lstrip("0:") == "" for found in clocks)
-    return StampWriter(tuple(pieces), late and not early, zone, utc)
+    return StampWriter(tuple(pieces), late and not early, midnight, zone, utc)
 
 
 def part_writer(role: str, texts: Sequence[str]) -> StampWriter:
@@ -243,9 +284,10 @@ def fixed_zone(minutes: int) -> tzinfo:
 
 
 def _longest_name(form: TimeForm, texts: Sequence[str]) -> str:
-    """A cell that shows most: the longest, so that May does not stand for short names."""
+    """A cell that shows most: with a clock, and the longest where May could hide short names."""
     stripped = [text.strip() for text in texts]
-    return max(stripped, key=len) if "b" in form.roles else stripped[0]
+    clocked = [text for text in stripped if CLOCK.search(text)] or stripped
+    return max(clocked, key=len) if "b" in form.roles else clocked[0]
 
 
 def _padded(form: TimeForm, texts: Sequence[str]) -> set[str]:
@@ -280,7 +322,9 @@ def _date_pieces(
             role = next(roles, "")
             if role in MARKS or not role:
                 pieces.append(("", run))
-            elif role in "abo":
+            elif role == "o":  # its style is the role of the number that it ends
+                pieces.append((role, next(r for r, _ in reversed(pieces) if r)))
+            elif role in "ab":
                 pieces.append((role, run))
             else:
                 own = {"Y": 4, "y": 2, "j": 3, "z": len(run)}.get(role)

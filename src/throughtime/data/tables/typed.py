@@ -8,13 +8,17 @@ from typing import Any
 
 import numpy as np
 
-from throughtime.data.tables.cells import Column, Columns, unique_names
+from throughtime.data.tables.cells import (
+    MAX_CELLS,
+    MAX_COLUMNS,
+    Column,
+    Columns,
+    too_many_columns,
+    unique_names,
+)
 from throughtime.errors import DataError, import_extra
 
 __all__ = ["read_arrow", "read_json", "read_parquet"]
-
-#: Whole numbers above this are not all different as float64.
-_EXACT = 2**53
 
 
 def read_parquet(name: str, data: bytes) -> Columns:
@@ -93,21 +97,21 @@ def _arrow_times(name: str, key: str, column: Any) -> np.ndarray:
 
 def read_json(name: str, text: str) -> Columns:
     """Read JSON: one object a line, or one array of objects."""
-    try:
-        if text.lstrip().startswith("["):
-            found, lines = json.loads(text), None
-        else:
-            pairs = [(i, line) for i, line in enumerate(text.split("\n"), 1) if line.strip()]
-            lines = [i for i, _ in pairs]
-            found = [_object(name, i, line) for i, line in pairs]
-    except (json.JSONDecodeError, RecursionError) as error:
-        place = f" in line {error.lineno}" if isinstance(error, json.JSONDecodeError) else ""
-        raise DataError(
-            f"{name} must hold one JSON object a line, or an array of objects; it is damaged"
-            f"{place}."
-        ) from None
+    if text.lstrip().startswith("["):
+        found, lines = _array(name, text), None
+    else:
+        pairs = [(i, line) for i, line in enumerate(text.split("\n"), 1) if line.strip()]
+        lines = [i for i, _ in pairs]
+        found = [_object(name, i, line) for i, line in pairs]
     if isinstance(found, list) and found and all(isinstance(row, dict) for row in found):
         keys = list(dict.fromkeys(key for row in found for key in row))
+        if len(keys) > MAX_COLUMNS:
+            raise DataError(too_many_columns(name, len(keys)))
+        if len(keys) * len(found) > MAX_CELLS:
+            raise DataError(
+                f"{name} must have at most {MAX_CELLS:,} cells; got {len(found):,} objects with"
+                f" {len(keys):,} different names in them."
+            )
         names, notes = unique_names(keys)
         columns: dict[str, Column] = {
             own: _json_column([row.get(key) for row in found])
@@ -120,10 +124,21 @@ def read_json(name: str, text: str) -> Columns:
     )
 
 
+def _array(name: str, text: str) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:  # ValueError: a number of 5,000 digits
+        place = f" in line {error.lineno}" if isinstance(error, json.JSONDecodeError) else ""
+        raise DataError(
+            f"{name} must hold one JSON object a line, or an array of objects; it is damaged"
+            f"{place}."
+        ) from None
+
+
 def _object(name: str, line: int, text: str) -> Any:
     try:
         return json.loads(text)
-    except (json.JSONDecodeError, RecursionError):
+    except (ValueError, RecursionError):
         raise DataError(
             f"{name} must hold one JSON object a line; line {line} is damaged."
         ) from None
@@ -136,9 +151,18 @@ def _json_column(cells: list[Any]) -> Column:
         for cell in cells
     )
     if plain and any(cell is not None for cell in cells):
-        return np.array([np.nan if cell is None else float(cell) for cell in cells])
+        if all(isinstance(cell, int) and abs(cell) < 2**63 for cell in cells):
+            return np.array(cells, dtype=np.int64)
+        return np.array([np.nan if cell is None else _float(cell) for cell in cells])
     texts = []
     for cell in cells:
         nested = isinstance(cell, dict | list)
         texts.append(f"<{type(cell).__name__}>" if nested else "" if cell is None else str(cell))
     return texts
+
+
+def _float(number: float) -> float:
+    try:
+        return float(number)
+    except OverflowError:  # a whole number of more than 308 digits
+        return np.inf

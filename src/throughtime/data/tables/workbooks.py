@@ -10,14 +10,12 @@ from typing import Any
 
 import numpy as np
 
-from throughtime.data.tables.cells import Column, Columns, unique_names
+from throughtime.data.tables.cells import MAX_CELLS, Column, Columns, unique_names
 from throughtime.data.tables.sources import MAX_UNPACKED
 from throughtime.errors import DataError, import_extra
 
 __all__ = ["read_workbook"]
 
-#: Cells of a sheet, empty ones between included; more would not fit into memory.
-MAX_CELLS = 50_000_000
 _CHUNK = 1 << 20
 _REFERENCE = re.compile(
     rb'<c [^>]*?r="([A-Z]{1,3})(\d{1,7})"|<dimension ref="[A-Z0-9]*:?([A-Z]{1,3})(\d{1,7})"'
@@ -37,7 +35,9 @@ def read_workbook(name: str, data: bytes) -> Columns:
     try:
         book = calamine.CalamineWorkbook.from_filelike(io.BytesIO(data))
         sheets = [(sheet, book.get_sheet_by_name(sheet).to_python()) for sheet in book.sheet_names]
-    except Exception as error:  # calamine has kinds of its own for one damaged file
+    except (KeyboardInterrupt, SystemExit, MemoryError):
+        raise
+    except BaseException as error:  # calamine has kinds of its own, and panics are no Exception
         reason = str(error).strip().splitlines()[0].rstrip(".") if str(error).strip() else "damaged"
         raise DataError(f"{name} must be a whole spreadsheet; got: {reason}.") from None
     filled = [
