@@ -12,7 +12,7 @@ import pytest
 
 from throughtime.data.series import format_times
 from throughtime.data.tables.files import read_table
-from throughtime.errors import DataError
+from throughtime.errors import DataError, InvalidArgumentError
 
 
 @pytest.fixture
@@ -133,7 +133,7 @@ def test_marks_of_programs(table, content):
     [
         ('[{"date":"2024-01-05","y":' + "9" * 5000 + "}]", "a.json", "it is damaged."),
         ('{"date":"2024-01-05","y":' + "9" * 5000 + "}", "a.json", "line 1 is damaged."),
-        ('[{"date":"2024-01-05","y":' + "9" * 400 + "}]", "a.json", "got 'inf' in row 1."),
+        ('[{"date":"2024-01-05","y":' + "9" * 400 + "}]", "a.json", "got 'inf' in row 1. Leave the cell empty if its value is missing."),
         ("".join(f'{{"k{i}":1}}\n' for i in range(8000)), "a.json",
          "got 8,000 objects with 8,000 different names in them."),
         ("date,y\n".encode("utf-32"), "a.csv", "must be in UTF-8 or UTF-16; it is in UTF-32."),
@@ -182,3 +182,19 @@ def test_memory_that_ends_is_said(table, monkeypatch):
         DataError, match=r"^data\.csv must be a table that fits into memory; got a larger one\.$"
     ):
         table("date,y\n")
+
+
+def test_steps_that_would_fill_the_memory_are_refused(table):
+    with pytest.raises(
+        DataError,
+        match=r"^freq must be a step of which the table spans at most 10,000,000; got"
+        r" 63,113,904,001 steps\.$",
+    ):
+        table("date,y\n0001-01-01,1\n2001-01-01,1\n", freq="s")
+
+
+def test_a_format_with_a_directive_twice_is_refused(table):
+    with pytest.raises(
+        InvalidArgumentError, match=r"^date_format must be a format with % as strptime reads it;"
+    ):
+        table("date,y\n2001-01-01,1\n", date_format="%Y %Y")

@@ -84,7 +84,7 @@ def test_steps_have_names():
     ]  # fmt: skip
     week = parse_step("W").floor(np.array(["2024-01-03T05:00"], "datetime64[us]"))
     assert str(week[0])[:10] == "2024-01-01"  # a Monday
-    for wrong in ("", "0D", "fortnight", "3"):
+    for wrong in ("", "0D", "fortnight", "3", 3, "1000000D", "9" * 30 + "D"):
         with pytest.raises(InvalidArgumentError, match=r"^freq must be a number and one of s,"):
             parse_step(wrong)
 

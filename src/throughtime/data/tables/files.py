@@ -11,6 +11,7 @@ time 'date': weekly, without gaps
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -188,7 +189,7 @@ def _check_format(date_format: str | None) -> None:
     try:
         datetime.strptime(_ANY_TIME.strftime(date_format), date_format)
         good = "%" in date_format.replace("%%", "")
-    except ValueError:
+    except (ValueError, re.error):  # re.error: a directive that comes twice
         good = False
     if not good:
         expected = "a format with % as strptime reads it"

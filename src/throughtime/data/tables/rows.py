@@ -25,6 +25,10 @@ __all__ = ["AGGREGATES", "DUPLICATES", "Rows", "aggregate", "merge", "parse_step
 DUPLICATES = ("error", "mean", "sum", "first", "last")
 #: How the rows of one step become one.
 AGGREGATES = ("sum", "mean", "last", "count")
+#: Steps that events may become: a minute for 19 years.
+MAX_STEPS = 10_000_000
+#: Digits of the number before a unit.
+_MOST_DIGITS = 6
 
 
 class Rows(NamedTuple):
@@ -102,6 +106,15 @@ def aggregate(rows: Rows, step: Frequency, how: str) -> Rows:
     starts = np.flatnonzero(np.concatenate([[True], floors[1:] != floors[:-1]]))
     merged = _reduce(values, starts, how)
     places = step.positions(floors[starts])
+    if places[-1] >= MAX_STEPS:
+        raise DataError(
+            sentence(
+                "freq",
+                f"a step of which the table spans at most {MAX_STEPS:,}",
+                f"{int(places[-1]) + 1:,} steps",
+                parameter="freq",
+            )
+        )
     grid = step.at(floors[0], np.arange(int(places[-1]) + 1)).astype(floors.dtype)
     result = np.full((len(grid), values.shape[1]), np.nan)
     if how in ("sum", "count"):
@@ -151,10 +164,10 @@ def parse_step(text: str) -> Frequency:
     InvalidArgumentError
         If it is none.
     """
-    letters = text.lstrip("0123456789")
-    count = text[: len(text) - len(letters)] or "1"
+    letters = text.lstrip("0123456789") if isinstance(text, str) else ""
+    count = (text[: len(text) - len(letters)] if letters else "") or "1"
     make = _STEPS.get({"MS": "M", "QS": "Q", "YS": "Y", "H": "h"}.get(letters, letters))
-    if make is None or int(count) < 1:
+    if make is None or len(count) > _MOST_DIGITS or int(count) < 1:
         raise InvalidArgumentError(
             sentence(
                 "freq",
