@@ -133,7 +133,8 @@ def test_marks_of_programs(table, content):
     [
         ('[{"date":"2024-01-05","y":' + "9" * 5000 + "}]", "a.json", "it is damaged."),
         ('{"date":"2024-01-05","y":' + "9" * 5000 + "}", "a.json", "line 1 is damaged."),
-        ('[{"date":"2024-01-05","y":' + "9" * 400 + "}]", "a.json", "got 'inf' in row 1. Leave the cell empty if its value is missing."),
+        ('[{"date":"2024-01-05","y":' + "9" * 400 + "}]", "a.json",
+         "got 'inf' in row 1. Leave the cell empty if its value is missing."),
         ("".join(f'{{"k{i}":1}}\n' for i in range(8000)), "a.json",
          "got 8,000 objects with 8,000 different names in them."),
         ("date,y\n".encode("utf-32"), "a.csv", "must be in UTF-8 or UTF-16; it is in UTF-32."),
@@ -198,3 +199,30 @@ def test_a_format_with_a_directive_twice_is_refused(table):
         InvalidArgumentError, match=r"^date_format must be a format with % as strptime reads it;"
     ):
         table("date,y\n2001-01-01,1\n", date_format="%Y %Y")
+
+
+def test_numbers_under_a_time_s_name_are_the_time(table):
+    """A panel of years without the name of its series is no single series in the file's order."""
+    with pytest.raises(DataError, match=r"^time column 'Year' must not repeat .* rows 2 and 4\."):
+        table(of(["2001", "2002", "2001", "2002"], "Year,y"), target="y")
+    with pytest.raises(DataError, match=r"time column 'ts' of .* got an empty cell in row 3\."):
+        table(of(["1704412800", "", "1704412920", "1704412980"], "ts,y"), target="y")
+
+
+def test_a_year_and_a_column_of_another_name(table):
+    got = table("year,Monat,y\n2023,11,1\n2023,12,2\n2024,1,3\n", time=["year", "Monat"])
+    assert got.frequency.name == "monthly"
+    assert got.write_times(got.series[0].times[-1:]) == [("2024", "1")]
+
+
+def test_seconds_beyond_64_bits_of_microseconds_are_refused(table):
+    pa = pytest.importorskip("pyarrow")
+    times = pa.array([0, 86400, 2**62], pa.timestamp("s"))
+    sink = pa.BufferOutputStream()
+    data = pa.table({"date": times, "y": [1, 2, 3]})
+    with pa.ipc.new_file(sink, data.schema) as writer:
+        writer.write_table(data)
+    with pytest.raises(
+        DataError, match=r"^column 'date' of a\.arrow must hold times between the years 1 and 9999;"
+    ):
+        table(sink.getvalue().to_pybytes(), "a.arrow")

@@ -149,7 +149,9 @@ def find_time(source: Columns, taken: Sequence[str], one_series: bool) -> TimeCo
     if parts is not None:
         return TimeColumns(parts)
     for name in [name for name in exact if name in numbered]:
-        if _counts_steps(source, name, one_series):
+        # A year or a date that repeats shows that there are several series; it is no other column.
+        only = name.strip().lower() in (*_ONLY_TIMES, *_YEAR_NAMES)
+        if _counts_steps(source, name, one_series and not only):
             return TimeColumns((name,))
     for name in free:
         if _compact_dates(source, name):
@@ -335,6 +337,8 @@ def _first_unreadable(source: Columns, name: str) -> tuple[str, int]:
 
 def bare_number(cell: str) -> str:
     """What to do about a number with something around it, else nothing."""
+    if cell.startswith("<"):  # a type that a file names, <list<int64>>
+        return ""
     found = re.fullmatch(r"[^\d.,+-]*([+-]?[\d.,]*\d)[^\d]*", cell)
     if found is None or found[1] == cell:
         return ""
@@ -379,17 +383,23 @@ def read_times(
         cells, dayfirst=dayfirst, european=european, date_format=date_format, form=form
     )
     if len(names) > 1:
-        times = times._replace(writer=_parts_writer(source, names, times.writer))
+        times = times._replace(writer=_parts_writer(source, names, times.writer, times.form))
     return times
 
 
-def _parts_writer(source: Columns, names: Sequence[str], whole: TimeWriter) -> PartsWriter:
+def _parts_writer(
+    source: Columns, names: Sequence[str], whole: TimeWriter, form: str
+) -> PartsWriter:
     """Writes each column as its cells are written."""
     words = [name.strip().lower() for name in names]
     if words[0] not in _YEAR_NAMES:
         return PartsWriter(whole, (), " ")
-    found = [next(r for part, r in _ROLES.items() if word in _PARTS[part]) for word in words[1:]]
-    roles = ["Y", *found]
+    found = [
+        next((r for part, r in _ROLES.items() if word in _PARTS[part]), "") for word in words[1:]
+    ]
+    roles = ["Y", *found] if all(found) else list(form)
+    if len(roles) != len(names):
+        raise UnreadableError(0)
     writers = []
     for name, role in zip(names, roles, strict=True):
         cells = [text.strip() for text in source.texts(name)]

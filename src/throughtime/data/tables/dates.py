@@ -214,7 +214,7 @@ def holds_compact_times(texts: Sequence[str], named: bool) -> bool:
     """
     cells = [text.strip() for text in texts]
     digits = [cell for cell in cells if cell.isascii() and cell.isdigit()]
-    if len(digits) < max(3, _MOST_COMPACT * len(cells)):
+    if len(digits) < max(3, min(_MOST_COMPACT * len(cells), len(cells) - 1)):
         return False
     width = Counter(map(len, digits)).most_common(1)[0][0]
     if width < 6:
