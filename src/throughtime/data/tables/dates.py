@@ -25,6 +25,7 @@ from throughtime.data.tables.numbers import (
 from throughtime.data.tables.timeforms import (
     Cell,
     TimeForm,
+    as_strptime,
     foreign_month,
     forms_of,
     take_apart,
@@ -360,7 +361,7 @@ def _ambiguity(
     decided = chosen.regular > max(r.regular for r in others) and chosen.step is not None
     reason = f", which makes them {chosen.step.name}" if decided and chosen.step else ""
     other = others[0].form
-    setting: Setting = Setting("date_format", _as_strptime(other))
+    setting: Setting = Setting("date_format", as_strptime(other))
     if first is not None and _dayfirst(other) is not None:
         setting = Setting("dayfirst", not first)
     return Message(
@@ -370,18 +371,6 @@ def _ambiguity(
         order=order,
         reason=reason,
     )
-
-
-def _as_strptime(form: TimeForm) -> str:
-    """The form as ``strptime`` writes it, for a reader who wants another one."""
-    code = {
-        "Y": "%Y", "y": "%y", "m": "%m", "b": "%b", "d": "%d", "j": "%j", "H": "%H", "M": "%M",
-        "S": "%S", "a": "%a",
-    }  # fmt: skip
-    if form.widths:
-        return "".join(code[role] for role in form.roles)
-    roles = iter(form.roles)
-    return "".join(code.get(next(roles), "") if c in "9A" else c for c in form.skeleton)
 
 
 def _by_format(

@@ -29,6 +29,7 @@ __all__ = [
     "ZONE",
     "Cell",
     "TimeForm",
+    "as_strptime",
     "foreign_month",
     "forms_of",
     "take_apart",
@@ -402,6 +403,18 @@ def _marked(digits: list[int], wide: list[set[int]], markers: dict[str, int]) ->
     behind = next((k for k, i in enumerate(digits) if i > at), 0)
     own = [k for k in (behind, 1 - behind) if wide[1 - k] == {2} and max(wide[k]) <= 2]
     return [role + "y" if k == 0 else "y" + role for k in own]
+
+
+def as_strptime(form: TimeForm) -> str:
+    """The form as ``strptime`` writes it, for a reader who wants another one."""
+    code = {
+        "Y": "%Y", "y": "%y", "m": "%m", "b": "%b", "d": "%d", "j": "%j", "H": "%H", "M": "%M",
+        "S": "%S", "a": "%a",
+    }  # fmt: skip
+    if form.widths:
+        return "".join(code[role] for role in form.roles)
+    roles = iter(form.roles)
+    return "".join(code.get(next(roles), "") if c in "9A" else c for c in form.skeleton)
 
 
 def foreign_month(runs: Iterable[str]) -> str | None:
