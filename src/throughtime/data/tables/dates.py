@@ -6,11 +6,10 @@ decide either, a note says which was taken and how to choose another.
 
 from __future__ import annotations
 
-import re
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, datetime, tzinfo
+from datetime import UTC, datetime
 from typing import NamedTuple
 
 import numpy as np
@@ -22,6 +21,7 @@ from throughtime.data.tables.numbers import (
     is_number,
     parse_numbers,
 )
+from throughtime.data.tables.ranges import RANGE, holds_range, read_ranges
 from throughtime.data.tables.timeforms import (
     Cell,
     TimeForm,
@@ -35,13 +35,11 @@ from throughtime.data.tables.timewriter import (
     EpochWriter,
     FormatWriter,
     NumberWriter,
-    RangeWriter,
     StampWriter,
     TimeWriter,
-    fixed_zone,
     writer_of,
 )
-from throughtime.data.tables.zones import zone_of
+from throughtime.data.tables.zones import with_offsets
 from throughtime.errors import Message, Setting
 
 __all__ = ["Times", "holds_compact_times", "parse_times", "share_of_times"]
@@ -49,9 +47,6 @@ __all__ = ["Times", "holds_compact_times", "parse_times", "share_of_times"]
 #: Digits of numbers that count from 1970 (one less before 2001), and the nanoseconds of one.
 _EPOCHS = {10: 10**9, 13: 10**6, 16: 10**3, 19: 1}
 _MINUTE = 60_000_000
-#: A start and an end.
-_RANGE = re.compile(r"(\S.*?)(\s+[-\u2013\u2014]\s+)(\S.*)")
-_LONGEST_RANGE = 100
 #: The share of cells of a column of dates in one number that may not be damaged.
 _MOST_COMPACT = 0.9
 #: Cells that show what a column does not hold.
@@ -141,14 +136,14 @@ def parse_times(
     for index, cell in enumerate(cells):
         if is_missing(cell):
             raise UnreadableError(index)
-    if 2 * sum(map(_holds_range, cells)) > len(cells):
+    if 2 * sum(map(holds_range, cells)) > len(cells):
 
         def read(texts: list[str]) -> Times:
             return parse_times(
                 texts, dayfirst=dayfirst, european=european, date_format=date_format, form=form
             )
 
-        return _ranges(cells, read)
+        return read_ranges(cells, read)
     kinds = list(dict.fromkeys(cells))
     place = {kind: i for i, kind in enumerate(kinds)}
     which = np.array([place[cell] for cell in cells])
@@ -176,31 +171,6 @@ def parse_times(
     habit = european if dayfirst is None else dayfirst
     chosen = _choose(readings, habit or "." in kinds[0])
     return _finished(chosen, readings, kinds, apart, which)
-
-
-def _holds_range(text: str) -> bool:
-    found = _RANGE.fullmatch(text.strip()) if " " in text and len(text) < _LONGEST_RANGE else None
-    return found is not None and min(found[1].count(":"), found[3].count(":")) > 0
-
-
-def _ranges(cells: Sequence[str], read: Callable[[list[str]], Times]) -> Times:
-    """Times that begin a range, all of one length but for a few (where the clocks change)."""
-    found = [_RANGE.fullmatch(cell) for cell in cells]
-    whole = [match for match in found if match is not None]
-    if len(whole) < len(cells):
-        raise UnreadableError(found.index(None))
-    starts, ends = read([match[1] for match in whole]), read([match[3] for match in whole])
-    lengths = (ends.values - starts.values).astype(np.int64).tolist()
-    ((usual, many),) = Counter(lengths).most_common(1)
-    if many < _MOST_COMPACT * len(cells):
-        raise UnreadableError(next(i for i, length in enumerate(lengths) if length != usual))
-    writer = RangeWriter(starts.writer, ends.writer, whole[0][2], usual)
-    said = Message(
-        "Each cell of times names a range, such as {example}, and stands for its start.",
-        example=cells[0],
-    )
-    note = f"{starts.note} {said}".strip()
-    return starts._replace(note=note, writer=writer)
 
 
 def take_runs(kinds: Sequence[str]) -> list[str]:
@@ -240,8 +210,8 @@ def share_of_times(texts: Sequence[str], most: int = 400) -> float:
 
     At most ``most`` cells, from all parts of the column, are looked at.
     """
-    if any(map(_holds_range, texts[:: max(1, len(texts) // _FEW)])):
-        texts = [_RANGE.sub(r"\1", text.strip()) for text in texts]
+    if any(map(holds_range, texts[:: max(1, len(texts) // _FEW)])):
+        texts = [RANGE.sub(r"\1", text.strip()) for text in texts]
     few = texts[:: max(1, len(texts) // _FEW)]
     if all(is_missing(text) or is_number(text) for text in few):
         return 0.0  # one of thousands of columns of numbers
@@ -347,7 +317,7 @@ def _finished(
     offsets = [cell.offset for cell in apart if cell is not None]
     zone, utc = None, False
     if offsets[0] is not None:
-        values, zone, utc, note = _with_offsets(values, [o or 0 for o in offsets])
+        values, zone, utc, note = with_offsets(values, [o or 0 for o in offsets])
         notes += [note] if note else []
     writer = writer_of(chosen.form, kinds, zone, utc)
     text = notes[0] if len(notes) == 1 else " ".join(notes)
@@ -467,26 +437,6 @@ def _credible(reading: _Reading, width: int, named: bool) -> bool:
         return False
     usual = reading.form.roles.startswith("Y") and width != 7
     return usual or (named and reading.regular == 2 and reading.ordered)
-
-
-def _with_offsets(
-    local: np.ndarray, offsets: Sequence[int]
-) -> tuple[np.ndarray, tzinfo | None, bool, str]:
-    """Times with an offset: as local ones if it never changes, or if days or months go on locally.
-
-    Returned are the times, the place, whether the times are in UTC, and what to say.
-    """
-    minutes = np.array(offsets, dtype=np.int64)
-    if (minutes == minutes[0]).all():
-        return local, fixed_zone(int(minutes[0])), False, ""
-    utc = local - (minutes * 60_000_000).astype("timedelta64[us]")
-    zone = zone_of(utc, minutes)
-    clocks = {int(c) for c in (local - local.astype("datetime64[D]")).astype(np.int64)}
-    days = infer_frequency(np.unique(local))
-    if len(clocks) == 1 and days is not None and len(np.unique(local)) == len(local):
-        return local, zone, False, "Times are local ones; their offset changes with the season."
-    place = f" and are written for {zone}" if zone is not None else ""
-    return utc, zone, True, f"Times with an offset were converted to UTC{place}."
 
 
 def mostly_numbers(kinds: Sequence[str], most: int = 400) -> bool:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 import numpy as np
 
-from throughtime.data.tables.timewriter import StampWriter, TimeWriter
+from throughtime.data.tables.frequency import infer_frequency
+from throughtime.data.tables.timewriter import StampWriter, TimeWriter, fixed_zone
 from throughtime.errors import InvalidArgumentError, describe, sentence
 
-__all__ = ["localised", "zone_of"]
+__all__ = ["localised", "with_offsets", "zone_of"]
 
 #: Tried first: of places with equal clocks, the one that readers know.
 _KNOWN = (
@@ -86,3 +88,23 @@ def localised(
         seen.add(time)
         utc[index] = local.astimezone(UTC).replace(tzinfo=None)
     return utc, replace(writer, zone=zone, utc=True), f"Times are those of {place}."
+
+
+def with_offsets(
+    local: np.ndarray, offsets: Sequence[int]
+) -> tuple[np.ndarray, tzinfo | None, bool, str]:
+    """Times with an offset: as local ones if it never changes, or if days or months go on locally.
+
+    Returned are the times, the place, whether the times are in UTC, and what to say.
+    """
+    minutes = np.array(offsets, dtype=np.int64)
+    if (minutes == minutes[0]).all():
+        return local, fixed_zone(int(minutes[0])), False, ""
+    utc = local - (minutes * 60_000_000).astype("timedelta64[us]")
+    zone = zone_of(utc, minutes)
+    clocks = {int(c) for c in (local - local.astype("datetime64[D]")).astype(np.int64)}
+    days = infer_frequency(np.unique(local))
+    if len(clocks) == 1 and days is not None and len(np.unique(local)) == len(local):
+        return local, zone, False, "Times are local ones; their offset changes with the season."
+    place = f" and are written for {zone}" if zone is not None else ""
+    return utc, zone, True, f"Times with an offset were converted to UTC{place}."
