@@ -87,7 +87,7 @@ class Assembler:
                 name = group if len(targets) == 1 else target
                 if len(targets) > 1 and self.asked.id is not None:
                     name = f"{group}/{target}"
-                matrix = np.stack([column, *extra], axis=1)[members]
+                matrix = np.stack([cells[members] for cells in (column, *extra)], axis=1)
                 if np.isnan(matrix[:, 0]).all():
                     left_out[name] = "all its values are missing"
                     continue
