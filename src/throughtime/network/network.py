@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Sequence
-from typing import Any, NoReturn
+from typing import Any
 
 import numpy as np
 
@@ -316,13 +316,14 @@ class Network(AnswersOtherNames):
         states = self.check_states(initial_state, len(array))
         if batch_size is not None:
             check_int("batch_size", batch_size, 1)
-        keeper, parts = self.topology.returns_state, self.row_parts(array, batch_size)
-        if len(parts) == 1:
+        keeper = self.topology.returns_state
+        size = batch_size or self.topology.rows_at_once(array.shape, self.dtype.itemsize)
+        if len(array) <= size:
             y, tape = self.run(array, real, states, UNTAPED)
             return y if keeper is None else (y, tape.final_state[keeper])
         whole: np.ndarray | None = None
         finals = []
-        for rows in parts:
+        for rows in self.row_parts(array, size):
             own = [cut_state(state, rows) for state in states]
             y, tape = self.run(array[rows], None if real is None else real[rows], own, UNTAPED)
             if whole is None:
@@ -421,13 +422,6 @@ class Network(AnswersOtherNames):
         from throughtime.network.storage import save
 
         save(self, path)
-
-    def __call__(self, *args: Any, **options: Any) -> NoReturn:
-        """Refuse a call, which other libraries answer with an output."""
-        raise InvalidTypeError(
-            "a network is not called: write net.predict(x) for its output, or net.forward(x) for"
-            " the output and the tape that net.backward needs."
-        )
 
     def __getstate__(self) -> dict[str, Any]:
         state = self.__dict__.copy()

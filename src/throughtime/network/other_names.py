@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import NoReturn
+from typing import Any, NoReturn
+
+from throughtime.errors import InvalidTypeError
 
 #: Attribute of a network in another library -> what to write here.
 OTHER_NAMES = {
@@ -41,6 +43,13 @@ class AnswersOtherNames:
     Python then looks up all attributes of the class in a slower way: a small prediction took a
     tenth longer.
     """
+
+    def __call__(self, *args: Any, **options: Any) -> NoReturn:
+        """Refuse a call, which other libraries answer with an output."""
+        raise InvalidTypeError(
+            "a network is not called: write net.predict(x) for its output, or net.forward(x) for"
+            " the output and the tape that net.backward needs."
+        )
 
     def __dir__(self) -> list[str]:
         return [name for name in super().__dir__() if name not in OTHER_NAMES]
