@@ -76,3 +76,13 @@ def test_counts_without_the_hold_out_say_so(folder):
         " have at least 8 values for --horizon 3; got 5 before the hold-out. Use a shorter"
         " --horizon, or bring more data."
     )
+
+
+def test_years_that_are_numbers_are_called_years(folder, capsys):
+    rows = [f"{1980 + i},{10 + i % 3}" for i in range(40)]
+    Path("data.csv").write_text("\n".join(["year,units", *rows, ""]))
+    assert main([*ARGUMENTS, "--target", "units"]) == 0
+    out = " ".join(capsys.readouterr().out.split())
+    assert "units: the next 3 years" in out
+    assert "Error on the last 3 years, held out" in out
+    assert "units was 10.00 in 2019; the forecast for 2022 is" in out

@@ -52,6 +52,9 @@ def build_story(
         What ``model.predict`` returned.
     """
     many = table.id is not None
+    # Words only: to the forecaster a step of 1 has no season.
+    alias = table.frequency.alias if table.frequency else None
+    frequency = "YE" if table.counts_years else alias
     views = []
     for part, forecast in zip(
         parts, ungroup(forecasts, [part.name for part in parts], many), strict=True
@@ -70,7 +73,7 @@ def build_story(
     return ForecastStory(
         target=table.target,
         source=source,
-        frequency=table.frequency.alias if table.frequency else None,
+        frequency=frequency,
         views=tuple(views),
         backtest=backtest,
         findings=tuple(map(wording.say, table.describe())),

@@ -125,6 +125,8 @@ def outlook(story: ForecastStory) -> str:
     # A time stamp is a day or an hour; a number is a step.
     dated = view.time.dtype.kind == "M"
     before, ahead = ("on", "for") if dated else ("at step", "for step")
+    if not dated and words.unit(story.frequency)[1] == "year":
+        before, ahead = "in", "for"
     sentence = (
         f"{story.target} was {words.fixed(last, decimals)} {before} {start}; the forecast {ahead}"
         f" {end} is {words.fixed(forecast.mean[-1], decimals)}"

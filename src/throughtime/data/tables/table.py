@@ -79,6 +79,13 @@ class Table:
         return steps.pop() if len(steps) == 1 else None
 
     @property
+    def counts_years(self) -> bool:
+        """Whether times are years that are written as numbers."""
+        step = self.frequency
+        named = (self.time or "").strip().lower() in ("year", "jahr", "yr")
+        return named and step is not None and (step.unit, step.count) == ("number", 1)
+
+    @property
     def missing(self) -> int:
         """Empty cells in the target."""
         return sum(one.missing for one in self.series)
@@ -119,7 +126,7 @@ class Table:
             return "no time column: rows are equal steps in the order of the file"
         names = {one.frequency.name if one.frequency else "irregular" for one in self.series}
         name = names.pop() if len(names) == 1 else f"different steps ({', '.join(sorted(names))})"
-        if name == "a step of 1" and self.time.strip().lower() in ("year", "jahr", "yr"):
+        if self.counts_years:
             name = "yearly"
         if name == "irregular":
             return f"time {self.time!r}: irregular; rows are taken as equal steps"
