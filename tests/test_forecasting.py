@@ -289,9 +289,9 @@ def test_a_file_keeps_what_its_notes_are_about(tmp_path: Path) -> None:
     model.save(path)
     notes = Forecaster.load(path).notes_
     assert notes == model.notes_
-    assert notes[0].startswith("y['a'] lacks 1 of 60 value")
+    assert notes[0].startswith("y['a'] lacks 1 of 60 values; gaps")
     renamed = Message.of(notes[0]).render(lambda argument: f"{argument.name}!")
-    assert renamed.startswith("y! lacks 1 of 60 value")
+    assert renamed.startswith("y! lacks 1 of 60 values; gaps")
 
 
 def test_files_that_are_none(tmp_path: Path, fitted: Forecaster) -> None:

@@ -28,15 +28,13 @@ def on_data(group: Sequence[Observed]) -> list[str]:
         y = series.from_first_value().y
         gaps = int(np.isnan(y).sum())
         if gaps:
-            values = "value" if gaps == 1 else "values"
             notes.append(
                 Message(
-                    "{series} lacks {gaps} of {total} {values}; gaps are marked in the input, and"
+                    "{series} lacks {gaps} of {total} values; gaps are marked in the input, and"
                     " never learned from or scored.",
                     series=series.label,
                     gaps=gaps,
                     total=len(y),
-                    values=values,
                 )
             )
         if series.count < FEWEST_TO_SMOOTH and series.name is not None:
