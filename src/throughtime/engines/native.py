@@ -129,8 +129,6 @@ def _pair(state: Any) -> tuple[Any, Any]:
 
 def native_form(cell: Cell) -> Form | None:
     """The cell as the extension takes it; None if it runs on the reference loops."""
-    if own_kernel(cell) is None:
-        return None
     try:
         return _form_of(cell)
     except TypeError:  # a user-defined activation that has no hash
@@ -139,11 +137,14 @@ def native_form(cell: Cell) -> Form | None:
 
 @lru_cache(maxsize=256)
 def _form_of(cell: Cell) -> Form | None:
-    kernels, form = selection.extension(), cell.kernel_form()
+    kernels, kernel = selection.extension(), own_kernel(cell)
+    if kernels is None or kernel is None:
+        return None
+    form = cell.kernel_form()
     f, gate_f = native_kind(form.activation), native_kind(form.gate_activation)
-    if kernels is None or f is None or gate_f is None:
+    if f is None or gate_f is None:
         return None
     softmax = isinstance(form.activation, Softmax) or isinstance(form.gate_activation, Softmax)
     if softmax and not form.takes_softmax:
         return None
-    return kernels.Form(own_kernel(cell), *f, *gate_f, form.reset_after)
+    return kernels.Form(kernel, *f, *gate_f, form.reset_after)

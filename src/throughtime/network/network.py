@@ -22,7 +22,7 @@ from throughtime.errors import (
 from throughtime.kernels.underflow import ignore_underflow
 from throughtime.layers import Dense, Layer, Recurrent
 from throughtime.layers.base import LAYERS, UNTAPED, Call, own_call
-from throughtime.network.graph import Topology
+from throughtime.network.graph import FEWEST_ROWS, Topology
 from throughtime.network.inputs import check_input, check_states
 from throughtime.network.other_names import AnswersOtherNames
 from throughtime.network.params import Params, check_dtype
@@ -337,6 +337,8 @@ class Network(AnswersOtherNames):
 
         Without ``batch_size`` a part needs 64 MiB or has 16 rows, and small inputs are one part.
         """
+        if batch_size is None and len(x) <= FEWEST_ROWS:
+            return [slice(0, FEWEST_ROWS)]
         size = batch_size or self.topology.rows_at_once(x.shape, self.dtype.itemsize)
         return [slice(first, first + size) for first in range(0, max(len(x), 1), size)]
 
