@@ -257,7 +257,7 @@ def test_info_says_what_the_native_engine_is(as_before):
         native, other = describe_engines()
     openmp = ", OpenMP" if module.openmp() else ""
     assert native == f"native: instruction set {module.level()}, 1 thread{openmp}"
-    assert other == "also there: reference"
+    assert other == "also available: reference"
     with tt.engine("reference"):
         assert describe_engines() == ["reference", f"also there: {native}"]
     tt.set_num_threads(2)
