@@ -259,7 +259,7 @@ def test_info_says_what_the_native_engine_is(as_before):
     assert native == f"native: instruction set {module.level()}, 1 thread{openmp}"
     assert other == "also available: reference"
     with tt.engine("reference"):
-        assert describe_engines() == ["reference", f"also there: {native}"]
+        assert describe_engines() == ["reference", f"also available: {native}"]
     tt.set_num_threads(2)
     assert f", 2 threads{openmp}" in " ".join(describe_engines())
 
