@@ -100,7 +100,7 @@ def test_the_model_holds_what_the_table_was(finished):
             "targets": ["sales"],
             "times": ["day"],
             "id": None,
-            "options": {"time_form": "Ymd", "duplicates": "error", "aggregate": "mean"},
+            "options": {"time_form": "Ymd", "duplicates": "error"},
         },
     }
     _, rows = read_csv(finished / "out" / "forecast.csv")

@@ -73,7 +73,7 @@ def test_what_is_typed_reaches_the_table(asked):
     assert arguments_for(read_table, request) == {
         "target": ("y",), "time": ("t",), "id": "i", "covariates": ("a", "b"), "dayfirst": False,
         "all_targets": False, "date_format": None, "decimal": None, "thousands": None,
-        "duplicates": "error", "freq": None, "aggregate": "mean", "tz": None,
+        "duplicates": "error", "freq": None, "aggregate": None, "tz": None,
     }  # fmt: skip
     assert request.command_line.endswith("--covariates a,b --no-dayfirst")
 

@@ -147,3 +147,10 @@ def test_dates_are_read_the_way_that_makes_them_regular():
     assert "read as month, day, year, which makes them monthly" in note
     # An order given by the user is not questioned.
     assert parse_times(months, dayfirst=False).dayfirst is False
+
+
+def test_the_end_of_an_hour_is_no_offset():
+    """10:00-11:00 says when an hour ends, not how far Greenwich is."""
+    ranges = [f"2024-01-01 {hour:02d}:00-{hour + 1:02d}:00" for hour in range(8, 13)]
+    with pytest.raises(UnreadableError):
+        parse_times(ranges)

@@ -139,3 +139,11 @@ def test_times_of_several_columns(table, text, names, first, written):
     assert got.time_columns == names
     assert got.series[0].times[0] == np.datetime64(first, "us")
     assert got.writer.write_parts(got.series[0].times[:1]) == [written]
+
+
+def test_a_way_to_aggregate_needs_steps(table):
+    with pytest.raises(
+        InvalidArgumentError,
+        match=r"^aggregate must be given with a step; got none\. Add for example freq='D'\.$",
+    ):
+        table(EVENTS, aggregate="sum")

@@ -59,13 +59,12 @@ Freq = Annotated[
     ),
 ]
 Aggregate = Annotated[
-    str,
+    str | None,
     Option(
         "--aggregate",
-        "How the rows of one step become one, with --freq: sum, mean, last or count.",
+        "How the rows of one step become one, with --freq: sum, mean (the default), last or count.",
         DATA,
         "WAY",
-        "mean",
         read=choice("sum", "mean", "last", "count"),
     ),
 ]

@@ -81,7 +81,7 @@ def read_table(
     thousands: str | None = None,
     duplicates: str = "error",
     freq: str | None = None,
-    aggregate: str = "mean",
+    aggregate: str | None = None,
     tz: str | None = None,
 ) -> Table:
     """Read the series of a table: delimited text, Parquet, Arrow, JSON lines, .xlsx or .ods.
@@ -122,8 +122,8 @@ def read_table(
         count once.
     freq : str, optional
         Turn rows at any time into steps: ``"h"``, ``"D"``, ``"W"``, ``"15min"``.
-    aggregate : {"sum", "mean", "last", "count"}
-        How the rows of one step become one, with ``freq``.
+    aggregate : {"sum", "mean", "last", "count"}, optional
+        How the rows of one step become one, with ``freq``; their mean by default.
     tz : str, optional
         The place whose clock local times show: ``"Europe/Berlin"``.
 
@@ -163,7 +163,7 @@ def read_table(
         check_choice("duplicates", duplicates, DUPLICATES),
         freq,
         None if freq is None else parse_step(freq),
-        check_choice("aggregate", aggregate, AGGREGATES),
+        _check_aggregate(aggregate, freq),
         tz,
     )
     try:
@@ -172,6 +172,16 @@ def read_table(
         raise DataError(
             sentence(str(file), "a table that fits into memory", "a larger one", parameter="path")
         ) from None
+
+
+def _check_aggregate(aggregate: str | None, freq: str | None) -> str:
+    """How rows become steps: the mean, unless the caller says otherwise."""
+    if aggregate is None:
+        return "mean"
+    if freq is None:
+        hint = Message("Add for example {setting}.", setting=Setting("freq", "D"))
+        raise InvalidArgumentError(sentence("aggregate", "given with a step", "none", hint))
+    return check_choice("aggregate", aggregate, AGGREGATES)
 
 
 def _names(value: str | Sequence[str] | None) -> tuple[str, ...]:
@@ -262,7 +272,7 @@ class _Reader:
             "thousands": asked.thousands,
             "duplicates": asked.duplicates,
             "freq": asked.freq,
-            "aggregate": asked.aggregate,
+            "aggregate": None if asked.freq is None else asked.aggregate,
             "tz": asked.tz,
         }
         return {name: value for name, value in options.items() if value is not None}

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 import numpy as np
 
 from throughtime.data.tables.frequency import infer_frequency
+from throughtime.data.tables.numbers import UnreadableError
 from throughtime.data.tables.timewriter import StampWriter, TimeWriter, fixed_zone
 from throughtime.errors import InvalidArgumentError, describe, sentence
 
@@ -100,6 +101,10 @@ def with_offsets(
     minutes = np.array(offsets, dtype=np.int64)
     if (minutes == minutes[0]).all():
         return local, fixed_zone(int(minutes[0])), False, ""
+    clock = (local - local.astype("datetime64[D]")).astype(np.int64) // 60_000_000
+    if len(np.unique((clock + minutes) % 1440)) == 1:
+        # 10:00-11:00, 11:00-12:00: the ends of hours, which look like offsets.
+        raise UnreadableError(0)
     utc = local - (minutes * 60_000_000).astype("timedelta64[us]")
     zone = zone_of(utc, minutes)
     clocks = {int(c) for c in (local - local.astype("datetime64[D]")).astype(np.int64)}
