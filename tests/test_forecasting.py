@@ -364,3 +364,31 @@ def test_a_forecast_is_a_table_in_notebooks() -> None:
         "<td>1.5</td><td>0.5</td><td>2.5</td></tr><tr><td>2024-02-29</td><td>2</td><td>2</td>"
         "<td>1</td><td>3</td></tr></tbody></table><div>a &lt; b.</div>"
     )
+
+
+def test_nights_of_solar_power_are_zero():
+    """Where the history is 0 in every season, and not by chance, so is the forecast."""
+    hours = np.arange(24 * 20)
+    sun = np.maximum(0.0, np.sin((hours % 24 - 6) / 12 * np.pi)) * 50
+    power = np.where(sun > 1e-9, sun + np.random.default_rng(0).normal(0, 3, len(hours)), 0.0)
+    power = np.maximum(power, 0.0)
+    night = power.reshape(20, 24).max(axis=0) == 0
+    model = Forecaster(24, frequency="h", network="never").fit(power)
+    forecast = model.predict()
+    assert model.season_ == 24
+    assert not forecast.mean[night].any()
+    assert (forecast.mean[~night] > 0).any()
+    assert not forecast.intervals[0.8][1][night].any()
+    (note,) = [note for note in forecast.notes if "always 0" in note]
+    assert note == (
+        f"y was always 0 at that place of the season for {night.sum()} of 24 steps ahead, so they"
+        " are forecast as 0. Set nonnegative=True to let them differ."
+    )
+    free = Forecaster(24, frequency="h", network="never", nonnegative=True).fit(power).predict()
+    assert free.intervals[0.8][1][night].any()
+
+
+def test_a_series_that_is_mostly_zero_keeps_its_forecast():
+    rare = np.where(np.random.default_rng(3).random(70) < 0.12, 5.0, 0.0)
+    forecast = Forecaster(7, frequency="D", season=7, network="never").fit(rare).predict()
+    assert not any("always 0" in note for note in forecast.notes)

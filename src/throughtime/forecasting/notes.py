@@ -56,6 +56,18 @@ def on_data(group: Sequence[Observed]) -> list[str]:
     return [*notes[:_MOST], f"... and {len(notes) - _MOST} more notes."]
 
 
+def always_zero(series: Observed, steps: int, total: int) -> str:
+    """Why some steps of the forecast are 0."""
+    return Message(
+        "{series} was always 0 at that place of the season for {steps} of {total} steps ahead, so"
+        " they are forecast as 0.",
+        series=series.label,
+        steps=steps,
+        total=total,
+        hint=Message("Set {off} to let them differ.", off=Setting("nonnegative", True)),
+    )
+
+
 def cut_at_zero(series: Observed) -> str:
     """Why no forecast of ``series`` is below 0."""
     return Message(

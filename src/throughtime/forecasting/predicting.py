@@ -27,6 +27,8 @@ from throughtime.forecasting.smoothing import Smoothing
 #: Series, at most, whose errors give a series of few numbers its intervals; more would only cost
 #: time, because their median is taken.
 _LENDERS = 50
+#: A place in the season that is 0 throughout is no chance below this probability.
+_BY_CHANCE = 1e-3
 
 
 def forecast(
@@ -66,13 +68,16 @@ def forecast(
     # A history that fell below 0 after fitting has shown that there is no floor.
     fell = settings.nonnegative == "auto" and np.nanmin(known.y) < 0
     floor = -np.inf if fell else fitted.floor
+    idle = np.zeros(len(steps), dtype=bool)
+    if settings.nonnegative == "auto" and not fell:
+        idle = _always_zero(known.y, smoothing.period, steps)
     cuts = 0
 
     def in_units_of_the_data(z: np.ndarray) -> np.ndarray:
         nonlocal cuts
         free = smoothing.restore(z, top)
         cuts += int((free < floor).sum())
-        return np.maximum(free, floor)
+        return np.where(idle, 0.0, np.maximum(free, floor))
 
     chosen = centre[steps - 1]
     intervals = {}
@@ -83,12 +88,33 @@ def forecast(
     mean = in_units_of_the_data(chosen)
     if cuts and settings.nonnegative == "auto":
         remarks.append(notes.cut_at_zero(series))
+    if idle.any():
+        remarks.append(notes.always_zero(series, int(idle.sum()), len(idle)))
     anchor = in_units_of_the_data(window.anchor[0][steps - 1])
     _check_finite(series, [mean, anchor, *itertools.chain(*intervals.values())])
     origin, calendar = len(series), series.calendar
     times = None if calendar is None else calendar.at(origin + steps - 1)
     sentences = tuple(notes.on_data([series]) + remarks)
     return Forecast(steps, mean, intervals, anchor, origin, series.name, sentences, times)
+
+
+def _always_zero(y: np.ndarray, period: float, steps: np.ndarray) -> np.ndarray:
+    """Which steps ahead fall where every season of the history was 0, and not by chance.
+
+    Solar power at night is an example. A series that is mostly 0 anyway has such places by chance;
+    the share of zeros in the whole history tells how likely that is.
+    """
+    season = int(period)
+    found = np.zeros(len(steps), dtype=bool)
+    known = y[np.isfinite(y)]
+    share = float(np.mean(known == 0.0))
+    if season < 2 or season != period or not 0.0 < share < 1.0:
+        return found
+    for place, step in enumerate(steps.tolist()):
+        values = y[(len(y) + step - 1) % season :: season]
+        values = values[np.isfinite(values)]
+        found[place] = len(values) > 2 and not values.any() and share ** len(values) < _BY_CHANCE
+    return found
 
 
 def _check_finite(series: Observed, forecasts: Sequence[np.ndarray]) -> None:
