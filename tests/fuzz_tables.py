@@ -152,9 +152,12 @@ def drawn(seed: int, series: list[np.ndarray]) -> Case:
     if seed % 3 == 0:
         damage = int(rng.integers(count))
         column = int(rng.integers(2))
-        rows[damage][column] = (
-            pick(DAMAGE) if column == 0 else pick(("error", "n.d.", "1_000", "x"))
-        )
+        stamp = rows[damage][0]
+        spoiled = [*DAMAGE, stamp + "x", "x" + stamp, stamp[:-1] + "!", stamp.replace("20", "Foo")]
+        spoiled = [text for text in spoiled if text != stamp]
+        rows[damage][column] = pick(spoiled if column == 0 else ("error", "n.d.", "1_000", "x"))
+        if not any(rows[damage]):
+            rows[damage][0] = "Total"  # a row without anything is a blank line, and no damage
     title = pick(("", "", "", "A title\n\n", "sep=" + separator + "\n"))
     extra = bool(rng.integers(2))
     header = [pick(("date", "Time", "period", "when", "")), "value"]
