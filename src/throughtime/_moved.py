@@ -105,4 +105,4 @@ class _Alias(Loader):
             raise AttributeError(f"module {module.__name__!r} has no attribute {name!r}")
 
         module.__doc__ = modules[0].__doc__
-        module.__getattr__ = find  # type: ignore[method-assign]
+        module.__getattr__ = find  # type: ignore[method-assign]  # PEP 562

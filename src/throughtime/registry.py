@@ -81,7 +81,7 @@ class Registry(Generic[Base]):
                 self._classes[key] = cls
                 self._spellings.setdefault(_fold(key), key)
             self._names[cls] = name
-            cls.__setattr__ = _saying_how(self.kind, cls.__setattr__)  # type: ignore[method-assign]
+            cls.__setattr__ = _saying_how(self.kind, cls.__setattr__)  # type: ignore[method-assign]  # wraps it
             return translate(self._words)(cls)
 
         return enter

@@ -109,7 +109,8 @@ def command(request: type[Request], run: Callable[[Request], None]) -> Callable[
     import typer
 
     options = declared(request)
-    has_command = any(field.name == "command" for field in dataclasses.fields(request))  # type: ignore[arg-type]
+    fields = dataclasses.fields(request)  # type: ignore[arg-type]  # a dataclass, as declared() asks
+    has_command = any(field.name == "command" for field in fields)
 
     def function(**given: Any) -> None:
         context = given.pop("context")

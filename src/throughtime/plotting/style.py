@@ -138,7 +138,7 @@ def canvas(
     with matplotlib.rc_context(settings(palette)):
         figure = Figure(figsize=size, layout="constrained")
         # A notebook shows figures of pyplot, and any object with this method.
-        figure._repr_png_ = partial(notebook_png, figure)  # type: ignore[attr-defined]
+        figure._repr_png_ = partial(notebook_png, figure)  # type: ignore[attr-defined]  # IPython's
         axes = figure.subplots(*panels, squeeze=False)
         yield figure, list(axes.flat)
 
