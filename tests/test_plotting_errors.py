@@ -83,7 +83,7 @@ print([name for name in sys.modules if name == "matplotlib.pyplot"])
     [
         ("nonsense", None),
         ("svg", "svg"),
-        ("module://matplotlib_inline.backend_inline", "module://matplotlib_inline.backend_inline"),
+        ("module://matplotlib.backends.backend_pdf", "module://matplotlib.backends.backend_pdf"),
     ],
 )
 def test_the_backend_for_windows_does_not_matter(backend, kept, tmp_path):
