@@ -1,0 +1,90 @@
+"""Forecasts of many settings of smoothing from many origins inside a series, at once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from throughtime.forecasting.horizon import step_weights
+from throughtime.forecasting.smoothing import Smoothing, States, extend, smooth
+
+
+def rolling_errors(
+    y: np.ndarray, settings: Sequence[Smoothing], origins: np.ndarray, horizon: int
+) -> np.ndarray:
+    """Mean absolute error of every setting from every origin, weighted by :func:`step_weights`.
+
+    Parameters
+    ----------
+    y : ndarray of float64 of shape (T,)
+        The values in the units of the data; NaN where one is missing. y[0] is known.
+    settings : sequence of C Smoothing
+        The settings, all with the same period and the same ``log``.
+    origins : ndarray of int of shape (O,)
+        Increasing origins from 1 to T. An origin is the number of values that are known there.
+    horizon : int
+        Steps ahead, H; those beyond T do not count.
+
+    Returns
+    -------
+    errors : ndarray of float64 of shape (O, C)
+        NaN where no step ahead of the origin is known.
+    """
+    weight = step_weights(horizon)
+    errors = np.full((len(origins), len(settings)), np.nan)
+    for i, (origin, ahead) in enumerate(_forecasts(y, settings, origins, horizon)):
+        actual = y[origin : origin + horizon]
+        known = np.flatnonzero(~np.isnan(actual))
+        if len(known):
+            size = np.abs(ahead[known] - actual[known, None])
+            errors[i] = weight[known] @ size / weight[known].sum()
+    return errors
+
+
+def rolling_means(
+    y: np.ndarray,
+    settings: Sequence[Smoothing],
+    origins: np.ndarray,
+    horizon: int,
+    weights: np.ndarray,
+    groups: np.ndarray,
+    count: int,
+) -> np.ndarray:
+    """Weighted sums of the forecasts of the settings of each group, from every origin.
+
+    Parameters
+    ----------
+    y, settings, origins, horizon :
+        As in :func:`rolling_errors`.
+    weights : ndarray of float64 of shape (O, C)
+        The weight of every setting at every origin.
+    groups : ndarray of int of shape (C,)
+        The group of every setting, from 0 to ``count`` - 1.
+    count : int
+        Number of groups, G.
+
+    Returns
+    -------
+    means : ndarray of float64 of shape (O, H, G)
+        In the units of the data.
+    """
+    means = np.zeros((len(origins), horizon, count))
+    member = (groups[:, None] == np.arange(count)).astype(np.float64)
+    for i, (_, ahead) in enumerate(_forecasts(y, settings, origins, horizon)):
+        means[i] = (ahead * weights[i]) @ member
+    return means
+
+
+def _forecasts(
+    y: np.ndarray, settings: Sequence[Smoothing], origins: np.ndarray, horizon: int
+) -> list[tuple[int, np.ndarray]]:
+    """Every origin, with the forecasts (H, C) from there in the units of the data."""
+    z = settings[0].transform(y)
+    top = float(np.nanmax(z))
+    states: States = smooth(z, settings, origins)
+    steps = np.arange(1, horizon + 1)
+    return [
+        (int(origin), settings[0].restore(extend(settings, states.row(i), steps)[0], top))
+        for i, origin in enumerate(origins)
+    ]
