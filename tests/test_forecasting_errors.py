@@ -126,7 +126,7 @@ def test_predictions_that_cannot_be_made(fitted: Forecaster) -> None:
         (lambda m: m.predict(X=[1.0]), InvalidArgumentError,
          "X must come with y; got X alone. Covariates of the steps ahead are X_future."),
         (lambda m: m.predict(y=[1.0, 2.0, None]), DataError,
-         "y must hold at least 4 numbers to be forecast from; got 2."),
+         "y must hold at least 3 numbers to be forecast from; got 2."),
         (lambda m: m.predict(y=Y, X=Y), ShapeError,
          "X must be of shape (90, 0); got shape (90,)."),
         (lambda m: m.predict_interval(coverage=1.0), InvalidArgumentError,

@@ -4,10 +4,11 @@ import dataclasses
 
 import numpy as np
 
+from throughtime.forecasting.averaging import Average
 from throughtime.forecasting.inputs import PreparedSeries, WindowBatch, cut
 from throughtime.forecasting.smoothing import Smoothing
 
-SETTING = Smoothing(period=5.0, alpha=0.4, trend="local", beta=0.2, phi=0.9, gamma=0.3)
+SETTING = Average.of(Smoothing(period=5.0, alpha=0.4, trend="local", beta=0.2, phi=0.9, gamma=0.3))
 ORIGINS = np.array([12, 20, 31])
 WINDOW, HORIZON = 6, 4
 
@@ -67,7 +68,7 @@ def test_target_of_step_one_is_the_value_right_after_the_history() -> None:
 
 
 def test_the_last_step_of_the_window_is_the_last_known_value() -> None:
-    line = PreparedSeries.from_values(np.arange(30.0), Smoothing(alpha=0.5))
+    line = PreparedSeries.from_values(np.arange(30.0), Average.of(Smoothing(alpha=0.5)))
     block = cut(line, np.array([20]), WINDOW, HORIZON)
     level = block.anchor[0, 0]
     deviation = block.x[0, :WINDOW, 0] * block.scale[0]
@@ -110,7 +111,9 @@ def test_a_gap_is_filled_by_nothing_that_came_later() -> None:
 
 def test_a_missing_step_does_not_count_in_the_scale() -> None:
     y = np.array([0.0, 1.0, 0.0, 2.0, np.nan, np.nan, 4.0, 0.0])
-    block = cut(PreparedSeries.from_values(y, Smoothing(alpha=0.0)), np.array([8]), 5, 1)
+    block = cut(
+        PreparedSeries.from_values(y, Average.of(Smoothing(alpha=0.0))), np.array([8]), 5, 1
+    )
     assert block.scale[0] == (2.0 + 4.0 + 0.0) / 3
     np.testing.assert_array_equal(block.x[0, :5, 0] * block.scale[0], [2.0, 0.0, 0.0, 4.0, 0.0])
 
@@ -118,7 +121,7 @@ def test_a_missing_step_does_not_count_in_the_scale() -> None:
 def test_a_forecast_reads_what_training_read() -> None:
     old = history()
     short = PreparedSeries(
-        old.z[:20], old.seen[:20], SETTING, old.raw[:20], old.covariates[: 20 + HORIZON]
+        old.z[:20], old.seen[:20], old.y[:20], SETTING, old.raw[:20], old.covariates[: 20 + HORIZON]
     )
     inside = cut(old, np.array([20]), WINDOW, HORIZON)
     at_the_end = cut(short, np.array([20]), WINDOW, HORIZON)
@@ -127,24 +130,33 @@ def test_a_forecast_reads_what_training_read() -> None:
 
 
 def test_a_constant_series_has_a_scale() -> None:
-    block = cut(PreparedSeries.from_values(np.full(20, 3.0), Smoothing()), np.array([9]), 4, 2)
+    block = cut(
+        PreparedSeries.from_values(np.full(20, 3.0), Average.of(Smoothing())), np.array([9]), 4, 2
+    )
     assert block.scale[0] > 0
     np.testing.assert_array_equal(block.target, 0.0)
-    zero = cut(PreparedSeries.from_values(np.zeros(20), Smoothing()), np.array([9]), 4, 2)
+    zero = cut(
+        PreparedSeries.from_values(np.zeros(20), Average.of(Smoothing())), np.array([9]), 4, 2
+    )
     assert zero.scale[0] > 0
     assert np.isfinite(zero.x).all()
 
 
 def test_before_anything_moved_there_is_nothing_to_learn() -> None:
     y = np.concatenate([np.zeros(15), np.random.default_rng(0).normal(5.0, 1.0, 15)])
-    block = cut(PreparedSeries.from_values(y, Smoothing()), np.array([10, 15, 25]), WINDOW, HORIZON)
+    block = cut(
+        PreparedSeries.from_values(y, Average.of(Smoothing())),
+        np.array([10, 15, 25]),
+        WINDOW,
+        HORIZON,
+    )
     np.testing.assert_array_equal(block.known.all(axis=1), [False, False, True])
     assert np.isfinite(block.target).all()
 
 
 def test_small_moves_on_a_high_level_are_moves() -> None:
     y = 1e9 + np.random.default_rng(0).normal(size=40)
-    block = cut(PreparedSeries.from_values(y, Smoothing()), ORIGINS, WINDOW, HORIZON)
+    block = cut(PreparedSeries.from_values(y, Average.of(Smoothing())), ORIGINS, WINDOW, HORIZON)
     assert block.known.all()
     assert 0.1 < block.scale.min() < block.scale.max() < 10.0
 

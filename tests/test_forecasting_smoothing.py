@@ -5,7 +5,9 @@ import dataclasses
 import numpy as np
 import pytest
 
-from throughtime.forecasting.grid import _origins, candidates, choose, rolling_error
+from throughtime.forecasting.averaging import average, compare
+from throughtime.forecasting.grid import candidates, origins_of
+from throughtime.forecasting.rolling import rolling_errors
 from throughtime.forecasting.smoothing import Smoothing, extend, phase, smooth
 
 RNG = np.random.default_rng
@@ -15,6 +17,11 @@ def ahead(y: np.ndarray, setting: Smoothing, horizon: int) -> np.ndarray:
     """Forecast with one setting from the end of ``y``."""
     states = smooth(setting.transform(y), [setting], np.array([len(y)]))
     return setting.restore(extend([setting], states, np.arange(1, horizon + 1))[0, :, 0])
+
+
+def choose(y, horizon, periods, logs) -> Smoothing:
+    """The setting of the largest weight."""
+    return average(compare(y, horizon, periods, logs)).principal
 
 
 def test_level_by_hand() -> None:
@@ -169,10 +176,9 @@ def test_choice_of_very_short_series_works(length: int) -> None:
 
 def test_rolling_error_by_hand() -> None:
     y = np.array([1.0, 3.0, 2.0, 6.0])
-    found = rolling_error(y, 2, [Smoothing()], np.array([2, 3]))
-    # From 3: errors 1, 3; from 2: error 4. Means by step 2.5 and 3, weights 1 and 1/sqrt(2).
-    weight = np.array([1.0, 0.5**0.5])
-    np.testing.assert_allclose(found, (np.array([2.5, 3.0]) * weight).sum() / weight.sum())
+    found = rolling_errors(y, [Smoothing()], np.array([2, 3]), 2)
+    # From 2: errors 1 and 3, with the weights 1 and 1/sqrt(2); from 3: error 4.
+    np.testing.assert_allclose(found, [[(1.0 + 3.0 * 0.5**0.5) / (1.0 + 0.5**0.5)], [4.0]])
 
 
 def test_few_cycles_of_noise_are_no_season_and_those_of_a_season_are() -> None:
@@ -190,6 +196,6 @@ def test_few_cycles_of_noise_are_no_season_and_those_of_a_season_are() -> None:
 
 def test_a_season_is_judged_after_the_cycles_it_was_read_off() -> None:
     for total in (28, 30, 36, 300):
-        assert _origins(total, 12)[0] >= 24
-        assert _origins(total, 12)[-1] == total - 1
-    assert _origins(30, 1)[0] == 7
+        assert origins_of(total, 12)[0] >= 24
+        assert origins_of(total, 12)[-1] == total - 1
+    assert origins_of(30, 1)[0] == 7

@@ -121,7 +121,7 @@ class Training:
 
     def _note_unused_seasons(self, model: Forecaster) -> None:
         """Say which of the seasons that were asked for the model does not have."""
-        used = {smoothing.period for smoothing in model.fitted.smoothing.values()}
+        used = {s.period for a in model.fitted.anchors.values() for s in a.settings}
         for season in self._seasons():
             if not any(abs(season - period) < 1e-9 for period in used):
                 self.notes.append(

@@ -1,4 +1,4 @@
-"""The anchor of one series: which smoothing it gets, and how well that forecasts its history."""
+"""The anchor of one series: its average of smoothing, and how well that forecasts its history."""
 
 from __future__ import annotations
 
@@ -7,23 +7,23 @@ from collections.abc import Sequence
 import numpy as np
 
 from throughtime.errors import DataError, Message, Setting, sentence
+from throughtime.forecasting.averaging import Average, average, compare
 from throughtime.forecasting.covariates import standardise
-from throughtime.forecasting.grid import choose
 from throughtime.forecasting.inputs import PreparedSeries
 from throughtime.forecasting.series import Observed
 from throughtime.forecasting.settings import Settings
-from throughtime.forecasting.smoothing import Smoothing, extend, smooth
+from throughtime.forecasting.smoothing import Smoothing
 
-#: Numbers that a choice of smoothing needs: settings are compared from origins after the fourth
-#: value. The last value of a shorter history is repeated, if other series say how well that does.
-FEWEST_TO_SMOOTH = 4
+#: Numbers that a comparison of settings needs: two to forecast from, and one to compare with. The
+#: last value of a shorter history is repeated, if other series say how well that does.
+FEWEST_TO_SMOOTH = 3
 #: Origins inside the history, at most, at which the errors of the anchor are taken. From 200 errors
 #: a tail of 10 % is found with a standard error of sqrt(0.1 * 0.9 / 200) = 2 %.
 _ORIGINS = 200
 
 
-def pick(series: Observed, settings: Settings, candidates: Sequence[float]) -> Smoothing:
-    """Choose the smoothing of one series; ``candidates`` are periods, 1 standing for none."""
+def fit_average(series: Observed, settings: Settings, candidates: Sequence[float]) -> Average:
+    """The average of smoothing of one series; ``candidates`` are periods, 1 standing for none."""
     y = series.from_first_value().y
     if settings.transform == "log" and (y[~np.isnan(y)] <= 0).any():
         raise DataError(
@@ -36,13 +36,13 @@ def pick(series: Observed, settings: Settings, candidates: Sequence[float]) -> S
         )
     logs = {"auto": (False, True), "log": (True,), "none": (False,)}[settings.transform]
     if series.count < FEWEST_TO_SMOOTH:
-        return Smoothing()
-    return choose(y, settings.horizon, candidates, logs)
+        return Average.of(Smoothing())
+    return average(compare(y, settings.horizon, candidates, logs))
 
 
 def prepare(
     series: Observed,
-    smoothing: Smoothing,
+    anchor: Average,
     centre: np.ndarray,
     width: np.ndarray,
     future: np.ndarray | None = None,
@@ -57,7 +57,7 @@ def prepare(
         Covariates of the steps ahead.
     """
     rows = series.covariates if future is None else np.concatenate([series.covariates, future])
-    return PreparedSeries.from_values(series.y, smoothing, standardise(rows, centre, width))
+    return PreparedSeries.from_values(series.y, anchor, standardise(rows, centre, width))
 
 
 def first_origin(smoothing: Smoothing, cutoff: int) -> int:
@@ -80,11 +80,10 @@ def anchor_errors(series: PreparedSeries, horizon: int) -> np.ndarray:
     total = len(series.z)
     if total < 2:
         return np.full((1, horizon), np.nan)
-    first = first_origin(series.smoothing, max(2, total // 3))
+    first = first_origin(series.anchor.principal, max(2, total // 3))
     # A history that is given to ``predict`` may be shorter than the season.
     origins = spaced(min(first, total - 1), total - 1, _ORIGINS)
-    states = smooth(series.raw, [series.smoothing], origins)
-    line = extend([series.smoothing], states, np.arange(1, horizon + 1))[..., 0]
+    line = series.anchor_at(origins, horizon)
     where = origins[:, None] + np.arange(horizon)
     actual = np.where(where < total, series.raw[np.minimum(where, total - 1)], np.nan)
     return np.asarray(actual - line)

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from throughtime.forecasting.averaging import Average
 from throughtime.forecasting.calibration import Calibration
 from throughtime.forecasting.series import Group
-from throughtime.forecasting.smoothing import Smoothing
 from throughtime.network import Network
 
 
@@ -21,8 +21,8 @@ class Fitted:
     ----------
     group : Group
         The history, which ``update`` extends.
-    smoothing : dict
-        The smoothing of each series, by name.
+    anchors : dict
+        The average of smoothing of each series, by name.
     candidates : tuple of float
         Seasons that smoothing could choose from; 1 is none.
     window : int
@@ -40,7 +40,7 @@ class Fitted:
     """
 
     group: Group
-    smoothing: dict[Any, Smoothing]
+    anchors: dict[Any, Average]
     candidates: tuple[float, ...]
     window: int
     centre: np.ndarray
@@ -50,10 +50,18 @@ class Fitted:
     floor: float
     notes: list[str] = field(default_factory=list)
 
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        # A pickle of release 0.1 or 0.2 holds one setting for every series.
+        if "smoothing" in state:
+            state = dict(state)
+            single = state.pop("smoothing")
+            state["anchors"] = {name: Average.of(setting) for name, setting in single.items()}
+        self.__dict__.update(state)
+
     @property
     def season(self) -> float | None:
         """The period that most series have; None if most have none."""
-        found = [s.period for s in self.smoothing.values()]
+        found = [a.principal.period for a in self.anchors.values()]
         common = max(set(found), key=lambda p: (found.count(p), p))
         return None if common <= 1.0 else common
 
@@ -69,5 +77,5 @@ class Fitted:
     @property
     def transform(self) -> str:
         """How most series are transformed: "log" or "none"."""
-        logs = [s.log for s in self.smoothing.values()]
+        logs = [a.principal.log for a in self.anchors.values()]
         return "log" if 2 * sum(logs) > len(logs) else "none"

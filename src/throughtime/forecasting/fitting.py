@@ -9,7 +9,7 @@ import numpy as np
 
 from throughtime.errors import DataError, Message, Setting, sentence
 from throughtime.forecasting import calibration, networks, notes
-from throughtime.forecasting.anchor import pick
+from throughtime.forecasting.anchor import fit_average
 from throughtime.forecasting.calibration import Calibration, Errors
 from throughtime.forecasting.covariates import mean_and_width
 from throughtime.forecasting.fitted import Fitted
@@ -51,11 +51,11 @@ def fit(settings: Settings, group: Group, backtest: bool = False) -> Fitted:
     if not enough:
         raise DataError(_too_short(settings, group, need, backtest))
     candidates = _candidates(settings, group)
-    smoothing = {series.name: pick(series, settings, candidates) for series in group.series}
+    anchors = {series.name: fit_average(series, settings, candidates) for series in group.series}
     longest = max(map(_length, enough))
     window = settings.window or _window(settings.horizon, candidates, longest)
     centre, width = mean_and_width(group)
-    windows, past = cut_training_windows(settings, enough, smoothing, window, centre, width)
+    windows, past = cut_training_windows(settings, enough, anchors, window, centre, width)
     remarks = notes.on_data(group.series)
     reason = _reason_not_to_train(settings, windows)
     if reason is None:
@@ -66,9 +66,7 @@ def fit(settings: Settings, group: Group, backtest: bool = False) -> Fitted:
         found = _calibrate(settings.horizon, windows, past, [])
         remarks.append(reason)
     floor = _floor(settings, group)
-    return Fitted(
-        group, smoothing, candidates, window, centre, width, members, found, floor, remarks
-    )
+    return Fitted(group, anchors, candidates, window, centre, width, members, found, floor, remarks)
 
 
 def _length(series: Observed) -> int:

@@ -2,9 +2,10 @@ r"""What the network reads and what it must predict.
 
 An origin o is the number of values that are known. For it the network runs over ``window`` past
 steps and then, without a break, over ``horizon`` future ones; its outputs at the future steps are
-the forecast. Let g_t be the line and the season of exponential smoothing at the origin (past and
-future), z_t the transformed series, and c the mean of |z_t - g_t| over the observed part of the
-window. At each step the network reads
+the forecast. Let z_t be the transformed series, g_t the line and the season of the principal
+setting of smoothing at the origin (past and future), a_t the anchor, which is the average of all
+settings, and c the mean of |z_t - g_t| over the observed part of the window. At each step the
+network reads
 
     deviation   (z_t - g_t) / c in the past; 0 in the future and where z_t is missing
     seen        1 where z_t was observed; 0 where it is missing, before the start, or in the future
@@ -13,7 +14,7 @@ window. At each step the network reads
     pattern     the seasonal pattern, in units of c
     covariates  standardised
 
-and its target is (z_{o+h} - g_{o+h}) / c. All of this is known at the origin, except the target,
+and its target is (z_{o+h} - a_{o+h}) / c. All of this is known at the origin, except the target,
 and except covariates of the future, which are read only if they are declared known.
 """
 
@@ -25,6 +26,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from throughtime.forecasting.averaging import Average
 from throughtime.forecasting.smoothing import Smoothing, States, extend, smooth
 
 #: What the network reads besides the covariates.
@@ -49,8 +51,10 @@ class PreparedSeries:
         The transformed series, gaps filled by the last value before them.
     seen : ndarray of bool of shape (T,)
         Where z was observed.
-    smoothing : Smoothing
-        Its anchor.
+    y : ndarray of float64 of shape (T,)
+        The values in the units of the data; NaN in the gaps.
+    anchor : Average
+        What forecasts it; its principal setting gives the transformation and the line.
     raw : ndarray of float64 of shape (T,)
         The transformed series with NaN in the gaps, which smoothing reads.
     covariates : ndarray of float64 of shape (T or more, F)
@@ -59,22 +63,34 @@ class PreparedSeries:
 
     z: np.ndarray
     seen: np.ndarray
-    smoothing: Smoothing
+    y: np.ndarray
+    anchor: Average
     raw: np.ndarray
     covariates: np.ndarray
 
     @classmethod
     def from_values(
-        cls, y: np.ndarray, smoothing: Smoothing, covariates: np.ndarray | None = None
+        cls, y: np.ndarray, anchor: Average, covariates: np.ndarray | None = None
     ) -> PreparedSeries:
         """Transform and fill ``y (T,)``, which holds at least one number."""
-        raw = smoothing.transform(y)
+        raw = anchor.principal.transform(y)
         seen = ~np.isnan(raw)
         # The filling must be known inside the gap, because a window may end there.
         last = np.maximum.accumulate(np.where(seen, np.arange(len(raw)), np.argmax(seen)))
         filled = raw[last]
         extra = np.zeros((len(raw), 0)) if covariates is None else covariates
-        return cls(filled, seen, smoothing, raw, extra)
+        return cls(filled, seen, y, anchor, raw, extra)
+
+    @property
+    def smoothing(self) -> Smoothing:
+        """The principal setting of the anchor."""
+        return self.anchor.principal
+
+    def anchor_at(self, origins: np.ndarray, horizon: int) -> np.ndarray:
+        """The anchor from every origin, on the transformed scale: (O, H)."""
+        return self.smoothing.transform_forecast(
+            self.anchor.paths(self.y, origins, horizon), self.y
+        )
 
 
 @dataclass(frozen=True)
@@ -131,6 +147,7 @@ def cut(
     total = len(series.z)
     steps = np.arange(1 - window, horizon + 1)
     states = smooth(series.raw, [series.smoothing], origins)
+    anchor = series.anchor_at(origins, horizon)
     line = extend([series.smoothing], states, steps)[..., 0]
     where = origins[:, None] - 1 + steps
     past = np.broadcast_to(steps <= 0, where.shape)
@@ -154,13 +171,14 @@ def cut(
     ahead = steps > 0
     # Where nothing has moved yet, as before the first sale, there is no unit to measure in.
     known = seen[:, ahead] & moved[:, None]
-    deviation = np.where(known, deviation[:, ahead] / unit, 0.0)
+    beyond = np.where(known, series.z[held[:, ahead]] - anchor, 0.0)
+    deviation = np.where(known, beyond / unit, 0.0)
     target = np.clip(deviation, -_LARGEST_TARGET, _LARGEST_TARGET)
     return WindowBatch(
         np.stack(parts, axis=2).astype(np.float32),
         target.astype(np.float32),
         known,
-        line[:, ahead],
+        anchor,
         scale,
         origins,
     )

@@ -12,10 +12,11 @@ from throughtime.forecasting import notes
 from throughtime.forecasting.anchor import (
     FEWEST_TO_SMOOTH,
     anchor_errors,
+    fit_average,
     one_step,
-    pick,
     prepare,
 )
+from throughtime.forecasting.averaging import Average
 from throughtime.forecasting.fitted import Fitted
 from throughtime.forecasting.inputs import cut
 from throughtime.forecasting.networks import correction
@@ -53,8 +54,9 @@ def forecast(
     _check_count(series)
     few = series.count < FEWEST_TO_SMOOTH
     known = series.from_first_value()
-    smoothing, remarks = _smoothing(settings, fitted, known)
-    history = prepare(known, smoothing, fitted.centre, fitted.width, future)
+    average, remarks = _average(settings, fitted, known)
+    smoothing = average.principal
+    history = prepare(known, average, fitted.centre, fitted.width, future)
     here = np.array([len(known)])
     window = cut(history, here, fitted.window, settings.horizon, settings.future_covariates)
     weight = 0.0 if few else fitted.calibration.weight
@@ -141,17 +143,17 @@ def _check_count(series: Observed) -> None:
         )
 
 
-def _smoothing(settings: Settings, fitted: Fitted, known: Observed) -> tuple[Smoothing, list[str]]:
-    """The smoothing to forecast ``known`` with, and remarks on it."""
+def _average(settings: Settings, fitted: Fitted, known: Observed) -> tuple[Average, list[str]]:
+    """The average to forecast ``known`` with, and remarks on it."""
     if known.count < FEWEST_TO_SMOOTH:
-        return Smoothing(), []
-    smoothing = fitted.smoothing.get(known.name)
-    if smoothing is None:
-        return pick(known, settings, fitted.candidates), []
-    if not (smoothing.log and (known.y <= 0).any()):
-        return smoothing, []
+        return Average.of(Smoothing()), []
+    found = fitted.anchors.get(known.name)
+    if found is None:
+        return fit_average(known, settings, fitted.candidates), []
+    if not (found.logs and (known.y <= 0).any()):
+        return found, []
     # Values that came after fitting have no logarithm.
-    return pick(known, settings, fitted.candidates), [notes.without_logarithms(known)]
+    return fit_average(known, settings, fitted.candidates), [notes.without_logarithms(known)]
 
 
 def _borrowed_error(settings: Settings, fitted: Fitted, known: Observed) -> float:
@@ -165,6 +167,6 @@ def _borrowed_error(settings: Settings, fitted: Fitted, known: Observed) -> floa
         level = float(np.nanmean(np.abs(other.y)))
         if level > 0.0:
             start = other.from_first_value()
-            history = prepare(start, Smoothing(), fitted.centre, fitted.width)
+            history = prepare(start, Average.of(Smoothing()), fitted.centre, fitted.width)
             shares.append(one_step(anchor_errors(history, settings.horizon)) / level)
     return float(np.median(shares) if shares else 0.0) * float(np.nanmean(np.abs(known.y)))

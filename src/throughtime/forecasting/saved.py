@@ -15,6 +15,7 @@ import numpy as np
 from throughtime.data.tables.frequency import Frequency
 from throughtime.errors import check_bool, check_choice, check_float, check_int, describe
 from throughtime.forecasting import notes
+from throughtime.forecasting.averaging import N_COLUMNS, Average
 from throughtime.forecasting.calendars import Calendar
 from throughtime.forecasting.calibration import LEVELS, Calibration
 from throughtime.forecasting.covariates import SMALLEST_WIDTH
@@ -68,7 +69,7 @@ class Saved:
         group = self._group(width, horizon)
         return Fitted(
             group,
-            self._smoothing(group),
+            self._anchors(group),
             tuple(check_float("candidates", p, 1.0) for p in self._part("candidates", list)),
             check_int("window", self._meta["window"], 1, max(map(len, group.series))),
             self._vector("covariates.centre", width, -LARGEST),
@@ -107,15 +108,37 @@ class Saved:
         _expect(any(one.count for one in series), "it holds no history with a number")
         return Group(kind, tuple(series))
 
-    def _smoothing(self, group: Group) -> dict[Any, Smoothing]:
-        """The smoothing of every series that has a number; the others have none yet."""
+    def _anchors(self, group: Group) -> dict[Any, Average]:
+        """The average of every series that has a number; the others have none yet."""
+        if "smoothing" in self._meta:
+            return self._single_settings(group)
+        table = self._numbers("anchors.settings", (None, N_COLUMNS), 0.0)
+        counts = self._whole_numbers("anchors.count", (len(group.series),), len(table))
+        total = int(counts.sum())
+        index = self._whole_numbers("anchors.index", (total,), len(table) - 1)
+        weights = self._numbers("anchors.weight", (total,), 0.0)
+        found, begin = {}, 0
+        for series, count in zip(group.series, counts.tolist(), strict=True):
+            _expect((count > 0) == (series.count > 0), f"the anchor of {series.label} is damaged")
+            rows = slice(begin, begin + count)
+            begin += count
+            if count:
+                length = len(series.from_first_value())
+                found[series.name] = Average.from_rows(
+                    table[index[rows]], weights[rows], str(series.label), length
+                )
+        return found
+
+    def _single_settings(self, group: Group) -> dict[Any, Average]:
+        """The anchors of a file of version 1, which have one setting each."""
         found = {}
         for series, config in zip(group.series, self._part("smoothing", list), strict=True):
             if series.count or config is not None:
                 _expect(series.count > 0, f"{series.label} holds no number")
                 _expect_fields(config, Smoothing, f"the smoothing of {series.label}")
                 length = len(series.from_first_value())
-                found[series.name] = Smoothing.from_config(config, str(series.label), length)
+                setting = Smoothing.from_config(config, str(series.label), length)
+                found[series.name] = Average.of(setting)
         return found
 
     def _network(self, i: int, config: Any, width: int) -> Network:
@@ -158,6 +181,15 @@ class Saved:
         _expect(seen.dtype == np.bool_, f"{name}_seen has another dtype")
         _expect(seen.shape == values.shape, f"{name}_seen has another shape")
         return np.where(seen, values, np.nan)
+
+    def _whole_numbers(self, name: str, shape: tuple[int, ...], high: int) -> np.ndarray:
+        """An array of int64 of this shape, from 0 to ``high``."""
+        array = self._arrays[name]
+        _expect(array.shape == shape, f"{name} has another shape")
+        _expect(array.dtype == np.int64, f"{name} has another dtype")
+        inside = bool(((array >= 0) & (array <= high)).all())
+        _expect(inside, f"{name} holds a number out of range")
+        return array
 
     def _numbers(self, name: str, shape: tuple[int | None, ...], low: float) -> np.ndarray:
         """An array of float64 of this shape, from ``low`` to ``LARGEST``; None is any size."""

@@ -36,6 +36,8 @@ from throughtime.errors import check_bool, check_choice, check_float
 _LOG_ROOM = 5.0
 #: The trends, and how many parts each adds to a model; the grid charges a price for every part.
 _PARTS = {"none": 0.0, "drift": 1.0, "return": 2.5, "local": 2.0}
+#: The trends in an order that files keep.
+TRENDS = tuple(_PARTS)
 #: Smallest phi of a file, far below those of the grid: (1 - phi) / phi must not become huge.
 _SMALLEST_PHI = 0.1
 
@@ -106,6 +108,12 @@ class Smoothing:
     def transform(self, y: np.ndarray) -> np.ndarray:
         """Values on the scale z on which everything is computed."""
         return np.log(y) if self.log else np.asarray(y, dtype=np.float64)
+
+    def transform_forecast(self, forecast: np.ndarray, y: np.ndarray) -> np.ndarray:
+        """A forecast of ``y`` on the scale z; with logarithms it is kept positive."""
+        if not self.log:
+            return forecast
+        return np.asarray(np.log(np.maximum(forecast, np.nanmin(y) * np.exp(-_LOG_ROOM))))
 
     def restore(self, z: np.ndarray, ceiling: float = np.inf) -> np.ndarray:
         """Values of z in the units of the data."""

@@ -8,7 +8,6 @@ covariates, and those of the calibration.
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import os
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -17,13 +16,14 @@ import numpy as np
 
 from throughtime.errors import InvalidTypeError, ModelFileError, describe, sentence
 from throughtime.forecasting import notes
+from throughtime.forecasting.averaging import N_COLUMNS
 from throughtime.forecasting.fitted import Fitted
 from throughtime.forecasting.saved import Saved
 from throughtime.forecasting.settings import Settings, to_json
 from throughtime.serialization.container import read_container, write_container
 
 KIND = "forecaster"
-VERSION = 1
+VERSION = 2
 #: What may happen when a part of a file is not what it should be.
 _DAMAGE = (
     ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError,
@@ -41,6 +41,7 @@ def save(
         "calibration.spread": fitted.calibration.spread,
         "calibration.quantiles": fitted.calibration.quantiles,
     }
+    arrays |= _anchors(fitted)
     for i, net in enumerate(fitted.networks):
         arrays[f"network.{i}"] = net.params.flat
     for i, series in enumerate(fitted.group.series):
@@ -55,8 +56,6 @@ def save(
         "container": fitted.group.kind,
         "names": [_name(name) for name in names],
         "calendars": [s.calendar and s.calendar.to_config() for s in fitted.group.series],
-        # A series without a number, which was too short for a hold-out, has no smoothing yet.
-        "smoothing": [s and dataclasses.asdict(s) for s in map(fitted.smoothing.get, names)],
         "candidates": list(fitted.candidates),
         "window": fitted.window,
         "weight": fitted.calibration.weight,
@@ -64,6 +63,20 @@ def save(
         "notes": [notes.to_config(note) for note in fitted.notes],
     }
     write_container(path, arrays, meta, KIND, VERSION)
+
+
+def _anchors(fitted: Fitted) -> dict[str, np.ndarray]:
+    """The settings of all anchors once, and their numbers and weights, series after series."""
+    # A series without a number, which was too short for a hold-out, has no anchor yet.
+    found = [fitted.anchors.get(name) for name in fitted.group.names]
+    rows = np.concatenate([np.zeros((0, N_COLUMNS)), *(a.to_rows() for a in found if a)])
+    table, index = np.unique(rows, axis=0, return_inverse=True)
+    return {
+        "anchors.settings": table,
+        "anchors.count": np.array([len(a.settings) if a else 0 for a in found], dtype=np.int64),
+        "anchors.index": index.reshape(-1).astype(np.int64),
+        "anchors.weight": np.concatenate([np.zeros(0), *(a.weights for a in found if a)]),
+    }
 
 
 @contextlib.contextmanager

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 
 from throughtime.forecasting.anchor import anchor_errors, first_origin, one_step, prepare, spaced
+from throughtime.forecasting.averaging import Average
 from throughtime.forecasting.inputs import WindowBatch, cut
 from throughtime.forecasting.series import Observed
 from throughtime.forecasting.settings import Settings
-from throughtime.forecasting.smoothing import Smoothing
 
 #: Share of each series, at its end, that validates; at least the horizon, at most a third.
 _VALIDATION = 0.2
@@ -72,7 +72,7 @@ def validation_start(horizon: int, total: int) -> int:
 def cut_training_windows(
     settings: Settings,
     series: Sequence[Observed],
-    smoothing: Mapping[Any, Smoothing],
+    anchors: Mapping[Any, Average],
     window: int,
     centre: np.ndarray,
     width: np.ndarray,
@@ -81,8 +81,8 @@ def cut_training_windows(
 
     Parameters
     ----------
-    smoothing : mapping
-        The smoothing of each series, by name.
+    anchors : mapping
+        The anchor of each series, by name.
     window : int
         Past steps of a window.
     centre, width : ndarray of shape (F,)
@@ -94,7 +94,7 @@ def cut_training_windows(
     errors, units, lengths, firsts = [], [], [], []
     for one in series:
         known = one.from_first_value()
-        history = prepare(known, smoothing[one.name], centre, width)
+        history = prepare(known, anchors[one.name], centre, width)
         total, cutoff = len(known), validation_start(horizon, len(known))
         first = first_origin(history.smoothing, cutoff)
         # After two long cycles there may be nothing left before the validation block.
