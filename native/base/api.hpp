@@ -10,6 +10,7 @@
 #include "base/losses.hpp"
 #include "base/optimizers.hpp"
 #include "base/pointwise.hpp"
+#include "base/rolling.hpp"
 #include "base/vectors.hpp"
 
 namespace throughtime {
@@ -35,6 +36,7 @@ struct Api {
     ForBoth<Optimizers> optimizers;
     ForBoth<Losses> losses;
     ForBoth<Pointwises> pointwise;
+    const Rolling* rolling;
 };
 
 // The table in use: of the best level that this machine has, or of the level that use_level()

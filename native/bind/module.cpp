@@ -19,6 +19,7 @@ void bind_loops(nb::module_& m);
 void bind_losses(nb::module_& m);
 void bind_optimizers(nb::module_& m);
 void bind_pointwise(nb::module_& m);
+void bind_rolling(nb::module_& m);
 void bind_stream(nb::module_& m);
 void bind_vectors(nb::module_& m);
 
@@ -69,6 +70,7 @@ NB_MODULE(_native, m) {
     bind_losses(m);
     bind_optimizers(m);
     bind_pointwise(m);
+    bind_rolling(m);
     bind_stream(m);
     bind_vectors(m);
 

@@ -134,6 +134,42 @@ def penalise(
     weights: np.ndarray, grads: np.ndarray | None, l1: float, l2: float
 ) -> tuple[float, float] | None: ...
 
+# -- smoothing of one series from many origins (forecasting/rolling.py): (O, C) errors, (O, H, G)
+# means. ValueError, with nothing changed, if an array is not what it should be.
+
+# Fills errors.
+def rolling_errors(
+    z: np.ndarray,
+    y: np.ndarray,
+    place: np.ndarray,
+    origins: np.ndarray,
+    pattern: np.ndarray,
+    columns: np.ndarray,
+    begin: int,
+    start: float,
+    log: bool,
+    ceiling: float,
+    weight: np.ndarray,
+    errors: np.ndarray,
+) -> None: ...
+
+# Fills means.
+def rolling_means(
+    z: np.ndarray,
+    y: np.ndarray,
+    place: np.ndarray,
+    origins: np.ndarray,
+    pattern: np.ndarray,
+    columns: np.ndarray,
+    begin: int,
+    start: float,
+    log: bool,
+    ceiling: float,
+    weights: np.ndarray,
+    groups: np.ndarray,
+    means: np.ndarray,
+) -> None: ...
+
 # -- steps of optimisers. The vectors: params, grads, three moments, multiplier, decay_mask,
 # previous. Whether all parameters are finite afterwards.
 

@@ -1,13 +1,28 @@
-"""Forecasts of many settings of smoothing from many origins inside a series, at once."""
+"""Forecasts of many settings of smoothing from many origins inside a series, at once.
+
+The native engine walks through the series once for a few settings at a time, without the GIL: what
+it holds does not grow with origins or settings. Here is the same in NumPy, its reference.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
 from throughtime.forecasting.horizon import step_weights
-from throughtime.forecasting.smoothing import Smoothing, States, extend, smooth
+from throughtime.forecasting.smoothing import (
+    Columns,
+    Smoothing,
+    States,
+    extend,
+    first_states,
+    phase,
+    smooth,
+)
+from throughtime.kernels import selection
+from throughtime.kernels.arrays import packed
 
 
 def rolling_errors(
@@ -33,6 +48,10 @@ def rolling_errors(
     """
     weight = step_weights(horizon)
     errors = np.full((len(origins), len(settings)), np.nan)
+    kernels = selection.kernels()
+    if kernels is not None:
+        kernels.rolling_errors(**_call(y, settings, origins, horizon), weight=weight, errors=errors)
+        return errors
     for i, (origin, ahead) in enumerate(_forecasts(y, settings, origins, horizon)):
         actual = y[origin : origin + horizon]
         known = np.flatnonzero(~np.isnan(actual))
@@ -70,10 +89,42 @@ def rolling_means(
         In the units of the data.
     """
     means = np.zeros((len(origins), horizon, count))
+    kernels = selection.kernels()
+    if kernels is not None:
+        kernels.rolling_means(
+            **_call(y, settings, origins, horizon),
+            weights=packed(np.asarray(weights, dtype=np.float64)),
+            groups=packed(np.asarray(groups, dtype=np.int64)),
+            means=means,
+        )
+        return means
     member = (groups[:, None] == np.arange(count)).astype(np.float64)
     for i, (_, ahead) in enumerate(_forecasts(y, settings, origins, horizon)):
         means[i] = (ahead * weights[i]) @ member
     return means
+
+
+def _call(
+    y: np.ndarray, settings: Sequence[Smoothing], origins: np.ndarray, horizon: int
+) -> dict[str, Any]:
+    """What both kernels are called with."""
+    first = settings[0]
+    z = packed(first.transform(y))
+    begin, start, slope, pattern = first_states(z, first.period)
+    with np.errstate(over="ignore"):  # no bound is needed where it is no number of the type
+        ceiling = float(first.restore(np.array(np.inf), float(np.nanmax(z))))
+    return {
+        "z": z,
+        "y": packed(np.asarray(y, dtype=np.float64)),
+        "place": phase(np.arange(len(z) + horizon), first.period),
+        "origins": packed(np.asarray(origins, dtype=np.int64)),
+        "pattern": pattern,
+        "columns": Columns.of(settings).packed(slope),
+        "begin": begin,
+        "start": start,
+        "log": first.log,
+        "ceiling": ceiling,
+    }
 
 
 def _forecasts(

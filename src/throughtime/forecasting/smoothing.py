@@ -22,7 +22,6 @@ in round(period) classes. Holt (1957), Winters (1960), Gardner and McKenzie (198
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -144,6 +143,73 @@ class States:
         return States(self.origins[part], self.level[part], self.slope[part], self.season[part])
 
 
+@dataclass(frozen=True)
+class Columns:
+    """The numbers of C settings side by side, each of shape (C,).
+
+    Attributes
+    ----------
+    alpha, phi, gamma : ndarray of float64
+        Those of the settings.
+    step, back : ndarray of float64
+        The factors of (H3): alpha beta of a local trend, (1 - phi) / phi of a return to the mean;
+        0 for others.
+    drift, sloping, straight : ndarray of bool
+        Whether (H3) is that of a drift; whether it has a first slope; whether a rise of logarithms
+        is continued as a straight line.
+    """
+
+    alpha: np.ndarray
+    phi: np.ndarray
+    gamma: np.ndarray
+    step: np.ndarray
+    back: np.ndarray
+    drift: np.ndarray
+    sloping: np.ndarray
+    straight: np.ndarray
+
+    @classmethod
+    def of(cls, settings: Sequence[Smoothing]) -> Columns:
+        """The numbers of ``settings``; those of a tuple are kept, because grids come again."""
+        if not isinstance(settings, tuple):
+            return cls._of(settings)
+        kept = _columns.get(id(settings))
+        if kept is None or kept[0] is not settings:
+            if len(_columns) >= _MOST_COLUMNS:
+                _columns.clear()
+            _columns[id(settings)] = kept = (settings, cls._of(settings))
+        return kept[1]
+
+    @classmethod
+    def _of(cls, settings: Sequence[Smoothing]) -> Columns:
+        rows = [(s.alpha, s.beta, s.phi, s.gamma) for s in settings]
+        alpha, beta, phi, gamma = np.array(rows, dtype=np.float64).T.copy()
+        trend = np.array([s.trend for s in settings])
+        local, back = trend == "local", np.where(trend == "return", (1.0 - phi) / phi, 0.0)
+        return cls(
+            alpha=alpha,
+            phi=phi,
+            gamma=gamma,
+            step=np.where(local, alpha * beta, 0.0),
+            back=back,
+            drift=trend == "drift",
+            sloping=(trend != "none") & ~(back > 0),
+            straight=trend != "return",
+        )
+
+    def packed(self, slope: float) -> np.ndarray:
+        """Rows of numbers for the kernel, (8, C), with the first slope of the series."""
+        first = np.where(self.sloping, slope, 0.0)
+        rows = (self.alpha, self.phi, self.gamma, self.step, self.back, first)
+        return np.stack([*rows, self.drift, ~self.straight])
+
+
+#: The columns of the grids in use, by the identity of the tuple, which is kept with them.
+_columns: dict[int, tuple[Sequence[Smoothing], Columns]] = {}
+#: A series has a few grids; series of one frequency have the same.
+_MOST_COLUMNS = 64
+
+
 def phase(t: np.ndarray, period: float) -> np.ndarray:
     """Class of the cycle at the steps ``t``, from 0 to round(period) - 1."""
     count = max(1, round(period))
@@ -164,17 +230,13 @@ def smooth(z: np.ndarray, settings: Sequence[Smoothing], origins: np.ndarray) ->
         Increasing origins from 1 to T.
     """
     first = settings[0]
-    column = {
-        f.name: np.array([getattr(s, f.name) for s in settings])
-        for f in dataclasses.fields(Smoothing)
-    }
-    alpha, phi, gamma = column["alpha"], column["phi"], column["gamma"]
-    drift = column["trend"] == "drift"
-    back = np.where(column["trend"] == "return", (1.0 - phi) / phi, 0.0)
-    step = np.where(column["trend"] == "local", alpha * column["beta"], 0.0)
-    begin, start, slope_start, pattern = _first_states(z, first.period)
+    column = Columns.of(settings)
+    alpha, phi, gamma, step, back = (
+        column.alpha, column.phi, column.gamma, column.step, column.back
+    )  # fmt: skip
+    begin, start, slope_start, pattern = first_states(z, first.period)
     level = np.full(len(settings), start)
-    slope = np.where((column["trend"] == "none") | (back > 0), 0.0, slope_start)
+    slope = np.where(column.sloping, slope_start, 0.0)
     mean, seen = np.zeros(len(settings)), 0
     season = np.tile(pattern, (len(settings), 1))
     kept = States(
@@ -198,7 +260,7 @@ def smooth(z: np.ndarray, settings: Sequence[Smoothing], origins: np.ndarray) ->
             slope = slope + step * error  # (H3), local
             season[:, p] += gamma * error  # (H4)
             if t > begin:
-                slope = np.where(drift, (level - start) / (t - begin), slope)  # (H3), drift
+                slope = np.where(column.drift, (level - start) / (t - begin), slope)  # (H3), drift
             slope = np.where(back > 0, back * (mean - level), slope)  # (H3), return
         i = where.get(t + 1)
         if i is not None:
@@ -206,7 +268,7 @@ def smooth(z: np.ndarray, settings: Sequence[Smoothing], origins: np.ndarray) ->
     return kept
 
 
-def _first_states(z: np.ndarray, period: float) -> tuple[int, float, float, np.ndarray]:
+def first_states(z: np.ndarray, period: float) -> tuple[int, float, float, np.ndarray]:
     """The step i of the first level, that level, and the first slope and pattern.
 
     With a season they are those of a line through the first two cycles, i = -1; without, the level
@@ -243,11 +305,12 @@ def extend(settings: Sequence[Smoothing], states: States, steps: np.ndarray) -> 
     z : ndarray of shape (O, S, C)
     """
     h = steps[:, None].astype(np.float64)
-    phi = np.array([s.phi for s in settings])
+    column = Columns.of(settings)
+    phi = column.phi
     below = np.where(phi < 1.0, phi, 0.0)
     damped = below * (1.0 - below ** np.maximum(h, 0.0)) / (1.0 - below)
     rise = np.where((h > 0) & (phi < 1.0), damped, h) * states.slope[:, None, :]
-    straight = np.array([s.log and s.trend != "return" for s in settings]) & (h > 0) & (rise > 0)
+    straight = (settings[0].log & column.straight) & (h > 0) & (rise > 0)
     rise = np.where(straight, np.log1p(np.maximum(rise, 0.0)), rise)
     place = phase(states.origins[:, None] - 1 + steps, settings[0].period)
     pattern = np.take_along_axis(states.season, place[:, None, :], axis=2)

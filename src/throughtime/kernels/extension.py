@@ -120,6 +120,37 @@ class Kernels(Protocol):
     def penalise(
         self, weights: np.ndarray, grads: np.ndarray | None, l1: float, l2: float
     ) -> tuple[float, float] | None: ...
+    def rolling_errors(
+        self,
+        z: np.ndarray,
+        y: np.ndarray,
+        place: np.ndarray,
+        origins: np.ndarray,
+        pattern: np.ndarray,
+        columns: np.ndarray,
+        begin: int,
+        start: float,
+        log: bool,
+        ceiling: float,
+        weight: np.ndarray,
+        errors: np.ndarray,
+    ) -> None: ...
+    def rolling_means(
+        self,
+        z: np.ndarray,
+        y: np.ndarray,
+        place: np.ndarray,
+        origins: np.ndarray,
+        pattern: np.ndarray,
+        columns: np.ndarray,
+        begin: int,
+        start: float,
+        log: bool,
+        ceiling: float,
+        weights: np.ndarray,
+        groups: np.ndarray,
+        means: np.ndarray,
+    ) -> None: ...
     def sgd(
         self,
         vectors: tuple[np.ndarray | None, ...],

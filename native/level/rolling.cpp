@@ -1,0 +1,225 @@
+// Forecasts of many settings of smoothing from many origins: one walk through the series for a few
+// vectors of settings, whose states never leave the cache.
+//
+// Operations and their order are those of forecasting/smoothing.py, so that states have the same
+// bits. A lane is computed by itself alone: no setting changes the bits of another.
+#include "base/rolling.hpp"
+
+#include "level/doubles.hpp"
+#include "level/math.hpp"
+
+namespace throughtime::TT_LEVEL {
+namespace {
+
+using Mask = IVec<double>;
+
+constexpr Size width_of(int vectors) { return Size{vectors} * lanes<double>; }
+
+// Steps of a walk wait for the ones before, so four vectors take turns.
+constexpr int most_vectors = 4;
+
+// N vectors of settings with their states; lanes behind the last setting repeat it.
+template <int N> struct Walk {
+    const RollingSeries& s;
+    Doubles alpha[N], phi[N], gamma[N], step[N], back[N], level[N], slope[N], mean[N];
+    Mask drift[N], returns[N], straight[N];
+    bool drifts = false, returning = false;
+    // The season (P, N), exponentials of level and season (P, N), phi + ... + phi^h (H, N).
+    double *season, *powers, *damped;
+
+    TT_INLINE Walk(const RollingSeries& series, const RollingSettings& settings, const Size* which,
+                   Size n, double* scratch)
+        : s(series), season(scratch), powers(season + s.P * width_of(N)),
+          damped(powers + s.P * width_of(N)) {
+        const auto column = [&](const double* numbers, int v) {
+            Doubles found;
+            for (int i = 0; i < lanes<double>; ++i)
+                found[i] = numbers[which[smaller(v * lanes<double> + i, n - 1)]];
+            return found;
+        };
+        const Doubles zero{};
+        for (int v = 0; v < N; ++v) {
+            alpha[v] = column(settings.alpha, v);
+            phi[v] = column(settings.phi, v);
+            gamma[v] = column(settings.gamma, v);
+            step[v] = column(settings.step, v);
+            back[v] = column(settings.back, v);
+            slope[v] = column(settings.slope, v);
+            drift[v] = column(settings.drift, v) != zero;
+            straight[v] = column(settings.bent, v) == zero;
+            returns[v] = back[v] > zero;
+            level[v] = splat(s.start);
+            mean[v] = zero;
+            drifts |= any<double>(drift[v]);
+            returning |= any<double>(returns[v]);
+        }
+        for (Size p = 0; p < s.P; ++p)
+            for (int v = 0; v < N; ++v) store(at(season, p, v), splat(s.pattern[p]));
+        for (int v = 0; v < N; ++v) {
+            Doubles sum{}, power = splat(1.0);
+            for (Size h = 0; h < s.H; ++h) {
+                power *= phi[v];
+                sum += power;
+                store(at(damped, h, v), sum);
+            }
+        }
+    }
+
+    static TT_INLINE double* at(double* rows, Size row, int v) {
+        return rows + row * width_of(N) + v * lanes<double>;
+    }
+
+    // Reads the value at step t, the `seen`-th that is known.
+    TT_INLINE void read(Size t, double value, double seen) {
+        const bool later = t > s.begin;
+        const Doubles z = splat(value), count = splat(seen);
+        for (int v = 0; v < N; ++v) {
+            double* const place = at(season, s.place[t], v);
+            const Doubles own = load(place);
+            const Doubles error = z - level[v] - own;   // (H1)
+            level[v] = level[v] + alpha[v] * error;     // (H2)
+            slope[v] = slope[v] + step[v] * error;      // (H3), local
+            store(place, own + gamma[v] * error);       // (H4)
+            if (drifts && later) {                      // (H3), drift
+                const Doubles steps = splat(static_cast<double>(t - s.begin));
+                slope[v] = select<double>(drift[v], (level[v] - s.start) / steps, slope[v]);
+            }
+            if (returning) {  // (H3), return
+                mean[v] = mean[v] + (z - own - mean[v]) / count;
+                slope[v] =
+                    select<double>(returns[v], back[v] * (mean[v] - level[v]), slope[v]);
+            }
+        }
+    }
+
+    // Runs (H1) to (H4) and calls f(i, origin) at the i-th origin.
+    template <class F> TT_INLINE void run(F f) {
+        Size seen = 0;
+        for (Size t = 0, i = 0; i < s.O; ++t) {
+            if (t > s.begin)
+                for (int v = 0; v < N; ++v) {
+                    level[v] = level[v] + phi[v] * slope[v];
+                    slope[v] = phi[v] * slope[v];
+                }
+            const double value = s.z[t];
+            if (value == value) read(t, value, static_cast<double>(++seen));
+            if (t + 1 == s.origins[i]) f(i++, t + 1);
+        }
+    }
+
+    // Calls f(h, forecasts) for h = 0 ... ahead - 1: (H5) at step origin + h.
+    template <class F> TT_INLINE void forecast(Size origin, Size ahead, F f) {
+        if (s.log)
+            forecast_exponentials(origin, ahead, f);
+        else
+            for (Size h = 0; h < ahead; ++h) {
+                Doubles found[N];
+                for (int v = 0; v < N; ++v)
+                    found[v] = level[v] + load(at(damped, h, v)) * slope[v] +
+                               load(at(season, s.place[origin + h], v));
+                f(h, found);
+            }
+    }
+
+    // exp(l + log(1 + rise) + s) is exp(l + s) (1 + rise): no logarithm, and one exponential for
+    // each class of the cycle. Other rises are exp(l + rise + s).
+    template <class F> TT_INLINE void forecast_exponentials(Size origin, Size ahead, F f) {
+        const Doubles zero{}, one = splat(1.0);
+        Mask rising[N];
+        bool all = true, some = false;
+        for (int v = 0; v < N; ++v) {
+            rising[v] = (straight[v] & (slope[v] > zero)) | (slope[v] == zero);
+            all &= !any<double>(~rising[v]);
+            some |= any<double>(rising[v]);
+        }
+        const bool shared = some && s.P < ahead;
+        if (shared)
+            for (Size p = 0; p < s.P; ++p)
+                for (int v = 0; v < N; ++v)
+                    store(at(powers, p, v), exp(level[v] + load(at(season, p, v))));
+        for (Size h = 0; h < ahead; ++h) {
+            const Size place = s.place[origin + h];
+            Doubles found[N];
+            for (int v = 0; v < N; ++v) {
+                const Doubles pattern = load(at(season, place, v));
+                const Doubles rise = load(at(damped, h, v)) * slope[v];
+                Doubles value = zero;
+                if (some)
+                    value = (one + rise) * (shared ? load(at(powers, place, v))
+                                                   : exp(level[v] + pattern));
+                if (!all)
+                    value = select<double>(rising[v], value, exp(level[v] + rise + pattern));
+                found[v] = at_most(s.ceiling, value);
+            }
+            f(h, found);
+        }
+    }
+};
+
+template <int N>
+void errors_of(const RollingSeries& s, const RollingSettings& settings, const Size* which, Size n,
+               const double* weight, double* errors, double* scratch) {
+    Walk<N> walk(s, settings, which, n, scratch);
+    walk.run([&](Size i, Size origin) {
+        Doubles sum[N]{};
+        double total = 0.0;
+        walk.forecast(origin, smaller(s.H, s.T - origin), [&](Size h, const Doubles(&found)[N]) {
+            const double actual = s.y[origin + h];
+            if (actual != actual) return;
+            total += weight[h];
+            for (int v = 0; v < N; ++v)
+                sum[v] += splat(weight[h]) * abs<double>(found[v] - actual);
+        });
+        double* const row = errors + i * settings.C;
+        for (Size k = 0; k < n; ++k)
+            row[which[k]] = total > 0.0 ? sum[k / lanes<double>][k % lanes<double>] / total
+                                        : __builtin_nan("");
+    });
+}
+
+template <int N>
+void means_of(const RollingSeries& s, const RollingSettings& settings, const Size* which, Size n,
+              const double* weights, double* means, Size apart, double* scratch) {
+    Walk<N> walk(s, settings, which, n, scratch);
+    walk.run([&](Size i, Size origin) {
+        Doubles weight[N]{};
+        bool counts = false;
+        for (Size k = 0; k < n; ++k) {
+            const double own = weights[i * settings.C + which[k]];
+            weight[k / lanes<double>][k % lanes<double>] = own;
+            counts |= own != 0.0;
+        }
+        if (!counts) return;
+        double* const row = means + i * s.H * apart;
+        walk.forecast(origin, s.H, [&](Size h, const Doubles(&found)[N]) {
+            Doubles sum = weight[0] * found[0];
+            for (int v = 1; v < N; ++v) sum += weight[v] * found[v];
+            row[h * apart] += total(sum);
+        });
+    });
+}
+
+void errors(const RollingSeries& s, const RollingSettings& settings, const Size* which, Size n,
+            const double* weight, double* errors, double* scratch) {
+    const auto kernel = n > width_of(2)   ? errors_of<most_vectors>
+                        : n > width_of(1) ? errors_of<2>
+                                          : errors_of<1>;
+    kernel(s, settings, which, n, weight, errors, scratch);
+}
+
+void means(const RollingSeries& s, const RollingSettings& settings, const Size* which, Size n,
+           const double* weights, double* means, Size apart, double* scratch) {
+    const auto kernel = n > width_of(2)   ? means_of<most_vectors>
+                        : n > width_of(1) ? means_of<2>
+                                          : means_of<1>;
+    kernel(s, settings, which, n, weights, means, apart, scratch);
+}
+
+Size scratch(const RollingSeries& s) { return (2 * s.P + s.H) * width_of(most_vectors); }
+
+}  // namespace
+
+extern const Rolling rolling;
+const Rolling rolling{width_of(most_vectors), scratch, errors, means};
+
+}  // namespace throughtime::TT_LEVEL
