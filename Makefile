@@ -6,6 +6,7 @@ SHELL := /bin/bash
 
 VENV := .venv
 ORACLES_VENV := .venv-oracles
+FORECAST_VENV := .venv-forecast
 MEMORY_VENV := .venv-sanitize-memory
 THREADS_VENV := .venv-sanitize-threads
 WORKERS ?= 2
@@ -18,6 +19,10 @@ PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3.14 python3 p
 	"$$p" -c 'import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 14))' \
 	>/dev/null 2>&1 && { echo "$$p"; break; }; done)
 
+# Version 0.2.0, and where benchmarks/forecasting/methods.py finds it.
+RELEASE := 90463d5cbef31b3f69799914b711f19c494b9468
+RELEASE_FOLDER := build/forecast-release
+
 define make_venv
 	@if [ -z "$(PYTHON)" ]; then \
 		echo "throughtime needs Python 3.11 to 3.14 with the venv module; none was found on PATH." \
@@ -25,10 +30,10 @@ define make_venv
 	$(PYTHON) -m venv $(1)
 endef
 
-.PHONY: help demo pictures test coverage fuzz lint docs oracles bench sanitize clean
+.PHONY: help demo pictures test coverage fuzz lint docs oracles bench bench-forecast sanitize clean
 
 help: ## list the targets
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
 demo: $(VENV)/.cli ## train on the CO2 series of Mauna Loa, forecast it, draw it
 	$(VENV)/bin/throughtime forecast --out demo-output
@@ -72,6 +77,18 @@ oracles: $(ORACLES_VENV)/.oracles ## compare with PyTorch, Keras, ONNX Runtime a
 bench: $(ORACLES_VENV)/.bench ## measure beside PyTorch, JAX and ONNX Runtime (a large download, an hour)
 	$(ORACLES_VENV)/bin/python -m benchmarks $(BENCH)
 
+# make bench-forecast FORECAST="--quick --collections m3" is shorter; benchmarks/README.md has more.
+bench-forecast: $(FORECAST_VENV)/.forecast-bench $(RELEASE_FOLDER)/.installed ## forecast beside statsforecast, on M1, M3, tourism and classics
+	$(FORECAST_VENV)/bin/python -m benchmarks.forecasting $(FORECAST)
+
+# The release that forecasts are measured beside is built from its sources. It has the environment's
+# NumPy. The extension of the sources here is not in its way: it lies in another folder.
+$(RELEASE_FOLDER)/.installed: | $(FORECAST_VENV)/bin/python
+	rm -rf $(RELEASE_FOLDER)
+	$(FORECAST_VENV)/bin/python -m pip --disable-pip-version-check install --quiet --no-deps \
+		--target $(RELEASE_FOLDER) "git+file://$(CURDIR)@$(RELEASE)"
+	@touch $@
+
 # Each has an extension of its own. The sanitizers must be in the process before Python is, and the
 # C++ library before them asks for what throws.
 # With --capture=sys what a sanitizer writes as it ends the process is seen.
@@ -89,12 +106,12 @@ sanitize: $(MEMORY_VENV)/.test $(THREADS_VENV)/.test ## native tests with Addres
 		$(THREADS_VENV)/bin/python -m pytest $(NATIVE_TESTS)
 
 clean: ## remove what the other targets made
-	rm -rf $(VENV) $(ORACLES_VENV) $(MEMORY_VENV) $(THREADS_VENV) build dist demo-output .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(ORACLES_VENV) $(FORECAST_VENV) $(MEMORY_VENV) $(THREADS_VENV) build dist demo-output .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find src tests docs -name __pycache__ -type d -prune -exec rm -rf {} +
 	find .editable -mindepth 1 ! -name CMakeLists.txt ! -name .gitignore -delete
 	rm -f src/throughtime/_native.*.so
 
-$(addsuffix /bin/python,$(VENV) $(ORACLES_VENV) $(MEMORY_VENV) $(THREADS_VENV)): %/bin/python:
+$(addsuffix /bin/python,$(VENV) $(ORACLES_VENV) $(FORECAST_VENV) $(MEMORY_VENV) $(THREADS_VENV)): %/bin/python:
 	$(call make_venv,$*)
 
 # One stamp an extra: it is older than these files whenever what must be installed may have changed.
@@ -116,6 +133,9 @@ $(VENV)/.%: $(BUILT_FROM) | $(VENV)/bin/python
 
 $(ORACLES_VENV)/.%: $(BUILT_FROM) | $(ORACLES_VENV)/bin/python
 	$(call install,$(ORACLES_VENV),$*)
+
+$(FORECAST_VENV)/.%: $(BUILT_FROM) | $(FORECAST_VENV)/bin/python
+	$(call install,$(FORECAST_VENV),$*)
 
 # Modules are those of src/, the extension alone is the environment's own.
 define install_sanitized

@@ -24,6 +24,8 @@ from benchmarks.forecasting.methods import LEVELS, METHODS, Forecasts, seasonal_
 FIELDS = ("mean", *(f"{side}{level}" for level in LEVELS for side in ("lo", "hi")))
 #: Result of a method on a series: the forecasts, the seconds, and the error if it failed.
 Result = dict[str, Any]
+#: Results of a method by the id of the series.
+Results = dict[str, Result]
 #: A series to load libraries and compile with, before anything is timed.
 _WARM = Series("warm", "", "quarterly", "QS", 4, 50.0 + np.arange(24.0) % 4, np.zeros(2))
 
@@ -42,7 +44,7 @@ def file_of(folder: Path, name: str) -> Path:
 
 
 def stored(path: Path) -> dict[tuple[str, str], Result]:
-    """Results in a file, by id and digest; a line that was cut off is ignored."""
+    """Results in a file, by id and digest; a line that is empty or cut off is ignored."""
     found: dict[tuple[str, str], Result] = {}
     if not path.exists():
         return found
@@ -80,9 +82,7 @@ def one(task: tuple[str, Series]) -> Result:
     return result | {field: [float(f"{v:.8g}") for v in found[field]] for field in FIELDS}
 
 
-def run(
-    name: str, every: Iterable[Series], folder: Path, *, anew: bool, processes: int
-) -> dict[str, Result]:
+def run(name: str, every: Iterable[Series], folder: Path, *, anew: bool, processes: int) -> Results:
     """Results of a method by the id of the series.
 
     Parameters
@@ -105,6 +105,7 @@ def run(
         return results
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w" if anew else "a", encoding="utf-8") as file:
+        file.write("\n")  # the line before may have been cut off
         for done, result in enumerate(_computed(name, tasks, processes), 1):
             file.write(json.dumps(result) + "\n")
             file.flush()
@@ -124,3 +125,11 @@ def _computed(name: str, tasks: list[tuple[str, Series]], processes: int) -> Ite
 def arrays(result: Result) -> Forecasts:
     """The forecasts of a result."""
     return {field: np.asarray(result[field]) for field in FIELDS}
+
+
+def mean(first: Result, second: Result) -> Result:
+    """The mean of two methods' forecasts and bounds; it takes the time of both."""
+    errors = {key: value for one in (first, second) for key, value in one.items() if key == "error"}
+    middle = {field: (np.add(first[field], second[field]) / 2.0).tolist() for field in FIELDS}
+    seconds = first["seconds"] + second["seconds"]
+    return {"id": first["id"], "seconds": seconds} | errors | middle

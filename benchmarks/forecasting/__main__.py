@@ -1,0 +1,126 @@
+"""Forecast with throughtime and with other libraries, score, and print the tables.
+
+    make bench-forecast                                      # everything
+    make bench-forecast FORECAST="--quick --collections m3"  # a tenth of the series of M3
+    python -m benchmarks.forecasting --methods ours smoothing snaive
+
+benchmarks/README.md says what is measured, and how.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+from pathlib import Path
+
+from benchmarks.forecasting import panels, report, running
+from benchmarks.forecasting.collections import COLLECTIONS, HALVES, Series, load
+from benchmarks.forecasting.methods import METHODS
+from benchmarks.forecasting.scores import DRAWS, Board, scale, score
+
+#: Methods that run unless others are named. AutoARIMA takes minutes for a long series.
+USUAL = ("ours", "smoothing", "release", "ets", "theta", "ets+theta", "snaive")
+#: Methods that are the mean of two others.
+MEANS = {"ets+theta": ("ets", "theta")}
+#: With --quick: one series in so many, and draws of the bootstrap.
+_SPARSE, _FEW_DRAWS = 10, 200
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.forecasting", description=__doc__.partition("\n")[0]
+    )
+    parser.add_argument(
+        "--half",
+        choices=HALVES,
+        default="odd",
+        help="the half of the competitions, by the MD5 digest of the id; the even half judges only"
+        " (default: odd)",
+    )
+    parser.add_argument("--collections", nargs="+", choices=COLLECTIONS, default=COLLECTIONS)
+    parser.add_argument("--methods", nargs="+", choices=[*METHODS, *MEANS], default=USUAL)
+    parser.add_argument(
+        "--base", default="ets", help="the method that ratios are to (default: ets)"
+    )
+    parser.add_argument("--quick", action="store_true", help="one series in ten")
+    parser.add_argument(
+        "--cached",
+        action="store_true",
+        help="use stored results of throughtime too; without it, ours is always run",
+    )
+    parser.add_argument("--panels", action="store_true", help="global models on panels instead")
+    parser.add_argument(
+        "--processes", type=int, default=os.cpu_count() or 1, help="each has one thread"
+    )
+    parser.add_argument(
+        "--out",
+        type=Path,
+        default=Path("build/benchmarks/forecasting"),
+        help="the folder of stored results and results.md (default: build/benchmarks/forecasting)",
+    )
+    arguments = parser.parse_args()
+    if not arguments.panels and arguments.base not in arguments.methods:
+        parser.error(f"--base must be one of --methods; got {arguments.base}")
+    return arguments
+
+
+def _series(arguments: argparse.Namespace) -> tuple[list[Series], list[str]]:
+    """The series that can be scored, and sentences on them."""
+    every = load(arguments.half, arguments.collections)
+    if arguments.quick:
+        every = [one for one in every if int(running.digest(one), 16) % _SPARSE == 0]
+    found = [one for one in every if scale(one) > 0.0]
+    notes = [f"Half of the competitions: {arguments.half}."]
+    if len(found) < len(every):
+        notes.append(f"{len(every) - len(found)} constant histories are not scored.")
+    return found, notes
+
+
+def _results(arguments: argparse.Namespace, series: list[Series]) -> dict[str, running.Results]:
+    found: dict[str, running.Results] = {}
+    for name in arguments.methods:
+        for part in MEANS.get(name, (name,)):
+            if part not in found:
+                anew = part in ("ours", "smoothing") and not arguments.cached
+                found[part] = running.run(
+                    part, series, arguments.out, anew=anew, processes=arguments.processes
+                )
+        if name in MEANS:
+            first, second = (found[part] for part in MEANS[name])
+            found[name] = {key: running.mean(first[key], second[key]) for key in first}
+    return {name: found[name] for name in arguments.methods}
+
+
+def main() -> None:
+    """Run, print and store."""
+    arguments = _arguments()
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    if arguments.panels:
+        text = panels.markdown(panels.measure(quick=arguments.quick))
+        (arguments.out / "panels.md").write_text(text, "utf-8")
+        print(text)
+        return
+    series, notes = _series(arguments)
+    board = Board(series)
+    for name, results in _results(arguments, series).items():
+        rows = [results[one.id] for one in series]
+        board.scores[name] = [
+            score(one, running.arrays(row), row["seconds"])
+            for one, row in zip(series, rows, strict=True)
+        ]
+        failed = sum("error" in row for row in rows)
+        version = METHODS[name].version() if name in METHODS else ""
+        notes.append(
+            f"{report.title(name)} {version}: failed on {failed} series, which have the seasonal"
+            " naive forecast."
+            if failed
+            else f"{report.title(name)} {version}."
+        )
+    draws = _FEW_DRAWS if arguments.quick else DRAWS
+    text = report.markdown(board, arguments.base, notes, draws)
+    (arguments.out / "results.md").write_text(text, "utf-8")
+    print(text)
+
+
+if __name__ == "__main__":
+    main()
