@@ -1,49 +1,13 @@
-"""The weight of the correction and the width of intervals, on errors with a known answer."""
+"""The width of intervals, on errors with a known answer."""
 
 import numpy as np
 import pytest
 
-from throughtime.forecasting.calibration import LEVELS, Calibration, Errors, spread, weigh
+from throughtime.forecasting.calibration import LEVELS, Calibration, Errors, spread
 
 
 def errors(scale: float, n: int = 200, horizon: int = 5, seed: int = 0) -> np.ndarray:
     return scale * np.random.default_rng(seed).normal(size=(n, horizon))
-
-
-def test_a_clear_gain_is_believed_whole() -> None:
-    anchor = errors(1.0)
-    assert weigh(Errors(anchor, 40.0), Errors(0.5 * anchor, 40.0)) == 1.0
-
-
-def test_no_gain_is_not_believed() -> None:
-    anchor = errors(1.0)
-    assert weigh(Errors(anchor, 40.0), Errors(anchor, 40.0)) == 0.0
-    assert weigh(Errors(anchor, 40.0), Errors(1.1 * anchor, 40.0)) == 0.0
-    nothing = np.full((3, 2), np.nan)
-    assert weigh(Errors(nothing, 1.0), Errors(nothing, 1.0)) == 0.0
-
-
-def test_the_weight_by_hand() -> None:
-    anchor, corrected = np.array([[3.0], [3.0]]), np.array([[2.0], [3.5]])
-    # Gains 1 and -0.5: mean 0.25, standard deviation 0.75; t = 0.25 / (0.75 / 2) with four paths.
-    found = weigh(Errors(anchor, 4.0), Errors(corrected, 4.0))
-    assert found == pytest.approx(0.25 / (0.75 / 2) / 2)
-
-
-def test_missing_values_do_not_count() -> None:
-    anchor, corrected = np.array([[3.0, 9.0], [3.0, 5.0]]), np.array([[2.0, 1.0], [3.5, 7.0]])
-    hole = np.array([[False, True], [False, True]])
-    expected = weigh(Errors(anchor[:, :1], 4.0), Errors(corrected[:, :1], 4.0))
-    found = weigh(
-        Errors(np.where(hole, np.nan, anchor), 4.0), Errors(np.where(hole, np.nan, corrected), 4.0)
-    )
-    assert found == expected
-
-
-def test_more_paths_make_surer() -> None:
-    anchor, corrected = errors(1.0), errors(0.9, seed=1)
-    few, many = (weigh(Errors(anchor, paths), Errors(corrected, paths)) for paths in (2.0, 50.0))
-    assert 0.0 < few < many
 
 
 def test_growth_of_a_random_walk_and_of_noise() -> None:

@@ -53,6 +53,28 @@ def test_two_cycles_and_little_more_leave_nothing_to_learn_from() -> None:
     assert (np.diff(model.predict().intervals[0.8], axis=0) > 0.4).all()
 
 
+def test_no_network_where_nothing_could_judge_it() -> None:
+    """Of 30 steps at most 40 %, 12, are held back: two paths of five steps, or three of four."""
+    y = 10.0 + RNG(0).normal(size=30)
+    epochs: list[int] = []
+    model = Forecaster(5, season=None, callbacks=[lambda run: epochs.append(run.epoch)], **QUICK)
+    assert model.fit(y).weight_ == 0.0
+    assert epochs == []
+    (note,) = model.notes_
+    assert note == (
+        "No network was trained: the data held back to judge it hold 2 stretches of horizon=5, and"
+        " 3 are needed. Use a shorter horizon, or bring more data."
+    )
+    model = Forecaster(4, season=None, callbacks=[lambda run: epochs.append(run.epoch)], **QUICK)
+    model.fit(y)
+    assert epochs == [1, 2, 3]
+    # Beside a second series there are four paths.
+    epochs.clear()
+    model = Forecaster(5, season=None, callbacks=[lambda run: epochs.append(run.epoch)], **QUICK)
+    model.fit([y, y[::-1]])
+    assert epochs[:3] == [1, 2, 3]
+
+
 def test_a_floor_is_lifted_by_what_went_below() -> None:
     y = 5.0 + RNG(0).normal(0, 0.5, 60)
     model = Forecaster(3, season=None, **QUICK).fit(y)

@@ -29,7 +29,7 @@ anchor        the anchor of one series, and its errors in the history
 inputs        what the network reads, and what it must predict
 windows       the windows to train and to validate on
 networks      how networks are built, trained and used
-calibration   how far to trust them, and how wide intervals must be
+trust         how far their correction is used;  calibration: the width of intervals
 baselines     naive forecasts, and errors to compare by
 notes         sentences for the reader;  results: what is returned
 horizon       how much each step ahead counts

@@ -1,20 +1,15 @@
-r"""How far to trust the network, and how wide the intervals must be.
+r"""How wide the intervals must be.
 
-Both are measured on the validation block, a stretch at the end of the training data from which the
-network learned nothing. Errors are in units of the one-step error of their series.
-
-*Weight.* Let g_i be the mean gain in absolute error of window i from the correction, and n the
-number of windows that do not overlap. Then t = mean(g) / (std(g) / sqrt(n)), and the weight is
-t / 2, cut to 0 ... 1. A gain of two standard errors is trusted fully, no gain not at all.
-
-*Intervals.* Errors of the anchor from all origins in the history give two things: the growth of the
-error with the step h, u(h) = a h^b, and the distribution of the errors divided by u(h). The latter
-is pooled over h, because the errors of one path are correlated. The intervals are its empirical
-quantiles. This is the idea of conformal prediction (Vovk et al. 2005) without its guarantee: errors
-of one series are not exchangeable, and smoothing was chosen on the same history.
+Errors of the anchor from all origins in the history give two things: the growth of the error with
+the step h, u(h) = a h^b, and the distribution of the errors divided by u(h). The latter is pooled
+over h, because the errors of one path are correlated. The intervals are its empirical quantiles.
+This is the idea of conformal prediction (Vovk et al. 2005) without its guarantee: errors of one
+series are not exchangeable, and smoothing was chosen on the same history. Errors are in units of
+the one-step error of their series.
 
 The quantiles are multiplied by the ratio of the errors with the correction to those without, on the
-validation block. The measured slope b, weighted by n independent paths, is pooled with a prior of
+validation block, a stretch at the end of the history from which the network learned nothing. The
+measured slope b, weighted by n independent paths, is pooled with a prior of
 0.6 weighted as 5 paths. A gain that may be chance is pooled in the same way with a prior of no
 gain. For n paths of one series the intervals are wider by 1 + 2 / n.
 """
@@ -27,12 +22,9 @@ from typing import Any
 import numpy as np
 
 from throughtime.errors import InvalidTypeError, check_float, describe, sentence
-from throughtime.forecasting.horizon import step_weights
 
 #: Quantiles are kept at these levels; an interval with coverage c reads (1 - c)/2 and (1 + c)/2.
 LEVELS = np.linspace(0.0, 1.0, 401)
-#: The t for which the weight is 1: two standard errors, the usual bound of significance.
-_FULL_TRUST = 2.0
 #: Intervals are wider by this over n. Student's 97.5 % quantile exceeds the normal one by 1.4 / n,
 #: and smoothing was chosen on the same history. Measured on 80 walks, trends and autoregressions
 #: with 24 or 48 values: 80 % intervals hold 80 to 90 % of the values, without it 61 to 74 %.
@@ -86,7 +78,7 @@ class Errors:
     values : ndarray of shape (N, H)
         Actual minus forecast.
     paths : float
-        Number of stretches of H steps, among the N, that do not overlap.
+        Number of independent stretches of H steps among the N.
     series : int
         Number of series that they are from.
     """
@@ -111,22 +103,6 @@ def check_coverages(name: str, values: Any) -> tuple[float, ...]:
     return tuple(check_coverage(name, value) for value in values)
 
 
-def weigh(anchor: Errors, corrected: Errors) -> float:
-    """The weight of the correction; see the module."""
-    known = ~np.isnan(anchor.values)
-    count = (known * step_weights(known.shape[1])).sum(axis=1)
-    if not count.any():
-        return 0.0
-    gain = np.where(known, np.abs(anchor.values) - np.abs(corrected.values), 0.0)
-    gain, used = gain @ step_weights(known.shape[1]), count > 0
-    gain, count = gain[used] / count[used], count[used]
-    mean = np.average(gain, weights=count)
-    if mean <= 0.0:
-        return 0.0
-    error = np.sqrt(np.average((gain - mean) ** 2, weights=count) / max(anchor.paths, 1.0))
-    return float(min(mean / (_FULL_TRUST * error + 1e-300), 1.0))
-
-
 def spread(history: Errors, anchor: Errors, final: Errors, weight: float) -> Calibration:
     """The calibration of intervals.
 
@@ -137,7 +113,7 @@ def spread(history: Errors, anchor: Errors, final: Errors, weight: float) -> Cal
     anchor, final : Errors
         Errors of the anchor and of the forecast on the validation block.
     weight : float
-        Result of :func:`weigh`.
+        Result of :func:`~throughtime.forecasting.trust.weigh`.
     """
     size, count = _mean_abs(history.values)
     growth = _power_law(size, count, history.paths)

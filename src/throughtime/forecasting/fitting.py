@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from throughtime.errors import DataError, Message, Setting, sentence
-from throughtime.forecasting import calibration, networks, notes
+from throughtime.forecasting import calibration, networks, notes, trust
 from throughtime.forecasting.anchor import fit_average
 from throughtime.forecasting.calibration import Calibration, Errors
 from throughtime.forecasting.covariates import mean_and_width
@@ -23,7 +23,6 @@ from throughtime.forecasting.windows import (
     PastErrors,
     TrainingWindows,
     cut_training_windows,
-    validation_start,
 )
 from throughtime.network import Network
 
@@ -121,6 +120,9 @@ def _reason_not_to_train(settings: Settings, windows: TrainingWindows) -> str | 
         return notes.NETWORK_NOT_ASKED_FOR
     if not windows.allowed.any():
         return notes.TOO_FEW_VALUES
+    paths = int(windows.block.paths(settings.horizon).sum())
+    if paths < trust.FEWEST_PATHS:
+        return notes.too_few_paths(paths, settings.horizon)
     if np.abs(windows.train.target * windows.allowed).max() < _ROUNDING:
         return notes.NOTHING_TO_LEARN
     return None
@@ -198,10 +200,11 @@ def _calibrate(
     truth = np.where(check.known, check.target.astype(np.float64), np.nan)
     judged = [t.judged for t in trained] or [np.zeros(truth.shape)]
     moved = np.mean(judged, axis=0)
-    # Stretches of H steps that do not overlap: in the validation blocks, and in the histories.
-    validated = sum(max(1.0, (n - validation_start(horizon, n)) / horizon) for n in past.lengths)
+    gain = (np.abs(truth) - np.abs(truth - moved)) * factor
+    weight, validated = trust.weigh(gain, windows.block)
+    if all(t.epochs == 0 for t in trained):
+        weight = 0.0
     anchor = Errors(truth * factor, validated)
-    weight = calibration.weigh(anchor, Errors((truth - moved) * factor, validated))
     final = Errors((truth - weight * moved) * factor, validated)
     # The first path of a series starts from so few values that it does not count.
     paths = sum(

@@ -117,7 +117,9 @@ class Forecaster:
     window_ : int
         Number of past steps that the network reads.
     weight_ : float
-        Share of the network's correction that is used, 0 to 1.
+        Share of the network's correction that is used, 0 to 1. It follows from how certain the gain
+        of the correction is on the validation block, where fewer than three independent stretches
+        of H steps give 0.
     networks_ : list of Network
         The trained networks.
     notes_ : tuple of str
@@ -375,7 +377,7 @@ class Forecaster:
 
     @property
     def weight_(self) -> float:
-        """How much of the network's correction is used, 0 to 1."""
+        """How much of the network's correction is used, 0 to 1; ``Forecast.anchor`` is without."""
         return self.fitted.calibration.weight
 
     @property

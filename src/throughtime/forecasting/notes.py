@@ -11,6 +11,7 @@ from throughtime.errors import Argument, Message, Setting, describe
 from throughtime.forecasting.anchor import FEWEST_TO_SMOOTH
 from throughtime.forecasting.series import Observed
 from throughtime.forecasting.settings import to_json
+from throughtime.forecasting.trust import FEWEST_PATHS
 
 #: Sentences about single series, at most; a count stands for the others.
 _MOST = 5
@@ -81,6 +82,18 @@ def without_logarithms(series: Observed) -> str:
     """Why ``series`` is not forecast with the transformation that was chosen at fitting."""
     return Message(
         "{series} is no longer positive, so it is forecast without logarithms.", series=series.label
+    )
+
+
+def too_few_paths(paths: int, horizon: int) -> str:
+    """Why no network is trained where nothing could say how far to trust it."""
+    return Message(
+        "No network was trained: the data held back to judge it hold {paths} of {horizon}, and"
+        " {fewest} are needed.",
+        hint=Message("Use a shorter {horizon}, or bring more data."),
+        paths="one stretch" if paths == 1 else f"{paths} stretches",
+        fewest=FEWEST_PATHS,
+        horizon=Setting("horizon", horizon),
     )
 
 

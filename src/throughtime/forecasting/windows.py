@@ -13,9 +13,13 @@ from throughtime.forecasting.averaging import Average
 from throughtime.forecasting.inputs import WindowBatch, cut
 from throughtime.forecasting.series import Observed
 from throughtime.forecasting.settings import Settings
+from throughtime.forecasting.trust import FEWEST_PATHS, Block
 
-#: Share of each series, at its end, that validates; at least the horizon, at most a third.
+#: Share of each series, at its end, that validates; at least the horizon, if a third holds it.
 _VALIDATION = 0.2
+#: The largest share that validates so that it holds the fewest paths that trust needs. What is held
+#: back is missed by the first networks only; the second ones learn from all of it.
+_MOST_VALIDATION = 0.4
 #: Steps that one epoch runs over, at most. With 32 hidden units an epoch then takes 0.2 s on the
 #: native engine and 5 s on the reference engine, on one core.
 STEP_BUDGET = 60_000
@@ -35,12 +39,15 @@ class TrainingWindows:
         Which targets of ``train`` may be learned from: those before the validation block.
     later : ndarray of bool of shape (M,)
         Which windows of ``validation`` belong to its later half.
+    block : Block
+        Where the windows of ``validation`` lie.
     """
 
     train: WindowBatch
     allowed: np.ndarray
     validation: WindowBatch
     later: np.ndarray
+    block: Block
 
 
 @dataclass(frozen=True)
@@ -66,7 +73,9 @@ class PastErrors:
 
 def validation_start(horizon: int, total: int) -> int:
     """Where the validation block of a series of ``total`` steps begins."""
-    return total - max(1, int(_VALIDATION * total), min(horizon, total // 3))
+    least = min(horizon, total // 3)
+    paths = min(int(_MOST_VALIDATION * total) // horizon, FEWEST_PATHS)
+    return total - max(1, int(_VALIDATION * total), least, paths * horizon)
 
 
 def cut_training_windows(
@@ -91,6 +100,9 @@ def cut_training_windows(
     horizon = settings.horizon
     share = max(_ALWAYS_ALLOWED, STEP_BUDGET // (window + horizon)) // len(series)
     train, allowed, validation, later = [], [], [], []
+    owner: list[np.ndarray] = []
+    left: list[np.ndarray] = []
+    steps: list[int] = []
     errors, units, lengths, firsts = [], [], [], []
     for one in series:
         known = one.from_first_value()
@@ -107,6 +119,9 @@ def cut_training_windows(
         allowed.append(own.known & (own.origin[:, None] + np.arange(horizon) < cutoff))
         validation.append(windows.take(slice(len(early), None)))
         later.append(2 * np.arange(len(late)) >= len(late))
+        owner.append(np.full(len(late), len(steps)))
+        left.append(total - late)
+        steps.append(total - cutoff)
         past = anchor_errors(history, horizon)
         unit = one_step(past) or 1.0
         errors.append(past / unit)
@@ -119,6 +134,7 @@ def cut_training_windows(
             np.concatenate(allowed),
             WindowBatch.join(validation),
             np.concatenate(later),
+            Block(np.concatenate(owner), np.concatenate(left), np.array(steps)),
         ),
         PastErrors(np.concatenate(errors), np.concatenate(units), lengths, firsts),
     )
