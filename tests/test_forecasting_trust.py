@@ -4,19 +4,19 @@ import numpy as np
 import pytest
 
 from throughtime.forecasting.horizon import step_weights
-from throughtime.forecasting.trust import Block, student_quantile, weigh
+from throughtime.forecasting.trust import Blocks, student_quantile, weigh
 
 
-def blocks(series: int, paths: int, horizon: int) -> Block:
+def blocks(series: int, paths: int, horizon: int) -> Blocks:
     """Blocks of ``paths`` stretches, with windows that begin where the last one ended."""
     left = np.tile(horizon * np.arange(paths, 0, -1), series)
-    return Block(np.repeat(np.arange(series), paths), left, np.full(series, paths * horizon))
+    return Blocks(np.repeat(np.arange(series), paths), left, np.full(series, paths * horizon))
 
 
-def dense(series: int, steps: int) -> Block:
+def dense(series: int, steps: int) -> Blocks:
     """Blocks of ``steps``, with a window at every one of them."""
     left = np.tile(np.arange(steps, 0, -1), series)
-    return Block(np.repeat(np.arange(series), steps), left, np.full(series, steps))
+    return Blocks(np.repeat(np.arange(series), steps), left, np.full(series, steps))
 
 
 def gains(values: object) -> np.ndarray:

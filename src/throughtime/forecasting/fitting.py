@@ -120,7 +120,7 @@ def _reason_not_to_train(settings: Settings, windows: TrainingWindows) -> str | 
         return notes.NETWORK_NOT_ASKED_FOR
     if not windows.allowed.any():
         return notes.TOO_FEW_VALUES
-    paths = int(windows.block.paths(settings.horizon).sum())
+    paths = int(windows.blocks.paths(settings.horizon).sum())
     if paths < trust.FEWEST_PATHS:
         return notes.too_few_paths(paths, settings.horizon)
     if np.abs(windows.train.target * windows.allowed).max() < _ROUNDING:
@@ -201,7 +201,7 @@ def _calibrate(
     judged = [t.judged for t in trained] or [np.zeros(truth.shape)]
     moved = np.mean(judged, axis=0)
     gain = (np.abs(truth) - np.abs(truth - moved)) * factor
-    weight, validated = trust.weigh(gain, windows.block)
+    weight, validated = trust.weigh(gain, windows.blocks)
     if all(t.epochs == 0 for t in trained):
         weight = 0.0
     anchor = Errors(truth * factor, validated)

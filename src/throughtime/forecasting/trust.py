@@ -42,7 +42,7 @@ _MOST_DEGREES = 10_000.0
 
 
 @dataclass(frozen=True)
-class Block:
+class Blocks:
     """Where the windows of the validation blocks lie; M windows of S series.
 
     Attributes
@@ -64,7 +64,7 @@ class Block:
         return np.maximum(self.steps // horizon, 1)
 
 
-def weigh(gain: np.ndarray, block: Block) -> tuple[float, float]:
+def weigh(gain: np.ndarray, blocks: Blocks) -> tuple[float, float]:
     """The weight of the correction (T4), and the effective number of paths (T5).
 
     Parameters
@@ -77,14 +77,14 @@ def weigh(gain: np.ndarray, block: Block) -> tuple[float, float]:
     known = ~np.isnan(gain)
     weight = known * step_weights(horizon)
     # Steps from each target to the end of its series; 0 is the last one.
-    back = block.left[:, None] - 1 - np.arange(horizon)
-    most = block.paths(horizon)[block.series][:, None]
+    back = blocks.left[:, None] - 1 - np.arange(horizon)
+    most = blocks.paths(horizon)[blocks.series][:, None]
     path = np.minimum(np.maximum(back, 0) // horizon, most - 1)
     worth = weight * np.where(known, gain, 0.0)
-    _, total, size = _means(block.series, path, worth, weight)
+    _, total, size = _means(blocks.series, path, worth, weight)
     if not len(size):
         return 0.0, 0.0
-    step, each, _ = _means(block.series, np.maximum(back, 0), worth, weight)
+    step, each, _ = _means(blocks.series, np.maximum(back, 0), worth, weight)
     paths = len(size) / _design(step, each)
     mean = float(np.average(total, weights=size))
     if paths < FEWEST_PATHS or mean <= 0.0:

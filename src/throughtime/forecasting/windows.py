@@ -13,7 +13,7 @@ from throughtime.forecasting.averaging import Average
 from throughtime.forecasting.inputs import WindowBatch, cut
 from throughtime.forecasting.series import Observed
 from throughtime.forecasting.settings import Settings
-from throughtime.forecasting.trust import FEWEST_PATHS, Block
+from throughtime.forecasting.trust import FEWEST_PATHS, Blocks
 
 #: Share of each series, at its end, that validates; at least the horizon, if a third holds it.
 _VALIDATION = 0.2
@@ -39,7 +39,7 @@ class TrainingWindows:
         Which targets of ``train`` may be learned from: those before the validation block.
     later : ndarray of bool of shape (M,)
         Which windows of ``validation`` belong to its later half.
-    block : Block
+    blocks : Blocks
         Where the windows of ``validation`` lie.
     """
 
@@ -47,7 +47,7 @@ class TrainingWindows:
     allowed: np.ndarray
     validation: WindowBatch
     later: np.ndarray
-    block: Block
+    blocks: Blocks
 
 
 @dataclass(frozen=True)
@@ -134,7 +134,7 @@ def cut_training_windows(
             np.concatenate(allowed),
             WindowBatch.join(validation),
             np.concatenate(later),
-            Block(np.concatenate(owner), np.concatenate(left), np.array(steps)),
+            Blocks(np.concatenate(owner), np.concatenate(left), np.array(steps)),
         ),
         PastErrors(np.concatenate(errors), np.concatenate(units), lengths, firsts),
     )
