@@ -10,8 +10,8 @@ from loop_cases import needs_native
 from rolling_cases import drawn, every_case, series
 
 import throughtime as tt
-from throughtime.forecasting.grid import candidates
 from throughtime.forecasting.rolling import rolling_errors, rolling_means
+from throughtime.forecasting.smoothing import smooth
 from throughtime.kernels import selection
 
 pytestmark = needs_native
@@ -88,13 +88,17 @@ def test_threads_at_once_give_the_same_bits() -> None:
         np.testing.assert_array_equal(found[i], one)
 
 
-def test_a_tuple_of_settings_is_read_once() -> None:
-    y = series(1, 60, 12.0)
-    settings = tuple(candidates(12.0, False))
-    origins = np.array([30, 50])
-    first = rolling_errors(y, settings, origins, 12)
-    np.testing.assert_array_equal(rolling_errors(y, settings, origins, 12), first)
-    np.testing.assert_array_equal(rolling_errors(y, list(settings), origins, 12), first)
+@every_case
+def test_states_are_those_of_the_reference_to_the_last_bit(
+    seed, period, steps, horizon, level
+) -> None:
+    z = series(seed, steps, period)
+    settings, origins = drawn(seed, steps, period)
+    found = smooth(z, settings, origins)
+    with tt.engine("reference"):
+        expected = smooth(z, settings, origins)
+    for name in ("origins", "level", "slope", "season"):
+        np.testing.assert_array_equal(getattr(found, name), getattr(expected, name))
 
 
 # -- the kernels themselves
@@ -112,7 +116,7 @@ def call(**changes) -> dict[str, object]:
 REFUSED = [
     ({"y": np.zeros(4)}, "y is of another shape"),
     ({"z": np.zeros(5, "float32")}, "z must be an array of 1 axes and type 'd'"),
-    ({"place": np.zeros(5, np.int64)}, "place has no step ahead of z"),
+    ({"place": np.zeros(4, np.int64)}, "place is shorter than z"),
     ({"place": np.array([0, 0, 0, 0, 0, 0, 1])}, "place is beyond the pattern"),
     ({"place": np.array([0, 0, 0, 0, 0, 0, -1])}, "place is beyond the pattern"),
     ({"origins": np.array([2, 6])}, "origins must increase, from 1 to the end of z"),
@@ -127,14 +131,20 @@ REFUSED = [
 def test_arrays_that_do_not_fit_are_refused(changes, message) -> None:
     kernels = selection.extension()
     errors, means = np.full((2, 3), 7.0), np.full((2, 2, 1), 7.0)
+    states = {"level": np.full((2, 3), 7.0), "slope": np.full((2, 3), 7.0),
+              "season": np.full((2, 3, 1), 7.0)}  # fmt: skip
     with pytest.raises(ValueError, match=f"^{message}$"):
         kernels.rolling_errors(**call(**changes), weight=np.ones(2), errors=errors)
     with pytest.raises(ValueError, match=f"^{message}$"):
         kernels.rolling_means(
             **call(**changes), weights=np.ones((2, 3)), groups=np.zeros(3, int), means=means
         )
-    assert (errors == 7).all()
-    assert (means == 7).all()
+    if "y" not in changes:
+        given = {k: v for k, v in call(**changes).items() if k not in ("y", "log", "ceiling")}
+        with pytest.raises(ValueError, match=f"^{message}$"):
+            kernels.rolling_states(**given, **states)
+    for out in (errors, means, *states.values()):
+        assert (out == 7).all()
 
 
 def test_outputs_that_do_not_fit_are_refused() -> None:

@@ -36,6 +36,9 @@ struct Rolling {
     Size width;  // the most settings of a call
     // Doubles of working memory of a call.
     Size (*scratch)(const RollingSeries&);
+    // Fills level (O, C), slope (O, C) and season (O, C, P) at the n columns `which`. Reads no y.
+    void (*states)(const RollingSeries&, const RollingSettings&, const Size* which, Size n,
+                   double* level, double* slope, double* season, double* scratch);
     // Fills errors (O, C) at the n columns `which`. weight (H): of the steps ahead.
     void (*errors)(const RollingSeries&, const RollingSettings&, const Size* which, Size n,
                    const double* weight, double* errors, double* scratch);

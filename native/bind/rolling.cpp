@@ -38,7 +38,7 @@ struct RollingCall {
         origins.of("origins", {O});
         pattern.of("pattern", {P});
         columns.of("columns", {8, C});
-        if (H < 1) throw std::invalid_argument("place has no step ahead of z");
+        if (H < 0) throw std::invalid_argument("place is shorter than z");
         const auto* const classes = place.data<std::int64_t>();
         if (!std::all_of(classes, classes + T + H, [=](auto p) { return p >= 0 && p < P; }))
             throw std::invalid_argument("place is beyond the pattern");
@@ -71,6 +71,28 @@ struct RollingCall {
         return Buffer(sizeof(double) * static_cast<std::size_t>(api().rolling->scratch(series)));
     }
 };
+
+void rolling_states(nb::handle z, nb::handle place, nb::handle origins, nb::handle pattern,
+                    nb::handle columns, Size begin, double start, nb::handle level_,
+                    nb::handle slope_, nb::handle season_) {
+    const RollingCall call(z, z, place, origins, pattern, columns, begin, start, false, 0.0);
+    const RollingSeries& series = call.series;
+    const Size C = call.settings.C;
+    const Array level(level_, "level", 'd', 2, true), slope(slope_, "slope", 'd', 2, true);
+    const Array season(season_, "season", 'd', 3, true);
+    level.of("level", {series.O, C});
+    slope.of("slope", {series.O, C});
+    season.of("season", {series.O, C, series.P});
+    without_gil([&] {
+        const std::vector<Size> which = call.order(nullptr);
+        const Buffer scratch = call.scratch();
+        const Size width = api().rolling->width;
+        for (Size c = 0; c < C; c += width)
+            api().rolling->states(series, call.settings, which.data() + c, std::min(width, C - c),
+                                  level.data<double>(), slope.data<double>(),
+                                  season.data<double>(), static_cast<double*>(scratch.data()));
+    });
+}
 
 void rolling_errors(nb::handle z, nb::handle y, nb::handle place, nb::handle origins,
                     nb::handle pattern, nb::handle columns, Size begin, double start, bool log,
@@ -125,6 +147,9 @@ void rolling_means(nb::handle z, nb::handle y, nb::handle place, nb::handle orig
 }  // namespace
 
 void bind_rolling(nb::module_& m) {
+    m.def("rolling_states", &rolling_states, "z"_a, "place"_a, "origins"_a, "pattern"_a,
+          "columns"_a, "begin"_a, "start"_a, "level"_a, "slope"_a, "season"_a,
+          "Fill level, slope and season with the states of each setting at each origin.");
     m.def("rolling_errors", &rolling_errors, "z"_a, "y"_a, "place"_a, "origins"_a, "pattern"_a,
           "columns"_a, "begin"_a, "start"_a, "log"_a, "ceiling"_a, "weight"_a, "errors"_a,
           "Fill errors with the weighted mean absolute error of each setting from each origin.");

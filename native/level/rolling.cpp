@@ -157,6 +157,21 @@ template <int N> struct Walk {
 };
 
 template <int N>
+void states_of(const RollingSeries& s, const RollingSettings& settings, const Size* which, Size n,
+               double* level, double* slope, double* season, double* scratch) {
+    Walk<N> walk(s, settings, which, n, scratch);
+    walk.run([&](Size i, Size) {
+        for (Size k = 0; k < n; ++k) {
+            const Size own = i * settings.C + which[k];
+            level[own] = walk.level[k / lanes<double>][k % lanes<double>];
+            slope[own] = walk.slope[k / lanes<double>][k % lanes<double>];
+            for (Size p = 0; p < s.P; ++p)
+                season[own * s.P + p] = walk.season[p * width_of(N) + k];
+        }
+    });
+}
+
+template <int N>
 void errors_of(const RollingSeries& s, const RollingSettings& settings, const Size* which, Size n,
                const double* weight, double* errors, double* scratch) {
     Walk<N> walk(s, settings, which, n, scratch);
@@ -199,20 +214,23 @@ void means_of(const RollingSeries& s, const RollingSettings& settings, const Siz
     });
 }
 
+// The kernel for n settings.
+#define TT_KERNEL(name, n) \
+    ((n) > width_of(2) ? name<most_vectors> : (n) > width_of(1) ? name<2> : name<1>)
+
+void states(const RollingSeries& s, const RollingSettings& settings, const Size* which, Size n,
+            double* level, double* slope, double* season, double* scratch) {
+    TT_KERNEL(states_of, n)(s, settings, which, n, level, slope, season, scratch);
+}
+
 void errors(const RollingSeries& s, const RollingSettings& settings, const Size* which, Size n,
             const double* weight, double* errors, double* scratch) {
-    const auto kernel = n > width_of(2)   ? errors_of<most_vectors>
-                        : n > width_of(1) ? errors_of<2>
-                                          : errors_of<1>;
-    kernel(s, settings, which, n, weight, errors, scratch);
+    TT_KERNEL(errors_of, n)(s, settings, which, n, weight, errors, scratch);
 }
 
 void means(const RollingSeries& s, const RollingSettings& settings, const Size* which, Size n,
            const double* weights, double* means, Size apart, double* scratch) {
-    const auto kernel = n > width_of(2)   ? means_of<most_vectors>
-                        : n > width_of(1) ? means_of<2>
-                                          : means_of<1>;
-    kernel(s, settings, which, n, weights, means, apart, scratch);
+    TT_KERNEL(means_of, n)(s, settings, which, n, weights, means, apart, scratch);
 }
 
 Size scratch(const RollingSeries& s) { return (2 * s.P + s.H) * width_of(most_vectors); }
@@ -220,6 +238,6 @@ Size scratch(const RollingSeries& s) { return (2 * s.P + s.H) * width_of(most_ve
 }  // namespace
 
 extern const Rolling rolling;
-const Rolling rolling{width_of(most_vectors), scratch, errors, means};
+const Rolling rolling{width_of(most_vectors), scratch, states, errors, means};
 
 }  // namespace throughtime::TT_LEVEL

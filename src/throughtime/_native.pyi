@@ -134,10 +134,24 @@ def penalise(
     weights: np.ndarray, grads: np.ndarray | None, l1: float, l2: float
 ) -> tuple[float, float] | None: ...
 
-# -- smoothing of one series from many origins (forecasting/rolling.py): (O, C) errors, (O, H, G)
-# means. ValueError, with nothing changed, if an array is not what it should be.
+# -- smoothing of one series with C settings from O origins (forecasting/rolling.py). ValueError,
+# with nothing changed, if an array is not what it should be.
 
-# Fills errors.
+# Fills level (O, C), slope (O, C) and season (O, C, P).
+def rolling_states(
+    z: np.ndarray,
+    place: np.ndarray,
+    origins: np.ndarray,
+    pattern: np.ndarray,
+    columns: np.ndarray,
+    begin: int,
+    start: float,
+    level: np.ndarray,
+    slope: np.ndarray,
+    season: np.ndarray,
+) -> None: ...
+
+# Fills errors (O, C).
 def rolling_errors(
     z: np.ndarray,
     y: np.ndarray,
@@ -153,7 +167,7 @@ def rolling_errors(
     errors: np.ndarray,
 ) -> None: ...
 
-# Fills means.
+# Fills means (O, H, G).
 def rolling_means(
     z: np.ndarray,
     y: np.ndarray,

@@ -89,6 +89,11 @@ def anchor_errors(series: PreparedSeries, horizon: int) -> np.ndarray:
     return np.asarray(actual - line)
 
 
+def error_unit(series: PreparedSeries, horizon: int) -> float:
+    """:func:`one_step` of the anchor's errors; those of later steps are computed if needed."""
+    return one_step(anchor_errors(series, 1)) or one_step(anchor_errors(series, horizon))
+
+
 def one_step(errors: np.ndarray) -> float:
     """The mean absolute one-step error; that of all steps where it is zero or unknown."""
     for part in (errors[:, 0], errors):

@@ -22,9 +22,9 @@ from typing import Any
 import numpy as np
 
 from throughtime.errors import check_float, check_int
-from throughtime.forecasting.grid import candidates, origins_of, price
+from throughtime.forecasting.grid import candidates, origins_of, prices
 from throughtime.forecasting.rolling import rolling_errors, rolling_means
-from throughtime.forecasting.smoothing import TRENDS, Smoothing
+from throughtime.forecasting.smoothing import TRENDS, Grid, Smoothing
 
 #: tau of (H6).
 _TEMPERATURE = 0.1
@@ -98,13 +98,13 @@ class Average:
         return any(s.log for s in self.settings)
 
     @cached_property
-    def _blocks(self) -> list[slice]:
-        """The settings of each period and transformation."""
+    def _blocks(self) -> list[tuple[Grid, np.ndarray]]:
+        """The settings of each period and transformation, with their weights."""
         found, begin = [], 0
         for _, members in itertools.groupby(self.settings, key=lambda s: (s.period, s.log)):
-            count = len(list(members))
-            found.append(slice(begin, begin + count))
-            begin += count
+            grid = Grid(members)
+            found.append((grid, self.weights[begin : begin + len(grid)]))
+            begin += len(grid)
         return found
 
     def paths(self, y: np.ndarray, origins: np.ndarray, horizon: int) -> np.ndarray:
@@ -124,11 +124,10 @@ class Average:
         forecasts : ndarray of float64 of shape (O, H)
         """
         total = np.zeros((len(origins), horizon))
-        for rows in self._blocks:
-            settings = self.settings[rows]
-            weights = np.broadcast_to(self.weights[rows], (len(origins), len(settings)))
-            groups = np.zeros(len(settings), dtype=np.int64)
-            total += rolling_means(y, settings, origins, horizon, weights, groups, 1)[..., 0]
+        for grid, own in self._blocks:
+            weights = np.broadcast_to(own, (len(origins), len(grid)))
+            groups = np.zeros(len(grid), dtype=np.int64)
+            total += rolling_means(y, grid, origins, horizon, weights, groups, 1)[..., 0]
         return total
 
 
@@ -138,12 +137,12 @@ class Block:
 
     Attributes
     ----------
-    settings : list of C Smoothing
+    settings : Grid of C Smoothing
     errors : ndarray of float64 of shape (C,)
         Mean error of each, with the price of its parts: q of (H6).
     """
 
-    settings: list[Smoothing]
+    settings: Grid
     errors: np.ndarray
 
 
@@ -180,8 +179,7 @@ def compare(
         errors = rolling_errors(y, settings, origins, horizon)
         known = ~np.isnan(errors[:, 0])
         mean = errors[known].mean(axis=0) if known.any() else np.zeros(len(settings))
-        prices = np.array([price(s, total) for s in settings])
-        blocks.append(Block(settings, mean * (1.0 + prices)))
+        blocks.append(Block(settings, mean * (1.0 + prices(settings, total))))
     return blocks
 
 

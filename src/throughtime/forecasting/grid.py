@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 
 import numpy as np
 
-from throughtime.forecasting.smoothing import Smoothing
+from throughtime.forecasting.smoothing import Grid, Smoothing
 
 #: Values of alpha, gamma and (trend, beta, phi) that compete. They are about equally far apart in
 #: their effect; finer grids only choose among settings that the history cannot tell apart.
@@ -33,13 +34,14 @@ _PRICE, _PRICE_OF_FEW = 0.02, 2.0
 _PRICE_OF_SEASON = 0.5
 
 
-def candidates(period: float, log: bool) -> list[Smoothing]:
+@functools.lru_cache(maxsize=64)
+def candidates(period: float, log: bool) -> Grid:
     """All settings that compete for one period (1: no season) and one transformation."""
     gammas = _GAMMAS if round(period) > 1 else (0.0,)
-    return [
+    return Grid(
         Smoothing(log, period, alpha, trend, beta, phi, gamma)
         for alpha, (trend, beta, phi), gamma in itertools.product(_ALPHAS, _TRENDS, gammas)
-    ]
+    )
 
 
 def origins_of(total: int, phases: int) -> np.ndarray:
@@ -50,12 +52,11 @@ def origins_of(total: int, phases: int) -> np.ndarray:
     return np.unique(np.linspace(min(begin, max(1, total - 2)), last, count).astype(np.int64))
 
 
-def price(setting: Smoothing, total: int) -> float:
-    """Share of its error by which a setting must be better than persistence, for its parts.
+def prices(grid: Grid, total: int) -> np.ndarray:
+    """Share of its error by which each setting must be better than persistence, for its parts.
 
     Few cycles leave few origins, and among many patterns one fits those by chance.
     """
-    price = (_PRICE + _PRICE_OF_FEW / total) * setting.parts
-    if setting.phases > 1:
-        price += _PRICE_OF_SEASON * max(0.0, 3.0 - total / setting.phases)
-    return price
+    price = (_PRICE + _PRICE_OF_FEW / total) * grid.parts
+    phases = grid[0].phases
+    return price + (_PRICE_OF_SEASON * max(0.0, 3.0 - total / phases) if phases > 1 else 0.0)

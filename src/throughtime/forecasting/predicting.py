@@ -11,9 +11,8 @@ from throughtime.errors import DataError, sentence
 from throughtime.forecasting import notes
 from throughtime.forecasting.anchor import (
     FEWEST_TO_SMOOTH,
-    anchor_errors,
+    error_unit,
     fit_average,
-    one_step,
     prepare,
 )
 from throughtime.forecasting.averaging import Average
@@ -65,7 +64,7 @@ def forecast(
     if few:
         unit = _borrowed_error(settings, fitted, known)
     else:
-        unit = one_step(anchor_errors(history, settings.horizon))
+        unit = error_unit(history, settings.horizon)
     top = float(np.max(history.z))
     # A history that fell below 0 after fitting has shown that there is no floor.
     fell = settings.nonnegative == "auto" and np.nanmin(known.y) < 0
@@ -168,5 +167,5 @@ def _borrowed_error(settings: Settings, fitted: Fitted, known: Observed) -> floa
         if level > 0.0:
             start = other.from_first_value()
             history = prepare(start, Average.of(Smoothing()), fitted.centre, fitted.width)
-            shares.append(one_step(anchor_errors(history, settings.horizon)) / level)
+            shares.append(error_unit(history, settings.horizon) / level)
     return float(np.median(shares) if shares else 0.0) * float(np.nanmean(np.abs(known.y)))

@@ -24,11 +24,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from throughtime.errors import check_bool, check_choice, check_float
+from throughtime.kernels import selection
+from throughtime.kernels.arrays import packed
+from throughtime.kernels.extension import Kernels
 
 #: Bound of a forecast on logarithms, above the largest value of the history: a factor of
 #: e^5 = 148. It only stops an explosion; no sensible forecast is near it.
@@ -170,18 +174,9 @@ class Columns:
 
     @classmethod
     def of(cls, settings: Sequence[Smoothing]) -> Columns:
-        """The numbers of ``settings``; those of a tuple are kept, because grids come again."""
-        if not isinstance(settings, tuple):
-            return cls._of(settings)
-        kept = _columns.get(id(settings))
-        if kept is None or kept[0] is not settings:
-            if len(_columns) >= _MOST_COLUMNS:
-                _columns.clear()
-            _columns[id(settings)] = kept = (settings, cls._of(settings))
-        return kept[1]
-
-    @classmethod
-    def _of(cls, settings: Sequence[Smoothing]) -> Columns:
+        """The numbers of ``settings``; a :class:`Grid` has them already."""
+        if isinstance(settings, Grid):
+            return settings.columns
         rows = [(s.alpha, s.beta, s.phi, s.gamma) for s in settings]
         alpha, beta, phi, gamma = np.array(rows, dtype=np.float64).T.copy()
         trend = np.array([s.trend for s in settings])
@@ -204,10 +199,18 @@ class Columns:
         return np.stack([*rows, self.drift, ~self.straight])
 
 
-#: The columns of the grids in use, by the identity of the tuple, which is kept with them.
-_columns: dict[int, tuple[Sequence[Smoothing], Columns]] = {}
-#: A series has a few grids; series of one frequency have the same.
-_MOST_COLUMNS = 64
+class Grid(tuple[Smoothing, ...]):  # noqa: SLOT001  # what is looked up needs a dict
+    """Settings of one period and one transformation, whose numbers are looked up once."""
+
+    @cached_property
+    def columns(self) -> Columns:
+        """The numbers side by side."""
+        return Columns.of(list(self))
+
+    @cached_property
+    def parts(self) -> np.ndarray:
+        """The ``parts`` of every setting, (C,)."""
+        return np.array([s.parts for s in self])
 
 
 def phase(t: np.ndarray, period: float) -> np.ndarray:
@@ -230,6 +233,9 @@ def smooth(z: np.ndarray, settings: Sequence[Smoothing], origins: np.ndarray) ->
         Increasing origins from 1 to T.
     """
     first = settings[0]
+    kernels = selection.kernels()
+    if kernels is not None:
+        return _smooth_native(kernels, z, settings, origins)
     column = Columns.of(settings)
     alpha, phi, gamma, step, back = (
         column.alpha, column.phi, column.gamma, column.step, column.back
@@ -265,6 +271,29 @@ def smooth(z: np.ndarray, settings: Sequence[Smoothing], origins: np.ndarray) ->
         i = where.get(t + 1)
         if i is not None:
             kept.level[i], kept.slope[i], kept.season[i] = level, slope, season
+    return kept
+
+
+def _smooth_native(
+    kernels: Kernels, z: np.ndarray, settings: Sequence[Smoothing], origins: np.ndarray
+) -> States:
+    """The same states, to the last bit."""
+    z = packed(np.asarray(z, dtype=np.float64))
+    begin, start, slope, pattern = first_states(z, settings[0].period)
+    sizes = len(origins), len(settings)
+    kept = States(origins, np.empty(sizes), np.empty(sizes), np.empty((*sizes, len(pattern))))
+    kernels.rolling_states(
+        z=z,
+        place=phase(np.arange(len(z)), settings[0].period),
+        origins=packed(np.asarray(origins, dtype=np.int64)),
+        pattern=pattern,
+        columns=Columns.of(settings).packed(slope),
+        begin=begin,
+        start=start,
+        level=kept.level,
+        slope=kept.slope,
+        season=kept.season,
+    )
     return kept
 
 

@@ -120,6 +120,19 @@ class Kernels(Protocol):
     def penalise(
         self, weights: np.ndarray, grads: np.ndarray | None, l1: float, l2: float
     ) -> tuple[float, float] | None: ...
+    def rolling_states(
+        self,
+        z: np.ndarray,
+        place: np.ndarray,
+        origins: np.ndarray,
+        pattern: np.ndarray,
+        columns: np.ndarray,
+        begin: int,
+        start: float,
+        level: np.ndarray,
+        slope: np.ndarray,
+        season: np.ndarray,
+    ) -> None: ...
     def rolling_errors(
         self,
         z: np.ndarray,
