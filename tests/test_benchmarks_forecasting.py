@@ -18,7 +18,17 @@ ROOT = Path(__file__).resolve().parent.parent
 @pytest.fixture(scope="module")
 def bench():
     """The modules; imported here, because a copy of the tests alone has no benchmarks beside it."""
-    names = ["bars", "classics", "collections", "methods", "panels", "report", "running", "scores"]
+    names = [
+        "bars",
+        "classics",
+        "collections",
+        "methods",
+        "panels",
+        "report",
+        "running",
+        "scores",
+        "showcases",
+    ]
     parts = {name: importlib.import_module(f"benchmarks.forecasting.{name}") for name in names}
     return SimpleNamespace(**parts)
 
@@ -317,6 +327,23 @@ def test_hold_outs_of_a_panel(bench):
     assert [one.id for one in found] == ["txhousing:long#1"]
     np.testing.assert_array_equal(found[0].test, np.arange(48, 54))
     assert found[0].train[-1] == 47
+
+
+def test_least_squares_comes_to_the_noise_of_the_drawn_sales(bench):
+    for seed in range(3):
+        y, covariates = bench.showcases.sales(seed)
+        assert covariates[-14:, 0].sum() >= 1
+        # The mean absolute value of noise of 3 is 2.4; a mean of 14 varies by 0.5.
+        assert bench.showcases.least_squares(y, covariates, 272) == pytest.approx(2.4, abs=1.2)
+
+
+def test_showcases_say_what_was_reached(bench):
+    naive = {"forecast": 2.0, "persistence": 2.1, "drift": 3.0, "smoothing alone": 1.0}
+    covariates = {"forecast": 3.1, "persistence": 9.0, "least squares": 2.0}
+    cases = [bench.showcases.Case("a", naive, 0.5), bench.showcases.Case("b", covariates, 0.0)]
+    lines = bench.showcases.markdown(cases).splitlines()
+    assert lines[4] == "| a | 2 | 2.1 | 3 | 1 |  | 0.50 | yes |"
+    assert lines[5] == "| b | 3.1 | 9 |  |  | 2 | 0.00 | **no** |"
 
 
 def test_help_needs_no_peer():

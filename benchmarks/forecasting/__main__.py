@@ -13,7 +13,7 @@ import argparse
 import os
 from pathlib import Path
 
-from benchmarks.forecasting import panels, report, running
+from benchmarks.forecasting import panels, report, running, showcases
 from benchmarks.forecasting.collections import COLLECTIONS, HALVES, Series, load
 from benchmarks.forecasting.methods import METHODS
 from benchmarks.forecasting.scores import DRAWS, Board, scale, score
@@ -48,7 +48,17 @@ def _arguments() -> argparse.Namespace:
         action="store_true",
         help="use stored results of throughtime too; without it, ours is always run",
     )
-    parser.add_argument("--panels", action="store_true", help="global models on panels instead")
+    parser.add_argument(
+        "--panels",
+        nargs="*",
+        choices=[panel.name for panel in panels.PANELS],
+        metavar="NAME",
+        help="global networks on panels instead, on all or on these: "
+        + " ".join(panel.name for panel in panels.PANELS),
+    )
+    parser.add_argument(
+        "--showcases", action="store_true", help="the series of the documentation instead"
+    )
     parser.add_argument(
         "--processes", type=int, default=os.cpu_count() or 1, help="each has one thread"
     )
@@ -59,7 +69,7 @@ def _arguments() -> argparse.Namespace:
         help="the folder of stored results and results.md (default: build/benchmarks/forecasting)",
     )
     arguments = parser.parse_args()
-    if not arguments.panels and arguments.base not in arguments.methods:
+    if arguments.panels is None and arguments.base not in arguments.methods:
         parser.error(f"--base must be one of --methods; got {arguments.base}")
     return arguments
 
@@ -95,11 +105,18 @@ def main() -> None:
     """Run, print and store."""
     arguments = _arguments()
     arguments.out.mkdir(parents=True, exist_ok=True)
-    if arguments.panels:
-        text = panels.markdown(panels.measure(quick=arguments.quick))
-        (arguments.out / "panels.md").write_text(text, "utf-8")
-        print(text)
-        return
+    if arguments.panels is not None:
+        measured = panels.measure(arguments.panels, quick=arguments.quick)
+        _finish(arguments.out / "panels.md", panels.markdown(measured))
+    elif arguments.showcases:
+        cases = showcases.measure(quick=arguments.quick)
+        _finish(arguments.out / "showcases.md", showcases.markdown(cases))
+    else:
+        _finish(arguments.out / "results.md", _single(arguments))
+
+
+def _single(arguments: argparse.Namespace) -> str:
+    """The report on single series."""
     series, notes = _series(arguments)
     board = Board(series)
     for name, results in _results(arguments, series).items():
@@ -117,8 +134,11 @@ def main() -> None:
             else f"{report.title(name)} {version}."
         )
     draws = _FEW_DRAWS if arguments.quick else DRAWS
-    text = report.markdown(board, arguments.base, notes, draws)
-    (arguments.out / "results.md").write_text(text, "utf-8")
+    return report.markdown(board, arguments.base, notes, draws)
+
+
+def _finish(path: Path, text: str) -> None:
+    path.write_text(text, "utf-8")
     print(text)
 
 
