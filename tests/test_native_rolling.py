@@ -67,6 +67,23 @@ def test_bits_do_not_depend_on_company(seed, period, steps, horizon, level) -> N
         np.testing.assert_array_equal(alone[..., 0], means[..., 1])
 
 
+def test_weights_may_be_the_same_at_all_origins(level) -> None:
+    y = series(0, 90, 12.0)
+    settings, origins = drawn(0, 90, 12.0)
+    own = np.random.default_rng(0).random(len(settings))
+    own[::2] = 0.0
+    groups, kept = np.zeros(len(settings), int), np.flatnonzero(own)
+    shared = np.broadcast_to(own, (len(origins), len(own)))
+    found = rolling_means(y, settings, origins, 5, shared, groups, 1)
+    copied = rolling_means(y, settings, origins, 5, shared.copy(), groups, 1)
+    np.testing.assert_array_equal(found, copied)
+    # Settings without weight change nothing.
+    alone = rolling_means(
+        y, [settings[i] for i in kept], origins, 5, shared[:, kept], groups[kept], 1
+    )
+    np.testing.assert_array_equal(found, alone)
+
+
 def test_threads_at_once_give_the_same_bits() -> None:
     cases = [(series(seed, 90, 12.0), *drawn(seed, 90, 12.0)) for seed in range(8)]
 

@@ -42,10 +42,10 @@ struct Rolling {
     // Fills errors (O, C) at the n columns `which`. weight (H): of the steps ahead.
     void (*errors)(const RollingSeries&, const RollingSettings&, const Size* which, Size n,
                    const double* weight, double* errors, double* scratch);
-    // Adds the forecasts of the n columns, times weights (O, C), to the numbers of means (O, H)
-    // that stand `apart` numbers from each other.
+    // Adds the forecasts of the n columns, times weights (O, C), whose rows are `row` numbers
+    // apart, to means (O, H), whose numbers are `apart` numbers apart.
     void (*means)(const RollingSeries&, const RollingSettings&, const Size* which, Size n,
-                  const double* weights, double* means, Size apart, double* scratch);
+                  const double* weights, Size row, double* means, Size apart, double* scratch);
 };
 
 }  // namespace throughtime

@@ -123,22 +123,31 @@ void rolling_means(nb::handle z, nb::handle y, nb::handle place, nb::handle orig
     const Array weights(weights_, "weights", 'd', 2), groups(groups_, "groups", 'q', 1);
     const Array means(means_, "means", 'd', 3, true);
     const Size G = means.shape(2);
-    weights.of("weights", {series.O, C});
+    weights.of("weights", {series.O, C}, false);
     groups.of("groups", {C});
     means.of("means", {series.O, series.H, G});
+    // 0 for weights that are the same at all origins.
+    const Size row = weights.stride(0);
     const auto* const group = groups.data<std::int64_t>();
     if (!std::all_of(group, group + C, [=](auto g) { return g >= 0 && g < G; }))
         throw std::invalid_argument("groups is beyond the means");
     without_gil([&] {
-        const std::vector<Size> which = call.order(group);
+        std::vector<Size> which = call.order(group);
+        std::erase_if(which, [&](Size c) {
+            const double* const own = weights.data<double>() + c;
+            for (Size i = 0; i < series.O; ++i)
+                if (own[i * row] != 0.0) return false;
+            return true;
+        });
+        const Size used = static_cast<Size>(which.size());
         const Buffer scratch = call.scratch();
         std::fill_n(means.data<double>(), series.O * series.H * G, 0.0);
-        for (Size c = 0, n = 0; c < C; c += n) {
+        for (Size c = 0, n = 0; c < used; c += n) {
             const Size own = group[which[static_cast<std::size_t>(c)]];
-            const Size most = std::min(api().rolling->width, C - c);
+            const Size most = std::min(api().rolling->width, used - c);
             for (n = 1; n < most && group[which[static_cast<std::size_t>(c + n)]] == own;) ++n;
             api().rolling->means(series, call.settings, which.data() + c, n,
-                                 weights.data<double>(), means.data<double>() + own, G,
+                                 weights.data<double>(), row, means.data<double>() + own, G,
                                  static_cast<double*>(scratch.data()));
         }
     });

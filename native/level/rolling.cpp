@@ -194,22 +194,22 @@ void errors_of(const RollingSeries& s, const RollingSettings& settings, const Si
 
 template <int N>
 void means_of(const RollingSeries& s, const RollingSettings& settings, const Size* which, Size n,
-              const double* weights, double* means, Size apart, double* scratch) {
+              const double* weights, Size row, double* means, Size apart, double* scratch) {
     Walk<N> walk(s, settings, which, n, scratch);
     walk.run([&](Size i, Size origin) {
         Doubles weight[N]{};
         bool counts = false;
         for (Size k = 0; k < n; ++k) {
-            const double own = weights[i * settings.C + which[k]];
+            const double own = weights[i * row + which[k]];
             weight[k / lanes<double>][k % lanes<double>] = own;
             counts |= own != 0.0;
         }
         if (!counts) return;
-        double* const row = means + i * s.H * apart;
+        double* const out = means + i * s.H * apart;
         walk.forecast(origin, s.H, [&](Size h, const Doubles(&found)[N]) {
             Doubles sum = weight[0] * found[0];
             for (int v = 1; v < N; ++v) sum += weight[v] * found[v];
-            row[h * apart] += total(sum);
+            out[h * apart] += total(sum);
         });
     });
 }
@@ -229,8 +229,8 @@ void errors(const RollingSeries& s, const RollingSettings& settings, const Size*
 }
 
 void means(const RollingSeries& s, const RollingSettings& settings, const Size* which, Size n,
-           const double* weights, double* means, Size apart, double* scratch) {
-    TT_KERNEL(means_of, n)(s, settings, which, n, weights, means, apart, scratch);
+           const double* weights, Size row, double* means, Size apart, double* scratch) {
+    TT_KERNEL(means_of, n)(s, settings, which, n, weights, row, means, apart, scratch);
 }
 
 Size scratch(const RollingSeries& s) { return (2 * s.P + s.H) * width_of(most_vectors); }

@@ -28,7 +28,7 @@ from throughtime.forecasting.smoothing import TRENDS, Grid, Smoothing
 
 #: tau of (H6).
 _TEMPERATURE = 0.1
-#: Weights below this share of the largest are left out, to save time and space.
+#: Weights below this share of the largest are 0, to save time and space.
 _SMALLEST_WEIGHT = 0.01
 #: Steps at the end of a series that settings are compared on, at most.
 _MAX_STEPS = 3000
@@ -42,14 +42,12 @@ class Average:
 
     Attributes
     ----------
-    settings : tuple of C Smoothing
-        Sorted so that those of one period and one transformation stand together.
-    weights : ndarray of float64 of shape (C,)
-        Positive, with the sum 1.
+    blocks : tuple of (Grid, ndarray of float64)
+        The settings of one period and one transformation with their weights, which are 0 or more;
+        the sum of all is 1. Many series share their grids.
     """
 
-    settings: tuple[Smoothing, ...]
-    weights: np.ndarray
+    blocks: tuple[tuple[Grid, np.ndarray], ...]
 
     @classmethod
     def from_rows(cls, rows: np.ndarray, weights: np.ndarray, label: str, length: int) -> Average:
@@ -72,7 +70,12 @@ class Average:
             settings.append(Smoothing.from_config(config, label, length))
         total = float(weights.sum())
         check_float(f"the sum of the weights of {label}", total, 1.0 - 1e-9, 1.0 + 1e-9)
-        return cls(tuple(settings), weights)
+        blocks, begin = [], 0
+        for _, members in itertools.groupby(settings, key=lambda s: (s.period, s.log)):
+            grid = Grid(members)
+            blocks.append((grid, weights[begin : begin + len(grid)]))
+            begin += len(grid)
+        return cls(tuple(blocks))
 
     def to_rows(self) -> np.ndarray:
         """The settings as numbers (C, N_COLUMNS), in the order of the fields of Smoothing."""
@@ -85,27 +88,28 @@ class Average:
     @classmethod
     def of(cls, smoothing: Smoothing) -> Average:
         """A single setting."""
-        return cls((smoothing,), np.ones(1))
+        return cls(((Grid([smoothing]), np.ones(1)),))
+
+    @property
+    def settings(self) -> list[Smoothing]:
+        """The C settings that have a weight."""
+        return [grid[i] for grid, own in self.blocks for i in np.flatnonzero(own).tolist()]
+
+    @property
+    def weights(self) -> np.ndarray:
+        """Their weights, (C,)."""
+        return np.concatenate([own[own > 0.0] for _, own in self.blocks])
 
     @cached_property
     def principal(self) -> Smoothing:
         """The setting of the largest weight."""
-        return self.settings[int(np.argmax(self.weights))]
+        grid, own = max(self.blocks, key=lambda block: block[1].max())
+        return grid[int(np.argmax(own))]
 
     @cached_property
     def logs(self) -> bool:
         """Whether a setting takes logarithms."""
-        return any(s.log for s in self.settings)
-
-    @cached_property
-    def _blocks(self) -> list[tuple[Grid, np.ndarray]]:
-        """The settings of each period and transformation, with their weights."""
-        found, begin = [], 0
-        for _, members in itertools.groupby(self.settings, key=lambda s: (s.period, s.log)):
-            grid = Grid(members)
-            found.append((grid, self.weights[begin : begin + len(grid)]))
-            begin += len(grid)
-        return found
+        return any(grid[0].log for grid, _ in self.blocks)
 
     def paths(self, y: np.ndarray, origins: np.ndarray, horizon: int) -> np.ndarray:
         """The forecasts of ``y`` from ``origins``, with these weights, in the units of the data.
@@ -124,7 +128,7 @@ class Average:
         forecasts : ndarray of float64 of shape (O, H)
         """
         total = np.zeros((len(origins), horizon))
-        for grid, own in self._blocks:
+        for grid, own in self.blocks:
             weights = np.broadcast_to(own, (len(origins), len(grid)))
             groups = np.zeros(len(grid), dtype=np.int64)
             total += rolling_means(y, grid, origins, horizon, weights, groups, 1)[..., 0]
@@ -185,13 +189,13 @@ def compare(
 
 def average(blocks: Sequence[Block]) -> Average:
     """The average of all settings of ``blocks`` by (H6)."""
-    errors = np.concatenate([block.errors for block in blocks])
-    settings = [s for block in blocks for s in block.settings]
-    if errors.min() <= 0.0:
+    best = min(float(block.errors.min()) for block in blocks)
+    if best <= 0.0:
         # Of settings that forecast every value exactly, the simplest says it without rounding.
-        exact = np.flatnonzero(errors <= 0.0)
-        return Average.of(min((settings[i] for i in exact), key=lambda s: s.parts))
-    weights = np.exp(-(errors / errors.min() - 1.0) / _TEMPERATURE)
-    used = np.flatnonzero(weights >= _SMALLEST_WEIGHT * weights.max())
-    kept = weights[used]
-    return Average(tuple(settings[i] for i in used), kept / kept.sum())
+        exact = [b.settings[i] for b in blocks for i in np.flatnonzero(b.errors <= 0.0).tolist()]
+        return Average.of(min(exact, key=lambda s: s.parts))
+    weights = [np.exp(-(block.errors / best - 1.0) / _TEMPERATURE) for block in blocks]
+    kept = [np.where(w >= _SMALLEST_WEIGHT, w, 0.0) for w in weights]
+    total = sum(float(w.sum()) for w in kept)
+    used = [(b.settings, w / total) for b, w in zip(blocks, kept, strict=True) if w.any()]
+    return Average(tuple(used))

@@ -18,11 +18,11 @@ from throughtime.forecasting.smoothing import (
     States,
     extend,
     first_states,
-    phase,
+    places,
     smooth,
 )
 from throughtime.kernels import selection
-from throughtime.kernels.arrays import packed
+from throughtime.kernels.arrays import packed, strided
 
 
 def rolling_errors(
@@ -77,7 +77,7 @@ def rolling_means(
     y, settings, origins, horizon :
         As in :func:`rolling_errors`.
     weights : ndarray of float64 of shape (O, C)
-        The weight of every setting at every origin.
+        The weight of every setting at every origin. Settings without any take no time.
     groups : ndarray of int of shape (C,)
         The group of every setting, from 0 to ``count`` - 1.
     count : int
@@ -93,12 +93,16 @@ def rolling_means(
     if kernels is not None:
         kernels.rolling_means(
             **_call(y, settings, origins, horizon),
-            weights=packed(np.asarray(weights, dtype=np.float64)),
+            weights=strided(np.asarray(weights, dtype=np.float64)),
             groups=packed(np.asarray(groups, dtype=np.int64)),
             means=means,
         )
         return means
-    member = (groups[:, None] == np.arange(count)).astype(np.float64)
+    used = np.flatnonzero((weights != 0.0).any(axis=0))
+    if len(used) == 0:
+        return means
+    settings, weights = [settings[c] for c in used.tolist()], weights[:, used]
+    member = (groups[used, None] == np.arange(count)).astype(np.float64)
     for i, (_, ahead) in enumerate(_forecasts(y, settings, origins, horizon)):
         means[i] = (ahead * weights[i]) @ member
     return means
@@ -116,7 +120,7 @@ def _call(
     return {
         "z": z,
         "y": packed(np.asarray(y, dtype=np.float64)),
-        "place": phase(np.arange(len(z) + horizon), first.period),
+        "place": places(len(z) + horizon, first.period),
         "origins": packed(np.asarray(origins, dtype=np.int64)),
         "pattern": pattern,
         "columns": Columns.of(settings).packed(slope),

@@ -22,6 +22,7 @@ in round(period) classes. Holt (1957), Winters (1960), Gardner and McKenzie (198
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -192,11 +193,16 @@ class Columns:
             straight=trend != "return",
         )
 
+    @cached_property
+    def _rows(self) -> np.ndarray:
+        rows = (self.alpha, self.phi, self.gamma, self.step, self.back, self.sloping)
+        return np.stack([*rows, self.drift, ~self.straight]).astype(np.float64)
+
     def packed(self, slope: float) -> np.ndarray:
         """Rows of numbers for the kernel, (8, C), with the first slope of the series."""
-        first = np.where(self.sloping, slope, 0.0)
-        rows = (self.alpha, self.phi, self.gamma, self.step, self.back, first)
-        return np.stack([*rows, self.drift, ~self.straight])
+        rows = self._rows.copy()
+        rows[5] = np.where(self.sloping, slope, 0.0)
+        return rows
 
 
 class Grid(tuple[Smoothing, ...]):  # noqa: SLOT001  # what is looked up needs a dict
@@ -211,6 +217,14 @@ class Grid(tuple[Smoothing, ...]):  # noqa: SLOT001  # what is looked up needs a
     def parts(self) -> np.ndarray:
         """The ``parts`` of every setting, (C,)."""
         return np.array([s.parts for s in self])
+
+
+@functools.lru_cache(maxsize=256)
+def places(steps: int, period: float) -> np.ndarray:
+    """:func:`phase` of the steps 0, 1, ..., read-only, because many series have as many."""
+    found = phase(np.arange(steps), period)
+    found.flags.writeable = False
+    return found
 
 
 def phase(t: np.ndarray, period: float) -> np.ndarray:
@@ -252,7 +266,7 @@ def smooth(z: np.ndarray, settings: Sequence[Smoothing], origins: np.ndarray) ->
         np.empty((len(origins), len(settings), len(pattern))),
     )
     where = {int(origin): i for i, origin in enumerate(origins)}
-    phases = phase(np.arange(len(z)), first.period)
+    phases = places(len(z), first.period)
     for t in range(int(origins[-1])):
         if t > begin:
             level = level + phi * slope
@@ -284,7 +298,7 @@ def _smooth_native(
     kept = States(origins, np.empty(sizes), np.empty(sizes), np.empty((*sizes, len(pattern))))
     kernels.rolling_states(
         z=z,
-        place=phase(np.arange(len(z)), settings[0].period),
+        place=places(len(z), settings[0].period),
         origins=packed(np.asarray(origins, dtype=np.int64)),
         pattern=pattern,
         columns=Columns.of(settings).packed(slope),
@@ -304,20 +318,18 @@ def first_states(z: np.ndarray, period: float) -> tuple[int, float, float, np.nd
     is the first value.
     """
     count = max(1, round(period))
-    known = np.flatnonzero(~np.isnan(z))
-    steps = np.arange(min(len(z), 2 * count))
-    head = z[: len(steps)]
+    head = z[: 2 * count]
     seen = ~np.isnan(head)
-    halves = [head[:count][seen[:count]], head[count:][seen[count:]]]
-    if count == 1 or min(map(len, halves)) == 0:
-        return int(known[0]), float(z[known[0]]), 0.0, np.zeros(count)
-    slope = (halves[1].mean() - halves[0].mean()) / count
-    centre = head[seen].mean() - slope * steps[seen].mean()
-    rest = np.where(seen, head - centre - slope * steps, 0.0)
-    place = phase(steps, period)
-    total = np.bincount(place, weights=rest, minlength=count)
-    pattern = total / np.maximum(np.bincount(place[seen], minlength=count), 1)
-    return -1, float(centre - slope), float(slope), pattern - pattern.mean()
+    earlier, later = int(seen[:count].sum()), int(seen[count:].sum())
+    if count == 1 or earlier == 0 or later == 0:
+        first = int(np.argmax(~np.isnan(z)))
+        return first, float(z[first]), 0.0, np.zeros(count)
+    values, steps, place = head[seen], np.flatnonzero(seen), places(len(head), period)[seen]
+    slope = (values[earlier:].sum() / later - values[:earlier].sum() / earlier) / count
+    centre = (values.sum() - slope * steps.sum()) / len(steps)
+    total = np.bincount(place, weights=values - centre - slope * steps, minlength=count)
+    pattern = total / np.maximum(np.bincount(place, minlength=count), 1)
+    return -1, float(centre - slope), float(slope), pattern - pattern.sum() / count
 
 
 def extend(settings: Sequence[Smoothing], states: States, steps: np.ndarray) -> np.ndarray:
