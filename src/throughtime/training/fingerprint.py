@@ -25,6 +25,7 @@ def fingerprint(
     data: Samples,
     held_out: Samples | None,
     best: BestWeights,
+    renew: Any = None,
 ) -> dict[str, Any]:
     """Describe network, data and options, ready for JSON."""
     parts = [data] if held_out is None else [data, held_out]
@@ -34,6 +35,8 @@ def fingerprint(
         "data": digest(arrays),
         "monitor": [best.monitor, best.sign, best.rule.min_delta],
     }
+    if renew is not None:
+        result["renew"] = describe_option(renew)
     described = describe_option(options)
     return result | {k: v for k, v in described.items() if k not in ("class", *FREE)}
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
@@ -61,6 +61,8 @@ class Loop:
         The column of the history that the learning-rate schedule observes.
     fingerprint : dict
         The description of the run with which a checkpoint is compared.
+    renew : callable
+        The sequences to train on in the epoch of a number; None if they are always ``data``.
     """
 
     net: Network
@@ -73,6 +75,7 @@ class Loop:
     watched: str
     checkpoint: Checkpoint | None
     fingerprint: dict[str, object]
+    renew: Callable[[int], Samples] | None = None
 
     def __post_init__(self) -> None:
         options = self.options
@@ -132,6 +135,9 @@ class Loop:
         """Run one epoch; one that is stopped before its last batch has no row in the history."""
         state, began = self.state, time.perf_counter()
         state.epoch += 1
+        if self.renew is not None and state.epoch > 1:
+            self.data = self.renew(state.epoch)
+            state.batches = count_batches(len(self.data), self.options.batch_size)
         row = self._train(progress)
         if row is None:
             state.epoch -= 1

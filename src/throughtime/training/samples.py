@@ -190,19 +190,7 @@ def split_validation(
     if validation is None:
         return train, None
     if isinstance(validation, (tuple, list, Mapping)):
-        data = _by_name(validation)
-        try:
-            return train, check_samples(net, loss, metrics, **data)
-        except ThroughtimeError as error:
-            raise type(error)(
-                Message(
-                    "validation: {problem}",
-                    parameter="validation",
-                    value=error.value,
-                    hint=error.hint,
-                    problem=error.message.with_hint(""),
-                )
-            ) from None
+        return train, check_named("validation", validation, net, loss, metrics)
     hint = "Give a fraction of the data, a tuple (x, y) or a dict with 'x' and 'y'."
     fraction = check_float("validation", validation, 0.0, 1.0, inclusive="neither", hint=hint)
     count = max(1, round(fraction * len(train)))
@@ -222,23 +210,47 @@ def split_validation(
     return parts
 
 
-def _by_name(validation: Sequence[Any] | Mapping[str, Any]) -> dict[str, Any]:
-    """The data of a validation set as arguments of :func:`check_samples`."""
-    if not isinstance(validation, Mapping):
-        if len(validation) not in (2, 3):
-            expected = "a fraction, a tuple (x, y) or (x, y, lengths), or a dict"
-            got, hint = f"{len(validation)} entries", "A dict takes a mask and weights too."
-            raise InvalidTypeError(sentence("validation", expected, got, hint, value=validation))
-        return dict(zip(FIELDS, validation, strict=False))
-    for key in validation:
-        check_choice("a key of validation", key, FIELDS)
-    for key in ("x", "y"):
-        if key not in validation:
-            got = ", ".join(map(repr, validation))
-            raise InvalidArgumentError(
-                sentence("validation", "'x' and 'y'", got, must="hold", value=validation)
+def check_named(
+    name: str,
+    data: Sequence[Any] | Mapping[str, Any],
+    net: Network,
+    loss: Loss,
+    metrics: Sequence[Metric],
+) -> Samples:
+    """Check the tuple or dict ``data``, the value of the argument ``name``."""
+    arguments = _by_name(name, data)
+    try:
+        return check_samples(net, loss, metrics, **arguments)
+    except ThroughtimeError as error:
+        raise type(error)(
+            Message(
+                "{name}: {problem}",
+                parameter=name,
+                value=error.value,
+                hint=error.hint,
+                name=name,
+                problem=error.message.with_hint(""),
             )
-    return dict(validation)
+        ) from None
+
+
+def _by_name(name: str, data: Sequence[Any] | Mapping[str, Any]) -> dict[str, Any]:
+    """The data of a tuple or dict as arguments of :func:`check_samples`."""
+    if not isinstance(data, Mapping):
+        if len(data) not in (2, 3):
+            expected = "a tuple (x, y) or (x, y, lengths), or a dict"
+            if name == "validation":
+                expected = f"a fraction, {expected}"
+            got, hint = f"{len(data)} entries", "A dict takes a mask and weights too."
+            raise InvalidTypeError(sentence(name, expected, got, hint, value=data))
+        return dict(zip(FIELDS, data, strict=False))
+    for key in data:
+        check_choice(f"a key of {name}", key, FIELDS)
+    for key in ("x", "y"):
+        if key not in data:
+            got = ", ".join(map(repr, data))
+            raise InvalidArgumentError(sentence(name, "'x' and 'y'", got, must="hold", value=data))
+    return dict(data)
 
 
 def _follows_input(net: Network, shape: tuple[int, ...]) -> bool:

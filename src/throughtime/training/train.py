@@ -17,6 +17,7 @@ from throughtime.training.memory import remember
 from throughtime.training.monitor import BestWeights, Columns, column_for_schedule
 from throughtime.training.options import OTHER_NAMES, check_network, check_options
 from throughtime.training.progress import start_progress
+from throughtime.training.renewal import check_renewal
 from throughtime.training.samples import check_samples, split_validation
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ def train(
     l1: float = 0.0,
     l2: float = 0.0,
     tbptt: tuple[int, int] | None = None,
+    renew: Callable[[int], Any] | None = None,
     callbacks: Sequence[Callback | Callable[[Run], object]] = (),
     metrics: Sequence[Any] = (),
     shuffle: bool = True,
@@ -97,6 +99,12 @@ def train(
         Penalties ``l1 sum |W|`` and ``l2/2 sum W**2`` on weight matrices, not on biases.
     tbptt : (int, int), optional
         Truncated backpropagation ``(k1, k2)``: an update every ``k1`` steps, back through ``k2``.
+    renew : callable, optional
+        The data of later epochs. From the second epoch on it is called with the number of the
+        epoch, and returns the sequences of that epoch in a form that ``validation`` takes; ``x``
+        and ``y`` are those of the first. So windows can be drawn anew, or read from a file, while
+        memory holds one epoch. What it returns should depend on the number alone: then a resumed
+        run has the bits of one that was never stopped.
     callbacks : sequence of Callback or function
         Callbacks. A function is called with the :class:`Run` at the end of every epoch.
     metrics : sequence
@@ -157,6 +165,7 @@ def train(
     scored = options.loss, options.metrics
     everything = check_samples(net, *scored, x, y, lengths, mask, sample_weight)
     data, held_out = split_validation(net, *scored, everything, validation, options.seed)
+    later = check_renewal(renew, net, options, validation)
     columns = Columns(options, held_out is not None)
     best = BestWeights(columns, called)
     loop = Loop(
@@ -169,7 +178,8 @@ def train(
         best,
         column_for_schedule(columns, options.optimizer),
         saved,
-        {} if saved is None else fingerprint(net, options, data, held_out, best),
+        {} if saved is None else fingerprint(net, options, data, held_out, best, renew),
+        later,
     )
     if resume:
         loop.resume()
