@@ -18,13 +18,16 @@ constexpr Size width_of(int vectors) { return Size{vectors} * lanes<double>; }
 // Steps of a walk wait for the ones before, so four vectors take turns.
 constexpr int most_vectors = 4;
 
+// Up to here exp() is 1 + small_expm1(), to the last bit: it subtracts no multiple of log 2.
+constexpr double small_power = 0.34;
+
 // N vectors of settings with their states; lanes behind the last setting repeat it.
 template <int N> struct Walk {
     const RollingSeries& s;
     Doubles alpha[N], phi[N], gamma[N], step[N], back[N], level[N], slope[N], mean[N];
     Mask drift[N], returns[N], straight[N];
-    bool drifts = false, returning = false;
-    // The season (P, N), exponentials of level and season (P, N), phi + ... + phi^h (H, N).
+    bool drifts = false, returning = false, moving = false;
+    // The season (P, N), with logarithms its exponential (P, N), and phi + ... + phi^h (H, N).
     double *season, *powers, *damped;
 
     TT_INLINE Walk(const RollingSeries& series, const RollingSettings& settings, const Size* which,
@@ -52,9 +55,15 @@ template <int N> struct Walk {
             mean[v] = zero;
             drifts |= any<double>(drift[v]);
             returning |= any<double>(returns[v]);
+            moving |= s.log && any<double>(gamma[v] != zero);
         }
-        for (Size p = 0; p < s.P; ++p)
-            for (int v = 0; v < N; ++v) store(at(season, p, v), splat(s.pattern[p]));
+        for (Size p = 0; p < s.P; ++p) {
+            const Doubles own = splat(s.pattern[p]), power = s.log ? exp(own) : zero;
+            for (int v = 0; v < N; ++v) {
+                store(at(season, p, v), own);
+                store(at(powers, p, v), power);
+            }
+        }
         for (int v = 0; v < N; ++v) {
             Doubles sum{}, power = splat(1.0);
             for (Size h = 0; h < s.H; ++h) {
@@ -79,7 +88,9 @@ template <int N> struct Walk {
             const Doubles error = z - level[v] - own;   // (H1)
             level[v] = level[v] + alpha[v] * error;     // (H2)
             slope[v] = slope[v] + step[v] * error;      // (H3), local
-            store(place, own + gamma[v] * error);       // (H4)
+            const Doubles next = own + gamma[v] * error;  // (H4)
+            store(place, next);
+            if (moving) store(at(powers, s.place[t], v), exp(next));
             if (drifts && later) {                      // (H3), drift
                 const Doubles steps = splat(static_cast<double>(t - s.begin));
                 slope[v] = select<double>(drift[v], (level[v] - s.start) / steps, slope[v]);
@@ -121,35 +132,32 @@ template <int N> struct Walk {
             }
     }
 
-    // exp(l + log(1 + rise) + s) is exp(l + s) (1 + rise): no logarithm, and one exponential for
-    // each class of the cycle. Other rises are exp(l + rise + s).
+    // exp(l + log(1 + rise) + s) is exp(l) exp(s) (1 + rise), and the exponentials of a season
+    // change at one place in a step. What is left is exp(rise) where a rise bends or is a fall.
     template <class F> TT_INLINE void forecast_exponentials(Size origin, Size ahead, F f) {
+        if (ahead == 0) return;
         const Doubles zero{}, one = splat(1.0);
+        Doubles base[N];
         Mask rising[N];
-        bool all = true, some = false;
+        bool all = true, wide = false;
         for (int v = 0; v < N; ++v) {
+            base[v] = exp(level[v]);
             rising[v] = (straight[v] & (slope[v] > zero)) | (slope[v] == zero);
             all &= !any<double>(~rising[v]);
-            some |= any<double>(rising[v]);
+            const Doubles farthest = load(at(damped, ahead - 1, v)) * slope[v];
+            wide |= any<double>(~rising[v] & ~(abs<double>(farthest) <= splat(small_power)));
         }
-        const bool shared = some && s.P < ahead;
-        if (shared)
-            for (Size p = 0; p < s.P; ++p)
-                for (int v = 0; v < N; ++v)
-                    store(at(powers, p, v), exp(level[v] + load(at(season, p, v))));
         for (Size h = 0; h < ahead; ++h) {
             const Size place = s.place[origin + h];
             Doubles found[N];
             for (int v = 0; v < N; ++v) {
-                const Doubles pattern = load(at(season, place, v));
                 const Doubles rise = load(at(damped, h, v)) * slope[v];
-                Doubles value = zero;
-                if (some)
-                    value = (one + rise) * (shared ? load(at(powers, place, v))
-                                                   : exp(level[v] + pattern));
-                if (!all)
-                    value = select<double>(rising[v], value, exp(level[v] + rise + pattern));
-                found[v] = at_most(s.ceiling, value);
+                Doubles factor = one + rise;
+                if (!all) {
+                    const Doubles power = wide ? exp(rise) : one + small_expm1(rise);
+                    factor = select<double>(rising[v], factor, power);
+                }
+                found[v] = at_most(s.ceiling, base[v] * load(at(powers, place, v)) * factor);
             }
             f(h, found);
         }
