@@ -8,6 +8,7 @@ import numpy as np
 
 from throughtime.errors import DataError, Message, Setting, sentence
 from throughtime.forecasting.averaging import Average, average, compare
+from throughtime.forecasting.baselines import ahead
 from throughtime.forecasting.covariates import standardise
 from throughtime.forecasting.inputs import PreparedSeries
 from throughtime.forecasting.series import Observed
@@ -75,18 +76,20 @@ def spaced(first: int, last: int, count: int) -> np.ndarray:
     return np.unique(np.linspace(first, max(first, last), min(count, last - first + 1)).astype(int))
 
 
-def anchor_errors(series: PreparedSeries, horizon: int) -> np.ndarray:
-    """Errors of the anchor from origins all over the history: (O, H), NaN where unknown."""
+def origins_in(series: PreparedSeries) -> np.ndarray:
+    """Origins (O,) all over the history of ``series``, at which errors are taken."""
     total = len(series.z)
-    if total < 2:
-        return np.full((1, horizon), np.nan)
     first = first_origin(series.anchor.principal, max(2, total // 3))
     # A history that is given to ``predict`` may be shorter than the season.
-    origins = spaced(min(first, total - 1), total - 1, _ORIGINS)
-    line = series.anchor_at(origins, horizon)
-    where = origins[:, None] + np.arange(horizon)
-    actual = np.where(where < total, series.raw[np.minimum(where, total - 1)], np.nan)
-    return np.asarray(actual - line)
+    return spaced(min(first, total - 1), total - 1, _ORIGINS)
+
+
+def anchor_errors(series: PreparedSeries, horizon: int) -> np.ndarray:
+    """Errors of the anchor from origins all over the history: (O, H), NaN where unknown."""
+    if len(series.z) < 2:
+        return np.full((1, horizon), np.nan)
+    origins = origins_in(series)
+    return np.asarray(ahead(series.raw, origins, horizon) - series.anchor_at(origins, horizon))
 
 
 def error_unit(series: PreparedSeries, horizon: int) -> float:

@@ -5,6 +5,55 @@ from __future__ import annotations
 import numpy as np
 
 
+def ahead(y: np.ndarray, origins: np.ndarray, horizon: int) -> np.ndarray:
+    """The values of ``y`` at the H steps after each of ``origins``, (O, H); NaN beyond its end."""
+    where = origins[:, None] + np.arange(horizon)
+    return np.where(where < len(y), y[np.minimum(where, len(y) - 1)], np.nan)
+
+
+#: The naive methods, in the order in which they are shown.
+PERSISTENCE, SEASONAL_NAIVE, DRIFT = NAIVE = ("persistence", "seasonal naive", "drift")
+
+
+def naive_paths(
+    method: str, y: np.ndarray, origins: np.ndarray, horizon: int, season: int
+) -> np.ndarray:
+    """The forecasts of one naive method from ``origins`` inside ``y``.
+
+    Parameters
+    ----------
+    method : str
+        One of :data:`NAIVE`.
+    y : ndarray of float64 of shape (T,)
+        The values; NaN where one is missing. At least one is known before the first origin.
+    origins : ndarray of int of shape (O,)
+        Origins from 1 to T. An origin is the number of values that are known there.
+    season : int
+        The season of seasonal naive, in steps.
+
+    Returns
+    -------
+    forecasts : ndarray of float64 of shape (O, H)
+    """
+    seen = ~np.isnan(y)
+    last = np.maximum.accumulate(np.where(seen, np.arange(len(y)), 0))[origins - 1]
+    level = np.repeat(y[last][:, None], horizon, axis=1)
+    ahead = np.arange(horizon)
+    if method == PERSISTENCE:
+        return level
+    if method == DRIFT:
+        first = int(np.argmax(seen))
+        slope = (y[last] - y[first]) / np.maximum(last - first, 1)
+        return np.asarray(level + slope[:, None] * (origins[:, None] - last[:, None] + ahead))
+    cycles = y.copy()
+    for t in np.flatnonzero(~seen):
+        if t >= season:
+            cycles[t] = cycles[t - season]
+    place = origins[:, None] - season + ahead % season
+    found = np.where(place >= 0, cycles[np.maximum(place, 0)], np.nan)
+    return np.where(np.isnan(found), level, found)
+
+
 def persistence(y: np.ndarray, horizon: int) -> np.ndarray:
     """The last known value, H times.
 
@@ -13,7 +62,7 @@ def persistence(y: np.ndarray, horizon: int) -> np.ndarray:
     >>> persistence(np.array([1.0, 4.0, np.nan]), 2)
     array([4., 4.])
     """
-    return np.full(horizon, y[~np.isnan(y)][-1])
+    return naive_paths(PERSISTENCE, y, np.array([len(y)]), horizon, 1)[0]
 
 
 def seasonal_naive(y: np.ndarray, horizon: int, season: int) -> np.ndarray:
@@ -26,10 +75,7 @@ def seasonal_naive(y: np.ndarray, horizon: int, season: int) -> np.ndarray:
     >>> seasonal_naive(np.array([1.0, 2.0, 3.0, 5.0, np.nan]), 4, season=3)
     array([3., 5., 2., 3.])
     """
-    known = np.flatnonzero(~np.isnan(y))
-    by_phase = {int(t % season): y[t] for t in known}
-    ahead = len(y) + np.arange(horizon)
-    return np.array([by_phase.get(int(t % season), y[known[-1]]) for t in ahead])
+    return naive_paths(SEASONAL_NAIVE, y, np.array([len(y)]), horizon, season)[0]
 
 
 def drift(y: np.ndarray, horizon: int) -> np.ndarray:
@@ -40,19 +86,21 @@ def drift(y: np.ndarray, horizon: int) -> np.ndarray:
     >>> drift(np.array([1.0, 2.0, 5.0]), 2)
     array([7., 9.])
     """
-    known = np.flatnonzero(~np.isnan(y))
-    first, last = known[0], known[-1]
-    slope = 0.0 if first == last else (y[last] - y[first]) / (last - first)
-    return np.asarray(y[last] + slope * (len(y) - last + np.arange(horizon)))
+    return naive_paths(DRIFT, y, np.array([len(y)]), horizon, 1)[0]
 
 
 def naive_forecasts(y: np.ndarray, horizon: int, season: int) -> dict[str, np.ndarray]:
     """All naive forecasts by name; seasonal naive only if ``season`` is 2 or more."""
-    found = {"persistence": persistence(y, horizon)}
-    if season > 1:
-        found["seasonal naive"] = seasonal_naive(y, horizon, season)
-    found["drift"] = drift(y, horizon)
-    return found
+    origin = np.array([len(y)])
+    return {
+        method: naive_paths(method, y, origin, horizon, season)[0]
+        for method in naive_methods(season)
+    }
+
+
+def naive_methods(season: int) -> list[str]:
+    """The naive methods that there are with this season; 1 is none."""
+    return [method for method in NAIVE if season > 1 or method != SEASONAL_NAIVE]
 
 
 def mase_scale(y: np.ndarray, season: int) -> float:

@@ -55,11 +55,14 @@ class Calibration:
         u(h) times all factors, in units of the one-step error of a series.
     quantiles : ndarray of shape (len(LEVELS),)
         Quantiles of the errors divided by u(h).
+    gain : float
+        Ratio of the errors of the forecast to those of its anchor, shrunk towards 1.
     """
 
     weight: float
     spread: np.ndarray
     quantiles: np.ndarray
+    gain: float = 1.0
 
     def bounds(self, coverage: float, steps: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Distances of both bounds from the point forecast, in units of the one-step error."""
@@ -122,7 +125,7 @@ def spread(history: Errors, anchor: Errors, final: Errors, weight: float) -> Cal
     scaled = (history.values / growth)[~np.isnan(history.values)]
     wider = 1.0 + _SMALL_SAMPLE * history.series / max(history.paths, 1.0)
     better = _improvement(anchor, final) if weight > 0.0 else 1.0
-    return Calibration(weight, growth * better * wider, np.quantile(scaled, LEVELS))
+    return Calibration(weight, growth * better * wider, np.quantile(scaled, LEVELS), better)
 
 
 def _improvement(anchor: Errors, final: Errors) -> float:

@@ -9,6 +9,7 @@ import numpy as np
 
 from throughtime.forecasting.averaging import Average
 from throughtime.forecasting.calibration import Calibration
+from throughtime.forecasting.choosing import Choice
 from throughtime.forecasting.series import Group
 from throughtime.network import Network
 
@@ -37,6 +38,9 @@ class Fitted:
         0 where forecasts are cut at 0, otherwise minus infinity.
     notes : list of str
         Sentences for the reader.
+    choices : dict or None
+        What is delivered for each series, by name. None, as in files of 0.2 and before: the usual
+        forecast for all.
     """
 
     group: Group
@@ -49,6 +53,7 @@ class Fitted:
     calibration: Calibration
     floor: float
     notes: list[str] = field(default_factory=list)
+    choices: dict[Any, Choice] | None = None
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         # A pickle of release 0.1 or 0.2 holds one setting for every series.

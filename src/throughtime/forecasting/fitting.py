@@ -9,9 +9,10 @@ import numpy as np
 
 from throughtime.errors import DataError, Message, Setting, sentence
 from throughtime.forecasting import calibration, networks, notes, trust
-from throughtime.forecasting.anchor import fit_average
+from throughtime.forecasting.anchor import fit_average, prepare
 from throughtime.forecasting.calibration import Calibration, Errors
 from throughtime.forecasting.covariates import mean_and_width
+from throughtime.forecasting.delivery import decide, long_enough
 from throughtime.forecasting.fitted import Fitted
 from throughtime.forecasting.networks import Notify, TrainedNetwork
 from throughtime.forecasting.results import Progress, Stage
@@ -65,7 +66,16 @@ def fit(settings: Settings, group: Group, backtest: bool = False) -> Fitted:
         found = _calibrate(settings.horizon, windows, past, [])
         remarks.append(reason)
     floor = _floor(settings, group)
-    return Fitted(group, anchors, candidates, window, centre, width, members, found, floor, remarks)
+    fitted = Fitted(
+        group, anchors, candidates, window, centre, width, members, found, floor, remarks
+    )
+    known = long_enough(group.series)
+    chosen = decide(
+        settings, fitted, [prepare(one, anchors[one.name], centre, width) for one in known]
+    )
+    fitted.choices = dict(zip([one.name for one in known], chosen, strict=True))
+    fitted.notes += notes.on_choices(chosen, settings)
+    return fitted
 
 
 def _length(series: Observed) -> int:
@@ -116,8 +126,8 @@ def _floor(settings: Settings, group: Group) -> float:
 
 def _reason_not_to_train(settings: Settings, windows: TrainingWindows) -> str | None:
     """A sentence where training is not wanted or would change nothing."""
-    if settings.network == "never":
-        return notes.NETWORK_NOT_ASKED_FOR
+    if settings.delivers in ("smoothing", "naive"):
+        return notes.NETWORK_NOT_ASKED_FOR if settings.delivers == "smoothing" else notes.NAIVE
     if not windows.allowed.any():
         return notes.TOO_FEW_VALUES
     paths = int(windows.blocks.paths(settings.horizon).sum())

@@ -13,6 +13,8 @@ from throughtime.errors import (
     DataError,
     InvalidArgumentError,
     InvalidTypeError,
+    Message,
+    Setting,
     check_bool,
     check_choice,
     check_float,
@@ -22,12 +24,13 @@ from throughtime.errors import (
 )
 from throughtime.forecasting import backtest, fitting, predicting, storage
 from throughtime.forecasting.calibration import check_coverage, check_coverages
+from throughtime.forecasting.choosing import Choice
 from throughtime.forecasting.fitted import Fitted
 from throughtime.forecasting.reading import extend, read_ahead, read_group
 from throughtime.forecasting.results import BacktestReport, Forecast, Progress
 from throughtime.forecasting.seasonality import check_season, cycles
 from throughtime.forecasting.series import Group
-from throughtime.forecasting.settings import Settings
+from throughtime.forecasting.settings import USES, Settings
 from throughtime.layers.rnn import RECURRENT
 from throughtime.network import Network
 from throughtime.registry import translate
@@ -93,7 +96,13 @@ class Forecaster:
     members : int
         Number of networks, from different seeds, whose mean correction is used.
     network : {"auto", "never"}
-        Whether a network is trained. With "never" the forecast is exponential smoothing alone.
+        Whether a network is trained; "never" is a short form of ``use="smoothing"``.
+    use : {"best", "network", "smoothing", "naive"}
+        The forecast that is delivered. "network": exponential smoothing with the network's
+        correction, as far as that is trusted. "smoothing": without the correction. "naive": the
+        naive forecast that was best inside the history. "best": for each series that of "network",
+        unless a naive forecast was clearly better inside the history; see
+        :mod:`throughtime.forecasting.choosing`.
     future_covariates : bool
         Whether covariates are known ahead of time (calendar, plans, prices). If so, ``predict``
         needs ``X_future``; if not, only their past is read.
@@ -141,6 +150,9 @@ class Forecaster:
     array([31., 32., 33.])
     """
 
+    #: That of pickles of 0.2 and before, which had no choice.
+    use: str = "network"
+
     def __init__(
         self,
         horizon: int,
@@ -158,6 +170,7 @@ class Forecaster:
         patience: int = 10,
         members: int = 2,
         network: str = "auto",
+        use: str = "best",
         future_covariates: bool = True,
         coverages: Sequence[float] = (0.8, 0.95),
         nonnegative: bool | str = "auto",
@@ -182,6 +195,14 @@ class Forecaster:
         self.patience = check_int("patience", patience, 1)
         self.members = check_int("members", members, 1)
         self.network = check_choice("network", network, ("auto", "never"))
+        self.use = check_choice("use", use, USES)
+        if self.network == "never" and self.use in ("network", "naive"):
+            never = Setting("network", "never")
+            expected = Message("'best' or 'smoothing' with {never}", never=never)
+            hint = Message("Leave {never} out.", never=never)
+            raise InvalidArgumentError(
+                sentence("use", expected, describe(use), hint)
+            )
         self.future_covariates = check_bool("future_covariates", future_covariates)
         self.coverages = check_coverages("coverages", coverages)
         auto = isinstance(nonnegative, str) and nonnegative == "auto"
@@ -379,6 +400,11 @@ class Forecaster:
     def weight_(self) -> float:
         """How much of the network's correction is used, 0 to 1; ``Forecast.anchor`` is without."""
         return self.fitted.calibration.weight
+
+    @property
+    def choices_(self) -> dict[Any, Choice]:
+        """What is delivered for each series, by name (None for a single series), and why."""
+        return dict(self.fitted.choices or {})
 
     @property
     def networks_(self) -> list[Network]:

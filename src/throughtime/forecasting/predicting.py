@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from throughtime.errors import DataError, sentence
-from throughtime.forecasting import notes
+from throughtime.forecasting import delivery, notes
 from throughtime.forecasting.anchor import (
     FEWEST_TO_SMOOTH,
     error_unit,
@@ -16,8 +16,11 @@ from throughtime.forecasting.anchor import (
     prepare,
 )
 from throughtime.forecasting.averaging import Average
+from throughtime.forecasting.baselines import NAIVE, PERSISTENCE
+from throughtime.forecasting.choosing import USUAL, Choice
+from throughtime.forecasting.delivery import Delivered
 from throughtime.forecasting.fitted import Fitted
-from throughtime.forecasting.inputs import cut
+from throughtime.forecasting.inputs import PreparedSeries, cut
 from throughtime.forecasting.networks import correction
 from throughtime.forecasting.results import Forecast
 from throughtime.forecasting.series import Observed
@@ -58,13 +61,19 @@ def forecast(
     history = prepare(known, average, fitted.centre, fitted.width, future)
     here = np.array([len(known)])
     window = cut(history, here, fitted.window, settings.horizon, settings.future_covariates)
-    weight = 0.0 if few else fitted.calibration.weight
-    moved = weight * correction(fitted.networks, window)[0] if weight > 0.0 else 0.0
-    centre = window.anchor[0] + moved * window.scale[0]
-    if few:
-        unit = _borrowed_error(settings, fitted, known)
+    method = PERSISTENCE if few else _method(settings, fitted, known, history)
+    naive = method in NAIVE and not few
+    if naive:
+        made = delivery.naive(method, history, settings.horizon, fitted.naive_season)
     else:
-        unit = error_unit(history, settings.horizon)
+        weight = fitted.calibration.weight if method == delivery.NETWORK else 0.0
+        moved = weight * correction(fitted.networks, window)[0] if weight > 0.0 else 0.0
+        if few:
+            unit = _borrowed_error(settings, fitted, known)
+        else:
+            unit = error_unit(history, settings.horizon)
+        centre = window.anchor[0] + moved * window.scale[0]
+        made = Delivered(centre, unit, fitted.calibration)
     top = float(np.max(history.z))
     # A history that fell below 0 after fitting has shown that there is no floor.
     fell = settings.nonnegative == "auto" and np.nanmin(known.y) < 0
@@ -74,29 +83,44 @@ def forecast(
         idle = _always_zero(known.y, smoothing.period, steps)
     cuts = 0
 
-    def in_units_of_the_data(z: np.ndarray) -> np.ndarray:
+    def allowed(free: np.ndarray) -> np.ndarray:
         nonlocal cuts
-        free = smoothing.restore(z, top)
         cuts += int((free < floor).sum())
         return np.where(idle, 0.0, np.maximum(free, floor))
 
-    chosen = centre[steps - 1]
+    def in_units_of_the_data(z: np.ndarray) -> np.ndarray:
+        return allowed(z if naive else smoothing.restore(z, top))
+
+    chosen = made.centre[steps - 1]
     intervals = {}
     for coverage in coverages:
-        bounds = fitted.calibration.bounds(coverage, steps)
-        low, high = (in_units_of_the_data(chosen + bound * unit) for bound in bounds)
+        bounds = made.calibration.bounds(coverage, steps)
+        low, high = (in_units_of_the_data(chosen + bound * made.unit) for bound in bounds)
         intervals[float(coverage)] = low, high
     mean = in_units_of_the_data(chosen)
     if cuts and settings.nonnegative == "auto":
         remarks.append(notes.cut_at_zero(series))
     if idle.any():
         remarks.append(notes.always_zero(series, int(idle.sum()), len(idle)))
-    anchor = in_units_of_the_data(window.anchor[0][steps - 1])
+    anchor = allowed(smoothing.restore(window.anchor[0][steps - 1], top))
     _check_finite(series, [mean, anchor, *itertools.chain(*intervals.values())])
     origin, calendar = len(series), series.calendar
     times = None if calendar is None else calendar.at(origin + steps - 1)
     sentences = tuple(notes.on_data([series]) + remarks)
-    return Forecast(steps, mean, intervals, anchor, origin, series.name, sentences, times)
+    name = series.name
+    return Forecast(steps, mean, intervals, anchor, origin, name, sentences, times, method)
+
+
+def _method(settings: Settings, fitted: Fitted, known: Observed, history: PreparedSeries) -> str:
+    """What forecasts ``known``: "network", "smoothing", or a naive method."""
+    choice = Choice()
+    if fitted.choices is not None and known.name in fitted.choices:
+        choice = fitted.choices[known.name]
+    elif fitted.choices is not None:
+        (choice,) = delivery.decide(settings, fitted, [history])
+    if choice.method != USUAL:
+        return choice.method
+    return delivery.NETWORK if fitted.calibration.weight > 0.0 else delivery.SMOOTHING
 
 
 def _always_zero(y: np.ndarray, period: float, steps: np.ndarray) -> np.ndarray:

@@ -90,6 +90,10 @@ class Forecast:
         Sentences on what the reader should know (a constant history, gaps ...).
     times : ndarray of shape (H,), or None
         Times of the steps, as datetime64 or numbers; None if the history has no times.
+    method : str
+        What made the forecast: ``"network"`` (exponential smoothing with the network's correction),
+        ``"smoothing"``, ``"persistence"``, ``"seasonal naive"`` or ``"drift"``; empty in pickles of
+        0.2 and before.
     """
 
     steps: np.ndarray
@@ -100,10 +104,12 @@ class Forecast:
     series: str | int | None = None
     notes: tuple[str, ...] = ()
     times: np.ndarray | None = None
+    method: str = ""
 
     def __repr__(self) -> str:
         name = "" if self.series is None else f" of {self.series!r}"
-        shown = f"<Forecast{name}: {len(self.steps)} steps after {self.origin}, mean"
+        by = f" by {self.method}" if self.method else ""
+        shown = f"<Forecast{name}{by}: {len(self.steps)} steps after {self.origin}, mean"
         ends = [f"{value:.6g}" for value in self.mean[[0, -1]]] if len(self.mean) else []
         coverages = ", ".join(f"{100 * c:g} %" for c in self.intervals)
         return f"{shown} {' ... '.join(ends)}{', intervals ' if coverages else ''}{coverages}>"

@@ -15,6 +15,8 @@ from throughtime.forecasting.seasonality import check_season
 #: Epochs at most, where ``epochs`` is None. Of 38 networks on 19 series (walks, autoregressions,
 #: seasons, trends, a logistic map, CO2, temperatures) none was best after epoch 27.
 EPOCHS = 40
+#: What may be delivered.
+USES = ("best", "network", "smoothing", "naive")
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,7 @@ class Settings:
     patience: int
     members: int
     network: str
+    use: str
     future_covariates: bool
     coverages: tuple[float, ...]
     nonnegative: bool | str
@@ -46,6 +49,11 @@ class Settings:
     def periods(self) -> tuple[float, ...] | None:
         """The periods that ``season`` names; None if the season is to be found."""
         return check_season(self.season)
+
+    @property
+    def delivers(self) -> str:
+        """``use``; ``network="never"`` is a short form of ``use="smoothing"``."""
+        return "smoothing" if self.network == "never" else self.use
 
     @property
     def max_epochs(self) -> int:
