@@ -59,9 +59,9 @@ def test_forecast_writes_its_files(finished):
     assert names(finished) == ["data.csv", "out"]
     assert names(finished / "out") == NAMES
     header, rows = read_csv(finished / "out" / "forecast.csv")
-    assert header == ["day", "mean", "lower_80", "upper_80", "lower_95", "upper_95"]
+    assert header == ["day", "mean", "lower_80", "upper_80", "lower_95", "upper_95", "method"]
     assert [row[0] for row in rows] == [f"2024-04-{day:02d}" for day in range(8, 15)]
-    numbers = np.array([row[1:] for row in rows], dtype=float)
+    numbers = np.array([row[1:-1] for row in rows], dtype=float)
     mean, low80, high80, low95, high95 = numbers.T
     assert (low95 <= low80).all()
     assert (low80 <= mean).all()
@@ -156,7 +156,7 @@ def test_several_series_and_covariates_of_the_future(folder, capsys):
     assert "id 'store': 2 series of 77 steps" in out
     assert "Covariates of the steps ahead are in the table and are used." in out
     header, rows = read_csv("data-forecast/forecast.csv")
-    assert header == ["store", "day", "mean", "lower_90", "upper_90"]
+    assert header == ["store", "day", "mean", "lower_90", "upper_90", "method"]
     assert [row[0] for row in rows] == ["north"] * 7 + ["south"] * 7
     assert rows[0][1] == "2024-03-11"
 
@@ -202,7 +202,7 @@ def test_predict_continues_from_new_rows_alone(finished, folder, capsys):
     new, whole = (read_csv(f"{name}/forecast.csv")[1] for name in ("new", "whole"))
     assert [row[0] for row in new] == ["2024-04-15", "2024-04-16", "2024-04-17"]
     np.testing.assert_allclose(
-        np.array([row[1:] for row in new], float), np.array([row[1:] for row in whole], float)
+        np.array([row[1:-1] for row in new], float), np.array([row[1:-1] for row in whole], float)
     )
 
 

@@ -45,7 +45,7 @@ def test_defaults_are_those_of_the_forecaster(asked):
     given = arguments_for(Forecaster, asked("forecast", "--horizon", "3"))
     assert set(given) == {
         "horizon", "cell", "hidden_size", "num_layers", "window", "season", "epochs", "network",
-        "coverages", "seed",
+        "use", "coverages", "seed",
     }  # fmt: skip
     assert given.pop("horizon") == 3
     assert given == {name: parameters[name].default for name in given}
@@ -60,7 +60,8 @@ def test_what_is_typed_reaches_the_forecaster(asked):
     )  # fmt: skip
     assert arguments_for(Forecaster, request) == {
         "horizon": 7, "cell": "lstm", "hidden_size": 5, "num_layers": 2, "network": "never",
-        "window": 9, "epochs": 3, "seed": 1, "season": [7, 30], "coverages": (0.5, 0.9),
+        "use": "best", "window": 9, "epochs": 3, "seed": 1, "season": [7, 30],
+        "coverages": (0.5, 0.9),
     }  # fmt: skip
     Forecaster(**arguments_for(Forecaster, request))
 

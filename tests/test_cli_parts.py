@@ -357,7 +357,10 @@ def test_an_error_that_nobody_foresaw_keeps_its_traceback():
 
 def test_a_model_that_chose_again_is_said_to(monkeypatch):
     """The errors are those of the model that was scored, which may have chosen differently."""
-    chosen = {"season": "10 steps", "transform": "none", "weight of the network": "0 %"}
+    chosen = {
+        "season": "10 steps", "transform": "none", "weight of the network": "0 %",
+        "delivered": "network",
+    }  # fmt: skip
     again = chosen | {"season": "38 steps", "weight of the network": "77 %"}
     monkeypatch.setattr("throughtime.cli.training.settings_of", lambda model: model)
     work = Training.__new__(Training)

@@ -66,7 +66,15 @@ def test_steps_that_are_asked_for(fitted: Forecaster) -> None:
 
 def test_columns(fitted: Forecaster) -> None:
     columns = fitted.predict(2).to_columns()
-    assert list(columns) == ["step", "mean", "lower_80", "upper_80", "lower_95", "upper_95"]
+    assert list(columns) == [
+        "step",
+        "mean",
+        "lower_80",
+        "upper_80",
+        "lower_95",
+        "upper_95",
+        "method",
+    ]
     assert {len(column) for column in columns.values()} == {2}
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
+from throughtime.forecasting.choosing import USUAL
 from throughtime.forecasting.settings import EPOCHS
 from throughtime.report import LayerRow, words
 
@@ -36,12 +38,24 @@ def settings_of(model: Forecaster) -> dict[str, str]:
         "season": "none" if model.season_ is None else f"{words.number(model.season_)} steps",
         "transform": {"log": "logarithm"}.get(model.transform_, model.transform_),
         "weight of the network": words.percent(model.weight_),
+        "use": "smoothing" if model.network == "never" else model.use,
+        "delivered": _delivered(model),
         "epochs, at most": str(model.epochs or EPOCHS),
         "batch size": str(model.batch_size),
         "learning rate": f"{model.lr:g}",
         "intervals": ", ".join(words.percent(share) for share in model.coverages),
         "seed": str(model.seed),
     }
+
+
+def _delivered(model: Forecaster) -> str:
+    """What makes the forecasts, with the number of series where there are several methods."""
+    usual = "network" if model.weight_ > 0.0 else "smoothing"
+    methods = [usual if c.method == USUAL else c.method for c in model.choices_.values()]
+    counted = Counter(methods or [usual]).most_common()
+    if len(counted) == 1:
+        return counted[0][0]
+    return ", ".join(f"{method} for {count} series" for method, count in counted)
 
 
 def one_line(story: ForecastStory) -> str:
@@ -52,6 +66,8 @@ def one_line(story: ForecastStory) -> str:
     count = sum(row.parameters for row in story.layers)
     each = "" if settings["networks averaged"] == "1" else " each"
     used = "" if story.network_weight > 0 else "; the network's correction is not used"
+    if settings["delivered"] not in ("network", "smoothing"):
+        used += f"; delivered: {settings['delivered']}"
     return (
         f"{networks} of {layers} with {settings['hidden units']} units, {count:,} parameters{each};"
         f" reads {settings['window']}, season: {settings['season']}{used}"

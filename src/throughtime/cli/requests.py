@@ -205,11 +205,24 @@ class ForecastRequest:
         str,
         Option(
             "--network",
-            "auto, or never: exponential smoothing alone, without the network.",
+            "auto, or never: a short form of --use smoothing.",
             NETWORK,
             "WHEN",
             "auto",
             read=choice("auto", "never"),
+        ),
+    ]
+    use: Annotated[
+        str,
+        Option(
+            "--use",
+            "What is delivered: network (smoothing with the network's correction), smoothing, naive"
+            " (the best of the naive forecasts), or best: for each series that of network, unless"
+            " a naive forecast was clearly better inside the history.",
+            NETWORK,
+            "WHICH",
+            "best",
+            read=choice("best", "network", "smoothing", "naive"),
         ),
     ]
     window: Annotated[

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -75,7 +76,7 @@ def build_story(
         source=source,
         frequency=frequency,
         views=tuple(views),
-        backtest=backtest,
+        backtest=None if backtest is None else _in_words_of(wording, backtest),
         findings=tuple(map(wording.say, table.describe())),
         notes=(*notes, *map(wording.say, _all_notes(model, views))),
         layers=layer_rows(model.networks_[0]),
@@ -86,6 +87,12 @@ def build_story(
         network_weight=model.weight_,
         tested_itself=tested_itself,
     )
+
+
+def _in_words_of(wording: Wording, backtest: BacktestReport) -> BacktestReport:
+    """The report of a backtest with arguments called as the user knows them."""
+    verdict = tuple(map(wording.say, backtest.verdict))
+    return dataclasses.replace(backtest, verdict=verdict, delivered=wording.say(backtest.delivered))
 
 
 def _all_notes(model: Forecaster, views: Sequence[ForecastView]) -> list[str]:
@@ -109,9 +116,9 @@ def tell(screen: Screen, story: ForecastStory) -> None:
         screen.table(*error_table(backtest), bold=0)
         tone = "green" if words.is_good(backtest) else "yellow"
         screen.sentence(words.judgement(backtest), style=tone)
-        remark = words.smoothing_remark(backtest, "--network never forecasts with it.")
-        if remark:
-            screen.sentence(remark, style=tone)
+        remark = words.smoothing_remark(backtest, "--use smoothing forecasts with it.")
+        for sentence in filter(None, [remark, backtest.delivered]):
+            screen.sentence(sentence, style=tone)
         for nominal, share in sorted(backtest["forecast"].coverage.items()):
             screen.sentence(
                 f"The {words.percent(nominal)} interval held {words.percent(share)} of the values."
@@ -225,7 +232,7 @@ def write_csv(
                 writer.writerow([*map(inert, names), *columns])
             for stamp, *values in zip(table.write_times(times), *columns.values(), strict=True):
                 texts = [*([name] if table.id else []), *stamp]
-                writer.writerow([*map(inert, texts), *map(all_digits, values)])
+                writer.writerow([*map(inert, texts), *map(cell, values)])
                 count += 1
     return count
 
@@ -246,8 +253,15 @@ def write_holdout(path: Path, table: Table, backtest: BacktestReport) -> None:
             rows = zip(table.write_times(times), *columns.values(), strict=True)
             for stamp, *values in rows:
                 texts = [*([series.name] if table.id else []), *stamp]
-                cells = ["" if np.isnan(value) else all_digits(value) for value in values]
+                cells = list(map(cell, values))
                 writer.writerow([*map(inert, texts), fold.origin, *cells])
+
+
+def cell(value: Any) -> str:
+    """A cell of a file: a text as it is, a number with all its digits, nothing for NaN."""
+    if isinstance(value, str):
+        return value
+    return "" if np.isnan(value) else all_digits(value)
 
 
 def all_digits(value: float) -> str:

@@ -26,6 +26,10 @@ if TYPE_CHECKING:
     from throughtime.forecasting import BacktestReport, Progress
 
 
+#: Values of --use without a network.
+WITHOUT_NETWORK = ("smoothing", "naive")
+
+
 class Training:
     """The two fits: one without the hold-out, to measure the error, and one with everything.
 
@@ -132,7 +136,7 @@ class Training:
     def _note_differences(self, tested: Forecaster, model: Forecaster) -> None:
         """Say where the model that was scored and the one that forecasts chose differently."""
         before, after = settings_of(tested), settings_of(model)
-        names = ("season", "transform", "weight of the network")
+        names = ("season", "transform", "weight of the network", "delivered")
         changed = [
             f"{name} {before[name]}, then {after[name]}"
             for name in names
@@ -151,11 +155,11 @@ class Training:
         rows = min(part.rows_ahead for part in self.parts)
         self.in_future = count > 0 and rows >= horizon
         self.ahead = None
-        if count and self.request.network == "never":
+        if count and (self.request.network == "never" or self.request.use in WITHOUT_NETWORK):
             self.in_future = False
+            asked = "--network never" if self.request.network == "never" else "--use"
             self.notes.append(
-                "The covariates are not used: the network reads them, and --network never leaves it"
-                " out."
+                f"The covariates are not used: the network reads them, and {asked} leaves it out."
             )
         elif self.in_future:
             self.ahead = covariates_ahead(self.parts, self.many, horizon)

@@ -63,7 +63,10 @@ def run(
         if refit and notes.INTERRUPTED in here.notes:
             # What the reader stopped is not begun again at the next origin.
             break
-    report = dataclasses.replace(summarise(found, season, horizon), refitted=refit)
+    choices = list((fitted.choices or {}).values())
+    delivered = notes.delivered(choices, settings, fitted.calibration.weight)
+    report = summarise(found, season, horizon, delivered)
+    report = dataclasses.replace(report, refitted=refit)
     left = [s.name for s in group.series if s not in tested]
     if left:
         verdict = (*report.verdict, _left_out(left, held))
@@ -125,20 +128,36 @@ def _fold(
     )
 
 
-def summarise(folds: Sequence[Fold], season: int, horizon: int) -> BacktestReport:
-    """Scores of all methods over all folds, and the verdict."""
+def summarise(
+    folds: Sequence[Fold], season: int, horizon: int, delivered: str = ""
+) -> BacktestReport:
+    """Scores of all methods over all folds, and the verdict.
+
+    ``delivered`` is a sentence on which forecast was chosen.
+    """
     methods = ["forecast", *folds[0].naive, "smoothing alone"]
     scores = tuple(_score(method, folds) for method in methods)
     own, many = scores[0], len({fold.series for fold in folds}) > 1
-    judgements = {s.method: _judge(own, s, many) for s in scores if s.method not in _INSIDE}
+    made_by = {fold.forecast.method for fold in folds}
+    judgements = {
+        s.method: _itself(s.method) if made_by == {s.method} else _judge(own, s, many)
+        for s in scores
+        if s.method not in _INSIDE
+    }
     return BacktestReport(
         scores,
         {method: beaten for method, (beaten, _) in judgements.items()},
-        tuple(sentence for _, sentence in judgements.values()),
+        (*(words for _, words in judgements.values()), *filter(None, [delivered])),
         tuple(folds),
         season,
         horizon,
+        delivered=delivered,
     )
+
+
+def _itself(method: str) -> tuple[bool, str]:
+    """The judgement of a naive forecast that is delivered."""
+    return False, f"The forecast is {method} itself."
 
 
 def _score(method: str, folds: Sequence[Fold]) -> Score:
@@ -212,7 +231,4 @@ def _compare(rival: str, letters: str, name: str, own: float, other: float) -> t
         )
     if own == other:
         return False, f"The forecast does not beat {rival}: it is as good ({letters} {own:.4g})."
-    return False, (
-        f"The forecast does not beat {rival}: {letters} {own:.4g} against {other:.4g}."
-        f" Use {rival} instead."
-    )
+    return False, (f"The forecast does not beat {rival}: {letters} {own:.4g} against {other:.4g}.")

@@ -2,23 +2,25 @@ r"""Which forecast of a series is delivered: the usual one, or a naive one that 
 
 Both forecast the history from many origins, each with nothing but the values until there. Origins
 fewer than H steps apart share values, so their mean absolute errors e (weighted by
-:func:`~throughtime.forecasting.horizon.step_weights`) are averaged over stretches of H steps, and
+:func:`~throughtime.forecasting.horizon.step_weights`; root mean squared errors where demand is
+intermittent, because zero has the smallest absolute error there) are averaged over stretches of H
+steps, and
 
-    g_k = (e_k(usual) - e_k(naive)) / (e_k(usual) + e_k(naive))         (N1)
+    g_k = (e_k(usual) - e_k(naive)) / (e_k(usual) + e_k(naive))         (F1)
 
 is the gain in stretch k of K, from -1 to 1. It has no unit, so stretches of a growing series, and
 the series of a panel, count alike. The gains of a series lie around its own m, and those of all
 series around a common one:
 
-    g_k ~ N(m, s^2),    m ~ N(mu, tau^2)                                (N2)
+    g_k ~ N(m, s^2),    m ~ N(mu, tau^2)                                (F2)
 
 mu, tau and s are estimated together with a prior, by which a single series is judged. The naive
 forecast is delivered if there are at least 3 stretches, and
 
-    E(m | g) > sd(m | g) / 2                                            (N3)
+    E(m | g) > sd(m | g) / 2                                            (F3)
 
 With few stretches the left side stays near mu. A panel on which the usual forecast wins has a
-negative mu, and a naive one must win more often there. Efron and Morris (1975) for (N2).
+negative mu, and a naive one must win more often there. Efron and Morris (1975) for (F2).
 """
 
 from __future__ import annotations
@@ -32,16 +34,17 @@ from throughtime.forecasting.anchor import origins_in
 from throughtime.forecasting.baselines import ahead, naive_methods, naive_paths
 from throughtime.forecasting.horizon import step_weights
 from throughtime.forecasting.inputs import PreparedSeries
+from throughtime.forecasting.intermittent import is_intermittent
 
 #: The method of a series that no naive method forecasts.
 USUAL = "usual"
 
 #: Stretches below which nothing is chosen: two do not tell how much they vary.
 FEWEST_STRETCHES = 3
-#: mu, tau and s of (N2) before any data are seen, and the number of series that they count as.
+#: mu, tau and s of (F2) before any data are seen, and the number of series that they count as.
 #: 450 yearly, quarterly and monthly series of M1, M3 and Tourism have s from 0.15 to 0.18.
 _MEAN, _WIDTH, _NOISE, _COUNT = 0.0, 0.1, 0.18, 4.0
-#: Factor of sd(m | g) in (N3). On the same series and on 145 random walks, choosing changes the
+#: Factor of sd(m | g) in (F3). On the same series and on 145 random walks, choosing changes the
 #: mean absolute error of the hold-out by a factor of 0.97 to 1.02 for any factor from 0 to 1; on
 #: 145 noises by 1.00 from 0.5 on, and by up to 1.04 without.
 _CAUTION = 0.5
@@ -60,7 +63,7 @@ class Choice:
     method : str
         A naive method, or "usual": smoothing with what corrects it.
     gains : dict of str to float
-        The mean of (N1) for each naive method; positive where its errors were the smaller ones.
+        The mean of (F1) for each naive method; positive where its errors were the smaller ones.
     stretches : int
         Stretches of H steps that the gains are from.
     """
@@ -96,7 +99,7 @@ def choose(
     gain : float
         Ratio of the errors of the usual forecast to those of its anchor.
     use : str
-        "best": by (N3); "naive": the naive method with the largest E(m | g); anything else: the
+        "best": by (F3); "naive": the naive method with the largest E(m | g); anything else: the
         usual forecast.
     """
     methods = naive_methods(season)
@@ -122,15 +125,17 @@ def choose(
 def _gains(
     history: PreparedSeries, horizon: int, season: int, gain: float
 ) -> dict[str, np.ndarray]:
-    """The gains (N1) of every naive method over the usual forecast."""
+    """The gains (F1) of every naive method over the usual forecast."""
     methods = naive_methods(season)
     if len(history.y) < 2:
         return {method: np.zeros(0) for method in methods}
     origins, y = origins_in(history), history.y
-    actual = ahead(y, origins, horizon)
+    actual, often_zero = ahead(y, origins, horizon), is_intermittent(y)
 
     def stretches(paths: np.ndarray) -> np.ndarray:
-        return in_stretches(mean_errors(actual - paths), origins, horizon)
+        errors = mean_errors(actual - paths, often_zero)
+        means = in_stretches(errors, origins, horizon)
+        return np.sqrt(means) if often_zero else means
 
     usual = gain * stretches(history.anchor.paths(y, origins, horizon))
     return {
@@ -139,13 +144,15 @@ def _gains(
     }
 
 
-def mean_errors(errors: np.ndarray) -> np.ndarray:
-    """The weighted mean absolute error (O,) of errors (O, H); NaN where none is known."""
+def mean_errors(errors: np.ndarray, squared: bool = False) -> np.ndarray:
+    """The weighted mean absolute (or squared) error (O,) of errors (O, H); NaN if none is known."""
     known = ~np.isnan(errors)
     weight = known * step_weights(errors.shape[1])
     total = weight.sum(axis=1)
-    size = (np.where(known, np.abs(errors), 0.0) * weight).sum(axis=1)
-    return np.where(total > 0.0, size / np.where(total > 0.0, total, 1.0), np.nan)
+    size = np.where(known, np.abs(errors), 0.0) ** (2 if squared else 1)
+    return np.where(
+        total > 0.0, (size * weight).sum(axis=1) / np.where(total > 0.0, total, 1.0), np.nan
+    )
 
 
 def in_stretches(errors: np.ndarray, origins: np.ndarray, horizon: int) -> np.ndarray:
@@ -159,13 +166,13 @@ def in_stretches(errors: np.ndarray, origins: np.ndarray, horizon: int) -> np.nd
 
 
 def gains(usual: np.ndarray, naive: np.ndarray) -> np.ndarray:
-    """(N1) for every stretch; 0 where neither has an error."""
+    """(F1) for every stretch; 0 where neither has an error."""
     total = usual + naive
     return np.where(total > 0.0, (usual - naive) / np.where(total > 0.0, total, 1.0), 0.0)
 
 
 def posterior(series: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-    """E(m | g) and sd(m | g) of (N2) for every series, from its gains (K,)."""
+    """E(m | g) and sd(m | g) of (F2) for every series, from its gains (K,)."""
     count = np.array([len(g) for g in series], dtype=np.float64)
     mean = np.array([g.mean() if len(g) else 0.0 for g in series])
     spread = np.array([((g - m) ** 2).sum() for g, m in zip(series, mean, strict=True)])

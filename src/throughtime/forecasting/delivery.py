@@ -37,9 +37,7 @@ class Delivered:
     calibration: Calibration
 
 
-def decide(
-    settings: Settings, fitted: Fitted, histories: Sequence[PreparedSeries]
-) -> list[Choice]:
+def decide(settings: Settings, fitted: Fitted, histories: Sequence[PreparedSeries]) -> list[Choice]:
     """What is delivered for each series."""
     return choose(
         histories,

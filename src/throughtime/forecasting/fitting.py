@@ -74,7 +74,7 @@ def fit(settings: Settings, group: Group, backtest: bool = False) -> Fitted:
         settings, fitted, [prepare(one, anchors[one.name], centre, width) for one in known]
     )
     fitted.choices = dict(zip([one.name for one in known], chosen, strict=True))
-    fitted.notes += notes.on_choices(chosen, settings)
+    fitted.notes += notes.on_choices(chosen, settings, found.weight)
     return fitted
 
 
@@ -126,8 +126,10 @@ def _floor(settings: Settings, group: Group) -> float:
 
 def _reason_not_to_train(settings: Settings, windows: TrainingWindows) -> str | None:
     """A sentence where training is not wanted or would change nothing."""
-    if settings.delivers in ("smoothing", "naive"):
-        return notes.NETWORK_NOT_ASKED_FOR if settings.delivers == "smoothing" else notes.NAIVE
+    if settings.delivers == "naive":
+        return notes.NAIVE_ASKED_FOR
+    if settings.delivers == "smoothing":
+        return notes.NETWORK_NOT_ASKED_FOR
     if not windows.allowed.any():
         return notes.TOO_FEW_VALUES
     paths = int(windows.blocks.paths(settings.horizon).sum())

@@ -129,6 +129,8 @@ class Forecaster:
         Share of the network's correction that is used, 0 to 1. It follows from how certain the gain
         of the correction is on the validation block, where fewer than three independent stretches
         of H steps give 0.
+    choices_ : dict of Choice
+        What is delivered for each series, by name (None for a single series), and why.
     networks_ : list of Network
         The trained networks.
     notes_ : tuple of str
@@ -200,9 +202,7 @@ class Forecaster:
             never = Setting("network", "never")
             expected = Message("'best' or 'smoothing' with {never}", never=never)
             hint = Message("Leave {never} out.", never=never)
-            raise InvalidArgumentError(
-                sentence("use", expected, describe(use), hint)
-            )
+            raise InvalidArgumentError(sentence("use", expected, describe(use), hint))
         self.future_covariates = check_bool("future_covariates", future_covariates)
         self.coverages = check_coverages("coverages", coverages)
         auto = isinstance(nonnegative, str) and nonnegative == "auto"

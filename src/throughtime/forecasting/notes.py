@@ -9,13 +9,17 @@ import numpy as np
 
 from throughtime.errors import Argument, Message, Setting, describe
 from throughtime.forecasting.anchor import FEWEST_TO_SMOOTH
+from throughtime.forecasting.choosing import FEWEST_STRETCHES, USUAL, Choice
 from throughtime.forecasting.series import Observed
-from throughtime.forecasting.settings import to_json
+from throughtime.forecasting.settings import Settings, to_json
 from throughtime.forecasting.trust import FEWEST_PATHS
 
 #: Sentences about single series, at most; a count stands for the others.
 _MOST = 5
+#: A ratio of errors above this is not written as a percentage.
+_MANY_TIMES = 10.0
 
+NAIVE_ASKED_FOR = "A naive forecast was asked for, so no network was trained."
 NETWORK_NOT_ASKED_FOR = "No network was asked for, so the forecast is exponential smoothing alone."
 TOO_FEW_VALUES = "Too few values are left to train on, so the forecast is exponential smoothing."
 NOTHING_TO_LEARN = "Exponential smoothing fits every value, so there is nothing to learn."
@@ -109,6 +113,66 @@ def on_trust(weight: float) -> str:
         f"The network's correction of exponential smoothing is used {share}. The share follows from"
         " how certain its gain on the validation data is."
     )
+
+
+def on_choices(choices: Sequence[Choice], settings: Settings, weight: float) -> list[str]:
+    """Which naive forecasts are delivered, if there are any."""
+    naive = [choice for choice in choices if choice.method != USUAL]
+    return [delivered(choices, settings, weight)] if naive else []
+
+
+def delivered(choices: Sequence[Choice], settings: Settings, weight: float) -> str:
+    """Which forecast is delivered, and why.
+
+    Parameters
+    ----------
+    choices : sequence of Choice
+        Those of all series.
+    weight : float
+        The weight of the network's correction.
+    """
+    usual = "exponential smoothing" + (" with the network's correction" if weight > 0.0 else "")
+    if settings.delivers not in ("best", "naive"):
+        use = Setting("use", settings.use)
+        asked = Setting("network", "never") if settings.network == "never" else use
+        return Message("Delivered is {usual}, by {asked}.", usual=usual, asked=asked)
+    if len(choices) != 1:
+        return f"Delivered are {_counted(choices, usual)}: what did best inside each history."
+    (choice,) = choices
+    name = usual if choice.method == USUAL else choice.method
+    if not choice.gains:
+        return f"Delivered is {name}: the history is too short to compare it with another forecast."
+    if choice.method != USUAL:
+        rival, ratio = usual, 1.0 / choice.ratio(choice.method)
+    else:
+        rival, ratio = choice.rival, choice.ratio(choice.rival)
+    where = f"in {choice.stretches} stretches of {settings.horizon} steps inside the history"
+    if ratio >= 1.0:
+        return f"Delivered is {name}: {where} the error of {rival} was {_more(ratio)}."
+    why = "was not asked for"
+    if settings.delivers == "best":
+        few = choice.stretches < FEWEST_STRETCHES
+        why = "has had too few stretches to prove it" if few else "may owe that to chance"
+    return (
+        f"Delivered is {name}: {rival} had {100 * (1 - ratio):.0f} % less error {where}, but {why}."
+    )
+
+
+def _counted(choices: Sequence[Choice], usual: str) -> str:
+    """The methods of several series, the most frequent first."""
+    methods = [usual if c.method == USUAL else c.method for c in choices]
+    order = sorted(set(methods), key=lambda m: (-methods.count(m), m))
+    parts = [
+        f"{method} for {methods.count(method)} of {len(methods)} series" for method in order[:1]
+    ]
+    return ", ".join([*parts, *(f"{method} for {methods.count(method)}" for method in order[1:])])
+
+
+def _more(ratio: float) -> str:
+    """How much larger an error is."""
+    if ratio > _MANY_TIMES:
+        return f"more than {_MANY_TIMES:.0f} times as large"
+    return f"{100 * (ratio - 1):.0f} % larger"
 
 
 def to_config(note: str) -> Any:

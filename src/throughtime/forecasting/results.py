@@ -6,6 +6,7 @@ print them without knowing how they were made.
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
@@ -117,10 +118,10 @@ class Forecast:
     def _repr_html_(self) -> str:
         columns = self.to_columns()
         times = [] if self.times is None else [format_times(self.times)]
-        numbers = [[f"{value:.6g}" for value in column] for column in columns.values()]
+        texts = [[_shown(value) for value in column.tolist()] for column in columns.values()]
         head = ["time"] * len(times) + list(columns)
         title = "Forecast" if self.series is None else f"Forecast of {self.series}"
-        rows = zip(*times, *numbers, strict=True)
+        rows = zip(*times, *texts, strict=True)
         return html.table(head, rows, title=title, note=" ".join(self.notes))
 
     @property
@@ -147,13 +148,21 @@ class Forecast:
     def to_columns(self) -> dict[str, np.ndarray]:
         """Columns of equal length, ready for a table.
 
-        ``step``, ``mean``, then ``lower_80``, ``upper_80`` ... for every coverage.
+        ``step``, ``mean``, then ``lower_80``, ``upper_80`` ... for every coverage, and, if it is
+        known, ``method``, the same in every row.
         """
         columns = {"step": self.steps, "mean": self.mean}
         for coverage, (low, high) in self.intervals.items():
             columns[f"lower_{100 * coverage:g}"] = low
             columns[f"upper_{100 * coverage:g}"] = high
+        if self.method:
+            columns["method"] = np.full(len(self.steps), self.method)
         return columns
+
+
+def _shown(value: Any) -> str:
+    """A cell of a table in a notebook."""
+    return value if isinstance(value, str) else f"{value:.6g}"
 
 
 @dataclass(frozen=True)
@@ -236,6 +245,9 @@ class BacktestReport:
         Steps of each forecast.
     refitted : bool
         Whether the model was fitted anew at every origin.
+    delivered : str
+        A sentence on which forecast was chosen before the hold-out, and why; also the last of the
+        verdict on the methods.
     """
 
     scores: tuple[Score, ...]
@@ -245,6 +257,7 @@ class BacktestReport:
     season: int
     horizon: int
     refitted: bool = False
+    delivered: str = ""
 
     @property
     def origins(self) -> tuple[int, ...]:
@@ -289,6 +302,7 @@ class BacktestReport:
                 for s in self.scores
             ],
             "beats": dict(self.beats),
+            "made_by": dict(Counter(fold.forecast.method for fold in self.folds)),
             "verdict": list(self.verdict),
         }
 

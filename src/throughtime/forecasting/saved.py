@@ -16,8 +16,10 @@ from throughtime.data.tables.frequency import Frequency
 from throughtime.errors import check_bool, check_choice, check_float, check_int, describe
 from throughtime.forecasting import notes
 from throughtime.forecasting.averaging import N_COLUMNS, Average
+from throughtime.forecasting.baselines import NAIVE
 from throughtime.forecasting.calendars import Calendar
 from throughtime.forecasting.calibration import LEVELS, Calibration
+from throughtime.forecasting.choosing import USUAL, Choice
 from throughtime.forecasting.covariates import SMALLEST_WIDTH
 from throughtime.forecasting.fitted import Fitted
 from throughtime.forecasting.inputs import N_INPUTS
@@ -62,6 +64,9 @@ class Saved:
         unknown = sorted(self.settings.keys() - set(Settings.saved()))
         _expect(not unknown, f"it holds an unknown setting {describe(unknown[:1])[1:-1]}")
         _expect("horizon" in self.settings, "the setting 'horizon' is missing")
+        if "use" not in self.settings:  # a file of 0.2 or before, which knows no choice
+            never = self.settings.get("network") == "never"
+            self.settings["use"] = "smoothing" if never else "network"
 
     def fitted(self, horizon: int) -> Fitted:
         """The parts put together; they must belong to ``horizon`` and to each other."""
@@ -78,6 +83,7 @@ class Saved:
             self._calibration(horizon),
             0.0 if check_bool("nonnegative", self._meta["nonnegative"]) else -np.inf,
             [notes.from_config(note) for note in self._part("notes", list)],
+            self._choices(group),
         )
 
     def _part(self, name: str, kind: type) -> Any:
@@ -141,6 +147,24 @@ class Saved:
                 found[series.name] = Average.of(setting)
         return found
 
+    def _choices(self, group: Group) -> dict[Any, Choice] | None:
+        """What is delivered for each series; None in files of 0.2 and before."""
+        if self._meta.get("choices") is None:
+            return None
+        found = {}
+        for series, config in zip(group.series, self._part("choices", list), strict=True):
+            if config is None:
+                continue
+            _expect_fields(config, Choice, f"the choice of {series.label}")
+            gains = config["gains"]
+            _expect(isinstance(gains, dict) and set(gains) <= set(NAIVE), "a choice is damaged")
+            found[series.name] = Choice(
+                check_choice("the method of a choice", config["method"], (USUAL, *NAIVE)),
+                {name: check_float("a gain", gain, -1.0, 1.0) for name, gain in gains.items()},
+                check_int("the stretches of a choice", config["stretches"], 0),
+            )
+        return found
+
     def _network(self, i: int, config: Any, width: int) -> Network:
         """A network of the form that fitting builds."""
         name = f"network.{i}"
@@ -169,6 +193,7 @@ class Saved:
             check_float("weight", self._meta["weight"], 0.0, 1.0),
             self._vector("calibration.spread", horizon, 0.0),
             quantiles,
+            check_float("gain", self._meta.get("gain", 1.0), 0.0),
         )
 
     def _vector(self, name: str, size: int, low: float) -> np.ndarray:

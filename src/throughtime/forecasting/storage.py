@@ -8,6 +8,7 @@ covariates, and those of the calibration.
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import os
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -59,6 +60,9 @@ def save(
         "candidates": list(fitted.candidates),
         "window": fitted.window,
         "weight": fitted.calibration.weight,
+        "gain": fitted.calibration.gain,
+        "choices": fitted.choices
+        and [choice and dataclasses.asdict(choice) for choice in map(fitted.choices.get, names)],
         "nonnegative": bool(np.isfinite(fitted.floor)),
         "notes": [notes.to_config(note) for note in fitted.notes],
     }

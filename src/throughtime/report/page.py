@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from throughtime.forecasting import BacktestReport
 
 MAX_ROWS = 400
-WAY_OUT = "throughtime forecast --network never forecasts with it."
+WAY_OUT = "throughtime forecast --use smoothing forecasts with it."
 LOSS_WIDE = (WIDE[0], 3.1)
 LOSS_NARROW = (NARROW[0], 3.2)
 

@@ -160,6 +160,9 @@ def quality(story: ForecastStory) -> str:
         if story.tested_itself
         else first
     )
+    itself = words.naive_itself(backtest)
+    if itself:
+        return f"{who} with a {words.error_name(backtest)} of {mine}; it is {itself}."
     judged = f"{100 * better:.0f} % less than" if better > 0 else "not less than"
     explained = words.EXPLAINED[rival].rstrip(".")
     explained = explained[0].lower() + explained[1:]

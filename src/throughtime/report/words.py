@@ -215,16 +215,34 @@ def is_good(backtest: BacktestReport) -> bool:
     return perfect or (beats_all(backtest) and not smoothing_is_better(backtest))
 
 
+def naive_itself(backtest: BacktestReport) -> str:
+    """The naive method that made every forecast; empty if there is none."""
+    made = made_by(backtest)
+    return made[0] if len(made) == 1 and made[0] in backtest.beats else ""
+
+
 def explained(method: str, backtest: BacktestReport) -> str:
     """What a method of a backtest does, in a sentence."""
-    if method == "forecast" and not _is_corrected(backtest):
-        return "Exponential smoothing; the network's correction was not used."
-    return EXPLAINED.get(method, "")
+    if method != "forecast":
+        return EXPLAINED.get(method, "")
+    itself = naive_itself(backtest)
+    if itself:
+        return f"The same as {itself}, which did best before the hold-out."
+    naive = [made for made in made_by(backtest) if made in backtest.beats]
+    usual = EXPLAINED["forecast"]
+    if not _is_corrected(backtest):
+        usual = "Exponential smoothing; the network's correction was not used."
+    return f"{usual} For some series: {_listed(naive)}." if naive else usual
+
+
+def made_by(backtest: BacktestReport) -> list[str]:
+    """The methods that made the forecasts, in order; empty where that is not known."""
+    return sorted({fold.forecast.method for fold in backtest.folds} - {""})
 
 
 def _is_corrected(backtest: BacktestReport) -> bool:
     """Whether the network changed a forecast."""
-    forecasts = [fold.forecast for fold in backtest.folds]
+    forecasts = [f.forecast for f in backtest.folds if f.forecast.method not in EXPLAINED]
     return not forecasts or any(
         not np.array_equal(one.mean, one.anchor, equal_nan=True) for one in forecasts
     )
@@ -237,8 +255,9 @@ def smoothing_remark(backtest: BacktestReport, way_out: str = "") -> str:
     """
     if not smoothing_is_better(backtest):
         return ""
+    without = ", without the network," if _is_corrected(backtest) else ""
     return (
-        "Here exponential smoothing alone, without the network, did better:"
+        f"Here exponential smoothing alone{without} did better:"
         f" {error_name(backtest)} {number(error(backtest, ALONE), 3)} against"
         f" {number(error(backtest, 'forecast'), 3)}. {way_out}"
     ).rstrip()
@@ -258,6 +277,9 @@ def _equals(backtest: BacktestReport) -> list[str]:
 def short_judgement(backtest: BacktestReport) -> str:
     """The verdict in one short sentence."""
     lost, better = unbeaten(backtest), improvement(backtest)
+    itself = naive_itself(backtest)
+    if itself:
+        return f"This forecast is {itself}, which did best before the hold-out."
     if not lost:
         if smoothing_is_better(backtest):
             return (
@@ -269,17 +291,19 @@ def short_judgement(backtest: BacktestReport) -> str:
         return f"As good as {_listed(lost)} on the hold-out, and no better."
     if better > 0:
         return f"Not clearly better than {_listed(lost)} on the hold-out."
-    return f"Not better than {_listed(lost)} on the hold-out: use {best_rival(backtest)} instead."
+    return f"Not better than {_listed(lost)} on the hold-out."
 
 
 def judgement(backtest: BacktestReport) -> str:
-    """The verdict in one sentence with its numbers.
-
-    It recommends the naive method where that was better.
-    """
+    """The verdict in one sentence with its numbers."""
     rival, lost, better = best_rival(backtest), unbeaten(backtest), improvement(backtest)
     name, mine = error_name(backtest), number(error(backtest, "forecast"), 3)
     compared = f"{name} {mine} against {number(error(backtest, rival), 3)}"
+    itself = naive_itself(backtest)
+    if itself == rival:
+        return f"This forecast is {itself}, with a {name} of {mine}."
+    if itself:
+        return f"This forecast is {itself}: {compared} of {rival}."
     if not lost:
         return (
             f"Better than every naive forecast: {compared} of the best, {rival}"
@@ -292,7 +316,7 @@ def judgement(backtest: BacktestReport) -> str:
             f"Not clearly better than {_listed(lost)}: {compared} of {rival}, but not in both"
             " errors."
         )
-    return f"Does not beat {_listed(lost)}: {compared} of {rival}. Use {rival} instead."
+    return f"Does not beat {_listed(lost)}: {compared} of {rival}."
 
 
 def _listed(names: Sequence[str]) -> str:
