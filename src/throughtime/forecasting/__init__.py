@@ -31,6 +31,8 @@ windows       the windows to train and to validate on
 networks      how networks are built, trained and used
 trust         how far their correction is used;  calibration: the width of intervals
 baselines     naive forecasts, and errors to compare by
+choosing      whether a naive forecast did clearly better;  delivery: which one a series gets
+intermittent  demand that is mostly zero
 notes         sentences for the reader;  results: what is returned
 horizon       how much each step ahead counts
 storage       files
