@@ -28,6 +28,7 @@ struct RollingSettings {
     const double* back;   // (1 - phi) / phi of the trend "return", else 0
     const double* slope;  // the first slope
     const double* drift;  // 1 for the trend "drift", else 0
+    const double* theta;  // 1 for the trend "theta", else 0
     const double* bent;   // 1 where a rise of logarithms stays one: the trend "return"; else 0
     Size C;
 };

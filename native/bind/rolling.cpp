@@ -37,7 +37,7 @@ struct RollingCall {
         place.of("place", {T + H});
         origins.of("origins", {O});
         pattern.of("pattern", {P});
-        columns.of("columns", {8, C});
+        columns.of("columns", {9, C});
         if (H < 0) throw std::invalid_argument("place is shorter than z");
         const auto* const classes = place.data<std::int64_t>();
         if (!std::all_of(classes, classes + T + H, [=](auto p) { return p >= 0 && p < P; }))
@@ -50,7 +50,7 @@ struct RollingCall {
                   T, O, H, P, begin, start, log, ceiling};
         const double* const numbers = columns.data<double>();
         settings = {numbers, numbers + C, numbers + 2 * C, numbers + 3 * C, numbers + 4 * C,
-                    numbers + 5 * C, numbers + 6 * C, numbers + 7 * C, C};
+                    numbers + 5 * C, numbers + 6 * C, numbers + 7 * C, numbers + 8 * C, C};
     }
 
     // The settings one after the other: those of a group together and, in it, those alike, which
@@ -60,7 +60,8 @@ struct RollingCall {
         std::iota(which.begin(), which.end(), Size{0});
         const auto key = [&](Size c) {
             return std::make_tuple(groups == nullptr ? 0 : groups[c], settings.bent[c],
-                                   settings.drift[c], settings.step[c], settings.phi[c]);
+                                   settings.drift[c], settings.theta[c], settings.step[c],
+                                   settings.phi[c]);
         };
         std::stable_sort(which.begin(), which.end(),
                          [&](Size a, Size b) { return key(a) < key(b); });

@@ -24,9 +24,10 @@ constexpr double small_power = 0.34;
 // N vectors of settings with their states; lanes behind the last setting repeat it.
 template <int N> struct Walk {
     const RollingSeries& s;
-    Doubles alpha[N], phi[N], gamma[N], step[N], back[N], level[N], slope[N], mean[N];
-    Mask drift[N], returns[N], straight[N];
-    bool drifts = false, returning = false, moving = false;
+    Doubles alpha[N], phi[N], gamma[N], step[N], back[N], level[N], slope[N], mean[N], product[N];
+    Mask drift[N], returns[N], straight[N], theta[N];
+    bool drifts = false, returning = false, fitting = false, moving = false;
+    double middle = 0.0, square = 0.0;  // mean of the known steps, their squares around it
     // The season (P, N), with logarithms its exponential (P, N), and phi + ... + phi^h (H, N).
     double *season, *powers, *damped;
 
@@ -50,11 +51,13 @@ template <int N> struct Walk {
             slope[v] = column(settings.slope, v);
             drift[v] = column(settings.drift, v) != zero;
             straight[v] = column(settings.bent, v) == zero;
+            theta[v] = column(settings.theta, v) != zero;
             returns[v] = back[v] > zero;
             level[v] = splat(s.start);
-            mean[v] = zero;
+            mean[v] = product[v] = zero;
             drifts |= any<double>(drift[v]);
             returning |= any<double>(returns[v]);
+            fitting |= any<double>(theta[v]);
             moving |= s.log && any<double>(gamma[v] != zero);
         }
         for (Size p = 0; p < s.P; ++p) {
@@ -82,6 +85,10 @@ template <int N> struct Walk {
     TT_INLINE void read(Size t, double value, double seen) {
         const bool later = t > s.begin;
         const Doubles z = splat(value), count = splat(seen);
+        const double apart = static_cast<double>(t) - middle;
+        middle += apart / seen;
+        const double after = static_cast<double>(t) - middle;
+        square += apart * after;
         for (int v = 0; v < N; ++v) {
             double* const place = at(season, s.place[t], v);
             const Doubles own = load(place);
@@ -95,11 +102,16 @@ template <int N> struct Walk {
                 const Doubles steps = splat(static_cast<double>(t - s.begin));
                 slope[v] = select<double>(drift[v], (level[v] - s.start) / steps, slope[v]);
             }
-            if (returning) {  // (H3), return
-                mean[v] = mean[v] + (z - own - mean[v]) / count;
+            if (fitting) {  // (H3), theta
+                product[v] = product[v] + splat(after) * (z - own - mean[v]);
+                if (square > 0.0)
+                    slope[v] =
+                        select<double>(theta[v], 0.5 * (product[v] / splat(square)), slope[v]);
+            }
+            if (fitting || returning) mean[v] = mean[v] + (z - own - mean[v]) / count;
+            if (returning)  // (H3), return
                 slope[v] =
                     select<double>(returns[v], back[v] * (mean[v] - level[v]), slope[v]);
-            }
         }
     }
 

@@ -16,6 +16,7 @@ _GAMMAS = (0.05, 0.15, 0.4)
 _TRENDS = (
     ("none", 0.0, 1.0),
     ("drift", 0.0, 1.0),
+    ("theta", 0.0, 1.0),
     *(("local", beta, phi) for beta in (0.03, 0.1, 0.3) for phi in (0.9, 0.98, 1.0)),
     *(("return", 0.0, phi) for phi in (0.7, 0.85, 0.95)),
 )

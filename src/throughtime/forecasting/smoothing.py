@@ -6,12 +6,15 @@ One pass over a series z (its logarithm, if that was chosen) with phase p(t) of 
     l_t      = l_{t-1} + phi b_{t-1} + alpha e_t                        (H2)
     b_t      = 0, or (l_t - l_i) / (t - i), or
                phi b_{t-1} + alpha beta e_t, or
-               (m_t - l_t) (1 - phi) / phi                              (H3)
+               (m_t - l_t) (1 - phi) / phi, or
+               c_t / 2                                                  (H3)
     s_{p(t)} = s_{p(t)} + gamma e_t                                     (H4)
     z_{t+h}  = l_t + (phi + ... + phi^h) b_t + s_{p(t+h)}               (H5)
 
-for trend "none", "drift" (since the first level l_i), "local" and "return", with m_t the mean of
-z - s until t: (H5) is then m_t + phi^h (l_t - m_t) + s, an autoregression around the mean. A
+for trend "none", "drift" (since the first level l_i), "local", "return" and "theta", with m_t the
+mean of z - s until t and c_t the slope of its least-squares line: theta is smoothing with half the
+slope of that line, the method of Assimakopoulos and Nikolopoulos (2000) by Hyndman and Billah
+(2003). For "return" (H5) is then m_t + phi^h (l_t - m_t) + s, an autoregression around the mean. A
 missing z_t has e_t = 0. With logarithms a rising trend is continued as a straight line in the units
 of the data, with log(1 + (phi + ... + phi^h) b_t) for the second term of (H5), because exponential
 growth drawn into the future overshoots; a return to the mean is bounded and stays as it is.
@@ -39,7 +42,7 @@ from throughtime.kernels.extension import Kernels
 #: e^5 = 148. It only stops an explosion; no sensible forecast is near it.
 _LOG_ROOM = 5.0
 #: The trends, and how many parts each adds to a model; the grid charges a price for every part.
-_PARTS = {"none": 0.0, "drift": 1.0, "return": 2.5, "local": 2.0}
+_PARTS = {"none": 0.0, "drift": 1.0, "return": 2.5, "local": 2.0, "theta": 1.0}
 #: The trends in an order that files keep.
 TRENDS = tuple(_PARTS)
 #: Smallest phi of a file, far below those of the grid: (1 - phi) / phi must not become huge.
@@ -103,6 +106,7 @@ class Smoothing:
                 "drift": "a level with drift",
                 "return": "a level that returns to its mean",
                 "local": "a level with a trend",
+                "theta": "a level with half the slope of a line",
             }[self.trend]
         ]
         if self.phases > 1:
@@ -159,8 +163,8 @@ class Columns:
     step, back : ndarray of float64
         The factors of (H3): alpha beta of a local trend, (1 - phi) / phi of a return to the mean;
         0 for others.
-    drift, sloping, straight : ndarray of bool
-        Whether (H3) is that of a drift; whether it has a first slope; whether a rise of logarithms
+    drift, theta, sloping, straight : ndarray of bool
+        Whether (H3) is that of a drift, or of theta; whether it has a first slope; whether a rise of logarithms
         is continued as a straight line.
     """
 
@@ -170,6 +174,7 @@ class Columns:
     step: np.ndarray
     back: np.ndarray
     drift: np.ndarray
+    theta: np.ndarray
     sloping: np.ndarray
     straight: np.ndarray
 
@@ -189,6 +194,7 @@ class Columns:
             step=np.where(local, alpha * beta, 0.0),
             back=back,
             drift=trend == "drift",
+            theta=trend == "theta",
             sloping=(trend != "none") & ~(back > 0),
             straight=trend != "return",
         )
@@ -196,10 +202,10 @@ class Columns:
     @cached_property
     def _rows(self) -> np.ndarray:
         rows = (self.alpha, self.phi, self.gamma, self.step, self.back, self.sloping)
-        return np.stack([*rows, self.drift, ~self.straight]).astype(np.float64)
+        return np.stack([*rows, self.drift, self.theta, ~self.straight]).astype(np.float64)
 
     def packed(self, slope: float) -> np.ndarray:
-        """Rows of numbers for the kernel, (8, C), with the first slope of the series."""
+        """Rows of numbers for the kernel, (9, C), with the first slope of the series."""
         rows = self._rows.copy()
         rows[5] = np.where(self.sloping, slope, 0.0)
         return rows
@@ -258,6 +264,7 @@ def smooth(z: np.ndarray, settings: Sequence[Smoothing], origins: np.ndarray) ->
     level = np.full(len(settings), start)
     slope = np.where(column.sloping, slope_start, 0.0)
     mean, seen = np.zeros(len(settings)), 0
+    middle, square, product = 0.0, 0.0, np.zeros(len(settings))
     season = np.tile(pattern, (len(settings), 1))
     kept = States(
         origins,
@@ -274,13 +281,20 @@ def smooth(z: np.ndarray, settings: Sequence[Smoothing], origins: np.ndarray) ->
         if not np.isnan(z[t]):
             p = phases[t]
             seen += 1
-            mean = mean + (z[t] - season[:, p] - mean) / seen
+            apart = t - middle
+            middle += apart / seen
+            square += apart * (t - middle)
             error = z[t] - level - season[:, p]  # (H1)
             level = level + alpha * error  # (H2)
             slope = slope + step * error  # (H3), local
-            season[:, p] += gamma * error  # (H4)
+            own = season[:, p].copy()
+            season[:, p] = own + gamma * error  # (H4)
             if t > begin:
                 slope = np.where(column.drift, (level - start) / (t - begin), slope)  # (H3), drift
+            product = product + (t - middle) * (z[t] - own - mean)
+            if square > 0.0:
+                slope = np.where(column.theta, 0.5 * (product / square), slope)  # (H3), theta
+            mean = mean + (z[t] - own - mean) / seen
             slope = np.where(back > 0, back * (mean - level), slope)  # (H3), return
         i = where.get(t + 1)
         if i is not None:
