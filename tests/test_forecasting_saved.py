@@ -172,7 +172,7 @@ def test_changed_arrays(files: dict, tmp_path: Path, name: str) -> None:
             "dated of 0.2",
             ("smoothing", 0, "trend"),
             "up",
-            "trend of y must be one of 'none', 'drift', 'return', 'local'; got 'up'.",
+            "trend of y must be one of 'none', 'drift', 'return', 'local', 'theta'; got 'up'.",
         ),
         ("dated of 0.2", ("smoothing", 0), {}, "the smoothing of y is damaged."),
         ("dated", ("calendars", 0, "position"), -1, "position must be an integer >= 0; got -1."),

@@ -53,6 +53,18 @@ def test_return_to_the_mean_by_hand() -> None:
     np.testing.assert_allclose(ahead(np.exp(-y), logged, 5), np.exp(-expected))
 
 
+def test_half_the_slope_of_a_line_by_hand() -> None:
+    y, setting = np.array([1.0, 2.0, np.nan, 6.0, 3.0]), Smoothing(alpha=0.5, trend="theta")
+    states = smooth(y, [setting], np.arange(1, 6))
+    # Least-squares lines through the known values: slopes 1, 12/7 (of 1, 2, 6), 0.8 (of all).
+    slopes = np.array([0.0, 0.5, 0.5, 6.0 / 7.0, 0.4])
+    np.testing.assert_allclose(states.slope[:, 0], slopes, rtol=1e-14)
+    # Levels: 1; 1 + 1/2; + 1/2 over the gap; (2.5 + 6) / 2; (4.25 + 6/7 + 3) / 2.
+    levels = [1.0, 1.5, 2.0, 4.25, (4.25 + 6.0 / 7.0 + 3.0) / 2.0]
+    np.testing.assert_allclose(states.level[:, 0], levels, rtol=1e-14)
+    np.testing.assert_allclose(ahead(y, setting, 2), levels[-1] + 0.4 * np.array([1.0, 2.0]))
+
+
 def test_choice_of_what_returns_to_its_mean() -> None:
     better = []
     for seed in range(8):

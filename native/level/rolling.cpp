@@ -24,10 +24,11 @@ constexpr double small_power = 0.34;
 // N vectors of settings with their states; lanes behind the last setting repeat it.
 template <int N> struct Walk {
     const RollingSeries& s;
-    Doubles alpha[N], phi[N], gamma[N], step[N], back[N], level[N], slope[N], mean[N], product[N];
+    Doubles alpha[N], phi[N], gamma[N], step[N], back[N], level[N], slope[N], mean[N];
     Mask drift[N], returns[N], straight[N], theta[N];
     bool drifts = false, returning = false, fitting = false, moving = false;
-    double middle = 0.0, square = 0.0;  // mean of the known steps, their squares around it
+    // Means of the known steps and values, and sums around them: squares and products.
+    double middle = 0.0, height = 0.0, square = 0.0, product = 0.0;
     // The season (P, N), with logarithms its exponential (P, N), and phi + ... + phi^h (H, N).
     double *season, *powers, *damped;
 
@@ -54,7 +55,7 @@ template <int N> struct Walk {
             theta[v] = column(settings.theta, v) != zero;
             returns[v] = back[v] > zero;
             level[v] = splat(s.start);
-            mean[v] = product[v] = zero;
+            mean[v] = zero;
             drifts |= any<double>(drift[v]);
             returning |= any<double>(returns[v]);
             fitting |= any<double>(theta[v]);
@@ -89,6 +90,9 @@ template <int N> struct Walk {
         middle += apart / seen;
         const double after = static_cast<double>(t) - middle;
         square += apart * after;
+        product += after * (value - height);
+        height += (value - height) / seen;
+        const Doubles half = splat(square > 0.0 ? 0.5 * (product / square) : 0.0);
         for (int v = 0; v < N; ++v) {
             double* const place = at(season, s.place[t], v);
             const Doubles own = load(place);
@@ -102,16 +106,12 @@ template <int N> struct Walk {
                 const Doubles steps = splat(static_cast<double>(t - s.begin));
                 slope[v] = select<double>(drift[v], (level[v] - s.start) / steps, slope[v]);
             }
-            if (fitting) {  // (H3), theta
-                product[v] = product[v] + splat(after) * (z - own - mean[v]);
-                if (square > 0.0)
-                    slope[v] =
-                        select<double>(theta[v], 0.5 * (product[v] / splat(square)), slope[v]);
-            }
-            if (fitting || returning) mean[v] = mean[v] + (z - own - mean[v]) / count;
-            if (returning)  // (H3), return
+            if (fitting) slope[v] = select<double>(theta[v], half, slope[v]);  // (H3), theta
+            if (returning) {  // (H3), return
+                mean[v] = mean[v] + (z - own - mean[v]) / count;
                 slope[v] =
                     select<double>(returns[v], back[v] * (mean[v] - level[v]), slope[v]);
+            }
         }
     }
 

@@ -12,12 +12,13 @@ One pass over a series z (its logarithm, if that was chosen) with phase p(t) of 
     z_{t+h}  = l_t + (phi + ... + phi^h) b_t + s_{p(t+h)}               (H5)
 
 for trend "none", "drift" (since the first level l_i), "local", "return" and "theta", with m_t the
-mean of z - s until t and c_t the slope of its least-squares line: theta is smoothing with half the
-slope of that line, the method of Assimakopoulos and Nikolopoulos (2000) by Hyndman and Billah
-(2003). For "return" (H5) is then m_t + phi^h (l_t - m_t) + s, an autoregression around the mean. A
-missing z_t has e_t = 0. With logarithms a rising trend is continued as a straight line in the units
-of the data, with log(1 + (phi + ... + phi^h) b_t) for the second term of (H5), because exponential
-growth drawn into the future overshoots; a return to the mean is bounded and stays as it is.
+mean of z - s until t and c_t the slope of the least-squares line through z until t: theta is
+smoothing with half that slope, the method of Assimakopoulos and Nikolopoulos (2000) as Hyndman and
+Billah (2003) write it. For "return" (H5) is then m_t + phi^h (l_t - m_t) + s, an autoregression
+around the mean. A missing z_t has e_t = 0. With logarithms a rising trend is continued as a
+straight line in the units of the data, with log(1 + (phi + ... + phi^h) b_t) for the second term of
+(H5), because exponential growth drawn into the future overshoots; a return to the mean is bounded
+and stays as it is.
 
 The period may be any number >= 2 (a year has 52.18 weeks); the phase is then the part of the cycle,
 in round(period) classes. Holt (1957), Winters (1960), Gardner and McKenzie (1985).
@@ -164,8 +165,8 @@ class Columns:
         The factors of (H3): alpha beta of a local trend, (1 - phi) / phi of a return to the mean;
         0 for others.
     drift, theta, sloping, straight : ndarray of bool
-        Whether (H3) is that of a drift, or of theta; whether it has a first slope; whether a rise of logarithms
-        is continued as a straight line.
+        Whether (H3) is that of a drift, or of theta; whether it has a first slope; whether a rise
+        of logarithms is continued as a straight line.
     """
 
     alpha: np.ndarray
@@ -264,7 +265,7 @@ def smooth(z: np.ndarray, settings: Sequence[Smoothing], origins: np.ndarray) ->
     level = np.full(len(settings), start)
     slope = np.where(column.sloping, slope_start, 0.0)
     mean, seen = np.zeros(len(settings)), 0
-    middle, square, product = 0.0, 0.0, np.zeros(len(settings))
+    middle = height = square = product = 0.0
     season = np.tile(pattern, (len(settings), 1))
     kept = States(
         origins,
@@ -284,6 +285,8 @@ def smooth(z: np.ndarray, settings: Sequence[Smoothing], origins: np.ndarray) ->
             apart = t - middle
             middle += apart / seen
             square += apart * (t - middle)
+            product += (t - middle) * (z[t] - height)
+            height += (z[t] - height) / seen
             error = z[t] - level - season[:, p]  # (H1)
             level = level + alpha * error  # (H2)
             slope = slope + step * error  # (H3), local
@@ -291,9 +294,8 @@ def smooth(z: np.ndarray, settings: Sequence[Smoothing], origins: np.ndarray) ->
             season[:, p] = own + gamma * error  # (H4)
             if t > begin:
                 slope = np.where(column.drift, (level - start) / (t - begin), slope)  # (H3), drift
-            product = product + (t - middle) * (z[t] - own - mean)
-            if square > 0.0:
-                slope = np.where(column.theta, 0.5 * (product / square), slope)  # (H3), theta
+            half = 0.5 * (product / square) if square > 0.0 else 0.0
+            slope = np.where(column.theta, half, slope)  # (H3), theta
             mean = mean + (z[t] - own - mean) / seen
             slope = np.where(back > 0, back * (mean - level), slope)  # (H3), return
         i = where.get(t + 1)
