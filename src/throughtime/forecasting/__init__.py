@@ -34,7 +34,7 @@ baselines     naive forecasts, and errors to compare by
 choosing      whether a naive forecast did clearly better;  delivery: which one a series gets
 intermittent  demand that is mostly zero
 notes         sentences for the reader;  results: what is returned
-horizon       how much each step ahead counts
+horizon       how much each step ahead counts;  sharing: many series on several threads
 storage       files
 ============= ==================================================================
 """

@@ -19,6 +19,7 @@ from throughtime.forecasting.results import Progress, Stage
 from throughtime.forecasting.seasonality import cycles, detect
 from throughtime.forecasting.series import Group, Observed
 from throughtime.forecasting.settings import Settings
+from throughtime.forecasting.sharing import for_each
 from throughtime.forecasting.windows import (
     STEP_BUDGET,
     PastErrors,
@@ -51,7 +52,8 @@ def fit(settings: Settings, group: Group, backtest: bool = False) -> Fitted:
     if not enough:
         raise DataError(_too_short(settings, group, need, backtest))
     candidates = _candidates(settings, group)
-    anchors = {series.name: fit_average(series, settings, candidates) for series in group.series}
+    averages = for_each(lambda one: fit_average(one, settings, candidates), group.series)
+    anchors = dict(zip(group.names, averages, strict=True))
     longest = max(map(_length, enough))
     window = settings.window or _window(settings.horizon, candidates, longest)
     centre, width = mean_and_width(group)

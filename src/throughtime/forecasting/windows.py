@@ -13,6 +13,7 @@ from throughtime.forecasting.averaging import Average
 from throughtime.forecasting.inputs import WindowBatch, cut
 from throughtime.forecasting.series import Observed
 from throughtime.forecasting.settings import Settings
+from throughtime.forecasting.sharing import for_each
 from throughtime.forecasting.trust import FEWEST_PATHS, Blocks
 
 #: Share of each series, at its end, that validates; at least the horizon, if a third holds it.
@@ -104,10 +105,10 @@ def cut_training_windows(
     left: list[np.ndarray] = []
     steps: list[int] = []
     errors, units, lengths, firsts = [], [], [], []
-    for one in series:
-        known = one.from_first_value()
-        history = prepare(known, anchors[one.name], centre, width)
-        total, cutoff = len(known), validation_start(horizon, len(known))
+    histories = [prepare(s.from_first_value(), anchors[s.name], centre, width) for s in series]
+    pasts = for_each(lambda history: anchor_errors(history, horizon), histories)
+    for history, past in zip(histories, pasts, strict=True):
+        total, cutoff = len(history.z), validation_start(horizon, len(history.z))
         first = first_origin(history.smoothing, cutoff)
         # After two long cycles there may be nothing left before the validation block.
         early = spaced(first, cutoff - 1, max(share, 4)) if first < cutoff else _NO_ORIGINS
@@ -122,7 +123,6 @@ def cut_training_windows(
         owner.append(np.full(len(late), len(steps)))
         left.append(total - late)
         steps.append(total - cutoff)
-        past = anchor_errors(history, horizon)
         unit = one_step(past) or 1.0
         errors.append(past / unit)
         units.append(np.full(len(late), unit))
