@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from throughtime.forecasting.grid import candidates
-from throughtime.forecasting.smoothing import Smoothing
+from throughtime.forecasting.smoothing import TRENDS, Smoothing
 
 #: (period, steps of the series, horizon): cycles shorter and longer than the horizon.
 SHAPES = [(1.0, 40, 1), (1.0, 57, 9), (2.5, 33, 8), (4.0, 30, 3), (12.0, 90, 18), (52.18, 160, 7),
@@ -28,7 +28,7 @@ def drawn(seed: int, steps: int, period: float) -> tuple[list[Smoothing], np.nda
     rng = np.random.default_rng(seed)
     grid = candidates(period, seed % 2 == 1)
     chosen = [grid[i] for i in rng.permutation(len(grid))[: int(rng.integers(1, 70))]]
-    for trend in ("none", "drift", "local", "return"):
+    for trend in TRENDS:
         alpha, beta, gamma = rng.random(3)
         phi = float(rng.choice([1.0, 0.5 + rng.random() / 2]))
         chosen.append(Smoothing(seed % 2 == 1, period, alpha, trend, beta, phi, gamma))

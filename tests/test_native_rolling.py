@@ -125,7 +125,7 @@ def call(**changes) -> dict[str, object]:
     """Arguments that both kernels take, for T=5, H=2, C=3, O=2, P=1."""
     return {
         "z": np.arange(5.0), "y": np.arange(5.0), "place": np.zeros(7, np.int64),
-        "origins": np.array([2, 5]), "pattern": np.zeros(1), "columns": np.ones((8, 3)),
+        "origins": np.array([2, 5]), "pattern": np.zeros(1), "columns": np.ones((9, 3)),
         "begin": 0, "start": 0.0, "log": False, "ceiling": 1.0, **changes,
     }  # fmt: skip
 
@@ -139,8 +139,8 @@ REFUSED = [
     ({"origins": np.array([2, 6])}, "origins must increase, from 1 to the end of z"),
     ({"origins": np.array([0, 5])}, "origins must increase, from 1 to the end of z"),
     ({"origins": np.array([2, 2])}, "origins must increase, from 1 to the end of z"),
-    ({"columns": np.ones((7, 3))}, "columns is of another shape"),
-    ({"columns": np.ones((8, 6))[:, ::2]}, "columns is not contiguous"),
+    ({"columns": np.ones((8, 3))}, "columns is of another shape"),
+    ({"columns": np.ones((9, 6))[:, ::2]}, "columns is not contiguous"),
 ]
 
 
