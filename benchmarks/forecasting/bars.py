@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from benchmarks.forecasting.methods import LEVELS
 from benchmarks.forecasting.scores import Board, Summary
 
 #: Ratio of MASE (geometric mean over the competitions) to each method, at most.
 RATIOS = {"ets": 0.92, "theta": 0.91, "ets+theta": 0.93, "release": 0.95}
 #: Ratio to smoothing alone where a network has nothing to learn, or nothing like it was seen.
 BESIDE_SMOOTHING = {"classics": 1.00, "noise": 1.01}
-#: A frequency with fewer series is not judged.
+#: A frequency with fewer series is not judged; only the coverage of those in DISTANCES always is.
 LEAST = 100
 #: Largest distance of a coverage from its level.
 DISTANCE, DISTANCES = 0.03, {"daily": 0.05, "hourly": 0.05}
@@ -48,26 +47,29 @@ def _beside_smoothing(collections: dict[str, Board]) -> list[Bar]:
     return bars
 
 
-def _frequency(frequency: str, rows: list[Summary]) -> list[Bar]:
-    """Rank, coverage and interval score; without our own other forms, which are no rivals."""
-    by_name = {row.method: row for row in rows}
-    ours, bars = by_name["ours"], []
-    rivals = [row for row in rows if row.method not in ("ours", "smoothing")]
+def _coverage(frequency: str, ours: Summary) -> list[Bar]:
+    distance = DISTANCES.get(frequency, DISTANCE)
+    bars = []
+    for level, got in ours.coverage.items():
+        good = abs(got - level / 100) <= distance
+        wanted = f"{level} % +- {100 * distance:.0f}"
+        bars.append(Bar(f"coverage, {frequency}", wanted, f"{100 * got:.1f} %", good))
+    return bars
+
+
+def _beside_others(frequency: str, rows: dict[str, Summary]) -> list[Bar]:
+    """Rank and interval score; our own other form is no rival."""
+    ours, bars = rows["ours"], []
+    rivals = [row for name, row in rows.items() if name not in ("ours", "smoothing")]
     if rivals:
         first = min(rivals, key=lambda row: row.rank)
         got = f"{ours.rank:.2f}, {first.method} {first.rank:.2f}"
         bars.append(Bar(f"mean rank, {frequency}", "first", got, ours.rank < first.rank))
-    distance = DISTANCES.get(frequency, DISTANCE)
-    for level in LEVELS:
-        got = ours.coverage[level]
-        good = abs(got - level / 100) <= distance
-        wanted = f"{level} % +- {100 * distance:.0f}"
-        bars.append(Bar(f"coverage, {frequency}", wanted, f"{100 * got:.1f} %", good))
-        if "ets" in by_name:
-            most = by_name["ets"].msis[level]
+    if "ets" in rows:
+        for level, score in ours.msis.items():
+            most = rows["ets"].msis[level]
             name = f"interval score of {level} %, {frequency}"
-            got_score = ours.msis[level]
-            bars.append(Bar(name, f"<= {most:.2f} (ETS)", f"{got_score:.2f}", got_score <= most))
+            bars.append(Bar(name, f"<= {most:.2f} (ETS)", f"{score:.2f}", score <= most))
     return bars
 
 
@@ -90,6 +92,9 @@ def judge(
     bars = _ratios(competitions) if competitions.series else []
     bars += _beside_smoothing(collections)
     for frequency, board in frequencies.items():
+        rows = {row.method: row for row in board.summaries(base)}
         if len(board.series) >= LEAST:
-            bars += _frequency(frequency, board.summaries(base))
+            bars += _beside_others(frequency, rows)
+        if len(board.series) >= LEAST or frequency in DISTANCES:
+            bars += _coverage(frequency, rows["ours"])
     return bars
