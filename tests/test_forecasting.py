@@ -226,12 +226,23 @@ def test_covariates_known_ahead_move_the_forecast() -> None:
     rng = np.random.default_rng(0)
     promotion = (rng.random(160) < 0.3).astype(float)
     y = 50.0 + 10.0 * promotion + rng.normal(0, 0.5, 160)
-    model = Forecaster(4, season=None, members=1, lr=0.03, hidden_size=16)
-    model.fit(y, promotion)
-    assert model.weight_ == 1.0
+    model = Forecaster(4, season=None, network="never").fit(y, promotion)
     low, high = (model.predict(X_future=np.full(4, x)).mean for x in (0.0, 1.0))
-    np.testing.assert_allclose(high - low, 10.0, atol=2.0)
-    np.testing.assert_allclose(low, 50.0, atol=1.5)
+    # Least squares finds the effect with a standard error of 0.5 / sqrt(160 * 0.3 * 0.7) = 0.09.
+    np.testing.assert_allclose(high - low, 10.0, atol=0.3)
+    np.testing.assert_allclose(low, 50.0, atol=0.5)
+
+
+def test_the_network_adds_what_is_not_linear() -> None:
+    rng = np.random.default_rng(0)
+    x = rng.uniform(-1, 1, 200)
+    y = 50.0 + 20.0 * np.abs(x) + rng.normal(0, 0.5, 200)
+    model = Forecaster(4, season=None, members=1, lr=0.03, hidden_size=16)
+    model.fit(y, x)
+    assert not model.fitted.adjustments
+    assert model.weight_ == 1.0
+    low, high = (model.predict(X_future=np.full(4, x)).mean for x in (0.0, -0.9))
+    np.testing.assert_allclose(high - low, 18.0, atol=6.0)
 
 
 def test_covariates_known_only_in_the_past() -> None:

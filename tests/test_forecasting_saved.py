@@ -45,6 +45,7 @@ def models() -> dict[str, Forecaster]:
     return {
         "many": Forecaster(3, **options).fit({"a": y, "b": y + 20}, {"a": extra, "b": extra}),
         "dated": Forecaster(3, **QUICK).fit(Series.from_arrays(y, days)),
+        "adjusted": Forecaster(3, season=None, network="never").fit(y + 5 * extra[:, 0], extra),
         "learned": Forecaster(2, epochs=15, members=1, season=None, seed=1).fit(logistic()),
     }
 

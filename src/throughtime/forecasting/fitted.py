@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from throughtime.forecasting.adjustment import Adjustment
 from throughtime.forecasting.averaging import Average
 from throughtime.forecasting.calibration import Calibration
 from throughtime.forecasting.choosing import Choice
@@ -41,6 +42,8 @@ class Fitted:
     choices : dict or None
         What is delivered for each series, by name. None, as in files of 0.2 and before: the usual
         forecast for all.
+    adjustments : dict
+        What is removed from each series before smoothing, by name; those without any are missing.
     """
 
     group: Group
@@ -54,11 +57,12 @@ class Fitted:
     floor: float
     notes: list[str] = field(default_factory=list)
     choices: dict[Any, Choice] | None = None
+    adjustments: dict[Any, Adjustment] = field(default_factory=dict)
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         # A pickle of release 0.1 or 0.2 holds one setting for every series.
+        state = {"adjustments": {}} | state
         if "smoothing" in state:
-            state = dict(state)
             single = state.pop("smoothing")
             state["anchors"] = {name: Average.of(setting) for name, setting in single.items()}
         self.__dict__.update(state)
@@ -66,9 +70,15 @@ class Fitted:
     @property
     def season(self) -> float | None:
         """The period that most series have; None if most have none."""
-        found = [a.principal.period for a in self.anchors.values()]
+        found = [self._season_of(name) for name in self.anchors]
         common = max(set(found), key=lambda p: (found.count(p), p))
         return None if common <= 1.0 else common
+
+    def _season_of(self, name: Any) -> float:
+        """The season that smoothing follows, or else the longest that was removed before it."""
+        period = self.anchors[name].principal.period
+        removed = self.adjustments.get(name)
+        return period if period > 1.0 or removed is None else removed.season
 
     @property
     def naive_season(self) -> int:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from throughtime.errors import DataError, Message, Setting, sentence
-from throughtime.forecasting import calibration, networks, notes, trust
+from throughtime.forecasting import adjusting, calibration, networks, notes, trust
 from throughtime.forecasting.anchor import fit_average, prepare
 from throughtime.forecasting.calibration import Calibration, Errors
 from throughtime.forecasting.covariates import mean_and_width
@@ -16,7 +16,7 @@ from throughtime.forecasting.delivery import decide, long_enough
 from throughtime.forecasting.fitted import Fitted
 from throughtime.forecasting.networks import Notify, TrainedNetwork
 from throughtime.forecasting.results import Progress, Stage
-from throughtime.forecasting.seasonality import cycles, detect
+from throughtime.forecasting.seasonality import LONGEST_FOUND, cycles, detect
 from throughtime.forecasting.series import Group, Observed
 from throughtime.forecasting.settings import Settings
 from throughtime.forecasting.sharing import for_each
@@ -51,8 +51,12 @@ def fit(settings: Settings, group: Group, backtest: bool = False) -> Fitted:
     enough = [series for series in group.series if _length(series) >= need]
     if not enough:
         raise DataError(_too_short(settings, group, need, backtest))
-    candidates = _candidates(settings, group)
-    averages = for_each(lambda one: fit_average(one, settings, candidates), group.series)
+    periods = _candidates(settings, group)
+    adjustments = adjusting.adjust_all(settings, group, periods)
+    candidates = adjusting.left_to_smoothing(periods)
+    adjusted = adjusting.remove_all(adjustments, group)
+    enough = [series for series in adjusted.series if _length(series) >= need]
+    averages = for_each(lambda one: fit_average(one, settings, candidates), adjusted.series)
     anchors = dict(zip(group.names, averages, strict=True))
     longest = max(map(_length, enough))
     window = settings.window or _window(settings.horizon, candidates, longest)
@@ -71,7 +75,8 @@ def fit(settings: Settings, group: Group, backtest: bool = False) -> Fitted:
     fitted = Fitted(
         group, anchors, candidates, window, centre, width, members, found, floor, remarks
     )
-    known = long_enough(group.series)
+    fitted.adjustments = adjustments
+    known = long_enough(adjusted.series)
     chosen = decide(
         settings, fitted, [prepare(one, anchors[one.name], centre, width) for one in known]
     )
@@ -99,11 +104,13 @@ def _too_short(settings: Settings, group: Group, need: int, backtest: bool) -> M
 
 
 def _candidates(settings: Settings, group: Group) -> tuple[float, ...]:
-    """Periods that smoothing may choose from, 1 standing for none."""
+    """The seasons that the series may have, 1 standing for none."""
     if settings.periods is not None:
         return settings.periods or (1.0,)
     frequency = settings.frequency or group.frequency
-    known = () if frequency is None else cycles(frequency)
+    longest = max(map(len, group.series))
+    usual = () if frequency is None else cycles(frequency)
+    known = [p for p in usual if p <= LONGEST_FOUND or 2.0 * p <= longest]
     if known:
         return (1.0, *known)
     voters = group.series[:: max(1, len(group.series) // _VOTERS)]

@@ -54,6 +54,10 @@ def forecast(
         Coverages of the intervals.
     """
     _check_count(series)
+    observed, adjustment = series, fitted.adjustments.get(series.name)
+    if adjustment is not None:
+        effects = adjustment.ahead(series, steps, future)
+        series = adjustment.remove(series)
     few = series.count < FEWEST_TO_SMOOTH
     known = series.from_first_value()
     average, remarks = _average(settings, fitted, known)
@@ -74,17 +78,20 @@ def forecast(
             unit = error_unit(history, settings.horizon)
         centre = window.anchor[0] + moved * window.scale[0]
         made = Delivered(centre, unit, fitted.calibration)
+    unit = made.unit if adjustment is None else made.unit * adjustment.widening
     top = float(np.max(history.z))
     # A history that fell below 0 after fitting has shown that there is no floor.
-    fell = settings.nonnegative == "auto" and np.nanmin(known.y) < 0
+    fell = settings.nonnegative == "auto" and np.nanmin(observed.y) < 0
     floor = -np.inf if fell else fitted.floor
     idle = np.zeros(len(steps), dtype=bool)
     if settings.nonnegative == "auto" and not fell:
-        idle = _always_zero(known.y, smoothing.period, steps)
+        idle = _always_zero(observed.from_first_value().y, smoothing.period, steps)
     cuts = 0
 
     def allowed(free: np.ndarray) -> np.ndarray:
         nonlocal cuts
+        if adjustment is not None:
+            free = adjustment.restore(free, effects)
         cuts += int((free < floor).sum())
         return np.where(idle, 0.0, np.maximum(free, floor))
 
@@ -95,7 +102,7 @@ def forecast(
     intervals = {}
     for coverage in coverages:
         bounds = made.calibration.bounds(coverage, steps)
-        low, high = (in_units_of_the_data(chosen + bound * made.unit) for bound in bounds)
+        low, high = (in_units_of_the_data(chosen + bound * unit) for bound in bounds)
         intervals[float(coverage)] = low, high
     mean = in_units_of_the_data(chosen)
     if cuts and settings.nonnegative == "auto":
@@ -106,7 +113,7 @@ def forecast(
     _check_finite(series, [mean, anchor, *itertools.chain(*intervals.values())])
     origin, calendar = len(series), series.calendar
     times = None if calendar is None else calendar.at(origin + steps - 1)
-    sentences = tuple(notes.on_data([series]) + remarks)
+    sentences = tuple(notes.on_data([observed]) + remarks)
     name = series.name
     return Forecast(steps, mean, intervals, anchor, origin, name, sentences, times, method)
 

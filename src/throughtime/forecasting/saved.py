@@ -15,6 +15,7 @@ import numpy as np
 from throughtime.data.tables.frequency import Frequency
 from throughtime.errors import check_bool, check_choice, check_float, check_int, describe
 from throughtime.forecasting import notes
+from throughtime.forecasting.adjustment import Adjustment
 from throughtime.forecasting.averaging import N_COLUMNS, Average
 from throughtime.forecasting.baselines import NAIVE
 from throughtime.forecasting.calendars import Calendar
@@ -84,6 +85,7 @@ class Saved:
             0.0 if check_bool("nonnegative", self._meta["nonnegative"]) else -np.inf,
             [notes.from_config(note) for note in self._part("notes", list)],
             self._choices(group),
+            self._adjustments(group, width),
         )
 
     def _part(self, name: str, kind: type) -> Any:
@@ -163,6 +165,17 @@ class Saved:
                 {name: check_float("a gain", gain, -1.0, 1.0) for name, gain in gains.items()},
                 check_int("the stretches of a choice", config["stretches"], 0),
             )
+        return found
+
+    def _adjustments(self, group: Group, width: int) -> dict[Any, Adjustment]:
+        """The adjustments of the series that have one; in files of 0.2 and before none has."""
+        if "adjustments" not in self._meta:
+            return {}
+        found = {}
+        for series, config in zip(group.series, self._part("adjustments", list), strict=True):
+            if config is not None:
+                _expect_fields(config, Adjustment, f"the adjustment of {series.label}")
+                found[series.name] = Adjustment.from_config(config, str(series.label), width)
         return found
 
     def _network(self, i: int, config: Any, width: int) -> Network:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 import numpy as np
@@ -31,19 +32,26 @@ class Observed:
         The covariates; NaN where one is missing.
     calendar : Calendar or None
         The times of its steps, if they are known.
+    static : ndarray of float64 of shape (K,)
+        What does not change with time, as numbers: a category is a column for each of its words.
     """
 
     name: Any
     y: np.ndarray
     covariates: np.ndarray
     calendar: Calendar | None = None
+    static: np.ndarray = field(default_factory=lambda: np.zeros(0))
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        # A pickle of release 0.1 or 0.2 holds nothing static.
+        self.__dict__.update({"static": np.zeros(0)} | state)
 
     def __len__(self) -> int:
         return len(self.y)
 
     def until(self, end: int) -> Observed:
         """The first ``end`` steps."""
-        return Observed(self.name, self.y[:end], self.covariates[:end], self.calendar)
+        return dataclasses.replace(self, y=self.y[:end], covariates=self.covariates[:end])
 
     @property
     def count(self) -> int:
@@ -53,7 +61,8 @@ class Observed:
     def from_first_value(self) -> Observed:
         """The steps from the first known value on, without their times."""
         first = int(np.argmax(~np.isnan(self.y)))
-        return Observed(self.name, self.y[first:], self.covariates[first:])
+        rest = self.y[first:], self.covariates[first:]
+        return Observed(self.name, *rest, static=self.static)
 
     @property
     def label(self) -> Argument:

@@ -1,0 +1,177 @@
+"""What a regression removes from a series before smoothing, and what earns its place."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from throughtime.data import Series
+from throughtime.forecasting import Forecaster
+from throughtime.forecasting.adjusting import adjust
+from throughtime.forecasting.adjustment import Adjustment
+from throughtime.forecasting.series import Observed
+from throughtime.forecasting.terms import Covariate, Season
+
+RNG = np.random.default_rng
+NO_NETWORK: dict[str, Any] = {"network": "never"}
+
+
+def sales(steps: int = 300) -> tuple[np.ndarray, np.ndarray]:
+    """Sales of 100 + 60 promo + 2 temperature, and noise of 3; and the two covariates."""
+    rng = RNG(0)
+    promo = (rng.random(steps) < 0.2).astype(float)
+    temperature = (
+        15.0 + 8.0 * np.cos(2 * np.pi * np.arange(steps) / 365.25) + rng.normal(size=steps)
+    )
+    y = 100.0 + 60.0 * promo + 2.0 * temperature + rng.normal(0, 3, steps)
+    return y, np.stack([promo, temperature], axis=1)
+
+
+def chosen(y: np.ndarray, X: np.ndarray, periods: tuple[float, ...] = (1.0,), **settings: Any):
+    model = Forecaster(14, **NO_NETWORK, **settings)
+    return adjust(model._settings(), Observed(None, y, X), periods)
+
+
+def test_known_covariates_forecast_like_least_squares() -> None:
+    y, X = sales()
+    report = Forecaster(14, frequency="D", **NO_NETWORK).backtest(y, X)
+    design = np.c_[np.ones(300), X]
+    effects = np.linalg.lstsq(design[:286], y[:286], rcond=None)[0]
+    fair = np.abs(y[286:] - design[286:] @ effects).mean()
+    assert report["forecast"].mae < 1.2 * fair
+    assert report["persistence"].mae > 5.0 * fair
+
+
+def test_effects_in_units_of_the_data() -> None:
+    found = chosen(*sales())
+    assert found is not None
+    assert found.terms == (Covariate(0), Covariate(1))
+    promo, temperature = found.effects / found.width
+    assert abs(promo - 60.0) < 2.0  # the standard error is 3 / sqrt(300 * 0.16) = 0.4
+    assert abs(temperature - 2.0) < 0.2
+
+
+@pytest.mark.parametrize("kind", ["noise", "walk"])
+def test_what_does_not_help_is_left_out(kind: str) -> None:
+    for seed in range(5):
+        rng = RNG(seed)
+        noise = rng.normal(size=150)
+        y = 100.0 + (np.cumsum(noise) if kind == "walk" else noise)
+        assert chosen(y, rng.normal(size=(150, 3))) is None
+
+
+def test_a_trend_is_left_to_smoothing() -> None:
+    rng = RNG(0)
+    steps = np.arange(200.0)
+    # The covariate rises as the series does; its own effect is in what is left of it.
+    x = steps / 10.0 + rng.normal(0, 3, 200)
+    y = 50.0 + 0.5 * steps + 2.0 * x + rng.normal(0, 1, 200)
+    found = chosen(y, x[:, None])
+    assert found is not None
+    assert abs(found.effects[0] / found.width[0] - 2.0) < 0.15
+
+
+def test_a_lag_is_found() -> None:
+    rng = RNG(0)
+    x = rng.normal(size=202)
+    y = 50.0 + 5.0 * x[:-2] + rng.normal(0, 1, 200)
+    found = chosen(y, x[2:, None])
+    assert found is not None
+    assert found.terms == (Covariate(0, (1, 2, 3)),)
+    np.testing.assert_allclose(found.effects, [0.0, 5.0, 0.0], atol=0.5)
+
+
+def test_of_covariates_of_the_past_only_lags_of_the_horizon_are_read() -> None:
+    rng = RNG(0)
+    x = rng.normal(size=215)
+    y = 50.0 + 5.0 * x[:-15] + rng.normal(0, 1, 200)
+    found = chosen(y, x[15:, None], future_covariates=False)
+    assert found is not None
+    assert found.terms == (Covariate(0, (14, 15, 16)),)
+    model = Forecaster(14, future_covariates=False, **NO_NETWORK)
+    report = model.backtest(y, x[15:])
+    assert report["forecast"].mae < 1.5  # noise of 1 has a mean absolute error of 0.8
+
+
+def test_factors_where_they_forecast_better() -> None:
+    rng = RNG(0)
+    promo = (rng.random(300) < 0.3).astype(float)
+    level = np.exp(np.linspace(3.0, 6.0, 300))
+    y = level * 1.5**promo * np.exp(rng.normal(0, 0.05, 300))
+    found = chosen(y, promo[:, None])
+    assert found is not None
+    assert found.log
+    np.testing.assert_allclose(np.exp(found.effects[0] / found.width[0]), 1.5, rtol=0.03)
+
+
+def temperatures(years: int = 4) -> np.ndarray:
+    days = np.arange(round(365.25 * years))
+    rest = np.zeros(len(days))
+    for t, shock in enumerate(RNG(0).normal(0, 2, len(days))):
+        rest[t] = 0.6 * rest[t - 1] + shock
+    return 12.0 - 9.0 * np.cos(2 * np.pi * (days - 20) / 365.25) + rest
+
+
+def test_a_year_of_days_is_a_smooth_wave() -> None:
+    y = temperatures()
+    model = Forecaster(180, frequency="D", **NO_NETWORK)
+    report = model.backtest(y)
+    assert model.season_ == 365.25
+    assert all(report.beats.values())
+    forecast = report.folds[0].forecast
+    # After a return to the wave, that moves by at most 9 * 2 pi / 365 = 0.15 a day.
+    assert np.abs(np.diff(forecast.mean[10:])).max() < 0.2
+    low, high = forecast.intervals[0.95]
+    assert (high - low).max() < 25.0  # 4 standard deviations of 2.5, and what is not known of them
+
+
+def test_without_covariates_and_long_seasons_nothing_happens() -> None:
+    y = 50.0 + RNG(0).normal(size=120)
+    for periods in ((1.0,), (1.0, 12.0), (1.0, 4.0), (1.0, 7.0, 365.25)):
+        assert chosen(y, np.zeros((120, 0)), periods) is None
+
+
+def an_adjustment(log: bool = False) -> Adjustment:
+    terms = (Covariate(0, (0, 2)), Season(30.5, (1, 2)))
+    effects = np.array([0.5, -0.2, 0.3, 0.1, 0.0, -0.4])
+    return Adjustment(log, terms, effects, 0.1, np.array([1.0]), np.array([2.0]), 1.1)
+
+
+@pytest.mark.parametrize("log", [False, True])
+def test_what_is_removed_is_restored(log: bool) -> None:
+    y, X = 10.0 + RNG(0).random(80), RNG(1).normal(size=(80, 1))
+    y[5], X[7] = np.nan, np.nan
+    found, whole = an_adjustment(log), Observed(None, y, X)
+    steps = np.array([1, 2, 5])
+    effects = found.ahead(whole.until(70), steps, X[70:])
+    bare = found.remove(whole).y
+    np.testing.assert_allclose(found.restore(bare[[70, 71, 74]], effects), y[[70, 71, 74]])
+    assert np.isnan(bare[5])
+    assert np.isfinite(bare[7])
+
+
+def test_times_tell_the_place_in_the_season() -> None:
+    days = np.datetime64("2020-01-01") + np.arange(900)
+    y = temperatures(3)[:900]
+    model = Forecaster(30, **NO_NETWORK).fit(Series.from_arrays(y, days))
+    assert model.season_ == 365.25
+    part = model.predict(y=Series.from_arrays(y[400:], days[400:])).mean
+    np.testing.assert_allclose(part, model.predict().mean, atol=1.0)
+
+
+def test_a_description_and_back() -> None:
+    found = an_adjustment()
+    again = Adjustment.from_config(found.to_config(), "y", 1)
+    assert again.to_config() == found.to_config()
+    assert again.terms == found.terms
+    for key, value in (
+        ("effects", [1.0]),
+        ("terms", [{"covariate": 1, "lags": [0]}]),
+        ("terms", [{"period": 0.0, "harmonics": [1]}]),
+        ("terms", [{"what": 1}]),
+        ("width", [0.0]),
+        ("widening", 0.5),
+        ("effects", [1e200] * 6),
+    ):
+        with pytest.raises((ValueError, KeyError)):
+            Adjustment.from_config(found.to_config() | {key: value}, "y", 1)
