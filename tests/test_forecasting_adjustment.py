@@ -119,8 +119,9 @@ def test_a_year_of_days_is_a_smooth_wave() -> None:
     assert model.season_ == 365.25
     assert all(report.beats.values())
     forecast = report.folds[0].forecast
-    # After a return to the wave, that moves by at most 9 * 2 pi / 365 = 0.15 a day.
-    assert np.abs(np.diff(forecast.mean[10:])).max() < 0.2
+    # The wave moves by at most 9 * 2 pi / 365 = 0.15 a day; the rest is a weak pattern of the week.
+    assert np.abs(forecast.mean[17:] - forecast.mean[10:-7]).max() < 1.4
+    assert np.abs(np.diff(forecast.mean)).max() < 1.0
     low, high = forecast.intervals[0.95]
     assert (high - low).max() < 25.0  # 4 standard deviations of 2.5, and what is not known of them
 
