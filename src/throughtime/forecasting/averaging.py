@@ -192,10 +192,11 @@ def compare(
     grids = [candidates(*pair) for pair in itertools.product(fitting, allowed)]
     errors = [rolling_errors(y, grid, origins, horizon) for grid in grids]
     known = ~np.isnan(errors[0][:, 0])
-    errors = [np.where(np.isnan(found[known]), np.inf, found[known]) for found in errors]
+    if not known.all():
+        errors = [found[known] for found in errors]
     size = _sizes(errors)
     scores = [
-        (found / size[:, None]).sum(axis=0) * (1.0 + prices(grid, total))
+        (1.0 / size) @ found * (1.0 + prices(grid, total))
         for grid, found in zip(grids, errors, strict=True)
     ]
     best = min(float(score.min()) for score in scores)

@@ -64,20 +64,22 @@ def forecast(
     smoothing = average.principal
     history = prepare(known, average, fitted.centre, fitted.width, future)
     here = np.array([len(known)])
-    window = cut(history, here, fitted.window, settings.horizon, settings.future_covariates)
+    smoothed = history.anchor_at(here, settings.horizon)[0]
     method = PERSISTENCE if few else _method(settings, fitted, known, history)
     naive = method in NAIVE and not few
     if naive:
         made = delivery.naive(method, history, settings.horizon, fitted.naive_season)
     else:
         weight = fitted.calibration.weight if method == delivery.NETWORK else 0.0
-        moved = weight * correction(fitted.networks, window)[0] if weight > 0.0 else 0.0
+        moved = 0.0
+        if weight > 0.0:
+            window = cut(history, here, fitted.window, settings.horizon, settings.future_covariates)
+            moved = weight * correction(fitted.networks, window)[0] * window.scale[0]
         if few:
             unit = _borrowed_error(settings, fitted, known)
         else:
             unit = error_unit(history, settings.horizon)
-        centre = window.anchor[0] + moved * window.scale[0]
-        made = Delivered(centre, unit, fitted.calibration)
+        made = Delivered(smoothed + moved, unit, fitted.calibration)
     unit = made.unit if adjustment is None else made.unit * adjustment.widening
     top = float(np.max(history.z))
     # A history that fell below 0 after fitting has shown that there is no floor.
@@ -109,7 +111,7 @@ def forecast(
         remarks.append(notes.cut_at_zero(series))
     if idle.any():
         remarks.append(notes.always_zero(series, int(idle.sum()), len(idle)))
-    anchor = allowed(smoothing.restore(window.anchor[0][steps - 1], top))
+    anchor = allowed(smoothing.restore(smoothed[steps - 1], top))
     _check_finite(series, [mean, anchor, *itertools.chain(*intervals.values())])
     origin, calendar = len(series), series.calendar
     times = None if calendar is None else calendar.at(origin + steps - 1)

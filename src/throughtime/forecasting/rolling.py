@@ -116,7 +116,7 @@ def _call(
     z = packed(first.transform(y))
     begin, start, slope, pattern = first_states(z, first.period)
     with np.errstate(over="ignore"):  # no bound is needed where it is no number of the type
-        ceiling = float(first.restore(np.array(np.inf), float(np.nanmax(z))))
+        ceiling = float(first.restore(np.array(np.inf), float(np.fmax.reduce(z))))
     return {
         "z": z,
         "y": packed(np.asarray(y, dtype=np.float64)),

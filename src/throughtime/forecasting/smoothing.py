@@ -334,18 +334,32 @@ def first_states(z: np.ndarray, period: float) -> tuple[int, float, float, np.nd
     is the first value.
     """
     count = max(1, round(period))
-    head = z[: 2 * count]
-    seen = ~np.isnan(head)
-    earlier, later = int(seen[:count].sum()), int(seen[count:].sum())
-    if count == 1 or earlier == 0 or later == 0:
+    found = _line_and_pattern(z[: 2 * count].tobytes(), period) if count > 1 else None
+    if found is None:
         first = int(np.argmax(~np.isnan(z)))
         return first, float(z[first]), 0.0, np.zeros(count)
-    values, steps, place = head[seen], np.flatnonzero(seen), places(len(head), period)[seen]
+    return -1, *found
+
+
+@functools.lru_cache(maxsize=64)
+def _line_and_pattern(head: bytes, period: float) -> tuple[float, float, np.ndarray] | None:
+    """Level, slope and pattern of the first two cycles; None if one of them is empty.
+
+    A fit and its forecasts begin with the same values again and again.
+    """
+    z, count = np.frombuffer(head), round(period)
+    seen = ~np.isnan(z)
+    earlier, later = int(seen[:count].sum()), int(seen[count:].sum())
+    if earlier == 0 or later == 0:
+        return None
+    values, steps, place = z[seen], np.flatnonzero(seen), places(len(z), period)[seen]
     slope = (values[earlier:].sum() / later - values[:earlier].sum() / earlier) / count
     centre = (values.sum() - slope * steps.sum()) / len(steps)
     total = np.bincount(place, weights=values - centre - slope * steps, minlength=count)
     pattern = total / np.maximum(np.bincount(place, minlength=count), 1)
-    return -1, float(centre - slope), float(slope), pattern - pattern.sum() / count
+    pattern -= pattern.sum() / count
+    pattern.flags.writeable = False
+    return float(centre - slope), float(slope), pattern
 
 
 def extend(settings: Sequence[Smoothing], states: States, steps: np.ndarray) -> np.ndarray:
