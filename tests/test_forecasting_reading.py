@@ -178,3 +178,29 @@ def test_every_mark_of_a_missing_value_is_read(given: Any) -> None:
 def test_what_is_no_series(given: Any, message: str) -> None:
     with pytest.raises((DataError, ShapeError, InvalidTypeError), match=f"^{re.escape(message)}"):
         read_group(given)
+
+
+def test_static_numbers_stay_with_their_series() -> None:
+    group = read_group({"b": Y, "a": Y}, static={"a": [1, 0], "b": [0, 1]})
+    np.testing.assert_array_equal(group.series[0].static, [0.0, 1.0])
+    np.testing.assert_array_equal(group.series[0].from_first_value().static, [0.0, 1.0])
+    np.testing.assert_array_equal(group.series[0].until(2).static, [0.0, 1.0])
+    np.testing.assert_array_equal(extend(group, {"a": Y, "b": Y}).series[1].static, [1.0, 0.0])
+    assert read_group([Y, Y], static=[3.0, 4.0]).series[1].static.tolist() == [4.0]
+    assert read_group(Y).series[0].static.shape == (0,)
+
+
+def test_static_numbers_that_do_not_fit() -> None:
+    # fmt: off
+    for y, static, error, message in (
+        (Y, [1.0], InvalidArgumentError,
+         "static must be given with several series; got a single series."),
+        ([Y, Y], [[1.0], [1.0, 2.0]], ShapeError,
+         "static must have as many numbers for every series; got [1, 2]."),
+        ([Y, Y], [[1.0], [np.nan]], DataError, "static[1] must hold numbers alone; got NaN."),
+        ({"a": Y, "b": Y}, {"a": [[1.0]], "b": [1.0]}, ShapeError,
+         "static['a'] must be of shape (K,); got shape (1, 1)."),
+    ):
+        # fmt: on
+        with pytest.raises(error, match=f"^{re.escape(message)}$"):
+            read_group(y, static=static)

@@ -43,7 +43,11 @@ def models() -> dict[str, Forecaster]:
     extra = RNG(1).normal(size=(60, 1))
     options = QUICK | {"season": 12, "future_covariates": False}
     return {
-        "many": Forecaster(3, **options).fit({"a": y, "b": y + 20}, {"a": extra, "b": extra}),
+        "many": Forecaster(3, **options).fit(
+            {"a": y, "b": y + 20},
+            {"a": extra, "b": extra},
+            static={"a": [0.0, 1.0], "b": [1.0, 0.0]},
+        ),
         "dated": Forecaster(3, **QUICK).fit(Series.from_arrays(y, days)),
         "adjusted": Forecaster(3, season=None, network="never").fit(y + 5 * extra[:, 0], extra),
         "learned": Forecaster(2, epochs=15, members=1, season=None, seed=1).fit(logistic()),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -66,6 +67,12 @@ class Fitted:
             single = state.pop("smoothing")
             state["anchors"] = {name: Average.of(setting) for name, setting in single.items()}
         self.__dict__.update(state)
+
+    def with_static(self, group: Group) -> Group:
+        """``group`` with what is known of its series; of a new one zeros are known."""
+        known = {s.name: s.static for s in self.group.series}
+        nothing = np.zeros(len(self.group.series[0].static))
+        return group.map(lambda s: dataclasses.replace(s, static=known.get(s.name, nothing)))
 
     @property
     def season(self) -> float | None:

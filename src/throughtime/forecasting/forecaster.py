@@ -217,7 +217,7 @@ class Forecaster:
 
     # -- learning -----------------------------------------------------------------------------
 
-    def fit(self, y: Data, X: Data | None = None) -> Forecaster:
+    def fit(self, y: Data, X: Data | None = None, *, static: Data | None = None) -> Forecaster:
         """Learn from one series or many.
 
         Parameters
@@ -227,13 +227,16 @@ class Forecaster:
             missing, and nothing in its place. Missing values are never learned from or scored.
         X : array of shape (T, F) or (T,), or a list or mapping as ``y``, optional
             Covariates of the same steps; NaN count as the mean.
+        static : list or mapping of arrays of shape (K,), as ``y``, optional
+            Numbers that tell the series apart and do not change with time, as one of 0 and 1 for
+            each category. Only with several series.
 
         Raises
         ------
         DataError, ShapeError
             If there is text or an infinity, if all values are missing, or if there are too few.
         """
-        self._fitted = fitting.fit(self._settings(), read_group(y, X))
+        self._fitted = fitting.fit(self._settings(), read_group(y, X, static=static))
         return self
 
     def update(self, y: Data, X: Data | None = None) -> Forecaster:
@@ -252,6 +255,7 @@ class Forecaster:
         y: Data,
         X: Data | None = None,
         *,
+        static: Data | None = None,
         holdout: int | None = None,
         folds: int | None = None,
         refit: bool = False,
@@ -265,7 +269,7 @@ class Forecaster:
 
         Parameters
         ----------
-        y, X :
+        y, X, static :
             As in ``fit``.
         holdout : int, optional
             Number of steps at the end of every series; H by default. A series without a number
@@ -276,7 +280,7 @@ class Forecaster:
             Whether to fit anew at every origin, with all values before it.
         """
         check_bool("refit", refit)
-        group = read_group(y, X)
+        group = read_group(y, X, static=static)
         report, self._fitted = backtest.run(self._settings(), group, holdout, folds, refit)
         return report
 
@@ -338,7 +342,7 @@ class Forecaster:
     def _read(self, y: Data | None, X: Data | None) -> Group:
         """The history to forecast from, with the covariates that the model knows."""
         if y is not None:
-            return read_group(y, X, len(self.fitted.centre))
+            return self.fitted.with_static(read_group(y, X, len(self.fitted.centre)))
         if X is not None:
             raise InvalidArgumentError(
                 sentence(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
@@ -28,7 +29,7 @@ from throughtime.forecasting.series import Group, Observed
 LARGEST = 1e100
 
 
-def read_group(y: Any, X: Any = None, n_covariates: int | None = None) -> Group:
+def read_group(y: Any, X: Any = None, n_covariates: int | None = None, static: Any = None) -> Group:
     """Check series and covariates and turn them into one form.
 
     Parameters
@@ -40,6 +41,8 @@ def read_group(y: Any, X: Any = None, n_covariates: int | None = None) -> Group:
         Covariates, in the container form and in the order of ``y``.
     n_covariates : int, optional
         Number of covariates that is expected, if it is known.
+    static : list or mapping of array of shape (K,), optional
+        What does not change with time, in the container form and in the order of ``y``.
 
     Raises
     ------
@@ -48,8 +51,9 @@ def read_group(y: Any, X: Any = None, n_covariates: int | None = None) -> Group:
     """
     kind, names, values = _unpack(y)
     extras = _split_like(kind, names, X, "X")
+    fixed = read_static(kind, names, static)
     series = []
-    for name, one, extra in zip(names, values, extras, strict=True):
+    for name, one, extra, numbers in zip(names, values, extras, fixed, strict=True):
         label = Argument("y", name)
         one, times, step = times_of(one)
         column = _read_column(label, one)
@@ -60,7 +64,7 @@ def read_group(y: Any, X: Any = None, n_covariates: int | None = None) -> Group:
         calendar = None
         if times is not None:
             column, rows, calendar = on_calendar(label, column, rows, times, step)
-        series.append(Observed(name, column, rows, calendar))
+        series.append(Observed(name, column, rows, calendar, numbers))
     widths = sorted({s.covariates.shape[1] for s in series})
     if len(widths) > 1:
         expected = "the same number of columns for every series"
@@ -93,9 +97,32 @@ def extend(group: Group, y: Any, X: Any = None) -> Group:
         if times is not None and len(times) and old.calendar is not None:
             check_follows(old.label, old.calendar, len(old), times)
             column, rows, _ = on_calendar(old.label, column, rows, times, old.calendar.step)
-        whole = np.concatenate([old.y, column]), np.concatenate([old.covariates, rows])
-        series.append(Observed(old.name, *whole, old.calendar))
+        y, covariates = np.concatenate([old.y, column]), np.concatenate([old.covariates, rows])
+        series.append(dataclasses.replace(old, y=y, covariates=covariates))
     return Group(group.kind, tuple(series))
+
+
+def read_static(kind: str, names: list[Any], value: Any) -> list[np.ndarray]:
+    """What does not change with time, as an array (K,) for every series; K is 0 without any."""
+    if value is None:
+        return [np.zeros(0)] * len(names)
+    if kind == "one":
+        got = "a single series"
+        raise InvalidArgumentError(sentence("static", "given with several series", got))
+    found = []
+    for name, part in zip(names, _split_like(kind, names, value, "static"), strict=True):
+        label = Argument("static", name)
+        array = np.atleast_1d(_numbers(label, part))
+        if array.ndim != 1:
+            raise ShapeError(sentence(label, "of shape (K,)", f"shape {array.shape}", value=part))
+        if np.isnan(array).any():
+            raise DataError(sentence(label, "numbers alone", "NaN", must="hold", value=part))
+        found.append(array)
+    widths = sorted({len(array) for array in found})
+    if len(widths) > 1:
+        expected = "as many numbers for every series"
+        raise ShapeError(sentence("static", expected, widths, must="have"))
+    return found
 
 
 def read_covariates(

@@ -112,9 +112,15 @@ class Saved:
                 _expect_fields(config, Calendar, f"calendars[{i}]")
                 _expect_fields(config["step"], Frequency, f"the step of calendars[{i}]")
                 calendar = Calendar.from_config(config, len(y) + horizon)
-            series.append(Observed(name, y, extra, calendar))
+            series.append(Observed(name, y, extra, calendar, self._static(i)))
+        _expect(len({len(one.static) for one in series}) == 1, "its static numbers are damaged")
         _expect(any(one.count for one in series), "it holds no history with a number")
         return Group(kind, tuple(series))
+
+    def _static(self, i: int) -> np.ndarray:
+        """What does not change with time; nothing in files of 0.2 and before."""
+        name = f"series.{i}.static"
+        return self._numbers(name, (None,), -LARGEST) if name in self._arrays else np.zeros(0)
 
     def _anchors(self, group: Group) -> dict[Any, Average]:
         """The average of every series that has a number; the others have none yet."""

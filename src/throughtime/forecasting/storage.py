@@ -2,7 +2,7 @@
 
 Arrays: ``network.<i>`` the parameters of a member as one vector, ``series.<i>.y`` and
 ``series.<i>.seen`` a history and where it is known, ``series.<i>.X`` and ``.X_seen`` its
-covariates, and those of the calibration.
+covariates, ``series.<i>.static`` what does not change, and those of the calibration.
 """
 
 from __future__ import annotations
@@ -50,6 +50,8 @@ def save(
             seen = ~np.isnan(values)
             arrays[f"series.{i}.{key}"] = np.where(seen, values, 0.0)
             arrays[f"series.{i}.{key}_seen"] = seen
+        if len(series.static):
+            arrays[f"series.{i}.static"] = series.static
     meta = {
         "settings": settings.to_config(),
         "metadata": metadata,
