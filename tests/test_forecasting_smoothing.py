@@ -211,3 +211,18 @@ def test_a_season_is_judged_after_the_cycles_it_was_read_off() -> None:
         assert origins_of(total, 12)[0] >= 24
         assert origins_of(total, 12)[-1] == total - 1
     assert origins_of(30, 1)[0] == 7
+
+
+def test_a_setting_that_explodes_is_no_candidate() -> None:
+    # With alpha 1, gamma .4 and a steep local trend, level and season fight until they overflow.
+    y = np.exp(1.0 + 0.3 * RNG(3).normal(size=3000))
+    with np.errstate(all="ignore"):
+        blocks = compare(y, 20, [1.0, 7.0], [True])
+    assert (
+        any(np.isinf(block.errors).any() for block in blocks)
+        or max(block.errors.max() for block in blocks) > 100.0 * y.max()
+    )
+    found = average(blocks)
+    np.testing.assert_allclose(found.weights.sum(), 1.0)
+    path = found.paths(y, np.array([3000]), 20)
+    np.testing.assert_allclose(path, np.median(y), rtol=0.2)

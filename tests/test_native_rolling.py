@@ -11,7 +11,7 @@ from rolling_cases import drawn, every_case, series
 
 import throughtime as tt
 from throughtime.forecasting.rolling import rolling_errors, rolling_means
-from throughtime.forecasting.smoothing import smooth
+from throughtime.forecasting.smoothing import Smoothing, smooth
 from throughtime.kernels import selection
 
 pytestmark = needs_native
@@ -65,6 +65,26 @@ def test_bits_do_not_depend_on_company(seed, period, steps, horizon, level) -> N
         alone = rolling_means(y, [settings[i] for i in own], origins, horizon, weights[:, own],
                               np.zeros(len(own), int), 1)  # fmt: skip
         np.testing.assert_array_equal(alone[..., 0], means[..., 1])
+
+
+@pytest.mark.parametrize("steps", [150, 700, 3000])
+def test_a_setting_that_explodes_is_the_same_on_both_engines(steps, level) -> None:
+    rng = np.random.default_rng(3)
+    y = np.exp(1.0 + 0.3 * rng.normal(size=steps))
+    trends = [("local", 0.3, phi) for phi in (0.9, 0.98, 1.0)]
+    settings = [
+        Smoothing(True, 7.0, 1.0, trend, beta, phi, gamma)
+        for trend, beta, phi in trends
+        for gamma in (0.1, 0.4, 0.9)
+    ]
+    origins = np.arange(100, steps, 7)
+    found = rolling_errors(y, settings, origins, 20)
+    with tt.engine("reference"), np.errstate(all="ignore"):
+        expected = rolling_errors(y, settings, origins, 20)
+    assert np.nanmax(expected) > 100.0 * y.max()
+    np.testing.assert_allclose(found, expected, rtol=1e-10)
+    alone = [rolling_errors(y, [one], origins, 20)[:, 0] for one in settings]
+    np.testing.assert_array_equal(np.transpose(alone), found)
 
 
 def test_weights_may_be_the_same_at_all_origins(level) -> None:

@@ -21,6 +21,10 @@ constexpr int most_vectors = 4;
 // Up to here exp() is 1 + small_expm1(), to the last bit: it subtracts no multiple of log 2.
 constexpr double small_power = 0.34;
 
+// Beyond e to this power, and 1 over it, forecasts are not taken apart into factors. No number of
+// the data is as large.
+constexpr double largest_power = 300.0;
+
 // N vectors of settings with their states; lanes behind the last setting repeat it.
 template <int N> struct Walk {
     const RollingSeries& s;
@@ -146,18 +150,22 @@ template <int N> struct Walk {
 
     // exp(l + log(1 + rise) + s) is exp(l) exp(s) (1 + rise), and the exponentials of a season
     // change at one place in a step. What is left is exp(rise) where a rise bends or is a fall.
+    // Factors of a setting that explodes may be infinite and 0: there all is one exponential.
     template <class F> TT_INLINE void forecast_exponentials(Size origin, Size ahead, F f) {
         if (ahead == 0) return;
         const Doubles zero{}, one = splat(1.0);
         Doubles base[N];
-        Mask rising[N];
-        bool all = true, wide = false;
+        Mask rising[N], wild[N];
+        bool all = true, wide = false, tame = true;
         for (int v = 0; v < N; ++v) {
             base[v] = exp(level[v]);
             rising[v] = (straight[v] & (slope[v] > zero)) | (slope[v] == zero);
             all &= !any<double>(~rising[v]);
-            const Doubles farthest = load(at(damped, ahead - 1, v)) * slope[v];
-            wide |= any<double>(~rising[v] & ~(abs<double>(farthest) <= splat(small_power)));
+            const Doubles farthest = abs<double>(load(at(damped, ahead - 1, v)) * slope[v]);
+            wide |= any<double>(~rising[v] & ~(farthest <= splat(small_power)));
+            const Doubles most = splat(largest_power);
+            wild[v] = ~((farthest <= most) & (abs<double>(level[v]) <= most));
+            tame &= !any<double>(wild[v]);
         }
         for (Size h = 0; h < ahead; ++h) {
             const Size place = s.place[origin + h];
@@ -169,7 +177,14 @@ template <int N> struct Walk {
                     const Doubles power = wide ? exp(rise) : one + small_expm1(rise);
                     factor = select<double>(rising[v], factor, power);
                 }
-                found[v] = at_most(s.ceiling, base[v] * load(at(powers, place, v)) * factor);
+                Doubles value = base[v] * load(at(powers, place, v)) * factor;
+                if (!tame) {
+                    const Doubles sum = level[v] + load(at(season, place, v));
+                    const Doubles whole = select<double>(rising[v], (one + rise) * exp(sum),
+                                                         exp(sum + rise));
+                    value = select<double>(wild[v], whole, value);
+                }
+                found[v] = at_most(s.ceiling, value);
             }
             f(h, found);
         }

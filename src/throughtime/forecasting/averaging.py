@@ -194,6 +194,8 @@ def compare(
     known = ~np.isnan(errors[0][:, 0])
     if not known.all():
         errors = [found[known] for found in errors]
+    # A setting that explodes beyond all numbers is no candidate.
+    errors = [_finite_or_infinite(found) for found in errors]
     size = _sizes(errors)
     scores = [
         (1.0 / size) @ found * (1.0 + prices(grid, total))
@@ -205,6 +207,10 @@ def compare(
         Block(grid, found, score, _weights(grid, score, best, tau))
         for grid, found, score in zip(grids, errors, scores, strict=True)
     ]
+
+
+def _finite_or_infinite(errors: np.ndarray) -> np.ndarray:
+    return np.where(np.isnan(errors), np.inf, errors) if np.isnan(errors.sum()) else errors
 
 
 def _sizes(errors: Sequence[np.ndarray]) -> np.ndarray:
