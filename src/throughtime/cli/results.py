@@ -14,6 +14,7 @@ from throughtime.cli.describe import layer_rows, one_line, settings_of
 from throughtime.cli.series import CutSeries, ungroup
 from throughtime.cli.wording import Wording
 from throughtime.data.series import format_times
+from throughtime.forecasting.choosing import CROSTON
 from throughtime.plotting import ForecastView, forecast_figure, save_png
 from throughtime.report import ForecastStory, forecast_page, words
 from throughtime.report.story import decimals_of, outlook
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from throughtime.forecasting import BacktestReport, Forecaster
 
 SHOWN_STEPS = 6
+#: Coverage of an interval whose ends are both the median.
+_NO_WIDTH = 1e-9
 #: What a formula begins with, to a spreadsheet.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 #: Notes on single series, at most; a count stands for the others.
@@ -148,6 +151,12 @@ def error_table(backtest: BacktestReport) -> tuple[list[str], list[list[str]]]:
         words.column([score.mase for score in scores]),
     ]
     header = ["method", "MAE", "RMSE", "sMAPE", "MASE"]
+    if backtest.mostly_zero:
+        header += ["RMSSE", "pinball"]
+        columns += [
+            words.column([score.rmsse for score in scores]),
+            words.column([score.pinball for score in scores]),
+        ]
     return header, [list(row) for row in zip(*columns, strict=True)]
 
 
@@ -178,7 +187,7 @@ def quantiles_of(
     columns: list[dict[str, np.ndarray]] = [{} for _ in names]
     for level in levels:
         if level == 0.5:
-            found = [one.mean for one in ungroup(model.predict(X_future=ahead), names, many)]
+            found = _medians(model, ahead, names, many)
         else:
             # Rounded, so that 0.05 and 0.95 are the ends of the same interval.
             coverage = round(abs(1.0 - 2.0 * level), 12)
@@ -187,6 +196,18 @@ def quantiles_of(
         for column, values in zip(columns, found, strict=True):
             column[f"q{level:g}"] = values
     return columns
+
+
+def _medians(model: Forecaster, ahead: Any, names: Sequence[str], many: bool) -> list[np.ndarray]:
+    """The point forecasts; where demand is mostly zero, its median, which the mean is not."""
+    forecasts = ungroup(model.predict(X_future=ahead), names, many)
+    if all(one.method != CROSTON for one in forecasts):
+        return [one.mean for one in forecasts]
+    pairs = model.predict_interval(coverage=_NO_WIDTH, X_future=ahead)
+    ends = [pair[1] for pair in ungroup(pairs, names, many)]
+    return [
+        end if one.method == CROSTON else one.mean for one, end in zip(forecasts, ends, strict=True)
+    ]
 
 
 def write_files(

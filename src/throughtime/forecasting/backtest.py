@@ -10,9 +10,18 @@ import numpy as np
 
 from throughtime.errors import DataError, Message, check_int, sentence
 from throughtime.forecasting import notes
-from throughtime.forecasting.baselines import mase_scale, naive_forecasts, smape_terms
+from throughtime.forecasting.baselines import (
+    mase_scale,
+    naive_forecasts,
+    naive_methods,
+    pinball,
+    rmsse_scale,
+    smape_terms,
+)
+from throughtime.forecasting.delivery import naive
 from throughtime.forecasting.fitted import Fitted
 from throughtime.forecasting.fitting import fit
+from throughtime.forecasting.intermittent import is_intermittent
 from throughtime.forecasting.predicting import forecast
 from throughtime.forecasting.results import BacktestReport, Fold, Score
 from throughtime.forecasting.series import Group, Observed
@@ -118,14 +127,35 @@ def _fold(
     if not settings.future_covariates:
         ahead = ahead[:0]
     steps = np.arange(1, horizon + 1)
+    before = series.y[:first]
+    zero = is_intermittent(before, fitted.candidates)
     return Fold(
         series.name,
         origin,
         _actual(series, origin, horizon),
         forecast(settings, fitted, known, ahead, steps, settings.coverages),
         naive_forecasts(known.y, horizon, season),
-        mase_scale(series.y[:first], season),
+        mase_scale(before, season),
+        rmsse_scale(before),
+        mase_scale(before, 1),
+        zero,
+        _naive_intervals(settings, known, horizon, season) if zero else None,
     )
+
+
+def _naive_intervals(
+    settings: Settings, known: Observed, horizon: int, season: int
+) -> dict[str, dict[float, tuple[np.ndarray, np.ndarray]]]:
+    """Intervals of the naive methods, from their own errors; none lies below 0."""
+    y, steps = known.from_first_value().y, np.arange(1, horizon + 1)
+    found = {}
+    for method in naive_methods(season):
+        made = naive(method, y, horizon, season)
+        found[method] = {
+            coverage: tuple(np.maximum(bound, 0.0) for bound in made.interval(coverage, steps))
+            for coverage in settings.coverages
+        }
+    return found
 
 
 def summarise(
@@ -138,9 +168,10 @@ def summarise(
     methods = ["forecast", *folds[0].naive, "smoothing alone"]
     scores = tuple(_score(method, folds) for method in methods)
     own, many = scores[0], len({fold.series for fold in folds}) > 1
+    zero = 2 * sum(fold.mostly_zero for fold in folds) >= len(folds)
     made_by = {fold.forecast.method for fold in folds}
     judgements = {
-        s.method: _itself(s.method) if made_by == {s.method} else _judge(own, s, many)
+        s.method: _itself(s.method) if made_by == {s.method} else _judge(own, s, many, zero)
         for s in scores
         if s.method not in _INSIDE
     }
@@ -182,7 +213,38 @@ def _score(method: str, folds: Sequence[Fold]) -> Score:
         float(np.concatenate(terms).mean()),
         float(np.mean(means)) if means else float("nan"),
         _coverage(folds) if method == "forecast" else {},
+        _over_series({n: np.sqrt(np.mean(v)) for n, v in _squares(method, folds).items()}),
+        _over_series({n: np.mean(v) for n, v in _pinballs(method, folds).items()}),
     )
+
+
+def _over_series(means: dict[Any, Any]) -> float:
+    """The mean over series; NaN without any."""
+    return float(np.mean(list(means.values()))) if means else float("nan")
+
+
+def _squares(method: str, folds: Sequence[Fold]) -> dict[Any, list[float]]:
+    """Squared errors by series, in units of RMSSE's divisor."""
+    found: dict[Any, list[float]] = {}
+    for fold in folds:
+        terms = ((_guess(method, fold) - fold.actual) / fold.rmsse_scale) ** 2
+        if np.isfinite(terms).any():
+            found.setdefault(fold.series, []).extend(terms[np.isfinite(terms)].tolist())
+    return found
+
+
+def _pinballs(method: str, folds: Sequence[Fold]) -> dict[Any, list[float]]:
+    """Losses of the ends of all intervals by series, in units of their divisor."""
+    found: dict[Any, list[float]] = {}
+    for fold in folds:
+        own = fold.forecast.intervals if method == "forecast" else {}
+        for coverage, ends in (own or (fold.naive_intervals or {}).get(method, {})).items():
+            levels = (1.0 - coverage) / 2.0, (1.0 + coverage) / 2.0
+            for level, quantile in zip(levels, ends, strict=True):
+                terms = pinball(fold.actual, quantile, level) / fold.pinball_scale
+                if np.isfinite(terms).any():
+                    found.setdefault(fold.series, []).extend(terms[np.isfinite(terms)].tolist())
+    return found
 
 
 def _guess(method: str, fold: Fold) -> np.ndarray:
@@ -204,11 +266,14 @@ def _coverage(folds: Sequence[Fold]) -> dict[float, float]:
     return shares
 
 
-def _judge(own: Score, rival: Score, many: bool) -> tuple[bool, str]:
+def _judge(own: Score, rival: Score, many: bool, zero: bool) -> tuple[bool, str]:
     """Whether ``own`` beats ``rival``, and a sentence that says so.
 
-    One series is judged by MAE and RMSE, several, whose units may differ, by MASE.
+    One series is judged by MAE and RMSE, several, whose units may differ, by MASE; demand that is
+    mostly ``zero`` by RMSSE and the pinball loss.
     """
+    if zero and np.isfinite(own.rmsse) and np.isfinite(rival.rmsse):
+        return _judge_demand(own, rival)
     if many and np.isfinite(own.mase) and np.isfinite(rival.mase):
         return _compare(rival.method, "MASE", "mean scaled error", own.mase, rival.mase)
     beaten, words = _compare(rival.method, "MAE", "mean absolute error", own.mae, rival.mae)
@@ -218,6 +283,20 @@ def _judge(own: Score, rival: Score, many: bool) -> tuple[bool, str]:
     return False, (
         f"The forecast does not clearly beat {rival.method}: its {smaller} is smaller, its"
         f" {larger} is not (MAE {own.mae:.4g} against {rival.mae:.4g})."
+    )
+
+
+def _judge_demand(own: Score, rival: Score) -> tuple[bool, str]:
+    """The judgement where demand is mostly zero."""
+    name = "root mean squared scaled error"
+    beaten, words = _compare(rival.method, "RMSSE", name, own.rmsse, rival.rmsse)
+    if not np.isfinite(rival.pinball) or (own.pinball < rival.pinball) == beaten:
+        return beaten, words
+    smaller, larger = ("RMSSE", "pinball loss") if beaten else ("pinball loss", "RMSSE")
+    return False, (
+        f"The forecast does not clearly beat {rival.method}: its {smaller} is smaller, its {larger}"
+        f" is not (RMSSE {own.rmsse:.4g} against {rival.rmsse:.4g}, pinball loss"
+        f" {own.pinball:.4g} against {rival.pinball:.4g})."
     )
 
 

@@ -112,6 +112,26 @@ def mase_scale(y: np.ndarray, season: int) -> float:
     return scale if scale > 0.0 else float("nan")
 
 
+def rmsse_scale(y: np.ndarray) -> float:
+    """Root of the mean squared one-step difference: the divisor of (I9); NaN if none."""
+    moved = np.diff(y)
+    moved = moved[~np.isnan(moved)]
+    scale = float(np.sqrt((moved**2).mean())) if len(moved) else 0.0
+    return scale if scale > 0.0 else float("nan")
+
+
+def pinball(actual: np.ndarray, quantile: np.ndarray, level: float) -> np.ndarray:
+    """(I10), the loss of a quantile: ``level (y - q)`` above it, ``(1 - level) (q - y)`` below.
+
+    Examples
+    --------
+    >>> pinball(np.array([5.0, 1.0]), np.array([3.0, 3.0]), 0.9).round(2)
+    array([1.8, 0.2])
+    """
+    over = actual - quantile
+    return np.asarray(np.maximum(level * over, (level - 1.0) * over))
+
+
 def smape_terms(actual: np.ndarray, forecast: np.ndarray) -> np.ndarray:
     """``2 |f - y| / (|f| + |y|)`` of each pair; two zeros give 0."""
     size = np.abs(actual) + np.abs(forecast)

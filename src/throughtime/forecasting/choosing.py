@@ -2,9 +2,7 @@ r"""Which forecast of a series is delivered: the usual one, or a naive one that 
 
 Both forecast the history from many origins, each with nothing but the values until there. Origins
 fewer than H steps apart share values, so their mean absolute errors e (weighted by
-:func:`~throughtime.forecasting.horizon.step_weights`; root mean squared errors where demand is
-intermittent, because zero has the smallest absolute error there) are averaged over stretches of H
-steps, and
+:func:`~throughtime.forecasting.horizon.step_weights`) are averaged over stretches of H steps, and
 
     g_k = (e_k(usual) - e_k(naive)) / (e_k(usual) + e_k(naive))         (F1)
 
@@ -21,6 +19,10 @@ forecast is delivered if there are at least 3 stretches, and
 
 With few stretches the left side stays near mu. A panel on which the usual forecast wins has a
 negative mu, and a naive one must win more often there. Efron and Morris (1975) for (F2).
+
+Demand that is mostly zero is compared by squared errors, because zero has the smallest absolute
+error, and the divisor of (F1) is then the mean of all stretches, because zero has no error at all
+in a stretch without demand.
 """
 
 from __future__ import annotations
@@ -34,10 +36,11 @@ from throughtime.forecasting.anchor import origins_in
 from throughtime.forecasting.baselines import ahead, naive_methods, naive_paths
 from throughtime.forecasting.horizon import step_weights
 from throughtime.forecasting.inputs import PreparedSeries
-from throughtime.forecasting.intermittent import is_intermittent
+from throughtime.forecasting.intermittent import mean_demand
 
-#: The method of a series that no naive method forecasts.
-USUAL = "usual"
+#: What forecasts a series that no naive method forecasts: smoothing with what corrects it, or,
+#: where it is mostly zero, the mean demand.
+USUAL, CROSTON = "usual", "croston"
 
 #: Stretches below which nothing is chosen: two do not tell how much they vary.
 FEWEST_STRETCHES = 3
@@ -61,7 +64,8 @@ class Choice:
     Attributes
     ----------
     method : str
-        A naive method, or "usual": smoothing with what corrects it.
+        A naive method; "usual": smoothing with what corrects it; or "croston": the mean of demand
+        that is mostly zero, by the average of :mod:`throughtime.forecasting.intermittent`.
     gains : dict of str to float
         The mean of (F1) for each naive method; positive where its errors were the smaller ones.
     stretches : int
@@ -84,7 +88,12 @@ class Choice:
 
 
 def choose(
-    histories: Sequence[PreparedSeries], horizon: int, season: int, gain: float, use: str
+    histories: Sequence[PreparedSeries],
+    mostly_zero: Sequence[bool],
+    horizon: int,
+    season: int,
+    gain: float,
+    use: str,
 ) -> list[Choice]:
     """What is delivered for each series.
 
@@ -92,6 +101,8 @@ def choose(
     ----------
     histories : sequence of PreparedSeries
         The series, from their first known value on.
+    mostly_zero : sequence of bool
+        Whether the usual forecast of a series is its mean demand.
     horizon : int
         Steps ahead, H.
     season : int
@@ -103,7 +114,10 @@ def choose(
         usual forecast.
     """
     methods = naive_methods(season)
-    found = [_gains(history, horizon, season, gain) for history in histories]
+    found = [
+        _gains(history, zero, horizon, season, gain)
+        for history, zero in zip(histories, mostly_zero, strict=True)
+    ]
     centre = np.empty((len(methods), len(found)))
     doubt = np.empty_like(centre)
     for i, method in enumerate(methods):
@@ -112,8 +126,10 @@ def choose(
     for j, gains in enumerate(found):
         count = min(map(len, gains.values()))
         typical = {method: float(g.mean()) for method, g in gains.items() if len(g)}
+        if mostly_zero[j]:
+            typical = {method: _of_roots(gain) for method, gain in typical.items()}
         clear = centre[:, j] - _CAUTION * doubt[:, j]
-        method = USUAL
+        method = CROSTON if mostly_zero[j] else USUAL
         if use == "naive":
             method = methods[int(np.argmax(centre[:, j]))]
         elif use == "best" and count >= FEWEST_STRETCHES and clear.max() > 0.0:
@@ -123,23 +139,26 @@ def choose(
 
 
 def _gains(
-    history: PreparedSeries, horizon: int, season: int, gain: float
+    history: PreparedSeries, mostly_zero: bool, horizon: int, season: int, gain: float
 ) -> dict[str, np.ndarray]:
     """The gains (F1) of every naive method over the usual forecast."""
     methods = naive_methods(season)
     if len(history.y) < 2:
         return {method: np.zeros(0) for method in methods}
     origins, y = origins_in(history), history.y
-    actual, often_zero = ahead(y, origins, horizon), is_intermittent(y)
+    actual = ahead(y, origins, horizon)
 
     def stretches(paths: np.ndarray) -> np.ndarray:
-        errors = mean_errors(actual - paths, often_zero)
-        means = in_stretches(errors, origins, horizon)
-        return np.sqrt(means) if often_zero else means
+        return in_stretches(mean_errors(actual - paths, mostly_zero), origins, horizon)
 
-    usual = gain * stretches(history.anchor.paths(y, origins, horizon))
+    if mostly_zero:
+        usual = stretches(mean_demand(y, origins, horizon)[:, None])
+    else:
+        usual = gain * stretches(history.anchor.paths(y, origins, horizon))
     return {
-        method: gains(usual, stretches(naive_paths(method, y, origins, horizon, season)))
+        method: gains(
+            usual, stretches(naive_paths(method, y, origins, horizon, season)), mostly_zero
+        )
         for method in methods
     }
 
@@ -155,6 +174,12 @@ def mean_errors(errors: np.ndarray, squared: bool = False) -> np.ndarray:
     )
 
 
+def _of_roots(gain: float) -> float:
+    """The gain in root mean squared errors for one in mean squared errors."""
+    usual, naive = np.sqrt(1.0 + gain), np.sqrt(max(1.0 - gain, 0.0))
+    return float((usual - naive) / (usual + naive))
+
+
 def in_stretches(errors: np.ndarray, origins: np.ndarray, horizon: int) -> np.ndarray:
     """Means of errors (O,) over stretches of H origins; NaN where a stretch has none."""
     stretch = (origins - origins[0]) // horizon
@@ -165,9 +190,15 @@ def in_stretches(errors: np.ndarray, origins: np.ndarray, horizon: int) -> np.nd
     return found[~np.isnan(found)]
 
 
-def gains(usual: np.ndarray, naive: np.ndarray) -> np.ndarray:
-    """(F1) for every stretch; 0 where neither has an error."""
+def gains(usual: np.ndarray, naive: np.ndarray, mostly_zero: bool = False) -> np.ndarray:
+    """(F1) for every stretch; 0 where neither has an error.
+
+    If demand is ``mostly_zero``, the errors are squared ones, and the divisor is the mean over all
+    stretches: in a stretch without demand any forecast of zero has no error at all.
+    """
     total = usual + naive
+    if mostly_zero and len(total):
+        total = np.full(len(total), total.mean())
     return np.where(total > 0.0, (usual - naive) / np.where(total > 0.0, total, 1.0), 0.0)
 
 

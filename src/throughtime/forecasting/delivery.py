@@ -1,28 +1,43 @@
-"""Which forecast each series gets, and the naive one with intervals of its own."""
+"""Which forecast each series gets, and what it is computed from."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
-from throughtime.forecasting.anchor import FEWEST_TO_SMOOTH, one_step, origins_in
+from throughtime.forecasting.anchor import FEWEST_TO_SMOOTH, one_step, spaced
 from throughtime.forecasting.baselines import ahead, naive_paths
 from throughtime.forecasting.calibration import Calibration, Errors, spread
-from throughtime.forecasting.choosing import Choice, choose
+from throughtime.forecasting.choosing import CROSTON, USUAL, Choice, choose
 from throughtime.forecasting.fitted import Fitted
 from throughtime.forecasting.inputs import PreparedSeries
+from throughtime.forecasting.intermittent import Demand, is_intermittent
 from throughtime.forecasting.series import Observed
 from throughtime.forecasting.settings import Settings
 
-#: Forecasts that are not naive, as ``Forecast.method`` calls them.
+#: What ``Forecast.method`` calls the usual forecast, with and without the network's correction.
 NETWORK, SMOOTHING = "network", "smoothing"
+#: Origins at which the errors of a naive forecast are taken, at most, as for the anchor.
+_ORIGINS = 200
+
+
+class Delivered(Protocol):
+    """A forecast with its intervals, all on one scale."""
+
+    @property
+    def centre(self) -> np.ndarray:
+        """The point forecast (H,)."""
+
+    def interval(self, coverage: float, steps: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Lower and upper bound at some steps ahead."""
 
 
 @dataclass(frozen=True)
-class Delivered:
-    """A forecast and the calibration of its intervals, on the scale of the forecast.
+class Calibrated:
+    """A forecast whose intervals are quantiles of past errors.
 
     Attributes
     ----------
@@ -36,11 +51,48 @@ class Delivered:
     unit: float
     calibration: Calibration
 
+    def interval(self, coverage: float, steps: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Lower and upper bound at some steps ahead."""
+        low, high = self.calibration.bounds(coverage, steps)
+        chosen = self.centre[steps - 1]
+        return chosen + low * self.unit, chosen + high * self.unit
+
+
+@dataclass(frozen=True)
+class MostlyZero:
+    """The mean of demand that is mostly zero, with its quantiles.
+
+    Attributes
+    ----------
+    demand : Demand
+    horizon : int
+    """
+
+    demand: Demand
+    horizon: int
+
+    @property
+    def centre(self) -> np.ndarray:
+        """The mean demand of every step (H,)."""
+        return np.full(self.horizon, self.demand.mean)
+
+    def interval(self, coverage: float, steps: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Quantiles of the demand of a step, which are the same at every step."""
+        levels = (1.0 - coverage) / 2.0, (1.0 + coverage) / 2.0
+        low, high = (np.full(len(steps), self.demand.quantile(level)) for level in levels)
+        return low, high
+
+
+def mostly_zero(settings: Settings, y: np.ndarray, seasons: Sequence[float]) -> bool:
+    """Whether a series is forecast by its mean demand."""
+    return settings.delivers in ("best", "smoothing") and is_intermittent(y, seasons)
+
 
 def decide(settings: Settings, fitted: Fitted, histories: Sequence[PreparedSeries]) -> list[Choice]:
     """What is delivered for each series."""
     return choose(
         histories,
+        [mostly_zero(settings, history.y, fitted.candidates) for history in histories],
         settings.horizon,
         fitted.naive_season,
         fitted.calibration.gain,
@@ -48,17 +100,32 @@ def decide(settings: Settings, fitted: Fitted, histories: Sequence[PreparedSerie
     )
 
 
+def method_of(settings: Settings, fitted: Fitted, name: object, history: PreparedSeries) -> str:
+    """What forecasts a series: "network", "smoothing", "croston" or a naive method."""
+    choice = Choice()
+    if fitted.choices is not None and name in fitted.choices:
+        choice = fitted.choices[name]
+    elif fitted.choices is not None:
+        (choice,) = decide(settings, fitted, [history])
+    # The history may be another one than that of the choice.
+    demand = not (history.y < 0.0).any() and (history.y > 0.0).any()
+    if choice.method != USUAL and (choice.method != CROSTON or demand):
+        return choice.method
+    return NETWORK if fitted.calibration.weight > 0.0 else SMOOTHING
+
+
 def long_enough(several: Sequence[Observed]) -> list[Observed]:
     """The series that something can be chosen for, from their first known value on."""
     return [s.from_first_value() for s in several if s.count >= FEWEST_TO_SMOOTH]
 
 
-def naive(method: str, history: PreparedSeries, horizon: int, season: int) -> Delivered:
-    """A naive forecast, with intervals from its own errors inside the history."""
-    origins, y = origins_in(history), history.y
-    paths = naive_paths(method, y, np.append(origins, len(y)), horizon, season)
+def naive(method: str, y: np.ndarray, horizon: int, season: int) -> Calibrated:
+    """A naive forecast of ``y``, whose first value is known, with intervals from its own errors."""
+    total = len(y)
+    origins = spaced(min(max(season, min(8, total // 3), 1), total), max(total - 1, 1), _ORIGINS)
+    paths = naive_paths(method, y, np.append(origins, total), horizon, season)
     errors = ahead(y, origins, horizon) - paths[:-1]
     unit = one_step(errors)
-    count = max(1.0, (len(y) - max(int(origins[0]), horizon)) / horizon)
+    count = max(1.0, (total - max(int(origins[0]), horizon)) / horizon)
     own = Errors(errors / (unit or 1.0), count)
-    return Delivered(paths[-1], unit, spread(own, own, own, 0.0))
+    return Calibrated(paths[-1], unit, spread(own, own, own, 0.0))

@@ -12,7 +12,7 @@ from throughtime.forecasting import adjusting, calibration, networks, notes, tru
 from throughtime.forecasting.anchor import fit_average, prepare
 from throughtime.forecasting.calibration import Calibration, Errors
 from throughtime.forecasting.covariates import mean_and_width
-from throughtime.forecasting.delivery import decide, long_enough
+from throughtime.forecasting.delivery import decide, long_enough, mostly_zero
 from throughtime.forecasting.fitted import Fitted
 from throughtime.forecasting.networks import Notify, TrainedNetwork
 from throughtime.forecasting.results import Progress, Stage
@@ -64,6 +64,8 @@ def fit(settings: Settings, group: Group, backtest: bool = False) -> Fitted:
     windows, past = cut_training_windows(settings, enough, anchors, window, centre, width)
     remarks = notes.on_data(group.series)
     reason = _reason_not_to_train(settings, windows)
+    if reason is None and all(mostly_zero(settings, s.y, candidates) for s in enough):
+        reason = notes.MOSTLY_ZERO
     if reason is None:
         members, found, more = _train_members(settings, windows, past, backtest)
         remarks += more

@@ -102,7 +102,8 @@ class Forecaster:
         correction, as far as that is trusted. "smoothing": without the correction. "naive": the
         naive forecast that was best inside the history. "best": for each series that of "network",
         unless a naive forecast was clearly better inside the history; see
-        :mod:`throughtime.forecasting.choosing`.
+        :mod:`throughtime.forecasting.choosing`. With "best" and "smoothing", demand that is mostly
+        zero is forecast by its mean; see :mod:`throughtime.forecasting.intermittent`.
     future_covariates : bool
         Whether covariates are known ahead of time (calendar, plans, prices). If so, ``predict``
         needs ``X_future``; if not, only their past is read.

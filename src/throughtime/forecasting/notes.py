@@ -9,7 +9,8 @@ import numpy as np
 
 from throughtime.errors import Argument, Message, Setting, describe
 from throughtime.forecasting.anchor import FEWEST_TO_SMOOTH
-from throughtime.forecasting.choosing import FEWEST_STRETCHES, USUAL, Choice
+from throughtime.forecasting.choosing import CROSTON, FEWEST_STRETCHES, USUAL, Choice
+from throughtime.forecasting.intermittent import Demand
 from throughtime.forecasting.series import Observed
 from throughtime.forecasting.settings import Settings, to_json
 from throughtime.forecasting.trust import FEWEST_PATHS
@@ -18,11 +19,16 @@ from throughtime.forecasting.trust import FEWEST_PATHS
 _MOST = 5
 #: A ratio of errors above this is not written as a percentage.
 _MANY_TIMES = 10.0
+#: Level of the quantile of the sum of demand that a note tells.
+_FOR_STOCK = 0.95
+#: What the reader reads for the usual forecast of demand that is mostly zero.
+_MEAN_DEMAND = "the mean demand (Croston and TSB)"
 
 NAIVE_ASKED_FOR = "A naive forecast was asked for, so no network was trained."
 NETWORK_NOT_ASKED_FOR = "No network was asked for, so the forecast is exponential smoothing alone."
 TOO_FEW_VALUES = "Too few values are left to train on, so the forecast is exponential smoothing."
 NOTHING_TO_LEARN = "Exponential smoothing fits every value, so there is nothing to learn."
+MOSTLY_ZERO = "Demand is mostly zero, so no network is trained."
 INTERRUPTED = "Training was interrupted; the best weights until then are used."
 
 
@@ -73,6 +79,25 @@ def always_zero(series: Observed, steps: int, total: int) -> str:
     )
 
 
+def mostly_zero(series: Observed, demand: Demand, settings: Settings) -> str:
+    """What the forecast of demand that is mostly zero is, and what it is for."""
+    share = 100.0 * float((series.y > 0.0).sum()) / series.count
+    total = demand.quantile_of_sum(_FOR_STOCK, settings.horizon, settings.seed)
+    return Message(
+        "{series} is 0 but for {share:.0f} % of its values, so the forecast is its mean demand of a"
+        " step, {mean:.3g}, and not an amount to order. For stock, read an upper quantile, or the"
+        " sum over the {horizon} steps ahead: {sum:.3g} in the mean, and at most {total:.4g} with"
+        " {level:.0f} %.",
+        series=series.label,
+        share=share,
+        mean=demand.mean,
+        horizon=settings.horizon,
+        sum=demand.mean * settings.horizon,
+        level=100.0 * _FOR_STOCK,
+        total=total,
+    )
+
+
 def cut_at_zero(series: Observed) -> str:
     """Why no forecast of ``series`` is below 0."""
     return Message(
@@ -117,7 +142,7 @@ def on_trust(weight: float) -> str:
 
 def on_choices(choices: Sequence[Choice], settings: Settings, weight: float) -> list[str]:
     """Which naive forecasts are delivered, if there are any."""
-    naive = [choice for choice in choices if choice.method != USUAL]
+    naive = [choice for choice in choices if choice.method not in (USUAL, CROSTON)]
     return [delivered(choices, settings, weight)] if naive else []
 
 
@@ -132,17 +157,21 @@ def delivered(choices: Sequence[Choice], settings: Settings, weight: float) -> s
         The weight of the network's correction.
     """
     usual = "exponential smoothing" + (" with the network's correction" if weight > 0.0 else "")
-    if settings.delivers not in ("best", "naive"):
+    mean_demand = len(choices) == 1 and choices[0].method == CROSTON
+    if settings.delivers not in ("best", "naive") and not mean_demand:
         use = Setting("use", settings.use)
         asked = Setting("network", "never") if settings.network == "never" else use
         return Message("Delivered is {usual}, by {asked}.", usual=usual, asked=asked)
     if len(choices) != 1:
         return f"Delivered are {_counted(choices, usual)}: what did best inside each history."
     (choice,) = choices
-    name = usual if choice.method == USUAL else choice.method
+    own = choice.method in (USUAL, CROSTON)
+    if choice.method == CROSTON:
+        usual = _MEAN_DEMAND
+    name = usual if own else choice.method
     if not choice.gains:
         return f"Delivered is {name}: the history is too short to compare it with another forecast."
-    if choice.method != USUAL:
+    if not own:
         rival, ratio = usual, 1.0 / choice.ratio(choice.method)
     else:
         rival, ratio = choice.rival, choice.ratio(choice.rival)
@@ -160,7 +189,8 @@ def delivered(choices: Sequence[Choice], settings: Settings, weight: float) -> s
 
 def _counted(choices: Sequence[Choice], usual: str) -> str:
     """The methods of several series, the most frequent first."""
-    methods = [usual if c.method == USUAL else c.method for c in choices]
+    names = {USUAL: usual, CROSTON: _MEAN_DEMAND}
+    methods = [names.get(c.method, c.method) for c in choices]
     order = sorted(set(methods), key=lambda m: (-methods.count(m), m))
     parts = [
         f"{method} for {methods.count(method)} of {len(methods)} series" for method in order[:1]

@@ -16,11 +16,12 @@ from throughtime.forecasting.anchor import (
     prepare,
 )
 from throughtime.forecasting.averaging import Average
-from throughtime.forecasting.baselines import NAIVE, PERSISTENCE
-from throughtime.forecasting.choosing import USUAL, Choice
-from throughtime.forecasting.delivery import Delivered
+from throughtime.forecasting.baselines import PERSISTENCE
+from throughtime.forecasting.choosing import CROSTON
+from throughtime.forecasting.delivery import Calibrated, Delivered, MostlyZero
 from throughtime.forecasting.fitted import Fitted
-from throughtime.forecasting.inputs import PreparedSeries, cut
+from throughtime.forecasting.inputs import cut
+from throughtime.forecasting.intermittent import Demand
 from throughtime.forecasting.networks import correction
 from throughtime.forecasting.results import Forecast
 from throughtime.forecasting.series import Observed
@@ -59,17 +60,23 @@ def forecast(
         effects = adjustment.ahead(series, steps, future)
         series = adjustment.remove(series)
     few = series.count < FEWEST_TO_SMOOTH
-    known = series.from_first_value()
+    known, seen = series.from_first_value(), observed.from_first_value().y
     average, remarks = _average(settings, fitted, known)
     smoothing = average.principal
     history = prepare(known, average, fitted.centre, fitted.width, future)
     here = np.array([len(known)])
     smoothed = history.anchor_at(here, settings.horizon)[0]
-    method = PERSISTENCE if few else _method(settings, fitted, known, history)
-    naive = method in NAIVE and not few
-    if naive:
-        made = delivery.naive(method, history, settings.horizon, fitted.naive_season)
-    else:
+    method = PERSISTENCE
+    if not few:
+        method = delivery.method_of(settings, fitted, known.name, history, seen)
+    # Smoothing and the network work on the transformed scale without the effects of columns.
+    transformed = few or method in (delivery.NETWORK, delivery.SMOOTHING)
+    made: Delivered
+    if method == CROSTON:
+        demand = Demand.from_history(seen, settings.horizon)
+        made = MostlyZero(demand, settings.horizon)
+        remarks.append(notes.mostly_zero(known, demand, settings))
+    elif transformed:
         weight = fitted.calibration.weight if method == delivery.NETWORK else 0.0
         moved = 0.0
         if weight > 0.0:
@@ -79,57 +86,49 @@ def forecast(
             unit = _borrowed_error(settings, fitted, known)
         else:
             unit = error_unit(history, settings.horizon)
-        made = Delivered(smoothed + moved, unit, fitted.calibration)
-    unit = made.unit if adjustment is None else made.unit * adjustment.widening
+        unit = unit if adjustment is None else unit * adjustment.widening
+        made = Calibrated(smoothed + moved, unit, fitted.calibration)
+    else:
+        made = delivery.naive(method, seen, settings.horizon, fitted.naive_season)
     top = float(np.max(history.z))
     # A history that fell below 0 after fitting has shown that there is no floor.
-    fell = settings.nonnegative == "auto" and np.nanmin(observed.y) < 0
+    fell = settings.nonnegative == "auto" and np.nanmin(seen) < 0
     floor = -np.inf if fell else fitted.floor
     idle = np.zeros(len(steps), dtype=bool)
     if settings.nonnegative == "auto" and not fell:
-        idle = _always_zero(observed.from_first_value().y, smoothing.period, steps)
+        idle = _always_zero(seen, smoothing.period, steps)
     cuts = 0
 
     def allowed(free: np.ndarray) -> np.ndarray:
         nonlocal cuts
-        if adjustment is not None:
-            free = adjustment.restore(free, effects)
         cuts += int((free < floor).sum())
         return np.where(idle, 0.0, np.maximum(free, floor))
 
-    def in_units_of_the_data(z: np.ndarray) -> np.ndarray:
-        return allowed(z if naive else smoothing.restore(z, top))
+    def with_effects(z: np.ndarray) -> np.ndarray:
+        free = smoothing.restore(z, top)
+        return free if adjustment is None else adjustment.restore(free, effects)
 
-    chosen = made.centre[steps - 1]
+    def in_units_of_the_data(z: np.ndarray) -> np.ndarray:
+        return allowed(with_effects(z) if transformed else z)
+
     intervals = {}
     for coverage in coverages:
-        bounds = made.calibration.bounds(coverage, steps)
-        low, high = (in_units_of_the_data(chosen + bound * unit) for bound in bounds)
+        low, high = map(in_units_of_the_data, made.interval(coverage, steps))
         intervals[float(coverage)] = low, high
-    mean = in_units_of_the_data(chosen)
+    mean = in_units_of_the_data(made.centre[steps - 1])
     if cuts and settings.nonnegative == "auto":
         remarks.append(notes.cut_at_zero(series))
     if idle.any():
         remarks.append(notes.always_zero(series, int(idle.sum()), len(idle)))
-    anchor = allowed(smoothing.restore(smoothed[steps - 1], top))
+    anchor = mean
+    if method != CROSTON:  # which is the anchor itself
+        anchor = allowed(with_effects(smoothed[steps - 1]))
     _check_finite(series, [mean, anchor, *itertools.chain(*intervals.values())])
     origin, calendar = len(series), series.calendar
     times = None if calendar is None else calendar.at(origin + steps - 1)
     sentences = tuple(notes.on_data([observed]) + remarks)
     name = series.name
     return Forecast(steps, mean, intervals, anchor, origin, name, sentences, times, method)
-
-
-def _method(settings: Settings, fitted: Fitted, known: Observed, history: PreparedSeries) -> str:
-    """What forecasts ``known``: "network", "smoothing", or a naive method."""
-    choice = Choice()
-    if fitted.choices is not None and known.name in fitted.choices:
-        choice = fitted.choices[known.name]
-    elif fitted.choices is not None:
-        (choice,) = delivery.decide(settings, fitted, [history])
-    if choice.method != USUAL:
-        return choice.method
-    return delivery.NETWORK if fitted.calibration.weight > 0.0 else delivery.SMOOTHING
 
 
 def _always_zero(y: np.ndarray, period: float, steps: np.ndarray) -> np.ndarray:

@@ -81,7 +81,8 @@ class Forecast:
     intervals : dict of float to (ndarray, ndarray)
         Coverage, for example 0.8, to the lower and upper bound, each of shape (H,).
     anchor : ndarray of float64, of shape (H,)
-        The exponential smoothing forecast to which the network added its correction.
+        The exponential smoothing forecast to which the network added its correction; for "croston"
+        the forecast itself.
     origin : int
         Number of time steps of the history. The forecast for ``steps[i]`` belongs to position
         ``origin + steps[i] - 1`` of the series.
@@ -93,8 +94,8 @@ class Forecast:
         Times of the steps, as datetime64 or numbers; None if the history has no times.
     method : str
         What made the forecast: ``"network"`` (exponential smoothing with the network's correction),
-        ``"smoothing"``, ``"persistence"``, ``"seasonal naive"`` or ``"drift"``; empty in pickles of
-        0.2 and before.
+        ``"smoothing"``, ``"croston"`` (the mean of demand that is mostly zero),
+        ``"persistence"``, ``"seasonal naive"`` or ``"drift"``; empty in pickles of 0.2 and before.
     """
 
     steps: np.ndarray
@@ -184,6 +185,14 @@ class Score:
     coverage : dict of float to float
         Measured share of the values inside each interval, by its nominal coverage; empty for the
         naive methods.
+    rmsse : float
+        RMSE divided by the root mean squared one-step difference of the history before the
+        hold-out; NaN if that is zero. Averaged over series. The mean of demand that is mostly zero
+        has the smallest RMSSE, and zero the smallest MAE; (I9).
+    pinball : float
+        The loss of the ends of all intervals as quantiles, divided by the mean absolute one-step
+        difference of the history. Averaged over series. NaN where a method has no intervals; the
+        naive ones have them where demand is mostly zero.
     """
 
     method: str
@@ -192,6 +201,8 @@ class Score:
     smape: float
     mase: float
     coverage: dict[float, float] = field(default_factory=dict)
+    rmsse: float = float("nan")
+    pinball: float = float("nan")
 
 
 @dataclass(frozen=True)
@@ -212,6 +223,13 @@ class Fold:
         The forecasts of the naive methods, by name.
     mase_scale : float
         Divisor of MASE.
+    rmsse_scale, pinball_scale : float
+        Divisors of RMSSE and of the pinball loss.
+    mostly_zero : bool
+        Whether the history is demand that is mostly zero.
+    naive_intervals : dict of str to dict, or None
+        Intervals of the naive methods, by name, as those of a forecast; None unless the history is
+        mostly zero.
     """
 
     series: str | int | None
@@ -220,6 +238,10 @@ class Fold:
     forecast: Forecast
     naive: dict[str, np.ndarray]
     mase_scale: float
+    rmsse_scale: float = float("nan")
+    pinball_scale: float = float("nan")
+    mostly_zero: bool = False
+    naive_intervals: dict[str, dict[float, tuple[np.ndarray, np.ndarray]]] | None = None
 
 
 @dataclass(frozen=True)
@@ -233,7 +255,8 @@ class BacktestReport:
         drift, and smoothing alone (the anchor of the forecast, without the network).
     beats : dict of str to bool
         Whether the forecast is better than each naive method. One series is judged by MAE and
-        RMSE; several, whose units may differ, by MASE.
+        RMSE; several, whose units may differ, by MASE. Where demand is mostly zero, RMSSE and the
+        pinball loss judge.
     verdict : tuple of str
         A sentence for each naive method, also if it is not beaten, and one on series that are too
         short to be scored, if there are any.
@@ -258,6 +281,11 @@ class BacktestReport:
     horizon: int
     refitted: bool = False
     delivered: str = ""
+
+    @property
+    def mostly_zero(self) -> bool:
+        """Whether at least half of the forecasts are of demand that is mostly zero."""
+        return bool(self.folds) and 2 * sum(f.mostly_zero for f in self.folds) >= len(self.folds)
 
     @property
     def origins(self) -> tuple[int, ...]:
@@ -297,6 +325,8 @@ class BacktestReport:
                     "rmse": s.rmse,
                     "smape": s.smape,
                     "mase": s.mase if np.isfinite(s.mase) else None,
+                    "rmsse": s.rmsse if np.isfinite(s.rmsse) else None,
+                    "pinball": s.pinball if np.isfinite(s.pinball) else None,
                     "coverage": {f"{nominal:g}": share for nominal, share in s.coverage.items()},
                 }
                 for s in self.scores
@@ -307,26 +337,29 @@ class BacktestReport:
         }
 
     def __str__(self) -> str:
-        rows = [f"{'method':<16}{'MAE':>12}{'RMSE':>12}{'sMAPE':>9}{'MASE':>9}"]
-        rows += [
-            f"{s.method:<16}{s.mae:>12.5g}{s.rmse:>12.5g}{100 * s.smape:>7.2f} %{s.mase:>9.3f}"
-            for s in self.scores
+        head, *rows = self._cells()
+        lines = [
+            f"{method:<16}"
+            + "".join(f"{cell:>{12 if i < 2 else 9}}" for i, cell in enumerate(cells))
+            for method, *cells in (head, *rows)
         ]
-        return "\n".join([*rows, *self._remarks()])
+        return "\n".join([*lines, *self._remarks()])
 
     def _repr_html_(self) -> str:
-        rows = [
-            [
-                s.method,
-                f"{s.mae:.5g}",
-                f"{s.rmse:.5g}",
-                f"{100 * s.smape:.2f} %",
-                f"{s.mase:.3f}",
-            ]
-            for s in self.scores
-        ]
-        note = " ".join(self._remarks())
-        return html.table(["method", "MAE", "RMSE", "sMAPE", "MASE"], rows, note=note)
+        head, *rows = self._cells()
+        return html.table(head, rows, note=" ".join(self._remarks()))
+
+    def _cells(self) -> list[list[str]]:
+        """The table of errors: its head, and a row for each method."""
+        rows = [["method", "MAE", "RMSE", "sMAPE", "MASE"]]
+        for s in self.scores:
+            smape = f"{100 * s.smape:.2f} %"
+            rows.append([s.method, f"{s.mae:.5g}", f"{s.rmse:.5g}", smape, f"{s.mase:.3f}"])
+        if self.mostly_zero:
+            rows[0] += ["RMSSE", "pinball"]
+            for row, s in zip(rows[1:], self.scores, strict=True):
+                row += [f"{s.rmsse:.3f}", f"{s.pinball:.3f}"]
+        return rows
 
     def _remarks(self) -> list[str]:
         """Sentences below the errors."""

@@ -20,7 +20,7 @@ from throughtime.forecasting.averaging import N_COLUMNS, Average
 from throughtime.forecasting.baselines import NAIVE
 from throughtime.forecasting.calendars import Calendar
 from throughtime.forecasting.calibration import LEVELS, Calibration
-from throughtime.forecasting.choosing import USUAL, Choice
+from throughtime.forecasting.choosing import CROSTON, USUAL, Choice
 from throughtime.forecasting.covariates import SMALLEST_WIDTH
 from throughtime.forecasting.fitted import Fitted
 from throughtime.forecasting.inputs import N_INPUTS
@@ -167,7 +167,7 @@ class Saved:
             gains = config["gains"]
             _expect(isinstance(gains, dict) and set(gains) <= set(NAIVE), "a choice is damaged")
             found[series.name] = Choice(
-                check_choice("the method of a choice", config["method"], (USUAL, *NAIVE)),
+                check_choice("the method of a choice", config["method"], (USUAL, CROSTON, *NAIVE)),
                 {name: check_float("a gain", gain, -1.0, 1.0) for name, gain in gains.items()},
                 check_int("the stretches of a choice", config["stretches"], 0),
             )

@@ -106,19 +106,23 @@ def _pictures(story: ForecastStory) -> dict[str, str]:
 def _scores(backtest: BacktestReport | None) -> list[dict[str, Any]]:
     if backtest is None:
         return []
-    worst = max(score.mae for score in backtest.scores)
+    by = words.judged_by(backtest)
+    bars = [getattr(score, "rmsse" if by == "rmsse" else "mae") for score in backtest.scores]
+    worst = max(bars)
     columns = {
         "mae": words.column([score.mae for score in backtest.scores]),
         "rmse": words.column([score.rmse for score in backtest.scores]),
         "smape": words.column([100.0 * score.smape for score in backtest.scores]),
         "mase": words.column([score.mase for score in backtest.scores]),
+        "rmsse": words.column([score.rmsse for score in backtest.scores]),
+        "pinball": words.column([score.pinball for score in backtest.scores]),
     }
     return [
         {
             "name": words.method_name(score.method),
             "explained": words.explained(score.method, backtest),
             "mine": score.method == "forecast",
-            "bar": 100.0 * score.mae / worst if worst > 0 else 0.0,
+            "bar": 100.0 * bars[row] / worst if worst > 0 else 0.0,
         }
         | {name: cells[row] for name, cells in columns.items()}
         for row, score in enumerate(backtest.scores)

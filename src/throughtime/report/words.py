@@ -38,12 +38,15 @@ UNITS = {
 METHODS = {"forecast": "this forecast"}
 #: What a backtest calls the forecast without the correction of the network.
 ALONE = "smoothing alone"
+#: What made the forecast of demand that is mostly zero.
+CROSTON = "croston"
 
 EXPLAINED = {
     "forecast": "Exponential smoothing, corrected by the network.",
     "persistence": "Repeats the last value.",
     "seasonal naive": "Repeats the last season.",
     "drift": "Continues the straight line from the first to the last value.",
+    CROSTON: "The mean of demand that is mostly zero, by Croston's method and TSB.",
     ALONE: "Exponential smoothing without the network's correction.",
 }
 
@@ -168,7 +171,12 @@ def rivals(backtest: BacktestReport) -> list[str]:
 
 
 def judged_by(backtest: BacktestReport) -> str:
-    """The measure that compares methods: "mae", or "mase" for series in different units."""
+    """The measure that compares methods: "mae", or "mase" for series in different units.
+
+    It is "rmsse" where demand is mostly zero: zero has the smallest "mae" there.
+    """
+    if backtest.mostly_zero and all(math.isfinite(score.rmsse) for score in backtest.scores):
+        return "rmsse"
     many = len({fold.series for fold in backtest.folds}) > 1
     scaled = all(math.isfinite(score.mase) for score in backtest.scores)
     return "mase" if many and scaled else "mae"
@@ -176,7 +184,11 @@ def judged_by(backtest: BacktestReport) -> str:
 
 def error_name(backtest: BacktestReport) -> str:
     """The name of the measure that :func:`judged_by` gives."""
-    return "mean scaled error" if judged_by(backtest) == "mase" else "mean absolute error"
+    return {
+        "mae": "mean absolute error",
+        "mase": "mean scaled error",
+        "rmsse": "root mean squared scaled error",
+    }[judged_by(backtest)]
 
 
 def error(backtest: BacktestReport, method: str) -> float:
@@ -228,7 +240,9 @@ def explained(method: str, backtest: BacktestReport) -> str:
     itself = naive_itself(backtest)
     if itself:
         return f"The same as {itself}, which did best before the hold-out."
-    naive = [made for made in made_by(backtest) if made in backtest.beats]
+    naive = [made for made in made_by(backtest) if made in (*backtest.beats, CROSTON)]
+    if made_by(backtest) == [CROSTON]:
+        return EXPLAINED[CROSTON]
     usual = EXPLAINED["forecast"]
     if not _is_corrected(backtest):
         usual = "Exponential smoothing; the network's correction was not used."
