@@ -88,7 +88,7 @@ def test_a_floor_is_lifted_by_what_went_below() -> None:
 
 
 def test_a_cut_at_zero_is_said() -> None:
-    y = RNG(0).poisson(0.7, 80).astype(float)
+    y = RNG(0).poisson(1.7, 80).astype(float)
     model = Forecaster(6, **QUICK).fit({"shop": y})
     assert (model.predict()["shop"].lower(0.95) == 0.0).any()
     (note,) = model.predict()["shop"].notes

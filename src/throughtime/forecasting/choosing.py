@@ -87,22 +87,36 @@ class Choice:
         return (1.0 - gain) / (1.0 + gain) if gain > -1.0 else np.inf
 
 
+@dataclass(frozen=True)
+class Contest:
+    """One series to choose a forecast for.
+
+    Attributes
+    ----------
+    y : ndarray of shape (T,)
+        The series from its first known value on, which the naive methods forecast.
+    history : PreparedSeries
+        The same without the effects of columns, which smoothing forecasts.
+    factor : ndarray of shape (T,)
+        The units of ``y`` in one of ``history``.
+    mostly_zero : bool
+        Whether the usual forecast is the mean demand.
+    """
+
+    y: np.ndarray
+    history: PreparedSeries
+    factor: np.ndarray
+    mostly_zero: bool
+
+
 def choose(
-    histories: Sequence[PreparedSeries],
-    mostly_zero: Sequence[bool],
-    horizon: int,
-    season: int,
-    gain: float,
-    use: str,
+    contests: Sequence[Contest], horizon: int, season: int, gain: float, use: str
 ) -> list[Choice]:
     """What is delivered for each series.
 
     Parameters
     ----------
-    histories : sequence of PreparedSeries
-        The series, from their first known value on.
-    mostly_zero : sequence of bool
-        Whether the usual forecast of a series is its mean demand.
+    contests : sequence of Contest
     horizon : int
         Steps ahead, H.
     season : int
@@ -114,10 +128,7 @@ def choose(
         usual forecast.
     """
     methods = naive_methods(season)
-    found = [
-        _gains(history, zero, horizon, season, gain)
-        for history, zero in zip(histories, mostly_zero, strict=True)
-    ]
+    found = [_gains(contest, horizon, season, gain) for contest in contests]
     centre = np.empty((len(methods), len(found)))
     doubt = np.empty_like(centre)
     for i, method in enumerate(methods):
@@ -126,10 +137,10 @@ def choose(
     for j, gains in enumerate(found):
         count = min(map(len, gains.values()))
         typical = {method: float(g.mean()) for method, g in gains.items() if len(g)}
-        if mostly_zero[j]:
+        if contests[j].mostly_zero:
             typical = {method: _of_roots(gain) for method, gain in typical.items()}
         clear = centre[:, j] - _CAUTION * doubt[:, j]
-        method = CROSTON if mostly_zero[j] else USUAL
+        method = CROSTON if contests[j].mostly_zero else USUAL
         if use == "naive":
             method = methods[int(np.argmax(centre[:, j]))]
         elif use == "best" and count >= FEWEST_STRETCHES and clear.max() > 0.0:
@@ -138,26 +149,28 @@ def choose(
     return choices
 
 
-def _gains(
-    history: PreparedSeries, mostly_zero: bool, horizon: int, season: int, gain: float
-) -> dict[str, np.ndarray]:
+def _gains(contest: Contest, horizon: int, season: int, gain: float) -> dict[str, np.ndarray]:
     """The gains (F1) of every naive method over the usual forecast."""
-    methods = naive_methods(season)
-    if len(history.y) < 2:
+    methods, y, history = naive_methods(season), contest.y, contest.history
+    if len(y) < 2:
         return {method: np.zeros(0) for method in methods}
-    origins, y = origins_in(history), history.y
+    origins = origins_in(history)
+
+    def stretches(errors: np.ndarray) -> np.ndarray:
+        return in_stretches(mean_errors(errors, contest.mostly_zero), origins, horizon)
+
     actual = ahead(y, origins, horizon)
-
-    def stretches(paths: np.ndarray) -> np.ndarray:
-        return in_stretches(mean_errors(actual - paths, mostly_zero), origins, horizon)
-
-    if mostly_zero:
-        usual = stretches(mean_demand(y, origins, horizon)[:, None])
+    if contest.mostly_zero:
+        usual = stretches(actual - mean_demand(y, origins, horizon)[:, None])
     else:
-        usual = gain * stretches(history.anchor.paths(y, origins, horizon))
+        paths = history.anchor.paths(history.y, origins, horizon)
+        errors = ahead(history.y, origins, horizon) - paths
+        usual = gain * stretches(errors * ahead(contest.factor, origins, horizon))
     return {
         method: gains(
-            usual, stretches(naive_paths(method, y, origins, horizon, season)), mostly_zero
+            usual,
+            stretches(actual - naive_paths(method, y, origins, horizon, season)),
+            contest.mostly_zero,
         )
         for method in methods
     }

@@ -11,7 +11,7 @@ import numpy as np
 from throughtime.forecasting.anchor import FEWEST_TO_SMOOTH, one_step, spaced
 from throughtime.forecasting.baselines import ahead, naive_paths
 from throughtime.forecasting.calibration import Calibration, Errors, spread
-from throughtime.forecasting.choosing import CROSTON, USUAL, Choice, choose
+from throughtime.forecasting.choosing import CROSTON, USUAL, Choice, Contest, choose
 from throughtime.forecasting.fitted import Fitted
 from throughtime.forecasting.inputs import PreparedSeries
 from throughtime.forecasting.intermittent import Demand, is_intermittent
@@ -83,16 +83,37 @@ class MostlyZero:
         return low, high
 
 
-def mostly_zero(settings: Settings, y: np.ndarray, seasons: Sequence[float]) -> bool:
-    """Whether a series is forecast by its mean demand."""
-    return settings.delivers in ("best", "smoothing") and is_intermittent(y, seasons)
+def mostly_zero(
+    settings: Settings, series: Observed, adjusted: bool, seasons: Sequence[float]
+) -> bool:
+    """Whether a series is forecast by its mean demand.
+
+    It is not where columns explain it, or where it is said to be able to fall below 0.
+    """
+    wanted = settings.delivers in ("best", "smoothing") and settings.nonnegative is not False
+    return wanted and not adjusted and is_intermittent(series.y, seasons)
 
 
-def decide(settings: Settings, fitted: Fitted, histories: Sequence[PreparedSeries]) -> list[Choice]:
-    """What is delivered for each series."""
+def decide(
+    settings: Settings,
+    fitted: Fitted,
+    several: Sequence[Observed],
+    histories: Sequence[PreparedSeries],
+) -> list[Choice]:
+    """What is delivered for each of ``several`` series, from their first known value on.
+
+    ``histories`` are the same series without the effects of columns, prepared.
+    """
+    contests = []
+    for one, history in zip(several, histories, strict=True):
+        adjustment = fitted.adjustments.get(one.name)
+        zero = mostly_zero(settings, one, adjustment is not None, fitted.candidates)
+        factor = np.ones(len(one))
+        if adjustment is not None and adjustment.log:
+            factor = one.y / history.y
+        contests.append(Contest(one.y, history, factor, zero))
     return choose(
-        histories,
-        [mostly_zero(settings, history.y, fitted.candidates) for history in histories],
+        contests,
         settings.horizon,
         fitted.naive_season,
         fitted.calibration.gain,
@@ -100,15 +121,18 @@ def decide(settings: Settings, fitted: Fitted, histories: Sequence[PreparedSerie
     )
 
 
-def method_of(settings: Settings, fitted: Fitted, name: object, history: PreparedSeries) -> str:
-    """What forecasts a series: "network", "smoothing", "croston" or a naive method."""
+def method_of(settings: Settings, fitted: Fitted, series: Observed, history: PreparedSeries) -> str:
+    """What forecasts a series: "network", "smoothing", "croston" or a naive method.
+
+    The parameters are those of :func:`decide`, for one series.
+    """
     choice = Choice()
-    if fitted.choices is not None and name in fitted.choices:
-        choice = fitted.choices[name]
+    if fitted.choices is not None and series.name in fitted.choices:
+        choice = fitted.choices[series.name]
     elif fitted.choices is not None:
-        (choice,) = decide(settings, fitted, [history])
+        (choice,) = decide(settings, fitted, [series], [history])
     # The history may be another one than that of the choice.
-    demand = not (history.y < 0.0).any() and (history.y > 0.0).any()
+    demand = not (series.y < 0.0).any() and (series.y > 0.0).any()
     if choice.method != USUAL and (choice.method != CROSTON or demand):
         return choice.method
     return NETWORK if fitted.calibration.weight > 0.0 else SMOOTHING

@@ -64,7 +64,10 @@ def fit(settings: Settings, group: Group, backtest: bool = False) -> Fitted:
     windows, past = cut_training_windows(settings, enough, anchors, window, centre, width)
     remarks = notes.on_data(group.series)
     reason = _reason_not_to_train(settings, windows)
-    if reason is None and all(mostly_zero(settings, s.y, candidates) for s in enough):
+    if reason is None and all(
+        mostly_zero(settings, one, adjustments.get(one.name) is not None, candidates)
+        for one in enough
+    ):
         reason = notes.MOSTLY_ZERO
     if reason is None:
         members, found, more = _train_members(settings, windows, past, backtest)
@@ -78,10 +81,11 @@ def fit(settings: Settings, group: Group, backtest: bool = False) -> Fitted:
         group, anchors, candidates, window, centre, width, members, found, floor, remarks
     )
     fitted.adjustments = adjustments
-    known = long_enough(adjusted.series)
-    chosen = decide(
-        settings, fitted, [prepare(one, anchors[one.name], centre, width) for one in known]
-    )
+    known = long_enough(group.series)
+    histories = [
+        prepare(one, anchors[one.name], centre, width) for one in long_enough(adjusted.series)
+    ]
+    chosen = decide(settings, fitted, known, histories)
     fitted.choices = dict(zip([one.name for one in known], chosen, strict=True))
     fitted.notes += notes.on_choices(chosen, settings, found.weight)
     return fitted

@@ -60,7 +60,7 @@ def forecast(
         effects = adjustment.ahead(series, steps, future)
         series = adjustment.remove(series)
     few = series.count < FEWEST_TO_SMOOTH
-    known, seen = series.from_first_value(), observed.from_first_value().y
+    known, seen = series.from_first_value(), observed.from_first_value()
     average, remarks = _average(settings, fitted, known)
     smoothing = average.principal
     history = prepare(known, average, fitted.centre, fitted.width, future)
@@ -68,14 +68,14 @@ def forecast(
     smoothed = history.anchor_at(here, settings.horizon)[0]
     method = PERSISTENCE
     if not few:
-        method = delivery.method_of(settings, fitted, known.name, history, seen)
+        method = delivery.method_of(settings, fitted, seen, history)
     # Smoothing and the network work on the transformed scale without the effects of columns.
     transformed = few or method in (delivery.NETWORK, delivery.SMOOTHING)
     made: Delivered
     if method == CROSTON:
-        demand = Demand.from_history(seen, settings.horizon)
+        demand = Demand.from_history(seen.y, settings.horizon)
         made = MostlyZero(demand, settings.horizon)
-        remarks.append(notes.mostly_zero(known, demand, settings))
+        remarks.append(notes.mostly_zero(seen, demand, settings))
     elif transformed:
         weight = fitted.calibration.weight if method == delivery.NETWORK else 0.0
         moved = 0.0
@@ -89,14 +89,14 @@ def forecast(
         unit = unit if adjustment is None else unit * adjustment.widening
         made = Calibrated(smoothed + moved, unit, fitted.calibration)
     else:
-        made = delivery.naive(method, seen, settings.horizon, fitted.naive_season)
+        made = delivery.naive(method, seen.y, settings.horizon, fitted.naive_season)
     top = float(np.max(history.z))
     # A history that fell below 0 after fitting has shown that there is no floor.
-    fell = settings.nonnegative == "auto" and np.nanmin(seen) < 0
+    fell = settings.nonnegative == "auto" and np.nanmin(seen.y) < 0
     floor = -np.inf if fell else fitted.floor
     idle = np.zeros(len(steps), dtype=bool)
     if settings.nonnegative == "auto" and not fell:
-        idle = _always_zero(seen, smoothing.period, steps)
+        idle = _always_zero(seen.y, smoothing.period, steps)
     cuts = 0
 
     def allowed(free: np.ndarray) -> np.ndarray:
