@@ -13,8 +13,6 @@ from throughtime.errors import (
     DataError,
     InvalidArgumentError,
     InvalidTypeError,
-    Message,
-    Setting,
     check_bool,
     check_choice,
     check_float,
@@ -30,7 +28,7 @@ from throughtime.forecasting.reading import extend, read_ahead, read_group
 from throughtime.forecasting.results import BacktestReport, Forecast, Progress
 from throughtime.forecasting.seasonality import check_season, cycles
 from throughtime.forecasting.series import Group
-from throughtime.forecasting.settings import USES, Settings
+from throughtime.forecasting.settings import Settings, check_use
 from throughtime.layers.rnn import RECURRENT
 from throughtime.network import Network
 from throughtime.registry import translate
@@ -198,12 +196,7 @@ class Forecaster:
         self.patience = check_int("patience", patience, 1)
         self.members = check_int("members", members, 1)
         self.network = check_choice("network", network, ("auto", "never"))
-        self.use = check_choice("use", use, USES)
-        if self.network == "never" and self.use in ("network", "naive"):
-            never = Setting("network", "never")
-            expected = Message("'best' or 'smoothing' with {never}", never=never)
-            hint = Message("Leave {never} out.", never=never)
-            raise InvalidArgumentError(sentence("use", expected, describe(use), hint))
+        self.use = check_use(use, self.network)
         self.future_covariates = check_bool("future_covariates", future_covariates)
         self.coverages = check_coverages("coverages", coverages)
         auto = isinstance(nonnegative, str) and nonnegative == "auto"

@@ -9,6 +9,14 @@ from typing import Any
 
 import numpy as np
 
+from throughtime.errors import (
+    InvalidArgumentError,
+    Message,
+    Setting,
+    check_choice,
+    describe,
+    sentence,
+)
 from throughtime.forecasting.results import Progress
 from throughtime.forecasting.seasonality import check_season
 
@@ -69,6 +77,17 @@ class Settings:
     def to_config(self) -> dict[str, Any]:
         """JSON-ready values of all settings that a file can hold."""
         return {name: to_json(getattr(self, name)) for name in self.saved()}
+
+
+def check_use(use: Any, network: str) -> str:
+    """Return ``use``, one of :data:`USES`, if it does not contradict ``network``."""
+    use = check_choice("use", use, USES)
+    if network == "never" and use in ("network", "naive"):
+        never = Setting("network", "never")
+        expected = Message("'best' or 'smoothing' with {never}", never=never)
+        hint = Message("Leave {never} out.", never=never)
+        raise InvalidArgumentError(sentence("use", expected, describe(use), hint))
+    return str(use)
 
 
 def to_json(value: Any) -> Any:
