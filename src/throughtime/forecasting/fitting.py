@@ -21,7 +21,6 @@ from throughtime.forecasting.series import Group, Observed
 from throughtime.forecasting.settings import Settings
 from throughtime.forecasting.sharing import for_each
 from throughtime.forecasting.windows import (
-    STEP_BUDGET,
     PastErrors,
     TrainingWindows,
     cut_training_windows,
@@ -73,7 +72,7 @@ def fit(settings: Settings, group: Group, backtest: bool = False) -> Fitted:
         members, found, more = _train_members(settings, windows, past, backtest)
         remarks += more
     else:
-        members = [networks.build(settings, windows.train.x.shape[2], settings.seed)]
+        members = [networks.build(settings, windows.train.n_inputs, settings.seed)]
         found = _calibrate(settings.horizon, windows, past, [])
         remarks.append(reason)
     floor = _floor(settings, group)
@@ -145,12 +144,13 @@ def _reason_not_to_train(settings: Settings, windows: TrainingWindows) -> str | 
         return notes.NAIVE_ASKED_FOR
     if settings.delivers == "smoothing":
         return notes.NETWORK_NOT_ASKED_FOR
-    if not windows.allowed.any():
+    if not len(windows.train):
         return notes.TOO_FEW_VALUES
     paths = int(windows.blocks.paths(settings.horizon).sum())
     if paths < trust.FEWEST_PATHS:
         return notes.too_few_paths(paths, settings.horizon)
-    if np.abs(windows.train.target * windows.allowed).max() < _ROUNDING:
+    first = windows.train.draw(settings.seed, 1)
+    if np.abs(first["y"][..., 0] * (first["sample_weight"] > 0.0)).max() < _ROUNDING:
         return notes.NOTHING_TO_LEARN
     return None
 
@@ -162,8 +162,7 @@ def _train_members(
     trained = _train_first(settings, windows, backtest)
     found = _calibrate(settings.horizon, windows, past, trained)
     interrupted = any(t.interrupted for t in trained)
-    few = windows.train.x[..., 0].size < STEP_BUDGET
-    if few and found.weight > 0 and not interrupted:
+    if found.weight > 0 and not interrupted:
         trained = _retrain(settings, windows, trained, backtest)
         interrupted = any(t.interrupted for t in trained)
     remarks = [notes.INTERRUPTED] if interrupted else []

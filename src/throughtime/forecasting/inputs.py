@@ -82,6 +82,11 @@ class PreparedSeries:
         return cls(filled, seen, y, anchor, raw, extra)
 
     @property
+    def n_inputs(self) -> int:
+        """Numbers that a network reads at each step."""
+        return N_INPUTS + self.covariates.shape[1]
+
+    @property
     def smoothing(self) -> Smoothing:
         """The principal setting of the anchor."""
         return self.anchor.principal
@@ -192,12 +197,23 @@ def _scale(
     Only values before the origin count, those that are ``used`` in the window.
     """
     mean = np.abs(np.where(used, deviation, 0.0)).sum(axis=1) / np.maximum(used.sum(axis=1), 1)
-    length = np.concatenate([[0.0], np.cumsum(np.abs(np.diff(z)))])
-    floor = _SMALLEST_SCALE * length[origins - 1] / np.maximum(origins - 1, 1)
-    # The deviations of a constant series are rounding errors, a few units of 1e-16.
-    tiny = 1e-13 * np.maximum.accumulate(np.abs(z))[origins - 1] + 1e-300
+    floor, tiny = (bound[origins - 1] for bound in _bounds_of_scale(z))
     found = np.maximum(mean, floor)
     return np.maximum(found, tiny), found > tiny
+
+
+def measurable(z: np.ndarray) -> np.ndarray:
+    """Whether ``z (T,)`` has moved before the origins 1 ... T, so that there is a unit: (T,)."""
+    floor, tiny = _bounds_of_scale(z)
+    return np.asarray(floor > tiny)
+
+
+def _bounds_of_scale(z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The smallest c at the origins 1 ... T, and what is rounding error there, both (T,)."""
+    length = np.concatenate([[0.0], np.cumsum(np.abs(np.diff(z)))])
+    floor = _SMALLEST_SCALE * length / np.maximum(np.arange(len(z)), 1)
+    # The deviations of a constant series are rounding errors, a few units of 1e-16.
+    return floor, 1e-13 * np.maximum.accumulate(np.abs(z)) + 1e-300
 
 
 def _bounded(values: np.ndarray) -> np.ndarray:

@@ -1,8 +1,8 @@
 """The networks that correct the anchor: how they are built, trained and used.
 
-They are first trained with early stopping on the validation block. Where data are few they are then
-trained once more, for as many epochs, on all data. The validation block judges the first networks;
-the second ones forecast.
+They are first trained with early stopping on the validation blocks of all series, and then once
+more, for as many epochs, on all data. The validation blocks judge the first networks; the second
+ones forecast.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from throughtime import losses
 from throughtime.errors import DivergedError
 from throughtime.forecasting.horizon import step_weights
 from throughtime.forecasting.inputs import WindowBatch
+from throughtime.forecasting.sampling import Sampler
 from throughtime.forecasting.settings import Settings
 from throughtime.forecasting.windows import TrainingWindows
 from throughtime.layers import Dense, Layer
@@ -90,13 +92,11 @@ def train_with_validation(
     notify: Notify,
 ) -> TrainedNetwork:
     """Train one network; it ends with the weights of its best epoch on the validation block."""
-    net = build(settings, windows.train.x.shape[2], seed)
+    net = build(settings, windows.train.n_inputs, seed)
     best = BestWeights(windows.validation, windows.later, settings.patience, notify)
     callbacks = [best, *settings.callbacks]
     try:
-        history = _train(
-            net, windows.train, windows.allowed, settings, settings.max_epochs, callbacks, seed
-        )
+        history = _train(net, windows.train, settings, settings.max_epochs, callbacks, seed)
     except DivergedError:
         # Finite weights of an earlier epoch are at hand, and the validation block judges them.
         best.restore(net)
@@ -116,13 +116,10 @@ def retrain_on_all(
     def report(run: Run) -> None:
         notify(run.epoch, run.history.last()["loss"], None)
 
-    everything = WindowBatch.join([windows.train, windows.validation])
-    net = build(settings, everything.x.shape[2], seed)
+    net = build(settings, windows.everything.n_inputs, seed)
     callbacks = [report, *settings.callbacks]
     try:
-        history = _train(
-            net, everything, everything.known, settings, trained.epochs, callbacks, seed
-        )
+        history = _train(net, windows.everything, settings, trained.epochs, callbacks, seed)
     except DivergedError:
         return trained
     if history.stopped == "interrupted":
@@ -132,30 +129,23 @@ def retrain_on_all(
 
 def _train(
     net: Network,
-    windows: WindowBatch,
-    allowed: np.ndarray,
+    windows: Sampler,
     settings: Settings,
     epochs: int,
     callbacks: Sequence[Any],
     seed: int,
 ) -> History:
-    """Train ``net`` on the targets of ``windows`` that are ``allowed``."""
-    (count, steps), horizon = windows.x.shape[:2], windows.target.shape[1]
-    target = np.zeros((count, steps, 1), dtype=np.float32)
-    target[:, -horizon:, 0] = windows.target
-    weight = np.zeros((count, steps))
-    weight[:, -horizon:] = allowed * step_weights(horizon)
+    """Train ``net`` on ``windows``, drawn anew for every epoch."""
     # A run of fewer epochs follows the beginning of the same schedule.
     schedule = Cosine(settings.lr, length=settings.max_epochs, min_lr=_LAST_LR * settings.lr)
     return train(
         net,
-        windows.x,
-        target,
+        **windows.draw(seed, 1),
+        renew=None if windows.complete else partial(windows.draw, seed),
         loss=_LOSS,
         optimizer=Adam(schedule),
         epochs=epochs,
         batch_size=settings.batch_size,
-        sample_weight=weight,
         clip_norm=_CLIP_NORM,
         callbacks=callbacks,
         verbose=False,

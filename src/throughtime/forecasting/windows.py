@@ -10,7 +10,8 @@ import numpy as np
 
 from throughtime.forecasting.anchor import anchor_errors, first_origin, one_step, prepare, spaced
 from throughtime.forecasting.averaging import Average
-from throughtime.forecasting.inputs import WindowBatch, cut
+from throughtime.forecasting.inputs import PreparedSeries, WindowBatch, cut
+from throughtime.forecasting.sampling import Sampler
 from throughtime.forecasting.series import Observed
 from throughtime.forecasting.settings import Settings
 from throughtime.forecasting.sharing import for_each
@@ -21,31 +22,27 @@ _VALIDATION = 0.2
 #: The largest share that validates so that it holds the fewest paths that trust needs. What is held
 #: back is missed by the first networks only; the second ones learn from all of it.
 _MOST_VALIDATION = 0.4
-#: Steps that one epoch runs over, at most. With 32 hidden units an epoch then takes 0.2 s on the
-#: native engine and 5 s on the reference engine, on one core.
-STEP_BUDGET = 60_000
-#: Windows allowed whatever their length: four updates of 64 windows in each epoch.
-_ALWAYS_ALLOWED = 256
-_NO_ORIGINS = np.zeros(0, dtype=np.int64)
+#: Steps that the windows of the validation blocks hold, at most, unless each block holds few.
+_VALIDATION_STEPS = 60_000
 
 
 @dataclass(frozen=True)
 class TrainingWindows:
-    """What a network is trained and judged on; N windows to train on, M to validate on.
+    """What networks are trained and judged on; M windows to validate on.
 
     Attributes
     ----------
-    train, validation : WindowBatch
-    allowed : ndarray of bool of shape (N, H)
-        Which targets of ``train`` may be learned from: those before the validation block.
+    train, everything : Sampler
+        Windows to learn from, before the validation blocks and in the whole history.
+    validation : WindowBatch
     later : ndarray of bool of shape (M,)
         Which windows of ``validation`` belong to its later half.
     blocks : Blocks
         Where the windows of ``validation`` lie.
     """
 
-    train: WindowBatch
-    allowed: np.ndarray
+    train: Sampler
+    everything: Sampler
     validation: WindowBatch
     later: np.ndarray
     blocks: Blocks
@@ -98,43 +95,40 @@ def cut_training_windows(
     centre, width : ndarray of shape (F,)
         Mean and standard deviation of the covariates.
     """
-    horizon = settings.horizon
-    share = max(_ALWAYS_ALLOWED, STEP_BUDGET // (window + horizon)) // len(series)
-    train, allowed, validation, later = [], [], [], []
-    owner: list[np.ndarray] = []
-    left: list[np.ndarray] = []
-    steps: list[int] = []
-    errors, units, lengths, firsts = [], [], [], []
+    horizon, ahead = settings.horizon, settings.future_covariates
+    share = _VALIDATION_STEPS // ((window + horizon) * len(series))
     histories = [prepare(s.from_first_value(), anchors[s.name], centre, width) for s in series]
+    lengths = [len(history.z) for history in histories]
+    starts = [validation_start(horizon, total) for total in lengths]
+    # After two long cycles there may be nothing left before the validation block.
+    firsts = [first_origin(h.smoothing, start) for h, start in zip(histories, starts, strict=True)]
+
+    def held_out(i: int) -> WindowBatch:
+        begin = max(firsts[i], starts[i])
+        paths = (lengths[i] - starts[i]) // horizon
+        # Whole paths, where the block holds one: late origins would see the first steps alone.
+        origins = spaced(begin, max(begin, lengths[i] - horizon), max(share, paths, 2))
+        return cut(histories[i], origins, window, horizon, ahead)
+
+    validation = for_each(held_out, range(len(histories)))
     pasts = for_each(lambda history: anchor_errors(history, horizon), histories)
-    for history, past in zip(histories, pasts, strict=True):
-        total, cutoff = len(history.z), validation_start(horizon, len(history.z))
-        first = first_origin(history.smoothing, cutoff)
-        # After two long cycles there may be nothing left before the validation block.
-        early = spaced(first, cutoff - 1, max(share, 4)) if first < cutoff else _NO_ORIGINS
-        late = spaced(max(first, cutoff), total - 1, max(share // 4, 2))
-        origins = np.concatenate([early, late])
-        windows = cut(history, origins, window, horizon, settings.future_covariates)
-        own = windows.take(slice(0, len(early)))
-        train.append(own)
-        allowed.append(own.known & (own.origin[:, None] + np.arange(horizon) < cutoff))
-        validation.append(windows.take(slice(len(early), None)))
-        later.append(2 * np.arange(len(late)) >= len(late))
-        owner.append(np.full(len(late), len(steps)))
-        left.append(total - late)
-        steps.append(total - cutoff)
+    later, owner, left, errors, units = [], [], [], [], []
+    for i, (block, past) in enumerate(zip(validation, pasts, strict=True)):
+        count = len(block.origin)
+        later.append(2 * np.arange(count) >= count)
+        owner.append(np.full(count, i))
+        left.append(lengths[i] - block.origin)
         unit = one_step(past) or 1.0
         errors.append(past / unit)
-        units.append(np.full(len(late), unit))
-        lengths.append(total)
-        firsts.append(first)
+        units.append(np.full(count, unit))
+    held = np.array(lengths) - np.array(starts)
     return (
         TrainingWindows(
-            WindowBatch.join(train),
-            np.concatenate(allowed),
+            Sampler(histories, firsts, starts, window, horizon, ahead),
+            Sampler(histories, firsts, lengths, window, horizon, ahead),
             WindowBatch.join(validation),
             np.concatenate(later),
-            Blocks(np.concatenate(owner), np.concatenate(left), np.array(steps)),
+            Blocks(np.concatenate(owner), np.concatenate(left), held),
         ),
         PastErrors(np.concatenate(errors), np.concatenate(units), lengths, firsts),
     )
