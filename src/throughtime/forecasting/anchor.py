@@ -58,7 +58,8 @@ def prepare(
         Covariates of the steps ahead.
     """
     rows = series.covariates if future is None else np.concatenate([series.covariates, future])
-    return PreparedSeries.from_values(series.y, anchor, standardise(rows, centre, width))
+    covariates = standardise(rows, centre, width)
+    return PreparedSeries.from_values(series.y, anchor, covariates, series.static)
 
 
 def first_origin(smoothing: Smoothing, cutoff: int) -> int:

@@ -13,6 +13,7 @@ network reads
     slope       rise of the line over half a window, in units of c
     pattern     the seasonal pattern, in units of c
     covariates  standardised
+    static      what is known of the series as a whole, the same at every step
 
 and its target is (z_{o+h} - a_{o+h}) / c. All of this is known at the origin, except the target,
 and except covariates of the future, which are read only if they are declared known.
@@ -29,7 +30,7 @@ import numpy as np
 from throughtime.forecasting.averaging import Average
 from throughtime.forecasting.smoothing import Smoothing, States, extend, smooth
 
-#: What the network reads besides the covariates.
+#: What the network reads besides the covariates and the static numbers.
 N_INPUTS = 5
 #: The smallest c, as a share of the mean absolute step of the series. A window that lies on its
 #: line would otherwise be measured in units of rounding errors.
@@ -59,6 +60,8 @@ class PreparedSeries:
         The transformed series with NaN in the gaps, which smoothing reads.
     covariates : ndarray of float64 of shape (T or more, F)
         Standardised, without NaN; rows from T on are the future.
+    static : ndarray of float64 of shape (K,)
+        Numbers that belong to the series, such as the category that it is in.
     """
 
     z: np.ndarray
@@ -67,10 +70,15 @@ class PreparedSeries:
     anchor: Average
     raw: np.ndarray
     covariates: np.ndarray
+    static: np.ndarray = dataclasses.field(default_factory=lambda: np.zeros(0))
 
     @classmethod
     def from_values(
-        cls, y: np.ndarray, anchor: Average, covariates: np.ndarray | None = None
+        cls,
+        y: np.ndarray,
+        anchor: Average,
+        covariates: np.ndarray | None = None,
+        static: np.ndarray | None = None,
     ) -> PreparedSeries:
         """Transform and fill ``y (T,)``, which holds at least one number."""
         raw = anchor.principal.transform(y)
@@ -79,12 +87,13 @@ class PreparedSeries:
         last = np.maximum.accumulate(np.where(seen, np.arange(len(raw)), np.argmax(seen)))
         filled = raw[last]
         extra = np.zeros((len(raw), 0)) if covariates is None else covariates
-        return cls(filled, seen, y, anchor, raw, extra)
+        own = np.zeros(0) if static is None else static
+        return cls(filled, seen, y, anchor, raw, extra, own)
 
     @property
     def n_inputs(self) -> int:
         """Numbers that a network reads at each step."""
-        return N_INPUTS + self.covariates.shape[1]
+        return N_INPUTS + self.covariates.shape[1] + len(self.static)
 
     @property
     def smoothing(self) -> Smoothing:
@@ -173,6 +182,7 @@ def cut(
     visible &= (where >= 0) & (past | future_covariates)
     rows = np.clip(where, 0, len(series.covariates) - 1)
     parts += [np.where(visible, column[rows], 0.0) for column in series.covariates.T]
+    parts += [np.broadcast_to(value, where.shape) for value in series.static]
     ahead = steps > 0
     # Where nothing has moved yet, as before the first sale, there is no unit to measure in.
     known = seen[:, ahead] & moved[:, None]

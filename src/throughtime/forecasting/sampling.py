@@ -94,17 +94,24 @@ class Sampler:
         sample_weight : ndarray of float64 of shape (N, S)
             0 at past steps, where a target is unknown, and where it must not be learned from.
         """
-        turn = self._turn(seed, epoch)
-        share = _share(np.array([len(self.origins[i]) for i in turn]), len(self))
-        rng = np.random.default_rng([_DRAW, seed, epoch])
         filled = 0
-        for i in turn:
-            origins = self.origins[i]
-            if len(origins) > share:
-                origins = np.sort(rng.choice(origins, share, replace=False))
+        for i, origins in self._draw_origins(seed, epoch):
             filled += self._fill(i, origins, filled)
         rows = slice(0, filled)
         return {"x": self._x[rows], "y": self._target[rows], "sample_weight": self._weight[rows]}
+
+    def _draw_origins(self, seed: int, epoch: int) -> list[tuple[int, np.ndarray]]:
+        """The series whose turn it is in ``epoch``, and the origins of its windows."""
+        turn = self._turn(seed, epoch)
+        share = _share(np.array([len(self.origins[i]) for i in turn]), len(self))
+        rng = np.random.default_rng([_DRAW, seed, epoch])
+        found = []
+        for i in turn.tolist():
+            origins = self.origins[i]
+            if len(origins) > share:
+                origins = np.sort(rng.choice(origins, share, replace=False))
+            found.append((i, origins))
+        return found
 
     def _turn(self, seed: int, epoch: int) -> np.ndarray:
         """Numbers of the series whose turn it is in ``epoch``."""

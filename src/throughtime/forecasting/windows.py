@@ -10,7 +10,7 @@ import numpy as np
 
 from throughtime.forecasting.anchor import anchor_errors, first_origin, one_step, prepare, spaced
 from throughtime.forecasting.averaging import Average
-from throughtime.forecasting.inputs import PreparedSeries, WindowBatch, cut
+from throughtime.forecasting.inputs import WindowBatch, cut
 from throughtime.forecasting.sampling import Sampler
 from throughtime.forecasting.series import Observed
 from throughtime.forecasting.settings import Settings
