@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 
 from throughtime.forecasting.averaging import Average
-from throughtime.forecasting.inputs import PreparedSeries, WindowBatch, cut
+from throughtime.forecasting.inputs import PreparedSeries, WindowBatch, cut, measurable
 from throughtime.forecasting.smoothing import Smoothing
 
 SETTING = Average.of(Smoothing(period=5.0, alpha=0.4, trend="local", beta=0.2, phi=0.9, gamma=0.3))
@@ -169,9 +169,25 @@ def test_units_do_not_matter() -> None:
     np.testing.assert_allclose(one.target, two.target, atol=1e-5)
 
 
-def test_join_and_take() -> None:
+def test_static_numbers_stand_at_every_step() -> None:
+    plain = cut(history(0), ORIGINS, WINDOW, HORIZON)
+    own = dataclasses.replace(history(0), static=np.array([0.5, -2.0]))
+    found = cut(own, ORIGINS, WINDOW, HORIZON)
+    assert own.n_inputs == history(0).n_inputs + 2
+    np.testing.assert_array_equal(found.x[..., :-2], plain.x)
+    np.testing.assert_array_equal(found.x[..., -2], 0.5)
+    np.testing.assert_array_equal(found.x[..., -1], -2.0)
+
+
+def test_windows_are_measured_once_the_series_has_moved() -> None:
+    y = np.array([4.0, 4.0, 4.0, 7.0, 7.0])
+    np.testing.assert_array_equal(measurable(y), [False, False, False, True, True])
+    assert not measurable(np.full(5, 1e9)).any()
+
+
+def test_join() -> None:
     one = cut(history(0), ORIGINS, WINDOW, HORIZON)
     two = cut(history(1), ORIGINS[:2], WINDOW, HORIZON)
     both = WindowBatch.join([one, two])
     assert len(both.x) == 5
-    np.testing.assert_array_equal(both.take(slice(3, None)).x, two.x)
+    np.testing.assert_array_equal(both.x[3:], two.x)

@@ -1,6 +1,8 @@
 """Origins for training, and a fitted model on histories of every kind."""
 
+import dataclasses
 import re
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,7 +12,7 @@ from throughtime.errors import DataError
 from throughtime.forecasting import Forecaster, networks
 from throughtime.forecasting.anchor import anchor_errors, first_origin
 from throughtime.forecasting.averaging import Average
-from throughtime.forecasting.inputs import PreparedSeries, cut
+from throughtime.forecasting.inputs import N_INPUTS, PreparedSeries, cut
 from throughtime.forecasting.networks import BestWeights
 from throughtime.forecasting.smoothing import Smoothing
 from throughtime.layers import Dense
@@ -157,3 +159,18 @@ def test_a_forecast_that_is_not_finite_is_refused() -> None:
     with pytest.raises(DataError, match=f"^{re.escape(message)}$"):
         model.predict()
     assert np.isfinite(model.predict(1).upper(0.8)).all()
+
+
+def test_the_network_reads_what_is_static(tmp_path: Path) -> None:
+    y = [10.0 + RNG(i).normal(size=40) for i in range(6)]
+    model = Forecaster(2, season=None, use="network", **QUICK)
+    model.fit(y, static=[0.0, 0.0, 0.0, 1.0, 1.0, 1.0])
+    model.fitted.calibration = dataclasses.replace(model.fitted.calibration, weight=1.0)
+    model.save(tmp_path / "model.safetensors")
+    loaded = Forecaster.load(tmp_path / "model.safetensors")
+    assert loaded.networks_[0].n_features == N_INPUTS + 1
+    for one, two in zip(model.predict(), loaded.predict(), strict=True):
+        np.testing.assert_array_equal(one.mean, two.mean)
+    loaded.fitted.group = model.fitted.group.map(lambda s: dataclasses.replace(s, static=-s.static))
+    for one, two in zip(model.predict(), loaded.predict(), strict=True):
+        assert (one.mean != two.mean).all()

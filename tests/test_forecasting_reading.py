@@ -181,12 +181,14 @@ def test_what_is_no_series(given: Any, message: str) -> None:
 
 
 def test_static_numbers_stay_with_their_series() -> None:
+    """They have mean 0 and standard deviation 1: those that are 1 and 0 become 1 and -1."""
     group = read_group({"b": Y, "a": Y}, static={"a": [1, 0], "b": [0, 1]})
-    np.testing.assert_array_equal(group.series[0].static, [0.0, 1.0])
-    np.testing.assert_array_equal(group.series[0].from_first_value().static, [0.0, 1.0])
-    np.testing.assert_array_equal(group.series[0].until(2).static, [0.0, 1.0])
-    np.testing.assert_array_equal(extend(group, {"a": Y, "b": Y}).series[1].static, [1.0, 0.0])
-    assert read_group([Y, Y], static=[3.0, 4.0]).series[1].static.tolist() == [4.0]
+    np.testing.assert_array_equal(group.series[0].static, [-1.0, 1.0])
+    np.testing.assert_array_equal(group.series[0].from_first_value().static, [-1.0, 1.0])
+    np.testing.assert_array_equal(group.series[0].until(2).static, [-1.0, 1.0])
+    np.testing.assert_array_equal(extend(group, {"a": Y, "b": Y}).series[1].static, [1.0, -1.0])
+    assert read_group([Y, Y], static=[3.0, 4.0]).series[1].static.tolist() == [1.0]
+    assert read_group([Y, Y], static=[3.0, 3.0]).series[1].static.tolist() == [0.0]
     assert read_group(Y).series[0].static.shape == (0,)
 
 

@@ -27,7 +27,7 @@ seasonality   which cycles a series may have
 smoothing     exponential smoothing: the anchor;  grid: which setting of it
 anchor        the anchor of one series, and its errors in the history
 inputs        what the network reads, and what it must predict
-windows       the windows to train and to validate on
+windows       the windows to train and to validate on;  sampling: new ones each epoch
 networks      how networks are built, trained and used
 trust         how far their correction is used;  calibration: the width of intervals
 baselines     naive forecasts, and errors to compare by

@@ -15,7 +15,16 @@ _LARGEST_INPUT = 1e30
 
 def mean_and_width(group: Group) -> tuple[np.ndarray, np.ndarray]:
     """Mean and standard deviation of every covariate; the latter is 1 for a constant one."""
-    rows = np.concatenate([s.covariates for s in group.series])
+    return _mean_and_width(np.concatenate([s.covariates for s in group.series]))
+
+
+def on_common_scale(rows: np.ndarray) -> np.ndarray:
+    """The static numbers (S, K) of S series, with mean 0 and standard deviation 1 over them."""
+    return standardise(rows, *_mean_and_width(rows))
+
+
+def _mean_and_width(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Those of every column of ``rows``."""
     if rows.shape[1] == 0:
         return np.zeros(0), np.ones(0)
     known = ~np.isnan(rows)

@@ -132,11 +132,6 @@ class WindowBatch:
     scale: np.ndarray
     origin: np.ndarray
 
-    def take(self, rows: slice) -> WindowBatch:
-        """Some of the windows."""
-        fields = dataclasses.fields(self)
-        return WindowBatch(**{f.name: getattr(self, f.name)[rows] for f in fields})
-
     @classmethod
     def join(cls, batches: Sequence[WindowBatch]) -> WindowBatch:
         """All windows of ``batches``, one after the other."""

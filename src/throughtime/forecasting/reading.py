@@ -22,6 +22,7 @@ from throughtime.errors import (
     sentence,
 )
 from throughtime.forecasting.calendars import check_follows, on_calendar, times_of
+from throughtime.forecasting.covariates import on_common_scale
 from throughtime.forecasting.series import Group, Observed
 
 #: Largest absolute value of y and X. Sums of squares of such numbers are far inside float64, whose
@@ -103,7 +104,10 @@ def extend(group: Group, y: Any, X: Any = None) -> Group:
 
 
 def read_static(kind: str, names: list[Any], value: Any) -> list[np.ndarray]:
-    """What does not change with time, as an array (K,) for every series; K is 0 without any."""
+    """What does not change with time, as an array (K,) for every series; K is 0 without any.
+
+    Each number has mean 0 and standard deviation 1 over the series.
+    """
     if value is None:
         return [np.zeros(0)] * len(names)
     if kind == "one":
@@ -122,7 +126,7 @@ def read_static(kind: str, names: list[Any], value: Any) -> list[np.ndarray]:
     if len(widths) > 1:
         expected = "as many numbers for every series"
         raise ShapeError(sentence("static", expected, widths, must="have"))
-    return found
+    return list(on_common_scale(np.array(found)))
 
 
 def read_covariates(

@@ -73,6 +73,7 @@ class Saved:
         """The parts put together; they must belong to ``horizon`` and to each other."""
         width = self._arrays["covariates.centre"].size
         group = self._group(width, horizon)
+        inputs = N_INPUTS + width + len(group.series[0].static)
         return Fitted(
             group,
             self._anchors(group),
@@ -80,7 +81,7 @@ class Saved:
             check_int("window", self._meta["window"], 1, max(map(len, group.series))),
             self._vector("covariates.centre", width, -LARGEST),
             self._vector("covariates.width", width, SMALLEST_WIDTH),
-            [self._network(i, c, width) for i, c in enumerate(self._part("networks", list))],
+            [self._network(i, c, inputs) for i, c in enumerate(self._part("networks", list))],
             self._calibration(horizon),
             0.0 if check_bool("nonnegative", self._meta["nonnegative"]) else -np.inf,
             [notes.from_config(note) for note in self._part("notes", list)],
@@ -184,7 +185,7 @@ class Saved:
                 found[series.name] = Adjustment.from_config(config, str(series.label), width)
         return found
 
-    def _network(self, i: int, config: Any, width: int) -> Network:
+    def _network(self, i: int, config: Any, inputs: int) -> Network:
         """A network of the form that fitting builds."""
         name = f"network.{i}"
         weights = self._arrays[name]
@@ -197,7 +198,7 @@ class Saved:
                 getattr(layer, "units", 1), return_sequences=True
             )
         _expect(usual, f"{name} is not of the form that a forecaster has")
-        _expect(net.n_features == N_INPUTS + width, f"{name} has another number of inputs")
+        _expect(net.n_features == inputs, f"{name} has another number of inputs")
         _expect(weights.shape == net.params.flat.shape, f"{name} has another shape")
         _expect(weights.dtype == net.dtype, f"{name} has another dtype")
         total = float(np.abs(weights).sum(dtype=np.float64))
