@@ -148,6 +148,38 @@ def test_smoothing_alone_is_a_choice(folder, capsys):
     )
 
 
+def test_what_is_delivered_is_said_everywhere(folder, capsys):
+    """Every phase of the season goes its own way, so the last season is the best forecast."""
+    y = 50.0 + np.random.default_rng(0).normal(size=(30, 7)).cumsum(axis=0).ravel()
+    days = np.datetime64("2024-01-01") + np.arange(len(y))
+    rows = [f"{day},{value}" for day, value in zip(days, y.tolist(), strict=True)]
+    Path("data.csv").write_text("\n".join(["day,sales", *rows]))
+    arguments = ["forecast", "data.csv", "--horizon", "7", "--season", "7", *TINY, "--out", "out"]
+    assert main(arguments) == 0
+    out = " ".join(capsys.readouterr().out.split())
+    assert "This forecast is seasonal naive, with a mean absolute error of " in out
+    assert "Delivered is seasonal naive: in " in out
+    assert "delivered: seasonal naive" in out
+    header, table = read_csv("out/forecast.csv")
+    assert header[-1] == "method"
+    assert {row[-1] for row in table} == {"seasonal naive"}
+    np.testing.assert_array_equal([float(row[1]) for row in table], y[-7:])
+    metrics = json.loads(Path("out/metrics.json").read_text("utf-8"))
+    assert (metrics["model"]["use"], metrics["model"]["delivered"]) == ("best", "seasonal naive")
+    assert metrics["backtest"]["made_by"] == {"seasonal naive": 1}
+    page = Path("out/report.html").read_text("utf-8")
+    assert "This forecast is seasonal naive, which did best before the hold-out." in page
+    assert main([*arguments, "--use", "smoothing"]) == 0
+    out = " ".join(capsys.readouterr().out.split())
+    assert "Delivered is exponential smoothing, by --use smoothing." in out
+    assert {row[-1] for row in read_csv("out/forecast.csv")[1]} == {"smoothing"}
+    assert main([*arguments, "--use", "naive", "--network", "never"]) == 2
+    assert capsys.readouterr().err == (
+        "throughtime: --use must be 'best' or 'smoothing' with --network never; got 'naive'. Leave"
+        " --network never out.\n"
+    )
+
+
 def test_several_series_and_covariates_of_the_future(folder, capsys):
     write_table("data.csv", rows=70, ahead=7, stores=("north", "south"))
     arguments = ["forecast", "data.csv", "--target", "sales", "--horizon", "7", "--id", "store"]
@@ -161,14 +193,12 @@ def test_several_series_and_covariates_of_the_future(folder, capsys):
     assert rows[0][1] == "2024-03-11"
 
 
-def test_covariates_without_a_network_are_said_to_be_unused(folder, capsys):
+def test_covariates_of_a_naive_forecast_are_said_to_be_unused(folder, capsys):
     write_table("data.csv", rows=70, ahead=7)
     arguments = ["forecast", "data.csv", "--target", "sales", "--horizon", "7"]
-    assert main([*arguments, "--covariates", "price", *TINY, "--network", "never"]) == 0
+    assert main([*arguments, "--covariates", "price", *TINY, "--use", "naive"]) == 0
     out = " ".join(capsys.readouterr().out.split())
-    assert (
-        "The covariates are not used: the network reads them, and --network never leaves it out."
-    ) in out
+    assert "The covariates are not used: a naive forecast reads none." in out
     assert "are used." not in out
 
 

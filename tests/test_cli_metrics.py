@@ -188,6 +188,34 @@ def test_quantiles_of_several_series_stand_in_their_rows(folder):
     assert all(row["q0.9"] == row["upper_80"] for row in rows)
 
 
+def test_quantiles_of_a_prediction(folder):
+    assert main([*ARGUMENTS, "--quiet", "--quantiles", "0.1,0.5"]) == 0
+    predict = ["predict", "out/model.safetensors", "data.csv", "--out", "next", "--quiet"]
+    assert main([*predict, "--quantiles", "0.1,0.5,0.99"]) == 0
+    known, found = (
+        list(csv.DictReader(Path(name, "forecast.csv").read_text("utf-8").splitlines()))
+        for name in ("out", "next")
+    )
+    assert list(found[0])[-3:] == ["q0.1", "q0.5", "q0.99"]
+    for one, other in zip(known, found, strict=True):
+        assert float(other["q0.1"]) == pytest.approx(float(one["q0.1"]))
+        assert other["q0.5"] == other["mean"]
+        assert float(other["q0.99"]) >= float(other["upper_95"])
+
+
+def test_the_median_of_demand_that_is_mostly_zero_is_not_its_mean(folder):
+    rng = np.random.default_rng(0)
+    y = np.where(rng.random(120) < 0.2, 3, 0)
+    days = np.datetime64("2024-01-01") + np.arange(120)
+    rows = "".join(f"{day},{value}\n" for day, value in zip(days, y, strict=True))
+    Path("data.csv").write_text(f"day,sales\n{rows}")
+    assert main([*ARGUMENTS, "--quiet", "--quantiles", "0.5,0.95"]) == 0
+    with Path("out/forecast.csv").open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert {(row["method"], row["q0.5"], row["q0.95"]) for row in rows} == {("croston", "0", "3")}
+    assert all(0.3 < float(row["mean"]) < 0.9 for row in rows)
+
+
 @pytest.mark.parametrize("text", ["1", "0.5,0.5", "half"])
 def test_quantiles_that_are_none_are_refused(text, folder, capsys):
     assert main([*ARGUMENTS, "--quantiles", text]) == 2

@@ -10,7 +10,8 @@ import pytest
 from throughtime.cli import forecast, options, predict
 from throughtime.cli.app import build
 from throughtime.cli.options import Option, arguments_for, command, declared, flags_of
-from throughtime.cli.requests import DEMO_HORIZON, ForecastRequest, PredictRequest
+from throughtime.cli.predict_request import PredictRequest
+from throughtime.cli.requests import DEMO_HORIZON, ForecastRequest
 from throughtime.data.tables.files import read_table
 from throughtime.errors import InvalidArgumentError, InvalidTypeError
 from throughtime.forecasting import Forecaster

@@ -12,7 +12,8 @@ import rich.console
 from throughtime.cli import failures, main, options, series
 from throughtime.cli.console import ProgressBar, Screen
 from throughtime.cli.output import check_folder, staged
-from throughtime.cli.requests import ForecastRequest, PredictRequest
+from throughtime.cli.predict_request import PredictRequest
+from throughtime.cli.requests import ForecastRequest
 from throughtime.cli.results import write_csv
 from throughtime.cli.training import Training
 from throughtime.cli.wording import Wording

@@ -99,7 +99,9 @@ def _run(request: ForecastRequest, wording: Wording) -> None:
         )
         tell(screen, story)
         names = [part.name for part in parts]
-        quantiles = quantiles_of(model, request.quantiles or (), work.ahead, names, work.many)
+        quantiles = quantiles_of(
+            model, request.quantiles or (), {"X_future": work.ahead}, names, work.many
+        )
         with staged(request.out) as folder:
             model.save(folder / FILES[0])
             write_files(folder, story, table, quantiles=quantiles)

@@ -77,7 +77,7 @@ def describe_file(screen: "Screen", path: Path) -> None:
 
 def _describe_forecaster(screen: "Screen", path: Path, version: int) -> None:
     from throughtime.cli.describe import layer_rows, settings_of
-    from throughtime.cli.requests import PredictRequest
+    from throughtime.cli.predict_request import PredictRequest
     from throughtime.cli.series import description_in
     from throughtime.cli.wording import Wording
     from throughtime.forecasting import Forecaster

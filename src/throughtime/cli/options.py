@@ -205,7 +205,18 @@ def shares(example: str) -> Reader:
 
 
 coverages = shares("0.8,0.95")
-quantiles = shares("0.1,0.5,0.9")
+
+
+def quantiles_option(panel: str | None = None) -> Option:
+    """The option ``--quantiles``, under a heading of the help."""
+    return Option(
+        "--quantiles",
+        "Add a column to forecast.csv for each of these levels, 0.1,0.5,0.9: q0.1 is the lower end"
+        " of the 80 % interval, q0.5 the point forecast.",
+        panel,
+        "LEVELS",
+        read=shares("0.1,0.5,0.9"),
+    )
 
 
 def season(flag: str, text: str) -> Any:

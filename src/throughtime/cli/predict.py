@@ -6,7 +6,7 @@ import dataclasses
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from throughtime.cli.requests import PredictRequest
+    from throughtime.cli.predict_request import PredictRequest
     from throughtime.cli.series import CutSeries
     from throughtime.cli.wording import Wording
     from throughtime.data.tables.files import Table
@@ -19,7 +19,7 @@ def register(app: Any) -> None:
     """Add the command to ``app``."""
     from throughtime.cli.failures import NO_BETTER, exit_codes
     from throughtime.cli.options import command
-    from throughtime.cli.requests import PredictRequest
+    from throughtime.cli.predict_request import PredictRequest
 
     app.command(
         "predict",
@@ -31,7 +31,7 @@ def register(app: Any) -> None:
 
 def run(request: PredictRequest) -> None:
     """Do everything that the command does, once its options are checked."""
-    from throughtime.cli.requests import PredictRequest
+    from throughtime.cli.predict_request import PredictRequest
     from throughtime.cli.wording import Wording
 
     wording = Wording(PredictRequest)
@@ -43,7 +43,14 @@ def _run(request: PredictRequest, wording: Wording) -> None:
     from throughtime.cli.console import Screen
     from throughtime.cli.continuing import check_step, step_of
     from throughtime.cli.output import check_folder, keep_input, staged
-    from throughtime.cli.results import build_story, lines_of, show_forecast, sizes, write_files
+    from throughtime.cli.results import (
+        build_story,
+        lines_of,
+        quantiles_of,
+        show_forecast,
+        sizes,
+        write_files,
+    )
     from throughtime.cli.series import cut_series, description_in
     from throughtime.data.tables.files import read_table
     from throughtime.errors import check_int
@@ -82,8 +89,10 @@ def _run(request: PredictRequest, wording: Wording) -> None:
     screen.facts("model", made.notes)
     screen.facts("warning", made.warnings, style="yellow")
     show_forecast(screen, story)
+    names, many = [part.name for part in made.parts], table.id is not None
+    quantiles = quantiles_of(model, request.quantiles or (), made.asked, names, many)
     with staged(request.out) as folder:
-        write_files(folder, story, table, page=False)
+        write_files(folder, story, table, page=False, quantiles=quantiles)
         written = sizes(folder, FILES)
     screen.facts("written", lines_of(request.out, written, old))
 
@@ -97,12 +106,15 @@ class Made:
     parts : list of CutSeries
         The histories that it starts from.
     forecasts : Forecast, or dict of them
+    asked : dict
+        The arguments of ``model.predict`` that it was made with.
     notes, warnings : list of str
         Sentences on how it was made.
     """
 
     parts: list[CutSeries]
     forecasts: Any
+    asked: dict[str, Any]
     notes: list[str]
     warnings: list[str]
 
@@ -136,6 +148,7 @@ def go_on(
     joined = join(model, known, parts, many)
     history = group([(one.part.name, one.part.values) for one in joined], many)
     past = group([(one.part.name, one.covariates) for one in joined], many) if count else None
-    forecasts = model.predict(steps, ahead, y=history, X=past)
+    asked = {"fh": steps, "X_future": ahead, "y": history, "X": past}
+    forecasts = model.predict(**asked)
     notes = [*notes_of(joined, model.window_), *about_covariates]
-    return Made([one.part for one in joined], forecasts, notes, warnings_of(joined))
+    return Made([one.part for one in joined], forecasts, asked, notes, warnings_of(joined))

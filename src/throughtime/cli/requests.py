@@ -1,4 +1,4 @@
-"""What the commands are asked to do: their options, each declared here and nowhere else."""
+"""What ``throughtime forecast`` is asked to do: its options, each declared nowhere else."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from throughtime.cli.options import (
     coverages,
     integer,
     names,
-    quantiles,
+    quantiles_option,
     season,
 )
 from throughtime.cli.table_options import (
@@ -268,17 +268,7 @@ class ForecastRequest:
             argument="coverages",
         ),
     ]
-    quantiles: Annotated[
-        tuple[float, ...] | None,
-        Option(
-            "--quantiles",
-            "Add a column to forecast.csv for each of these levels, 0.1,0.5,0.9: q0.1 is the lower"
-            " end of the 80 % interval, q0.5 the point forecast.",
-            OUTPUT,
-            "LEVELS",
-            read=quantiles,
-        ),
-    ]
+    quantiles: Annotated[tuple[float, ...] | None, quantiles_option(OUTPUT)]
     out: Annotated[
         Path,
         Option(
@@ -353,7 +343,7 @@ class ForecastRequest:
                 )
             self.horizon = DEMO_HORIZON
         self._check_origins()
-        self.out = self.out or Path(f"{_stem(self.data)}-forecast")
+        self.out = self.out or Path(f"{stem(self.data)}-forecast")
 
     def _check_origins(self) -> None:
         """Refuse more origins than the hold-out that was asked for has."""
@@ -383,67 +373,7 @@ class ForecastRequest:
         return shlex.join(["throughtime", *self.command])
 
 
-@dataclass
-class PredictRequest:
-    """What ``throughtime predict`` is asked to do; the attributes are the options, checked."""
-
-    model: Annotated[Path, Positional("A model.safetensors of throughtime forecast.")]
-    data: Annotated[
-        Path,
-        Positional(
-            "A table with the columns of the training data: the history with its newest values, or"
-            " the new rows alone."
-        ),
-    ]
-    horizon: Annotated[
-        int | None,
-        Option(
-            "--horizon",
-            "How many steps to forecast, at most those of the model.",
-            None,
-            "STEPS",
-            read=integer(1),
-        ),
-    ]
-    target: Annotated[
-        tuple[str, ...] | None,
-        Option("--target", "The column to forecast, if renamed.", None, "COLUMN", read=names),
-    ]
-    time: Annotated[
-        tuple[str, ...] | None,
-        Option("--time", "The column of times, if renamed.", None, "COLUMN", read=names),
-    ]
-    id: Annotated[
-        str | None,
-        Option("--id", "The column that tells several series apart, if renamed.", None, "COLUMN"),
-    ]
-    dayfirst: Annotated[
-        bool | None,
-        Option(
-            "--dayfirst/--no-dayfirst",
-            "Whether 01/02/2024 is the first of February; by default as in the training data.",
-            kind=bool,
-        ),
-    ]
-    out: Annotated[
-        Path,
-        Option(
-            "--out",
-            "The folder for the results; by default DATA-prediction. Files of an earlier run are"
-            " replaced.",
-            None,
-            "FOLDER",
-            kind=Path,
-        ),
-    ]
-    quiet: Annotated[bool, Option("--quiet", "Print nothing.", None, "", False, bool)]
-
-    def __post_init__(self) -> None:
-        """Set the default that depends on another option."""
-        self.out = self.out or Path(f"{_stem(self.data)}-prediction")
-
-
-def _stem(data: Path | None) -> str:
+def stem(data: Path | None) -> str:
     """The name of the data without endings: ``sales`` of ``sales.csv.gz``."""
     if data is None:
         return "co2"

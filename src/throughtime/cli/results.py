@@ -181,29 +181,38 @@ def forecast_table(story: ForecastStory) -> tuple[list[str], list[list[str]]]:
 
 
 def quantiles_of(
-    model: Forecaster, levels: Sequence[float], ahead: Any, names: Sequence[str], many: bool
+    model: Forecaster,
+    levels: Sequence[float],
+    asked: Mapping[str, Any],
+    names: Sequence[str],
+    many: bool,
 ) -> list[dict[str, np.ndarray]]:
-    """The columns of quantiles of every series: the ends of intervals around the point forecast."""
+    """The columns of quantiles of every series: the ends of intervals around the point forecast.
+
+    ``asked`` are the arguments of ``model.predict``.
+    """
     columns: list[dict[str, np.ndarray]] = [{} for _ in names]
     for level in levels:
         if level == 0.5:
-            found = _medians(model, ahead, names, many)
+            found = _medians(model, asked, names, many)
         else:
             # Rounded, so that 0.05 and 0.95 are the ends of the same interval.
             coverage = round(abs(1.0 - 2.0 * level), 12)
-            pairs = model.predict_interval(coverage=coverage, X_future=ahead)
+            pairs = model.predict_interval(coverage=coverage, **asked)
             found = [pair[int(level > 0.5)] for pair in ungroup(pairs, names, many)]
         for column, values in zip(columns, found, strict=True):
             column[f"q{level:g}"] = values
     return columns
 
 
-def _medians(model: Forecaster, ahead: Any, names: Sequence[str], many: bool) -> list[np.ndarray]:
+def _medians(
+    model: Forecaster, asked: Mapping[str, Any], names: Sequence[str], many: bool
+) -> list[np.ndarray]:
     """The point forecasts; where demand is mostly zero, its median, which the mean is not."""
-    forecasts = ungroup(model.predict(X_future=ahead), names, many)
+    forecasts = ungroup(model.predict(**asked), names, many)
     if all(one.method != CROSTON for one in forecasts):
         return [one.mean for one in forecasts]
-    pairs = model.predict_interval(coverage=_NO_WIDTH, X_future=ahead)
+    pairs = model.predict_interval(coverage=_NO_WIDTH, **asked)
     ends = [pair[1] for pair in ungroup(pairs, names, many)]
     return [
         end if one.method == CROSTON else one.mean for one, end in zip(forecasts, ends, strict=True)

@@ -26,10 +26,6 @@ if TYPE_CHECKING:
     from throughtime.forecasting import BacktestReport, Progress
 
 
-#: Values of --use without a network.
-WITHOUT_NETWORK = ("smoothing", "naive")
-
-
 class Training:
     """The two fits: one without the hold-out, to measure the error, and one with everything.
 
@@ -155,12 +151,9 @@ class Training:
         rows = min(part.rows_ahead for part in self.parts)
         self.in_future = count > 0 and rows >= horizon
         self.ahead = None
-        if count and (self.request.network == "never" or self.request.use in WITHOUT_NETWORK):
+        if count and self.request.use == "naive":
             self.in_future = False
-            asked = "--network never" if self.request.network == "never" else "--use"
-            self.notes.append(
-                f"The covariates are not used: the network reads them, and {asked} leaves it out."
-            )
+            self.notes.append("The covariates are not used: a naive forecast reads none.")
         elif self.in_future:
             self.ahead = covariates_ahead(self.parts, self.many, horizon)
             self.notes.append("Covariates of the steps ahead are in the table and are used.")

@@ -24,7 +24,7 @@ class Wording:
 
     Examples
     --------
-    >>> from throughtime.cli.requests import PredictRequest
+    >>> from throughtime.cli.predict_request import PredictRequest
     >>> words = Wording(PredictRequest, "sales")
     >>> words.say(Message("{y} is too short; {other} reads it.", other=Setting("dayfirst", False)))
     "column 'sales' is too short; --no-dayfirst reads it."
