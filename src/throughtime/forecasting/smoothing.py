@@ -225,6 +225,11 @@ class Grid(tuple[Smoothing, ...]):  # noqa: SLOT001  # what is looked up needs a
         """The ``parts`` of every setting, (C,)."""
         return np.array([s.parts for s in self])
 
+    @cached_property
+    def trends(self) -> np.ndarray:
+        """The trend of every setting, as its place in :data:`TRENDS`, (C,)."""
+        return np.array([TRENDS.index(s.trend) for s in self])
+
 
 @functools.lru_cache(maxsize=256)
 def places(steps: int, period: float) -> np.ndarray:
