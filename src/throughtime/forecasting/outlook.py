@@ -82,7 +82,8 @@ def look(
     groups, weights = _groups(y, steps, blocks)
     lag = round(season) if 1 < round(season) < len(y) else 1
     past = _past(y, lag, average, unit)
-    apart = np.where(weights > 0.0, groups - anchor[:steps, None], 0.0)
+    usable = (weights > 0.0) & np.isfinite(groups).all(axis=0)
+    apart = np.where(usable, groups - anchor[:steps, None], 0.0)
     methods = _naive(y, steps, lag) - anchor[:steps, None]
     ahead = np.clip(np.hstack([apart, methods]) / unit, -_FARTHEST_AHEAD, _FARTHEST_AHEAD)
     inputs = np.zeros((PAST + AHEAD, N_INPUTS), dtype=np.float32)
@@ -118,7 +119,8 @@ def _groups(y: np.ndarray, horizon: int, blocks: Sequence[Block]) -> tuple[np.nd
     total, share = np.zeros((horizon, _GROUPS)), np.zeros(_GROUPS)
     for block in blocks:
         group = _group_of(block.settings)
-        weights = np.maximum(block.weights, 1e-30)
+        # The best of a group far behind the others still forecasts; what exploded does not.
+        weights = np.where(np.isfinite(block.scores), np.maximum(block.weights, 1e-30), 0.0)
         found = rolling_means(
             y, block.settings, np.array([len(y)]), horizon, weights[None], group, _GROUPS
         )

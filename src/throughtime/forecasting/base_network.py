@@ -1,0 +1,201 @@
+r"""The base network: it has seen a thousand series before, and corrects the average of smoothing.
+
+Its answer for each step ahead is a set of quantiles of (y - a) / u: how far the value will lie from
+the average a, in units of its error u (:mod:`throughtime.forecasting.outlook`). The median is the
+correction. How much of it a series takes is found in its own history. From up to twelve earlier
+origins, each with the values before it alone, let e_i(s) be the error of the average with the share
+s of the correction, weighted by :func:`step_weights`. The share is the s in 0 ... 1 that minimises
+
+    n mean_i e_i(s) / mean_i e_i(0) + k (1 - g (2 s - s^2))             (B1)
+
+with n the number of origins that do not overlap, and a prior that counts as k origins on which the
+whole correction gains g. A series of few origins gets what was good for others; one that was
+forecast worse with it, as random walks and noise are, gets little or nothing.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+
+import numpy as np
+
+from throughtime.errors import InvalidArgumentError, sentence
+from throughtime.forecasting.averaging import average, compare
+from throughtime.forecasting.horizon import step_weights
+from throughtime.forecasting.outlook import AHEAD, N_INPUTS, PAST, Outlook, look
+from throughtime.layers import GRU, Dense
+from throughtime.network import Network
+from throughtime.network.storage import load
+
+#: The quantiles that the network answers with; the middle one is the correction.
+QUANTILES = (0.025, 0.1, 0.5, 0.9, 0.975)
+_MEDIAN = QUANTILES.index(0.5)
+#: Words for a base network that are no file.
+NONE, SHIPPED = "none", "shipped"
+_FILE = "base_model.safetensors"
+#: Earlier origins, at most, at which the correction of a series is tried.
+_TRIALS = 12
+#: k and g of (B1).
+_PRIOR_ORIGINS, _PRIOR_GAIN = 8.0, 0.05
+#: Shares that are tried.
+_SHARES = np.linspace(0.0, 1.0, 11)
+#: Outlooks that the network reads at once; it bounds memory and changes no bit.
+_AT_ONCE = 1024
+
+
+def read(source: str | os.PathLike[str]) -> Network | None:
+    """The base network of a word or a file; None for "none".
+
+    Raises
+    ------
+    InvalidArgumentError
+        If the file holds another network.
+    ModelFileError
+        If the file cannot be read.
+    """
+    if source == NONE:
+        return None
+    if source == SHIPPED:
+        return _shipped()
+    network = load(source)
+    if not fits(network):
+        raise InvalidArgumentError(
+            sentence(
+                "base_model",
+                f"a network of {N_INPUTS} inputs and {len(QUANTILES)} outputs",
+                f"{network.n_features} inputs in {os.fspath(source)}",
+                "Write 'shipped', 'none', or a file that 'make base-model' wrote.",
+                must="hold",
+                value=source,
+            )
+        )
+    return network
+
+
+@functools.cache
+def _shipped() -> Network:
+    """The network that comes with the package."""
+    with resources.as_file(resources.files(__package__) / _FILE) as path:
+        return load(Path(path))
+
+
+def fits(network: Network) -> bool:
+    """Whether a network has the form of a base network."""
+    first, *others = network.layers
+    return (
+        network.n_features == N_INPUTS
+        and isinstance(first, GRU)
+        and first == GRU(first.units, return_sequences=True)
+        and others == [Dense(len(QUANTILES), initializer="zeros")]
+    )
+
+
+def build(units: int, seed: int) -> Network:
+    """A base network before its training; its correction is zero."""
+    layers = [GRU(units, return_sequences=True), Dense(len(QUANTILES), initializer="zeros")]
+    return Network(layers, n_features=N_INPUTS, seed=seed)
+
+
+def answers(network: Network, outlooks: Sequence[Outlook], horizon: int) -> np.ndarray:
+    """The quantiles for some outlooks, (N, H, Q) in units of u, in increasing order.
+
+    Beyond :data:`AHEAD` steps those of the last one are held.
+    """
+    inputs = np.stack([outlook.inputs for outlook in outlooks])
+    found = np.sort(network.predict(inputs, batch_size=_AT_ONCE)[:, PAST:], axis=2)
+    steps = np.minimum(np.arange(horizon), AHEAD - 1)
+    return found[:, steps].astype(np.float64)
+
+
+def correction(network: Network, outlook: Outlook, horizon: int) -> np.ndarray:
+    """The whole correction of the average, (H,), in the units of the data."""
+    return np.asarray(outlook.unit * answers(network, [outlook], horizon)[0, :, _MEDIAN])
+
+
+@dataclass(frozen=True, eq=False)
+class Trial:
+    """What an earlier origin of a series says of the correction.
+
+    Attributes
+    ----------
+    origin : int
+    outlook : Outlook
+        Of the values before the origin.
+    actual : ndarray of float64 of shape (H,)
+        The values that followed; NaN where one is not known.
+    """
+
+    origin: int
+    outlook: Outlook
+    actual: np.ndarray
+
+
+def trials(
+    y: np.ndarray,
+    horizon: int,
+    season: float,
+    periods: Sequence[float],
+    logs: Sequence[bool],
+    count: int = _TRIALS,
+) -> list[Trial]:
+    """Up to ``count`` earlier origins of a series, each with what was known there.
+
+    Parameters
+    ----------
+    y : ndarray of float64 of shape (T,)
+        The values; NaN where one is missing. y[0] is known.
+    horizon, season, periods, logs :
+        As in :func:`~throughtime.forecasting.outlook.look` and
+        :func:`~throughtime.forecasting.averaging.compare`.
+    """
+    found = []
+    for origin in _origins(len(y), horizon, season, count):
+        actual = np.full(horizon, np.nan)
+        rest = y[origin : origin + horizon]
+        actual[: len(rest)] = rest
+        before = y[:origin]
+        if np.isnan(actual).all() or np.isnan(before[1:]).all():
+            continue
+        blocks = compare(before, horizon, periods, logs)
+        outlook = look(before, horizon, season, blocks, average(blocks))
+        if outlook is not None:
+            found.append(Trial(origin, outlook, actual))
+    return found
+
+
+def _origins(total: int, horizon: int, season: float, count: int) -> list[int]:
+    """Where the correction is tried: from two seasons on, while something follows."""
+    first = max(6, min(total // 3, 60))
+    if season > 1.0:
+        first = max(first, 2 * round(season) + 4)
+    last = total - max(1, min(horizon, (total - first) // 2))
+    if last < first:
+        return []
+    return np.unique(np.linspace(first, last, count).astype(int)).tolist()
+
+
+def share(network: Network, tried: Sequence[Trial], total: int, horizon: int) -> float:
+    """The share of the correction that a series of ``total`` steps takes, by (B1)."""
+    prior = 1.0 - _PRIOR_GAIN * (2.0 * _SHARES - _SHARES**2)
+    if not tried:
+        return float(_SHARES[np.argmin(prior)])
+    moved = answers(network, [t.outlook for t in tried], horizon)[..., _MEDIAN]
+    errors = np.array([_errors(t, own) for t, own in zip(tried, moved, strict=True)]).mean(axis=0)
+    if errors[0] <= 0.0:
+        return 0.0
+    paths = min(float(len(tried)), max(1.0, 0.75 * total / horizon))
+    return float(_SHARES[np.argmin(paths * errors / errors[0] + _PRIOR_ORIGINS * prior)])
+
+
+def _errors(trial: Trial, moved: np.ndarray) -> np.ndarray:
+    """The error with every share of a correction (H,) in units of u."""
+    known = ~np.isnan(trial.actual)
+    weight = step_weights(len(known))[known]
+    rest = (trial.actual - trial.outlook.anchor)[known]
+    ahead = trial.outlook.unit * moved[known]
+    return np.asarray(np.abs(rest - _SHARES[:, None] * ahead) @ weight / weight.sum())
