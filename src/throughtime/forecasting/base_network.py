@@ -1,8 +1,8 @@
-r"""The base network: it has seen a thousand series before, and corrects the average of smoothing.
+r"""The base networks have seen a thousand series before. They correct the average of smoothing.
 
-Its answer for each step ahead is a set of quantiles of (y - a) / u: how far the value will lie from
-the average a, in units of its error u (:mod:`throughtime.forecasting.outlook`). The median is the
-correction. How much of it a series takes is found in its own history. From up to twelve earlier
+Their answer for each step ahead is a set of quantiles of (y - a) / u: how far the value will lie
+from the average a, in units of its error u (:mod:`throughtime.forecasting.outlook`). The median is
+the correction. How much of it a series takes is found in its own history. From up to twelve earlier
 origins, each with the values before it alone, let e_i(s) be the error of the average with the share
 s of the correction, weighted by :func:`step_weights`. The share is the s in 0 ... 1 that minimises
 
@@ -17,74 +17,95 @@ from __future__ import annotations
 
 import functools
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from importlib import resources
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from throughtime.errors import InvalidArgumentError, sentence
+from throughtime.errors import ModelFileError
 from throughtime.forecasting.averaging import average, compare
 from throughtime.forecasting.horizon import step_weights
 from throughtime.forecasting.outlook import AHEAD, N_INPUTS, PAST, Outlook, look
 from throughtime.layers import GRU, Dense
 from throughtime.network import Network
-from throughtime.network.storage import load
+from throughtime.serialization.container import read_container, write_container
 
 #: The quantiles that the network answers with; the middle one is the correction.
 QUANTILES = (0.025, 0.1, 0.5, 0.9, 0.975)
 _MEDIAN = QUANTILES.index(0.5)
 #: Words for a base network that are no file.
 NONE, SHIPPED = "none", "shipped"
-_FILE = "base_model.safetensors"
+#: The file that comes with the package; recipes/base_model makes it.
+PATH = Path(__file__).with_name("base_model.safetensors")
+KIND = "base model"
 #: Earlier origins, at most, at which the correction of a series is tried.
 _TRIALS = 12
 #: k and g of (B1).
 _PRIOR_ORIGINS, _PRIOR_GAIN = 8.0, 0.05
 #: Shares that are tried.
 _SHARES = np.linspace(0.0, 1.0, 11)
+#: Largest sum of the absolute weights of a network: no activation then overflows float32.
+_LARGEST_WEIGHTS = 1e25
 #: Outlooks that the network reads at once; it bounds memory and changes no bit.
 _AT_ONCE = 1024
 
 
-def read(source: str | os.PathLike[str]) -> Network | None:
-    """The base network of a word or a file; None for "none".
+def read(source: str | os.PathLike[str]) -> tuple[Network, ...]:
+    """The base networks of a word or a file; "none" has none.
 
     Raises
     ------
-    InvalidArgumentError
-        If the file holds another network.
     ModelFileError
-        If the file cannot be read.
+        If the file cannot be read, or holds something else.
     """
     if source == NONE:
-        return None
+        return ()
     if source == SHIPPED:
         return _shipped()
-    network = load(source)
-    if not fits(network):
-        raise InvalidArgumentError(
-            sentence(
-                "base_model",
-                f"a network of {N_INPUTS} inputs and {len(QUANTILES)} outputs",
-                f"{network.n_features} inputs in {os.fspath(source)}",
-                "Write 'shipped', 'none', or a file that 'make base-model' wrote.",
-                must="hold",
-                value=source,
-            )
-        )
-    return network
+    return _from_file(source)
 
 
 @functools.cache
-def _shipped() -> Network:
-    """The network that comes with the package."""
-    with resources.as_file(resources.files(__package__) / _FILE) as path:
-        return load(Path(path))
+def _shipped() -> tuple[Network, ...]:
+    """The networks that come with the package."""
+    return _from_file(PATH)
 
 
-def fits(network: Network) -> bool:
+def _from_file(path: str | os.PathLike[str]) -> tuple[Network, ...]:
+    arrays, meta = read_container(path, KIND)
+    try:
+        return from_parts(meta["networks"], arrays, "network")
+    except (LookupError, TypeError, ValueError, AttributeError) as error:
+        raise ModelFileError(f"{os.fspath(path)} is not a usable {KIND} file: {error}") from None
+
+
+def save(networks: Sequence[Network], path: str | os.PathLike[str]) -> None:
+    """Write base networks to a file that :func:`read` takes."""
+    arrays = {f"network.{i}": net.params.flat for i, net in enumerate(networks)}
+    write_container(path, arrays, {"networks": [net.to_config() for net in networks]}, KIND)
+
+
+def from_parts(configs: Any, arrays: Mapping[str, np.ndarray], name: str) -> tuple[Network, ...]:
+    """The networks that a file describes, each with the weights of ``arrays``, checked."""
+    networks = []
+    for i, config in enumerate(configs):
+        weights = arrays[f"{name}.{i}"]
+        network = Network.from_config(config, weights.size)
+        if not _fits(network):
+            raise ValueError(f"{name}.{i} is not of the form that a base network has")
+        flat = network.params.flat
+        if weights.shape != flat.shape or weights.dtype != flat.dtype:
+            raise ValueError(f"{name}.{i} has another shape or dtype")
+        if not float(np.abs(weights).sum(dtype=np.float64)) <= _LARGEST_WEIGHTS:
+            raise ValueError(f"{name}.{i} holds weights out of range")
+        flat[...] = weights
+        networks.append(network)
+    return tuple(networks)
+
+
+def _fits(network: Network) -> bool:
     """Whether a network has the form of a base network."""
     first, *others = network.layers
     return (
@@ -101,20 +122,23 @@ def build(units: int, seed: int) -> Network:
     return Network(layers, n_features=N_INPUTS, seed=seed)
 
 
-def answers(network: Network, outlooks: Sequence[Outlook], horizon: int) -> np.ndarray:
+def answers(networks: Sequence[Network], outlooks: Sequence[Outlook], horizon: int) -> np.ndarray:
     """The quantiles for some outlooks, (N, H, Q) in units of u, in increasing order.
 
-    Beyond :data:`AHEAD` steps those of the last one are held.
+    They are means over the networks. Beyond :data:`AHEAD` steps those of the last one are held.
     """
     inputs = np.stack([outlook.inputs for outlook in outlooks])
-    found = np.sort(network.predict(inputs, batch_size=_AT_ONCE)[:, PAST:], axis=2)
+    found = np.mean(
+        [net.predict(inputs, batch_size=_AT_ONCE)[:, PAST:].astype(np.float64) for net in networks],
+        axis=0,
+    )
     steps = np.minimum(np.arange(horizon), AHEAD - 1)
-    return found[:, steps].astype(np.float64)
+    return np.sort(found[:, steps], axis=2)
 
 
-def correction(network: Network, outlook: Outlook, horizon: int) -> np.ndarray:
+def correction(networks: Sequence[Network], outlook: Outlook, horizon: int) -> np.ndarray:
     """The whole correction of the average, (H,), in the units of the data."""
-    return np.asarray(outlook.unit * answers(network, [outlook], horizon)[0, :, _MEDIAN])
+    return np.asarray(outlook.unit * answers(networks, [outlook], horizon)[0, :, _MEDIAN])
 
 
 @dataclass(frozen=True, eq=False)
@@ -179,12 +203,12 @@ def _origins(total: int, horizon: int, season: float, count: int) -> list[int]:
     return np.unique(np.linspace(first, last, count).astype(int)).tolist()
 
 
-def share(network: Network, tried: Sequence[Trial], total: int, horizon: int) -> float:
+def share(networks: Sequence[Network], tried: Sequence[Trial], total: int, horizon: int) -> float:
     """The share of the correction that a series of ``total`` steps takes, by (B1)."""
     prior = 1.0 - _PRIOR_GAIN * (2.0 * _SHARES - _SHARES**2)
     if not tried:
         return float(_SHARES[np.argmin(prior)])
-    moved = answers(network, [t.outlook for t in tried], horizon)[..., _MEDIAN]
+    moved = answers(networks, [t.outlook for t in tried], horizon)[..., _MEDIAN]
     errors = np.array([_errors(t, own) for t, own in zip(tried, moved, strict=True)]).mean(axis=0)
     if errors[0] <= 0.0:
         return 0.0

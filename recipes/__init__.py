@@ -1,0 +1,1 @@
+"""How files that come with the package were made."""

@@ -1,0 +1,1 @@
+"""The base network of forecasts: its data, its training, and its figures."""
