@@ -203,12 +203,9 @@ def test_hold_outs_that_leave_nothing() -> None:
         Forecaster(4).backtest(y, holdout=20)
     with pytest.raises(InvalidArgumentError, match=r"^holdout must be an integer >= 1; got 0.$"):
         Forecaster(4).backtest(y, holdout=0)
-    message = (
-        "y must have at least 8 values for horizon=4; got 5 before the hold-out."
-        " Use a shorter horizon, or bring more data."
-    )
+    message = "y must hold at least 3 numbers; got 2 before the hold-out."
     with pytest.raises(DataError, match=f"^{re.escape(message)}$"):
-        Forecaster(4).backtest(y, holdout=15)
+        Forecaster(4).backtest(y, holdout=18)
     message = "the hold-out must hold at least one number; got only missing values."
     with pytest.raises(DataError, match=f"^{re.escape(message)}$"):
         Forecaster(4, **QUICK).backtest([*y, None, None, None, None])

@@ -120,5 +120,5 @@ def test_a_calendar_in_words_of_json(times):
 
 def test_short_representations():
     forecast = Forecaster(3, **TINY).fit({"a": months()}).predict()["a"]
-    assert repr(forecast).startswith("<Forecast of 'a' by smoothing: 3 steps after 40, mean ")
+    assert repr(forecast).startswith("<Forecast of 'a' by network: 3 steps after 40, mean ")
     assert repr(forecast).endswith(", intervals 80 %, 95 %>")

@@ -174,3 +174,17 @@ def test_the_network_reads_what_is_static(tmp_path: Path) -> None:
     loaded.fitted.group = model.fitted.group.map(lambda s: dataclasses.replace(s, static=-s.static))
     for one, two in zip(model.predict(), loaded.predict(), strict=True):
         assert (one.mean != two.mean).all()
+
+
+@pytest.mark.parametrize("count", [3, 4, 5, 6, 9])
+def test_a_short_series_is_forecast_with_intervals(count: int, tmp_path: Path) -> None:
+    y = 50.0 + RNG(count).normal(size=count).cumsum()
+    model = Forecaster(6, season=None).fit(y)
+    forecast = model.predict()
+    low, high = forecast.intervals[0.8]
+    assert (low <= forecast.mean).all()
+    assert (forecast.mean <= high).all()
+    assert high[5] - low[5] > high[0] - low[0] > 0.0
+    model.save(tmp_path / "model.safetensors")
+    again = Forecaster.load(tmp_path / "model.safetensors").predict()
+    np.testing.assert_array_equal(again.mean, forecast.mean)

@@ -35,10 +35,14 @@ def fit_average(series: Observed, settings: Settings, candidates: Sequence[float
                 Message("Write {auto}.", auto=Setting("transform", "auto")),
             )
         )
-    logs = {"auto": (False, True), "log": (True,), "none": (False,)}[settings.transform]
     if series.count < FEWEST_TO_SMOOTH:
         return Average.of(Smoothing())
-    return average(compare(y, settings.horizon, candidates, logs))
+    return average(compare(y, settings.horizon, candidates, logs_of(settings)))
+
+
+def logs_of(settings: Settings) -> tuple[bool, ...]:
+    """Whether logarithms are taken, for each transformation that smoothing may use."""
+    return {"auto": (False, True), "log": (True,), "none": (False,)}[settings.transform]
 
 
 def prepare(

@@ -24,7 +24,7 @@ from typing import Any
 
 import numpy as np
 
-from throughtime.errors import ModelFileError
+from throughtime.errors import InvalidTypeError, ModelFileError, describe, sentence
 from throughtime.forecasting.averaging import average, compare
 from throughtime.forecasting.horizon import step_weights
 from throughtime.forecasting.outlook import AHEAD, N_INPUTS, PAST, Outlook, look
@@ -41,7 +41,7 @@ NONE, SHIPPED = "none", "shipped"
 PATH = Path(__file__).with_name("base_model.safetensors")
 KIND = "base model"
 #: Earlier origins, at most, at which the correction of a series is tried.
-_TRIALS = 12
+TRIALS = 12
 #: k and g of (B1).
 _PRIOR_ORIGINS, _PRIOR_GAIN = 8.0, 0.05
 #: Shares that are tried.
@@ -50,6 +50,16 @@ _SHARES = np.linspace(0.0, 1.0, 11)
 _LARGEST_WEIGHTS = 1e25
 #: Outlooks that the network reads at once; it bounds memory and changes no bit.
 _AT_ONCE = 1024
+
+
+def check_source(source: Any) -> str:
+    """Return the name of base networks: a word, or the path of a file."""
+    if isinstance(source, str | os.PathLike):
+        return str(os.fspath(source))
+    hint = "Write 'shipped', 'none', or the path of a file that 'make base-model' wrote."
+    raise InvalidTypeError(
+        sentence("base_model", "a word or a path", describe(source), hint, value=source)
+    )
 
 
 def read(source: str | os.PathLike[str]) -> tuple[Network, ...]:
@@ -138,7 +148,12 @@ def answers(networks: Sequence[Network], outlooks: Sequence[Outlook], horizon: i
 
 def correction(networks: Sequence[Network], outlook: Outlook, horizon: int) -> np.ndarray:
     """The whole correction of the average, (H,), in the units of the data."""
-    return np.asarray(outlook.unit * answers(networks, [outlook], horizon)[0, :, _MEDIAN])
+    return np.asarray(outlook.unit * medians(networks, [outlook], horizon)[0])
+
+
+def medians(networks: Sequence[Network], outlooks: Sequence[Outlook], horizon: int) -> np.ndarray:
+    """The medians of :func:`answers`, (N, H) in units of u."""
+    return answers(networks, outlooks, horizon)[..., _MEDIAN]
 
 
 @dataclass(frozen=True, eq=False)
@@ -165,7 +180,7 @@ def trials(
     season: float,
     periods: Sequence[float],
     logs: Sequence[bool],
-    count: int = _TRIALS,
+    count: int = TRIALS,
 ) -> list[Trial]:
     """Up to ``count`` earlier origins of a series, each with what was known there.
 
@@ -203,17 +218,37 @@ def _origins(total: int, horizon: int, season: float, count: int) -> list[int]:
     return np.unique(np.linspace(first, last, count).astype(int)).tolist()
 
 
-def share(networks: Sequence[Network], tried: Sequence[Trial], total: int, horizon: int) -> float:
+@dataclass(frozen=True)
+class Share:
+    """How much of the correction a series takes, and what speaks for it.
+
+    Attributes
+    ----------
+    share : float
+        From 0 to 1.
+    ratio : float
+        The error with this share at the earlier origins, over that without.
+    origins : int
+        Earlier origins at which it was tried.
+    """
+
+    share: float = 0.0
+    ratio: float = 1.0
+    origins: int = 0
+
+
+def share(networks: Sequence[Network], tried: Sequence[Trial], total: int, horizon: int) -> Share:
     """The share of the correction that a series of ``total`` steps takes, by (B1)."""
     prior = 1.0 - _PRIOR_GAIN * (2.0 * _SHARES - _SHARES**2)
     if not tried:
-        return float(_SHARES[np.argmin(prior)])
-    moved = answers(networks, [t.outlook for t in tried], horizon)[..., _MEDIAN]
+        return Share(float(_SHARES[np.argmin(prior)]))
+    moved = medians(networks, [t.outlook for t in tried], horizon)
     errors = np.array([_errors(t, own) for t, own in zip(tried, moved, strict=True)]).mean(axis=0)
     if errors[0] <= 0.0:
-        return 0.0
+        return Share(origins=len(tried))
     paths = min(float(len(tried)), max(1.0, 0.75 * total / horizon))
-    return float(_SHARES[np.argmin(paths * errors / errors[0] + _PRIOR_ORIGINS * prior)])
+    best = int(np.argmin(paths * errors / errors[0] + _PRIOR_ORIGINS * prior))
+    return Share(float(_SHARES[best]), float(errors[best] / errors[0]), len(tried))
 
 
 def _errors(trial: Trial, moved: np.ndarray) -> np.ndarray:

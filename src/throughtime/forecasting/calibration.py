@@ -16,6 +16,7 @@ gain. For n paths of one series the intervals are wider by 1 + 2 / n.
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from typing import Any
 
@@ -64,6 +65,11 @@ class Calibration:
     quantiles: np.ndarray
     gain: float = 1.0
 
+    @classmethod
+    def unknown(cls, horizon: int) -> Calibration:
+        """That of a history in which no error is known: intervals have no width."""
+        return cls(0.0, np.zeros(horizon), np.zeros(len(LEVELS)))
+
     def bounds(self, coverage: float, steps: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Distances of both bounds from the point forecast, in units of the one-step error."""
         levels = [(1.0 - coverage) / 2.0, (1.0 + coverage) / 2.0]
@@ -106,25 +112,31 @@ def check_coverages(name: str, values: Any) -> tuple[float, ...]:
     return tuple(check_coverage(name, value) for value in values)
 
 
-def spread(history: Errors, anchor: Errors, final: Errors, weight: float) -> Calibration:
+def spread(
+    history: Errors,
+    anchor: Errors | None = None,
+    final: Errors | None = None,
+    weight: float = 0.0,
+) -> Calibration:
     """The calibration of intervals.
 
     Parameters
     ----------
     history : Errors
         Errors of the anchor from all origins.
-    anchor, final : Errors
-        Errors of the anchor and of the forecast on the validation block.
+    anchor, final : Errors, optional
+        Errors of the anchor and of the forecast on the validation block; without them the anchor
+        is the forecast.
     weight : float
         Result of :func:`~throughtime.forecasting.trust.weigh`.
     """
     size, count = _mean_abs(history.values)
     growth = _power_law(size, count, history.paths)
     if not growth.any():
-        return Calibration(weight, growth, np.zeros(len(LEVELS)))
+        return dataclasses.replace(Calibration.unknown(len(size)), weight=weight)
     scaled = (history.values / growth)[~np.isnan(history.values)]
     wider = 1.0 + _SMALL_SAMPLE * history.series / max(history.paths, 1.0)
-    better = _improvement(anchor, final) if weight > 0.0 else 1.0
+    better = 1.0 if anchor is None or final is None else _improvement(anchor, final)
     return Calibration(weight, growth * better * wider, np.quantile(scaled, LEVELS), better)
 
 
@@ -134,6 +146,8 @@ def _improvement(anchor: Errors, final: Errors) -> float:
     The logarithm of the ratio has an error of about 1 / sqrt(n). A gain that is much larger is not
     chance and is hardly shrunk (James and Stein 1961): there the network is the model.
     """
+    if np.isnan(anchor.values).all():
+        return 1.0
     before, after = (float(np.nanmean(np.abs(e.values))) for e in (anchor, final))
     if not 0.0 < after < before:
         return 1.0 if after > 0.0 or before == 0.0 else _SMALLEST_FACTOR

@@ -135,7 +135,8 @@ def method_of(settings: Settings, fitted: Fitted, series: Observed, history: Pre
     demand = not (series.y < 0.0).any() and (series.y > 0.0).any()
     if choice.method != USUAL and (choice.method != CROSTON or demand):
         return choice.method
-    return NETWORK if fitted.calibration.weight > 0.0 else SMOOTHING
+    based = fitted.base.takes(series.name)
+    return NETWORK if based or fitted.calibration.weight > 0.0 else SMOOTHING
 
 
 def long_enough(several: Sequence[Observed]) -> list[Observed]:
@@ -152,4 +153,4 @@ def naive(method: str, y: np.ndarray, horizon: int, season: int) -> Calibrated:
     unit = one_step(errors)
     count = max(1.0, (total - max(int(origins[0]), horizon)) / horizon)
     own = Errors(errors / (unit or 1.0), count)
-    return Calibrated(paths[-1], unit, spread(own, own, own, 0.0))
+    return Calibrated(paths[-1], unit, spread(own))

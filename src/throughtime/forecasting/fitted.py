@@ -12,6 +12,7 @@ from throughtime.forecasting.adjustment import Adjustment
 from throughtime.forecasting.averaging import Average
 from throughtime.forecasting.calibration import Calibration
 from throughtime.forecasting.choosing import Choice
+from throughtime.forecasting.correcting import Base
 from throughtime.forecasting.series import Group
 from throughtime.network import Network
 
@@ -45,6 +46,8 @@ class Fitted:
         forecast for all.
     adjustments : dict
         What is removed from each series before smoothing, by name; those without any are missing.
+    base : Base
+        The base networks, and the share of their correction that each series takes.
     """
 
     group: Group
@@ -59,10 +62,12 @@ class Fitted:
     notes: list[str] = field(default_factory=list)
     choices: dict[Any, Choice] | None = None
     adjustments: dict[Any, Adjustment] = field(default_factory=dict)
+    base: Base = field(default_factory=Base)
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         # A pickle of release 0.1 or 0.2 holds one setting for every series.
-        state = {"adjustments": {}} | state
+        nothing: dict[str, Any] = {"adjustments": {}, "base": Base()}
+        state = nothing | state
         if "smoothing" in state:
             single = state.pop("smoothing")
             state["anchors"] = {name: Average.of(setting) for name, setting in single.items()}

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
 from throughtime.errors import DataError, Message, Setting, sentence
 from throughtime.forecasting import adjusting, calibration, networks, notes, trust
-from throughtime.forecasting.anchor import fit_average, prepare
+from throughtime.forecasting.anchor import FEWEST_TO_SMOOTH, fit_average, prepare
 from throughtime.forecasting.calibration import Calibration, Errors
+from throughtime.forecasting.correcting import corrections_of_windows, fit_base
 from throughtime.forecasting.covariates import mean_and_width
 from throughtime.forecasting.delivery import decide, long_enough, mostly_zero
 from throughtime.forecasting.fitted import Fitted
+from throughtime.forecasting.inputs import N_INPUTS
 from throughtime.forecasting.networks import Notify, TrainedNetwork
 from throughtime.forecasting.results import Progress, Stage
 from throughtime.forecasting.seasonality import LONGEST_FOUND, cycles, detect
@@ -24,6 +27,7 @@ from throughtime.forecasting.windows import (
     PastErrors,
     TrainingWindows,
     cut_training_windows,
+    past_errors,
 )
 from throughtime.network import Network
 
@@ -46,66 +50,127 @@ _USUAL_WINDOW, _FARTHEST_BACK, _SHORTEST_WINDOW = 16, 24, 4
 
 def fit(settings: Settings, group: Group, backtest: bool = False) -> Fitted:
     """Fit a model to ``group``; the progress says whether that belongs to a ``backtest``."""
-    need = max(settings.horizon + (settings.window or 0) + _ORIGINS_NEEDED, _SHORTEST)
-    enough = [series for series in group.series if _length(series) >= need]
-    if not enough:
-        raise DataError(_too_short(settings, group, need, backtest))
+    _check_lengths(settings, group, backtest)
     periods = _candidates(settings, group)
     adjustments = adjusting.adjust_all(settings, group, periods)
     candidates = adjusting.left_to_smoothing(periods)
     adjusted = adjusting.remove_all(adjustments, group)
-    enough = [series for series in adjusted.series if _length(series) >= need]
     averages = for_each(lambda one: fit_average(one, settings, candidates), adjusted.series)
     anchors = dict(zip(group.names, averages, strict=True))
-    longest = max(map(_length, enough))
-    window = settings.window or _window(settings.horizon, candidates, longest)
     centre, width = mean_and_width(group)
-    windows, past = cut_training_windows(settings, enough, anchors, window, centre, width)
-    remarks = notes.on_data(group.series)
-    reason = _reason_not_to_train(settings, windows)
-    if reason is None and all(
-        mostly_zero(settings, one, adjustments.get(one.name) is not None, candidates)
-        for one in enough
-    ):
-        reason = notes.MOSTLY_ZERO
-    if reason is None:
-        members, found, more = _train_members(settings, windows, past, backtest)
-        remarks += more
-    else:
-        members = [networks.build(settings, windows.train.n_inputs, settings.seed)]
-        found = _calibrate(settings.horizon, windows, past, [])
-        remarks.append(reason)
-    floor = _floor(settings, group)
+    zeros = [
+        s.name
+        for s in adjusted.series
+        if mostly_zero(settings, s, s.name in adjustments, candidates)
+    ]
+    need = _need(settings)
+    enough = [series for series in adjusted.series if _length(series) >= need]
+    longest = max(map(len, enough), default=need)
+    window = settings.window or _window(settings.horizon, candidates, longest)
     fitted = Fitted(
-        group, anchors, candidates, window, centre, width, members, found, floor, remarks
+        group,
+        anchors,
+        candidates,
+        window,
+        centre,
+        width,
+        [],
+        Calibration.unknown(settings.horizon),
+        _floor(settings, group),
+        notes.on_data(group.series),
+        adjustments=adjustments,
+        base=fit_base(settings, adjusted.series, candidates, zeros),
     )
-    fitted.adjustments = adjustments
+    _learn(settings, fitted, enough, all(s.name in zeros for s in enough), backtest)
     known = long_enough(group.series)
     histories = [
         prepare(one, anchors[one.name], centre, width) for one in long_enough(adjusted.series)
     ]
     chosen = decide(settings, fitted, known, histories)
     fitted.choices = dict(zip([one.name for one in known], chosen, strict=True))
-    fitted.notes += notes.on_choices(chosen, settings, found.weight)
+    fitted.notes += notes.on_choices(chosen, settings, fitted.calibration.weight)
     return fitted
+
+
+def _learn(
+    settings: Settings,
+    fitted: Fitted,
+    several: Sequence[Observed],
+    zeros: bool,
+    backtest: bool,
+) -> None:
+    """Train the networks of ``fitted`` on ``several`` series, and calibrate what forecasts.
+
+    Parameters
+    ----------
+    zeros : bool
+        Whether all of them are mostly zero, so that a network would learn nothing else.
+    """
+    centre, width = fitted.centre, fitted.width
+    horizon = settings.horizon
+    if not several:
+        # Their histories are too short for a network; what is known of errors is from all of them.
+        short = [s for s in fitted.group.series if s.count >= FEWEST_TO_SMOOTH]
+        histories = [
+            prepare(s.from_first_value(), fitted.anchors[s.name], centre, width) for s in short
+        ]
+        n_inputs = N_INPUTS + len(centre) + len(fitted.group.series[0].static)
+        fitted.networks = [networks.build(settings, n_inputs, settings.seed)]
+        fitted.calibration = calibration.spread(past_errors(histories, horizon).whole())
+        fitted.notes.append(_not_asked_for(settings) or notes.TOO_FEW_VALUES)
+        return
+    windows = cut_training_windows(settings, several, fitted.anchors, fitted.window, centre, width)
+    based = corrections_of_windows(
+        settings,
+        fitted.base,
+        [s.name for s in several],
+        windows.histories,
+        windows.validation,
+        windows.blocks.series,
+        fitted.candidates,
+    )
+    judge = Judge(windows, past_errors(windows.histories, horizon), based)
+    reason = _reason_not_to_train(settings, windows)
+    if reason is None and zeros:
+        reason = notes.MOSTLY_ZERO
+    if reason is None:
+        fitted.networks, fitted.calibration, more = _train_members(
+            settings, windows, judge, backtest
+        )
+        fitted.notes += more
+    else:
+        fitted.networks = [networks.build(settings, windows.train.n_inputs, settings.seed)]
+        fitted.calibration = judge.calibrate([])
+        fitted.notes.append(reason)
+
+
+def _check_lengths(settings: Settings, group: Group, backtest: bool) -> None:
+    """Refuse a group of which no series is long enough for what was asked for."""
+    longest = max(group.series, key=lambda s: (_length(s), s.count))
+    which = longest.label if len(group.series) == 1 else "the longest series"
+    before = " before the hold-out" if backtest else ""
+    if longest.count < FEWEST_TO_SMOOTH:
+        expected: str = Message("at least {least} numbers", least=FEWEST_TO_SMOOTH)
+        got = f"{longest.count or 'none'}{before}"
+        raise DataError(sentence(which, expected, got, must="hold", parameter="y"))
+    need = _need(settings)
+    if settings.window and _length(longest) < need:
+        horizon, window = (Setting(name, getattr(settings, name)) for name in ("horizon", "window"))
+        words = "at least {need} values for {horizon} and {window}"
+        expected = Message(words, need=need, horizon=horizon, window=window)
+        got = f"{_length(longest) or longest.count}{before}"
+        hint = Message("Use a shorter {horizon} or {window}, or bring more data.")
+        raise DataError(sentence(which, expected, got, hint, must="have", parameter="y"))
+
+
+def _need(settings: Settings) -> int:
+    """Values of a series that a network can learn from."""
+    return max(settings.horizon + (settings.window or 0) + _ORIGINS_NEEDED, _SHORTEST)
 
 
 def _length(series: Observed) -> int:
     """Steps from the first known value on; 0 if too few of them are known."""
     return len(series.from_first_value()) if series.count >= _SHORTEST else 0
-
-
-def _too_short(settings: Settings, group: Group, need: int, backtest: bool) -> Message:
-    longest = max(group.series, key=lambda s: (_length(s), s.count))
-    got = f"{_length(longest) or longest.count}{' before the hold-out' if backtest else ''}"
-    horizon, window = (Setting(name, getattr(settings, name)) for name in ("horizon", "window"))
-    expected = Message("at least {need} values for {horizon}", need=need, horizon=horizon)
-    hint = Message("Use a shorter {horizon}, or bring more data.")
-    if settings.window:
-        expected = Message("{expected} and {window}", expected=expected, window=window)
-        hint = Message("Use a shorter {horizon} or {window}, or bring more data.")
-    which = longest.label if len(group.series) == 1 else "the longest series"
-    return sentence(which, expected, got, hint, must="have", parameter="y")
 
 
 def _candidates(settings: Settings, group: Group) -> tuple[float, ...]:
@@ -138,12 +203,17 @@ def _floor(settings: Settings, group: Group) -> float:
     return 0.0 if settings.nonnegative else -np.inf
 
 
-def _reason_not_to_train(settings: Settings, windows: TrainingWindows) -> str | None:
-    """A sentence where training is not wanted or would change nothing."""
+def _not_asked_for(settings: Settings) -> str | None:
+    """A sentence where no network is wanted."""
     if settings.delivers == "naive":
         return notes.NAIVE_ASKED_FOR
-    if settings.delivers == "smoothing":
-        return notes.NETWORK_NOT_ASKED_FOR
+    return notes.NETWORK_NOT_ASKED_FOR if settings.delivers == "smoothing" else None
+
+
+def _reason_not_to_train(settings: Settings, windows: TrainingWindows) -> str | None:
+    """A sentence where training is not wanted or would change nothing."""
+    if found := _not_asked_for(settings):
+        return found
     if not len(windows.train):
         return notes.TOO_FEW_VALUES
     paths = int(windows.blocks.paths(settings.horizon).sum())
@@ -156,11 +226,11 @@ def _reason_not_to_train(settings: Settings, windows: TrainingWindows) -> str | 
 
 
 def _train_members(
-    settings: Settings, windows: TrainingWindows, past: PastErrors, backtest: bool
+    settings: Settings, windows: TrainingWindows, judge: Judge, backtest: bool
 ) -> tuple[list[Network], Calibration, list[str]]:
     """The networks, what the validation block says of them, and sentences for the reader."""
     trained = _train_first(settings, windows, backtest)
-    found = _calibrate(settings.horizon, windows, past, trained)
+    found = judge.calibrate(trained)
     interrupted = any(t.interrupted for t in trained)
     if found.weight > 0 and not interrupted:
         trained = _retrain(settings, windows, trained, backtest)
@@ -217,25 +287,37 @@ def _announce(settings: Settings, begin: Progress) -> Notify:
     return notify
 
 
-def _calibrate(
-    horizon: int, windows: TrainingWindows, past: PastErrors, trained: Sequence[TrainedNetwork]
-) -> Calibration:
-    """Find the weight of the correction and the width of the intervals."""
-    check = windows.validation
-    factor = (check.scale / past.unit)[:, None]
-    truth = np.where(check.known, check.target.astype(np.float64), np.nan)
-    judged = [t.judged for t in trained] or [np.zeros(truth.shape)]
-    moved = np.mean(judged, axis=0)
-    gain = (np.abs(truth) - np.abs(truth - moved)) * factor
-    weight, validated = trust.weigh(gain, windows.blocks)
-    if all(t.epochs == 0 for t in trained):
-        weight = 0.0
-    anchor = Errors(truth * factor, validated)
-    final = Errors((truth - weight * moved) * factor, validated)
-    # The first path of a series starts from so few values that it does not count.
-    paths = sum(
-        max(1.0, (n - max(first, horizon)) / horizon)
-        for n, first in zip(past.lengths, past.first, strict=True)
-    )
-    whole = Errors(past.errors, paths, len(past.lengths))
-    return calibration.spread(whole, anchor, final, weight)
+@dataclass(frozen=True)
+class Judge:
+    """What the validation block says of networks, and how wide intervals must be.
+
+    Attributes
+    ----------
+    windows : TrainingWindows
+    past : PastErrors
+        The errors of the anchors inside the histories.
+    based : ndarray of shape (M, H)
+        What the base networks add to the anchors of the validation windows, in units of their
+        scales; NaN for windows that do not judge.
+    """
+
+    windows: TrainingWindows
+    past: PastErrors
+    based: np.ndarray
+
+    def calibrate(self, trained: Sequence[TrainedNetwork]) -> Calibration:
+        """Find the weight of the correction and the width of the intervals."""
+        check, past, blocks = self.windows.validation, self.past, self.windows.blocks
+        factor = (check.scale / past.unit[blocks.series])[:, None]
+        judges = check.known & ~np.isnan(self.based)
+        truth = np.where(judges, check.target.astype(np.float64), np.nan)
+        judged = [t.judged for t in trained] or [np.zeros(truth.shape)]
+        moved = np.mean(judged, axis=0)
+        gain = (np.abs(truth - self.based) - np.abs(truth - moved)) * factor
+        weight, validated = trust.weigh(gain, blocks)
+        if all(t.epochs == 0 for t in trained):
+            weight = 0.0
+        mixed = (1.0 - weight) * self.based + weight * moved
+        anchor = Errors(truth * factor, validated)
+        final = Errors((truth - mixed) * factor, validated)
+        return calibration.spread(past.whole(), anchor, final, weight)

@@ -20,7 +20,7 @@ from throughtime.errors import (
     describe,
     sentence,
 )
-from throughtime.forecasting import backtest, fitting, predicting, storage
+from throughtime.forecasting import backtest, base_network, fitting, predicting, storage
 from throughtime.forecasting.calibration import check_coverage, check_coverages
 from throughtime.forecasting.choosing import Choice
 from throughtime.forecasting.fitted import Fitted
@@ -95,6 +95,10 @@ class Forecaster:
         Number of networks, from different seeds, whose mean correction is used.
     network : {"auto", "never"}
         Whether a network is trained; "never" is a short form of ``use="smoothing"``.
+    base_model : {"shipped", "none"} or path
+        The base networks, which correct smoothing by what they saw in a thousand other series:
+        those that come with the package, none, or those of a file of ``make base-model``. Each
+        series takes the share of the correction that its own history speaks for.
     use : {"best", "network", "smoothing", "naive"}
         The forecast that is delivered. "network": exponential smoothing with the network's
         correction, as far as that is trusted. "smoothing": without the correction. "naive": the
@@ -171,6 +175,7 @@ class Forecaster:
         patience: int = 10,
         members: int = 2,
         network: str = "auto",
+        base_model: str | os.PathLike[str] = base_network.SHIPPED,
         use: str = "best",
         future_covariates: bool = True,
         coverages: Sequence[float] = (0.8, 0.95),
@@ -195,6 +200,7 @@ class Forecaster:
         self.lr = check_float("lr", lr, 0.0, inclusive="neither")
         self.patience = check_int("patience", patience, 1)
         self.members = check_int("members", members, 1)
+        self.base_model = base_network.check_source(base_model)
         self.network = check_choice("network", network, ("auto", "never"))
         self.use = check_use(use, self.network)
         self.future_covariates = check_bool("future_covariates", future_covariates)

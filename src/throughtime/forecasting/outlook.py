@@ -73,9 +73,10 @@ def look(
     average : Average
         The average that is to be corrected.
     """
+    if len(y) < 2 or not len(blocks[0].errors):
+        return None
     unit, recent = _size_of_errors(blocks)
-    spread = float(np.nanmax(y) - np.nanmin(y))
-    if len(y) < 2 or not unit > 1e-9 * spread:
+    if not unit > 1e-9 * float(np.nanmax(y) - np.nanmin(y)):
         return None
     anchor = average.paths(y, np.array([len(y)]), horizon)[0]
     steps = min(horizon, AHEAD)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from throughtime.errors import DataError, sentence
-from throughtime.forecasting import delivery, notes
+from throughtime.forecasting import correcting, delivery, notes
 from throughtime.forecasting.anchor import (
     FEWEST_TO_SMOOTH,
     error_unit,
@@ -20,7 +20,7 @@ from throughtime.forecasting.baselines import PERSISTENCE
 from throughtime.forecasting.choosing import CROSTON
 from throughtime.forecasting.delivery import Calibrated, Delivered, MostlyZero
 from throughtime.forecasting.fitted import Fitted
-from throughtime.forecasting.inputs import cut
+from throughtime.forecasting.inputs import PreparedSeries, cut
 from throughtime.forecasting.intermittent import Demand
 from throughtime.forecasting.networks import correction
 from throughtime.forecasting.results import Forecast
@@ -77,17 +77,15 @@ def forecast(
         made = MostlyZero(demand, settings.horizon)
         remarks.append(notes.mostly_zero(seen, demand, settings))
     elif transformed:
-        weight = fitted.calibration.weight if method == delivery.NETWORK else 0.0
-        moved = 0.0
-        if weight > 0.0:
-            window = cut(history, here, fitted.window, settings.horizon, settings.future_covariates)
-            moved = weight * correction(fitted.networks, window)[0] * window.scale[0]
+        centre = smoothed
+        if method == delivery.NETWORK:
+            centre = _corrected(settings, fitted, known, history, smoothed)
         if few:
             unit = _borrowed_error(settings, fitted, known)
         else:
             unit = error_unit(history, settings.horizon)
         unit = unit if adjustment is None else unit * adjustment.widening
-        made = Calibrated(smoothed + moved, unit, fitted.calibration)
+        made = Calibrated(centre, unit, fitted.calibration)
     else:
         made = delivery.naive(method, seen.y, settings.horizon, fitted.naive_season)
     top = float(np.max(history.z))
@@ -129,6 +127,29 @@ def forecast(
     sentences = tuple(notes.on_data([observed]) + remarks)
     name = series.name
     return Forecast(steps, mean, intervals, anchor, origin, name, sentences, times, method)
+
+
+def _corrected(
+    settings: Settings,
+    fitted: Fitted,
+    known: Observed,
+    history: PreparedSeries,
+    smoothed: np.ndarray,
+) -> np.ndarray:
+    """The forecast of smoothing with what the networks add, on the transformed scale: (H,)."""
+    weight, here = fitted.calibration.weight, np.array([len(known)])
+    found = smoothed
+    if weight < 1.0:
+        anchor, base = history.anchor, fitted.base
+        added = correcting.correction(settings, base, known, anchor, fitted.candidates)
+        if added.any():
+            corrected = anchor.paths(history.y, here, settings.horizon)[0] + added
+            found = history.smoothing.transform_forecast(corrected, history.y)
+    if weight > 0.0:
+        window = cut(history, here, fitted.window, settings.horizon, settings.future_covariates)
+        own = smoothed + correction(fitted.networks, window)[0] * window.scale[0]
+        found = (1.0 - weight) * found + weight * own
+    return found
 
 
 def _always_zero(y: np.ndarray, period: float, steps: np.ndarray) -> np.ndarray:

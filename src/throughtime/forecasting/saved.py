@@ -14,13 +14,15 @@ import numpy as np
 
 from throughtime.data.tables.frequency import Frequency
 from throughtime.errors import check_bool, check_choice, check_float, check_int, describe
-from throughtime.forecasting import notes
+from throughtime.forecasting import base_network, notes
 from throughtime.forecasting.adjustment import Adjustment
 from throughtime.forecasting.averaging import N_COLUMNS, Average
+from throughtime.forecasting.base_network import Share
 from throughtime.forecasting.baselines import NAIVE
 from throughtime.forecasting.calendars import Calendar
 from throughtime.forecasting.calibration import LEVELS, Calibration
 from throughtime.forecasting.choosing import CROSTON, USUAL, Choice
+from throughtime.forecasting.correcting import Base
 from throughtime.forecasting.covariates import SMALLEST_WIDTH
 from throughtime.forecasting.fitted import Fitted
 from throughtime.forecasting.inputs import N_INPUTS
@@ -78,7 +80,7 @@ class Saved:
             group,
             self._anchors(group),
             tuple(check_float("candidates", p, 1.0) for p in self._part("candidates", list)),
-            check_int("window", self._meta["window"], 1, max(map(len, group.series))),
+            check_int("window", self._meta["window"], 1, max(4, *map(len, group.series))),
             self._vector("covariates.centre", width, -LARGEST),
             self._vector("covariates.width", width, SMALLEST_WIDTH),
             [self._network(i, c, inputs) for i, c in enumerate(self._part("networks", list))],
@@ -87,6 +89,7 @@ class Saved:
             [notes.from_config(note) for note in self._part("notes", list)],
             self._choices(group),
             self._adjustments(group, width),
+            self._base(group),
         )
 
     def _part(self, name: str, kind: type) -> Any:
@@ -155,6 +158,22 @@ class Saved:
                 setting = Smoothing.from_config(config, str(series.label), length)
                 found[series.name] = Average.of(setting)
         return found
+
+    def _base(self, group: Group) -> Base:
+        """The base networks; files of 0.2 and before have none."""
+        if "base" not in self._meta:
+            return Base()
+        meta = self._part("base", dict)
+        networks = base_network.from_parts(meta["networks"], self._arrays, "base")
+        shares = {}
+        for name, config in zip(group.names, meta["shares"], strict=True):
+            if config is not None:
+                _expect_fields(config, Share, "a share of the base networks")
+                check_float("share", config["share"], 0.0, 1.0)
+                check_float("ratio", config["ratio"], 0.0)
+                check_int("origins", config["origins"], 0)
+                shares[name] = Share(**config)
+        return Base(networks, shares)
 
     def _choices(self, group: Group) -> dict[Any, Choice] | None:
         """What is delivered for each series; None in files of 0.2 and before."""

@@ -46,6 +46,7 @@ class Settings:
     members: int
     network: str
     use: str
+    base_model: str
     future_covariates: bool
     coverages: tuple[float, ...]
     nonnegative: bool | str

@@ -18,6 +18,7 @@ import numpy as np
 from throughtime.errors import InvalidTypeError, ModelFileError, describe, sentence
 from throughtime.forecasting import notes
 from throughtime.forecasting.averaging import N_COLUMNS
+from throughtime.forecasting.correcting import Base
 from throughtime.forecasting.fitted import Fitted
 from throughtime.forecasting.saved import Saved
 from throughtime.forecasting.settings import Settings, to_json
@@ -43,6 +44,9 @@ def save(
         "calibration.quantiles": fitted.calibration.quantiles,
     }
     arrays |= _anchors(fitted)
+    base = fitted.base if fitted.base.used else Base()
+    for i, net in enumerate(base.networks):
+        arrays[f"base.{i}"] = net.params.flat
     for i, net in enumerate(fitted.networks):
         arrays[f"network.{i}"] = net.params.flat
     for i, series in enumerate(fitted.group.series):
@@ -57,6 +61,10 @@ def save(
         "metadata": metadata,
         "networks": [net.to_config() for net in fitted.networks],
         "container": fitted.group.kind,
+        "base": {
+            "networks": [net.to_config() for net in base.networks],
+            "shares": [s and dataclasses.asdict(s) for s in map(base.shares.get, names)],
+        },
         "names": [_name(name) for name in names],
         "calendars": [s.calendar and s.calendar.to_config() for s in fitted.group.series],
         "adjustments": [a and a.to_config() for a in map(fitted.adjustments.get, names)],

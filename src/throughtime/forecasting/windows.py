@@ -10,7 +10,8 @@ import numpy as np
 
 from throughtime.forecasting.anchor import anchor_errors, first_origin, one_step, prepare, spaced
 from throughtime.forecasting.averaging import Average
-from throughtime.forecasting.inputs import WindowBatch, cut
+from throughtime.forecasting.calibration import Errors
+from throughtime.forecasting.inputs import PreparedSeries, WindowBatch, cut
 from throughtime.forecasting.sampling import Sampler
 from throughtime.forecasting.series import Observed
 from throughtime.forecasting.settings import Settings
@@ -35,6 +36,8 @@ class TrainingWindows:
     train, everything : Sampler
         Windows to learn from, before the validation blocks and in the whole history.
     validation : WindowBatch
+    histories : list of PreparedSeries
+        The S series that they are from.
     later : ndarray of bool of shape (M,)
         Which windows of ``validation`` belong to its later half.
     blocks : Blocks
@@ -44,6 +47,7 @@ class TrainingWindows:
     train: Sampler
     everything: Sampler
     validation: WindowBatch
+    histories: list[PreparedSeries]
     later: np.ndarray
     blocks: Blocks
 
@@ -55,8 +59,8 @@ class PastErrors:
     Attributes
     ----------
     errors : ndarray of shape (O, H)
-    unit : ndarray of shape (M,)
-        The one-step error of the series that each validation window is from.
+    unit : ndarray of shape (S,)
+        The one-step error of each series.
     lengths : list of int
         Steps of every series.
     first : list of int
@@ -67,6 +71,16 @@ class PastErrors:
     unit: np.ndarray
     lengths: list[int]
     first: list[int]
+
+    def whole(self) -> Errors:
+        """All of them, with the number of paths that do not overlap."""
+        horizon = self.errors.shape[1]
+        # The first path of a series starts from so few values that it does not count.
+        paths = sum(
+            max(1.0, (n - max(first, horizon)) / horizon)
+            for n, first in zip(self.lengths, self.first, strict=True)
+        )
+        return Errors(self.errors, paths, len(self.lengths))
 
 
 def validation_start(horizon: int, total: int) -> int:
@@ -83,7 +97,7 @@ def cut_training_windows(
     window: int,
     centre: np.ndarray,
     width: np.ndarray,
-) -> tuple[TrainingWindows, PastErrors]:
+) -> TrainingWindows:
     """Cut the windows of all ``series``, each long enough for at least one.
 
     Parameters
@@ -111,24 +125,29 @@ def cut_training_windows(
         return cut(histories[i], origins, window, horizon, ahead)
 
     validation = for_each(held_out, range(len(histories)))
-    pasts = for_each(lambda history: anchor_errors(history, horizon), histories)
-    later, owner, left, errors, units = [], [], [], [], []
-    for i, (block, past) in enumerate(zip(validation, pasts, strict=True)):
-        count = len(block.origin)
-        later.append(2 * np.arange(count) >= count)
-        owner.append(np.full(count, i))
-        left.append(lengths[i] - block.origin)
-        unit = one_step(past) or 1.0
-        errors.append(past / unit)
-        units.append(np.full(count, unit))
+    count = [len(block.origin) for block in validation]
+    owner = np.repeat(np.arange(len(histories)), count)
+    later = [2 * np.arange(n) >= n for n in count]
+    left = [total - block.origin for total, block in zip(lengths, validation, strict=True)]
     held = np.array(lengths) - np.array(starts)
-    return (
-        TrainingWindows(
-            Sampler(histories, firsts, starts, window, horizon, ahead),
-            Sampler(histories, firsts, lengths, window, horizon, ahead),
-            WindowBatch.join(validation),
-            np.concatenate(later),
-            Blocks(np.concatenate(owner), np.concatenate(left), held),
-        ),
-        PastErrors(np.concatenate(errors), np.concatenate(units), lengths, firsts),
+    return TrainingWindows(
+        Sampler(histories, firsts, starts, window, horizon, ahead),
+        Sampler(histories, firsts, lengths, window, horizon, ahead),
+        WindowBatch.join(validation),
+        histories,
+        np.concatenate(later),
+        Blocks(owner, np.concatenate(left), held),
     )
+
+
+def past_errors(histories: Sequence[PreparedSeries], horizon: int) -> PastErrors:
+    """The errors of the anchors in all ``histories``."""
+    found = for_each(lambda history: anchor_errors(history, horizon), histories)
+    units = [one_step(errors) or 1.0 for errors in found]
+    scaled = [errors / unit for errors, unit in zip(found, units, strict=True)]
+    lengths = [len(history.z) for history in histories]
+    firsts = [
+        first_origin(history.smoothing, validation_start(horizon, total))
+        for history, total in zip(histories, lengths, strict=True)
+    ]
+    return PastErrors(np.concatenate(scaled), np.array(units), lengths, firsts)

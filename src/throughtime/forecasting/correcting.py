@@ -1,0 +1,187 @@
+"""The base networks in a forecaster: the share that each series takes, and what they add."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from throughtime.forecasting import base_network
+from throughtime.forecasting.anchor import logs_of
+from throughtime.forecasting.averaging import Average, average, compare
+from throughtime.forecasting.base_network import Share
+from throughtime.forecasting.inputs import PreparedSeries, WindowBatch
+from throughtime.forecasting.outlook import Outlook, look
+from throughtime.forecasting.series import Observed
+from throughtime.forecasting.settings import Settings
+from throughtime.forecasting.sharing import for_each
+from throughtime.network import Network
+
+#: Known values below which a series takes no correction: the networks have seen none as short.
+FEWEST = 6
+#: Series from which on a correction is tried at fewer origins of each, to save time.
+_MANY, _TRIALS_OF_MANY = 200, 6
+#: Validation windows of a series for which the correction is computed, at most.
+_WINDOWS = 12
+
+
+@dataclass(frozen=True, eq=False)
+class Base:
+    """Base networks, and the share of their correction that each series takes.
+
+    Attributes
+    ----------
+    networks : tuple of Network
+        Empty where none is used.
+    shares : mapping
+        The share of each series, by its name.
+    """
+
+    networks: tuple[Network, ...] = ()
+    shares: Mapping[Any, Share] = field(default_factory=dict)
+
+    @property
+    def used(self) -> bool:
+        """Whether any series takes a share."""
+        return any(one.share > 0.0 for one in self.shares.values())
+
+    def takes(self, name: Any) -> bool:
+        """Whether a series takes a share; one that was not fitted may."""
+        share = self.shares.get(name)
+        return bool(self.networks) and (share is None or share.share > 0.0)
+
+
+def fit_base(
+    settings: Settings,
+    several: Sequence[Observed],
+    candidates: Sequence[float],
+    without: Sequence[Any],
+) -> Base:
+    """The base networks that the settings name, and what each series takes of them.
+
+    Parameters
+    ----------
+    several : sequence of Observed
+        The series without the effects of columns.
+    candidates : sequence of float
+        Periods that smoothing may use, 1 standing for none.
+    without : sequence
+        Names of series that take none.
+    """
+    if settings.delivers in ("smoothing", "naive"):
+        return Base()
+    base = Base(base_network.read(settings.base_model))
+    if not base.networks:
+        return base
+    asked = [s for s in several if s.name not in without]
+    count = base_network.TRIALS if len(asked) < _MANY else _TRIALS_OF_MANY
+    shares = for_each(lambda s: share_of(settings, base, s, candidates, count), asked)
+    return Base(base.networks, dict(zip([s.name for s in asked], shares, strict=True)))
+
+
+def share_of(
+    settings: Settings,
+    base: Base,
+    series: Observed,
+    candidates: Sequence[float],
+    count: int = base_network.TRIALS,
+) -> Share:
+    """The share that one series takes, tried at up to ``count`` earlier origins."""
+    if series.count < FEWEST:
+        return Share()
+    y, horizon = series.from_first_value().y, settings.horizon
+    tried = base_network.trials(
+        y, horizon, _season(candidates), candidates, logs_of(settings), count
+    )
+    return base_network.share(base.networks, tried, len(y), horizon)
+
+
+def correction(
+    settings: Settings, base: Base, known: Observed, anchor: Average, candidates: Sequence[float]
+) -> np.ndarray:
+    """What is added to the anchor of one series (H,), in the units of the data.
+
+    Parameters
+    ----------
+    known : Observed
+        The series from its first known value on.
+    """
+    found = base.shares.get(known.name) if base.networks else Share()
+    if found is None:
+        found = share_of(settings, base, known, candidates)
+    outlook = None
+    if found.share > 0.0 and known.count >= FEWEST:
+        outlook = _look(settings, known.y, candidates, anchor)
+    if outlook is None:
+        return np.zeros(settings.horizon)
+    return found.share * base_network.correction(base.networks, outlook, settings.horizon)
+
+
+def corrections_of_windows(
+    settings: Settings,
+    base: Base,
+    names: Sequence[Any],
+    histories: Sequence[PreparedSeries],
+    windows: WindowBatch,
+    owner: np.ndarray,
+    candidates: Sequence[float],
+) -> np.ndarray:
+    """What is added to the anchors of windows (M, H), in units of their scales.
+
+    It is NaN for windows that it is not computed for: of each series, all but a dozen.
+
+    Parameters
+    ----------
+    names, histories : sequence
+        The S series, and their names.
+    windows : WindowBatch
+        M windows.
+    owner : ndarray of int of shape (M,)
+        The series of each window.
+    """
+    horizon = settings.horizon
+    found = np.full((len(owner), horizon), np.nan)
+    rows: list[int] = []
+    for i, name in enumerate(names):
+        own = np.flatnonzero(owner == i)
+        if base.shares.get(name, Share()).share <= 0.0:
+            found[own] = 0.0
+        else:
+            picked = np.linspace(0, len(own) - 1, min(len(own), _WINDOWS)).astype(int)
+            rows += own[np.unique(picked)].tolist()
+
+    def seen(row: int) -> Outlook | None:
+        y = histories[owner[row]].y[: windows.origin[row]]
+        return _look(settings, y, candidates) if np.isfinite(y).sum() >= FEWEST else None
+
+    outlooks = for_each(seen, rows)
+    usable = [(row, one) for row, one in zip(rows, outlooks, strict=True) if one is not None]
+    if not usable:
+        return found
+    answers = base_network.medians(base.networks, [one for _, one in usable], horizon)
+    for (row, outlook), answer in zip(usable, answers, strict=True):
+        history = histories[owner[row]]
+        share = base.shares[names[owner[row]]].share
+        origin = windows.origin[row : row + 1]
+        anchor = history.anchor.paths(history.y, origin, horizon)[0]
+        moved = history.smoothing.transform_forecast(
+            anchor + share * outlook.unit * answer, history.y
+        )
+        found[row] = (moved - windows.anchor[row]) / windows.scale[row]
+    return found
+
+
+def _look(
+    settings: Settings, y: np.ndarray, candidates: Sequence[float], anchor: Average | None = None
+) -> Outlook | None:
+    """The outlook from the end of ``y``; by default on the average that it would get."""
+    blocks = compare(y, settings.horizon, candidates, logs_of(settings))
+    used = average(blocks) if anchor is None else anchor
+    return look(y, settings.horizon, _season(candidates), blocks, used)
+
+
+def _season(candidates: Sequence[float]) -> float:
+    """The season that the networks are told of: the shortest."""
+    return min((p for p in candidates if round(p) > 1), default=1.0)
