@@ -212,6 +212,17 @@ class ForecastRequest:
             read=choice("auto", "never"),
         ),
     ]
+    base_model: Annotated[
+        str,
+        Option(
+            "--base-model",
+            "The networks that have learned from other series and correct smoothing: shipped, none,"
+            " or a file of make base-model.",
+            NETWORK,
+            "WHICH",
+            "shipped",
+        ),
+    ]
     use: Annotated[
         str,
         Option(

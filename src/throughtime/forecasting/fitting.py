@@ -81,6 +81,7 @@ def fit(settings: Settings, group: Group, backtest: bool = False) -> Fitted:
         adjustments=adjustments,
         base=fit_base(settings, adjusted.series, candidates, zeros),
     )
+    fitted.notes += notes.on_base(list(fitted.base.shares.values()))
     _learn(settings, fitted, enough, all(s.name in zeros for s in enough), backtest)
     known = long_enough(group.series)
     histories = [

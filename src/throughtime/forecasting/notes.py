@@ -9,6 +9,7 @@ import numpy as np
 
 from throughtime.errors import Argument, Message, Setting, describe
 from throughtime.forecasting.anchor import FEWEST_TO_SMOOTH
+from throughtime.forecasting.base_network import Share
 from throughtime.forecasting.choosing import CROSTON, FEWEST_STRETCHES, USUAL, Choice
 from throughtime.forecasting.intermittent import Demand
 from throughtime.forecasting.series import Observed
@@ -127,16 +128,16 @@ def too_few_paths(paths: int, horizon: int) -> str:
 
 
 def on_trust(weight: float) -> str:
-    """How much of the network's correction is used, and why."""
+    """How much of the correction of the network trained on these data is used, and why."""
     if weight == 0.0:
         return (
-            "The network's correction is not used: on the validation data it was no better than"
-            " exponential smoothing alone."
+            "The network that was trained on these data is not used: on its validation data it was"
+            " no better than the forecast without it."
         )
     share = "fully" if weight == 1.0 else f"at {100 * weight:.0f} %"
     return (
-        f"The network's correction of exponential smoothing is used {share}. The share follows from"
-        " how certain its gain on the validation data is."
+        f"The network that was trained on these data is used {share}. The share follows from how"
+        " certain its gain on the validation data is."
     )
 
 
@@ -203,6 +204,39 @@ def _more(ratio: float) -> str:
     if ratio > _MANY_TIMES:
         return f"more than {_MANY_TIMES:.0f} times as large"
     return f"{100 * (ratio - 1):.0f} % larger"
+
+
+def on_base(shares: Sequence[Share]) -> list[str]:
+    """What the base networks change, and why they are trusted with it."""
+    learned = "The base networks, which learned from other series,"
+    if not shares:
+        return []
+    if len(shares) > 1:
+        used = [one for one in shares if one.share > 0.0]
+        mean = 100.0 * float(np.mean([one.share for one in used])) if used else 0.0
+        change = float(np.median([one.ratio for one in used])) if used else 1.0
+        found = f"correct smoothing for {len(used)} of {len(shares)} series"
+        if not used:
+            return [f"{learned} {found}: at earlier origins they did not help."]
+        where = f"At earlier origins of these series that {_changes(change)}, in the median."
+        return [f"{learned} {found}, at {mean:.0f} % on average. {where}"]
+    (one,) = shares
+    if one.share == 0.0:
+        return [f"{learned} are not used: at earlier origins of this series they did not help."]
+    used_at = f"{learned} correct smoothing at {100 * one.share:.0f} %:"
+    if one.origins == 0:
+        return [f"{used_at} the series is too short to try it, and others gained by it."]
+    origins = "one earlier origin" if one.origins == 1 else f"{one.origins} earlier origins"
+    where = f"at {origins} of this series that {_changes(one.ratio)}."
+    return [f"{used_at} {where} What it gains on other series counts, too."]
+
+
+def _changes(ratio: float) -> str:
+    """What happened to the error."""
+    percent = 100.0 * abs(1.0 - ratio)
+    if percent < 0.5:
+        return "left the error as it was"
+    return f"made the error {percent:.0f} % {'smaller' if ratio < 1.0 else 'larger'}"
 
 
 def to_config(note: str) -> Any:
