@@ -61,7 +61,8 @@ def test_what_is_typed_reaches_the_forecaster(asked):
     )  # fmt: skip
     assert arguments_for(Forecaster, request) == {
         "horizon": 7, "cell": "lstm", "hidden_size": 5, "num_layers": 2, "network": "never",
-        "use": "best", "window": 9, "epochs": 3, "seed": 1, "season": [7, 30],
+        "base_model": "shipped", "use": "best", "window": 9, "epochs": 3, "seed": 1,
+        "season": [7, 30],
         "coverages": (0.5, 0.9),
     }  # fmt: skip
     Forecaster(**arguments_for(Forecaster, request))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from throughtime.forecasting.choosing import USUAL
 from throughtime.forecasting.settings import EPOCHS
@@ -38,6 +38,7 @@ def settings_of(model: Forecaster) -> dict[str, str]:
         "season": "none" if model.season_ is None else f"{words.number(model.season_)} steps",
         "transform": {"log": "logarithm"}.get(model.transform_, model.transform_),
         "weight of the network": words.percent(model.weight_),
+        "base networks": _base(model),
         "use": "smoothing" if model.network == "never" else model.use,
         "delivered": _delivered(model),
         "epochs, at most": str(model.epochs or EPOCHS),
@@ -48,11 +49,24 @@ def settings_of(model: Forecaster) -> dict[str, str]:
     }
 
 
+def _base(model: Forecaster) -> str:
+    """Which base networks are used, and how far."""
+    shares = model.shares_
+    if not shares:
+        return "none"
+    mean = words.percent(sum(shares.values()) / len(shares))
+    return f"{model.base_model}, {mean} of their correction{' on average' * (len(shares) > 1)}"
+
+
 def _delivered(model: Forecaster) -> str:
     """What makes the forecasts, with the number of series where there are several methods."""
-    usual = "network" if model.weight_ > 0.0 else "smoothing"
-    methods = [usual if c.method == USUAL else c.method for c in model.choices_.values()]
-    counted = Counter(methods or [usual]).most_common()
+    shares = model.shares_
+
+    def usual(name: Any) -> str:
+        return "network" if model.weight_ > 0.0 or shares.get(name, 0.0) > 0.0 else "smoothing"
+
+    methods = [usual(n) if c.method == USUAL else c.method for n, c in model.choices_.items()]
+    counted = Counter(methods or [usual(None)]).most_common()
     if len(counted) == 1:
         return counted[0][0]
     return ", ".join(f"{method} for {count} series" for method, count in counted)
@@ -65,10 +79,15 @@ def one_line(story: ForecastStory) -> str:
     layers = words.plural(int(settings["recurrent layers"]), f"{settings['cell']} layer")
     count = sum(row.parameters for row in story.layers)
     each = "" if settings["networks averaged"] == "1" else " each"
-    used = "" if story.network_weight > 0 else "; the network's correction is not used"
+    used = "" if story.network_weight > 0 else ", not used"
+    base = settings["base networks"]
+    delivered = ""
     if settings["delivered"] not in ("network", "smoothing"):
-        used += f"; delivered: {settings['delivered']}"
+        delivered = f"; delivered: {settings['delivered']}"
+    own = (
+        f"{networks} of {layers} with {settings['hidden units']} units, {count:,} parameters{each}"
+    )
     return (
-        f"{networks} of {layers} with {settings['hidden units']} units, {count:,} parameters{each};"
-        f" reads {settings['window']}, season: {settings['season']}{used}"
+        f"{own}{used}; base networks: {base}; reads {settings['window']},"
+        f" season: {settings['season']}{delivered}"
     )

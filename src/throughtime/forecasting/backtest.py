@@ -73,7 +73,7 @@ def run(
             # What the reader stopped is not begun again at the next origin.
             break
     choices = list((fitted.choices or {}).values())
-    delivered = notes.delivered(choices, settings, fitted.calibration.weight)
+    delivered = notes.delivered(choices, settings, fitted.corrected)
     report = summarise(found, season, horizon, delivered)
     report = dataclasses.replace(report, refitted=refit)
     left = [s.name for s in group.series if s not in tested]

@@ -80,6 +80,11 @@ class Fitted:
         return group.map(lambda s: dataclasses.replace(s, static=known.get(s.name, nothing)))
 
     @property
+    def corrected(self) -> bool:
+        """Whether networks correct smoothing, for some series at least."""
+        return self.calibration.weight > 0.0 or self.base.used
+
+    @property
     def season(self) -> float | None:
         """The period that most series have; None if most have none."""
         found = [self._season_of(name) for name in self.anchors]

@@ -89,7 +89,7 @@ def fit(settings: Settings, group: Group, backtest: bool = False) -> Fitted:
     ]
     chosen = decide(settings, fitted, known, histories)
     fitted.choices = dict(zip([one.name for one in known], chosen, strict=True))
-    fitted.notes += notes.on_choices(chosen, settings, fitted.calibration.weight)
+    fitted.notes += notes.on_choices(chosen, settings, fitted.corrected)
     return fitted
 
 

@@ -129,9 +129,12 @@ class Forecaster:
     window_ : int
         Number of past steps that the network reads.
     weight_ : float
-        Share of the network's correction that is used, 0 to 1. It follows from how certain the gain
-        of the correction is on the validation block, where fewer than three independent stretches
-        of H steps give 0.
+        How far the network that was trained on these data is used, 0 to 1: it takes the place of
+        this share of the base networks' correction. It follows from how certain the gain is on the
+        validation block, where fewer than three independent stretches of H steps give 0.
+    shares_ : dict of float
+        Share of the base networks' correction of each series, 0 to 1, by name (None for a single
+        series); empty where they were not asked for.
     choices_ : dict of Choice
         What is delivered for each series, by name (None for a single series), and why.
     networks_ : list of Network
@@ -402,8 +405,13 @@ class Forecaster:
 
     @property
     def weight_(self) -> float:
-        """How much of the network's correction is used, 0 to 1; ``Forecast.anchor`` is without."""
+        """How far the network trained on these data is used, 0 to 1; 0 is not at all."""
         return self.fitted.calibration.weight
+
+    @property
+    def shares_(self) -> dict[Any, float]:
+        """Share of the base networks' correction of each series, by name."""
+        return {name: one.share for name, one in self.fitted.base.shares.items()}
 
     @property
     def choices_(self) -> dict[Any, Choice]:

@@ -141,23 +141,23 @@ def on_trust(weight: float) -> str:
     )
 
 
-def on_choices(choices: Sequence[Choice], settings: Settings, weight: float) -> list[str]:
+def on_choices(choices: Sequence[Choice], settings: Settings, corrected: bool) -> list[str]:
     """Which naive forecasts are delivered, if there are any."""
     naive = [choice for choice in choices if choice.method not in (USUAL, CROSTON)]
-    return [delivered(choices, settings, weight)] if naive else []
+    return [delivered(choices, settings, corrected)] if naive else []
 
 
-def delivered(choices: Sequence[Choice], settings: Settings, weight: float) -> str:
+def delivered(choices: Sequence[Choice], settings: Settings, corrected: bool) -> str:
     """Which forecast is delivered, and why.
 
     Parameters
     ----------
     choices : sequence of Choice
         Those of all series.
-    weight : float
-        The weight of the network's correction.
+    corrected : bool
+        Whether networks correct smoothing.
     """
-    usual = "exponential smoothing" + (" with the network's correction" if weight > 0.0 else "")
+    usual = "exponential smoothing" + (", corrected by networks" if corrected else "")
     mean_demand = len(choices) == 1 and choices[0].method == CROSTON
     if settings.delivers not in ("best", "naive") and not mean_demand:
         use = Setting("use", settings.use)
