@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 
 from throughtime.errors import (
-    DataError,
     InvalidArgumentError,
     InvalidTypeError,
     check_bool,
@@ -22,15 +21,13 @@ from throughtime.errors import (
 )
 from throughtime.forecasting import backtest, base_network, fitting, predicting, storage
 from throughtime.forecasting.calibration import check_coverage, check_coverages
-from throughtime.forecasting.choosing import Choice
-from throughtime.forecasting.fitted import Fitted
+from throughtime.forecasting.found import Found
 from throughtime.forecasting.reading import extend, read_ahead, read_group
 from throughtime.forecasting.results import BacktestReport, Forecast, Progress
 from throughtime.forecasting.seasonality import check_season, cycles
 from throughtime.forecasting.series import Group
 from throughtime.forecasting.settings import Settings, check_use
 from throughtime.layers.rnn import RECURRENT
-from throughtime.network import Network
 from throughtime.registry import translate
 from throughtime.training.callbacks import check_callbacks
 
@@ -51,7 +48,7 @@ Data = Sequence[Any] | Mapping[Any, Any] | np.ndarray
         "seed": ("random_state", "random_seed"),
     }
 )
-class Forecaster:
+class Forecaster(Found):
     """Forecast one or many series with one recurrent network.
 
     **Strategy: direct, in one pass.** The network reads a window of the past and then runs on
@@ -158,8 +155,9 @@ class Forecaster:
     array([31., 32., 33.])
     """
 
-    #: That of pickles of 0.2 and before, which had no choice.
+    #: Those of pickles of 0.2 and before, which had no choice and no base networks.
     use: str = "network"
+    base_model: str = base_network.NONE
 
     def __init__(
         self,
@@ -216,7 +214,6 @@ class Forecaster:
             raise InvalidTypeError(sentence("progress", "a function", describe(progress)))
         self.progress = progress
         self.metadata: dict[str, Any] = {}
-        self._fitted: Fitted | None = None
 
     # -- learning -----------------------------------------------------------------------------
 
@@ -369,64 +366,10 @@ class Forecaster:
             raise InvalidArgumentError(sentence("fh", "at least one step", "nothing", must="name"))
         return np.array(steps)
 
-    # -- what was found -----------------------------------------------------------------------
-
-    @property
-    def fitted(self) -> Fitted:
-        """The result of fitting."""
-        if self._fitted is None:
-            raise DataError("the forecaster must be fitted first; call fit or load.")
-        return self._fitted
-
     def _settings(self) -> Settings:
         """The settings as they are now."""
         fields = dataclasses.fields(Settings)
         return Settings(**{field.name: getattr(self, field.name) for field in fields})
-
-    @property
-    def season_(self) -> float | None:
-        """The season of most series; None if that is none."""
-        return self.fitted.season
-
-    @property
-    def naive_season_(self) -> int:
-        """The season of seasonal naive and of MASE; 1 if there is none."""
-        return self.fitted.naive_season
-
-    @property
-    def transform_(self) -> str:
-        """The transformation of most series: "log" or "none"."""
-        return self.fitted.transform
-
-    @property
-    def window_(self) -> int:
-        """Past steps that the network reads."""
-        return self.fitted.window
-
-    @property
-    def weight_(self) -> float:
-        """How far the network trained on these data is used, 0 to 1; 0 is not at all."""
-        return self.fitted.calibration.weight
-
-    @property
-    def shares_(self) -> dict[Any, float]:
-        """Share of the base networks' correction of each series, by name."""
-        return {name: one.share for name, one in self.fitted.base.shares.items()}
-
-    @property
-    def choices_(self) -> dict[Any, Choice]:
-        """What is delivered for each series, by name (None for a single series), and why."""
-        return dict(self.fitted.choices or {})
-
-    @property
-    def networks_(self) -> list[Network]:
-        """The trained members."""
-        return self.fitted.networks
-
-    @property
-    def notes_(self) -> tuple[str, ...]:
-        """Plain sentences on the data and on what was chosen."""
-        return tuple(self.fitted.notes)
 
     def __repr__(self) -> str:
         state = "not fitted" if self._fitted is None else f"{len(self._fitted.group.series)} series"

@@ -70,6 +70,7 @@ class Saved:
         if "use" not in self.settings:  # a file of 0.2 or before, which knows no choice
             never = self.settings.get("network") == "never"
             self.settings["use"] = "smoothing" if never else "network"
+        self.settings.setdefault("base_model", base_network.NONE)
 
     def fitted(self, horizon: int) -> Fitted:
         """The parts put together; they must belong to ``horizon`` and to each other."""
