@@ -237,18 +237,43 @@ class Share:
     origins: int = 0
 
 
-def share(networks: Sequence[Network], tried: Sequence[Trial], total: int, horizon: int) -> Share:
-    """The share of the correction that a series of ``total`` steps takes, by (B1)."""
+@dataclass(frozen=True, eq=False)
+class Past:
+    """Corrected forecasts from earlier origins, each with nothing but the values until there.
+
+    Attributes
+    ----------
+    origins : ndarray of int of shape (N,)
+    paths : ndarray of float64 of shape (N, H)
+        In the units of the data.
+    """
+
+    origins: np.ndarray
+    paths: np.ndarray
+
+
+def share(
+    networks: Sequence[Network], tried: Sequence[Trial], total: int, horizon: int
+) -> tuple[Share, Past | None]:
+    """The share of the correction that a series of ``total`` steps takes, by (B1).
+
+    Beside it stand the forecasts with this share from the origins that were tried, if there are
+    any.
+    """
     prior = 1.0 - _PRIOR_GAIN * (2.0 * _SHARES - _SHARES**2)
     if not tried:
-        return Share(float(_SHARES[np.argmin(prior)]))
+        return Share(float(_SHARES[np.argmin(prior)])), None
+    origins = np.array([t.origin for t in tried])
+    smoothed = np.array([t.outlook.anchor for t in tried])
     moved = medians(networks, [t.outlook for t in tried], horizon)
     errors = np.array([_errors(t, own) for t, own in zip(tried, moved, strict=True)]).mean(axis=0)
     if errors[0] <= 0.0:
-        return Share(origins=len(tried))
+        return Share(origins=len(tried)), Past(origins, smoothed)
     paths = min(float(len(tried)), max(1.0, 0.75 * total / horizon))
     best = int(np.argmin(paths * errors / errors[0] + _PRIOR_ORIGINS * prior))
-    return Share(float(_SHARES[best]), float(errors[best] / errors[0]), len(tried))
+    found = Share(float(_SHARES[best]), float(errors[best] / errors[0]), len(tried))
+    units = np.array([[t.outlook.unit] for t in tried])
+    return found, Past(origins, smoothed + found.share * units * moved)
 
 
 def _errors(trial: Trial, moved: np.ndarray) -> np.ndarray:

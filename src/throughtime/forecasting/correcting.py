@@ -11,7 +11,7 @@ import numpy as np
 from throughtime.forecasting import base_network
 from throughtime.forecasting.anchor import logs_of
 from throughtime.forecasting.averaging import Average, average, compare
-from throughtime.forecasting.base_network import Share
+from throughtime.forecasting.base_network import Past, Share
 from throughtime.forecasting.inputs import PreparedSeries, WindowBatch
 from throughtime.forecasting.outlook import Outlook, look
 from throughtime.forecasting.series import Observed
@@ -37,10 +37,13 @@ class Base:
         Empty where none is used.
     shares : mapping
         The share of each series, by its name.
+    past : mapping
+        Forecasts from earlier origins of the series that were fitted, by name.
     """
 
     networks: tuple[Network, ...] = ()
     shares: Mapping[Any, Share] = field(default_factory=dict)
+    past: Mapping[Any, Past] = field(default_factory=dict)
 
     @property
     def used(self) -> bool:
@@ -77,8 +80,10 @@ def fit_base(
         return base
     asked = [s for s in several if s.name not in without]
     count = base_network.TRIALS if len(asked) < _MANY else _TRIALS_OF_MANY
-    shares = for_each(lambda s: share_of(settings, base, s, candidates, count), asked)
-    return Base(base.networks, dict(zip([s.name for s in asked], shares, strict=True)))
+    found = for_each(lambda s: share_of(settings, base, s, candidates, count), asked)
+    named = list(zip([s.name for s in asked], found, strict=True))
+    shares = {name: share for name, (share, _) in named}
+    return Base(base.networks, shares, {name: past for name, (_, past) in named if past})
 
 
 def share_of(
@@ -87,10 +92,10 @@ def share_of(
     series: Observed,
     candidates: Sequence[float],
     count: int = base_network.TRIALS,
-) -> Share:
+) -> tuple[Share, Past | None]:
     """The share that one series takes, tried at up to ``count`` earlier origins."""
     if series.count < FEWEST:
-        return Share()
+        return Share(), None
     y, horizon = series.from_first_value().y, settings.horizon
     tried = base_network.trials(
         y, horizon, _season(candidates), candidates, logs_of(settings), count
@@ -110,7 +115,7 @@ def correction(
     """
     found = base.shares.get(known.name) if base.networks else Share()
     if found is None:
-        found = share_of(settings, base, known, candidates)
+        found, _ = share_of(settings, base, known, candidates)
     outlook = None
     if found.share > 0.0 and known.count >= FEWEST:
         outlook = _look(settings, known.y, candidates, anchor)

@@ -111,14 +111,13 @@ def decide(
         factor = np.ones(len(one))
         if adjustment is not None and adjustment.log:
             factor = one.y / history.y
-        contests.append(Contest(one.y, history, factor, zero))
-    return choose(
-        contests,
-        settings.horizon,
-        fitted.naive_season,
-        fitted.calibration.gain,
-        settings.delivers,
-    )
+        past, gain = fitted.base.past.get(one.name), 1.0
+        if fitted.calibration.weight > 0.0:
+            # Trained on the history, the network has no forecasts from inside it that are as fair.
+            gain = fitted.calibration.gain
+            gain = gain if past is None else gain / fitted.base.shares[one.name].ratio
+        contests.append(Contest(one.y, history, factor, zero, past, gain))
+    return choose(contests, settings.horizon, fitted.naive_season, settings.delivers)
 
 
 def method_of(settings: Settings, fitted: Fitted, series: Observed, history: PreparedSeries) -> str:
