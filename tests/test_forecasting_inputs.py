@@ -185,6 +185,20 @@ def test_windows_are_measured_once_the_series_has_moved() -> None:
     assert not measurable(np.full(5, 1e9)).any()
 
 
+def test_the_future_shows_how_far_the_anchor_is_from_the_line() -> None:
+    y = history().y
+    alone = cut(PreparedSeries.from_values(y, SETTING), ORIGINS, WINDOW, HORIZON)
+    np.testing.assert_allclose(alone.x[:, WINDOW:, 0], 0.0, atol=1e-6)
+    other = Smoothing(period=5.0, alpha=1.0)
+    rows = np.concatenate([SETTING.to_rows(), Average.of(other).to_rows()])
+    both = Average.from_rows(rows, np.array([0.6, 0.4]), "y", len(y))
+    found = cut(PreparedSeries.from_values(y, both), ORIGINS, WINDOW, HORIZON)
+    np.testing.assert_array_equal(found.x[:, :WINDOW], alone.x[:, :WINDOW])
+    distance = (found.anchor - alone.anchor) / found.scale[:, None]
+    assert np.abs(distance).max() > 0.1
+    np.testing.assert_allclose(found.x[:, WINDOW:, 0], np.clip(distance, -5, 5), atol=1e-6)
+
+
 def test_join() -> None:
     one = cut(history(0), ORIGINS, WINDOW, HORIZON)
     two = cut(history(1), ORIGINS[:2], WINDOW, HORIZON)

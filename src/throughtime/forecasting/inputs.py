@@ -7,7 +7,7 @@ setting of smoothing at the origin (past and future), a_t the anchor, which is t
 settings, and c the mean of |z_t - g_t| over the observed part of the window. At each step the
 network reads
 
-    deviation   (z_t - g_t) / c in the past; 0 in the future and where z_t is missing
+    deviation   (z_t - g_t) / c in the past, 0 where z_t is missing; (a_t - g_t) / c in the future
     seen        1 where z_t was observed; 0 where it is missing, before the start, or in the future
     ahead       0 in the past, h / horizon in the future
     slope       rise of the line over half a window, in units of c
@@ -40,6 +40,9 @@ _LARGEST_TARGET = 1e9
 #: Bound of slope and pattern, in units of c. Beyond it they only say "steep" or "seasonal", and a
 #: larger input would saturate the gates.
 _LARGEST_SHAPE = 3.0
+#: Bound of the distance from the line to the anchor, in units of c. Farther ones are of settings
+#: that explode, and the network need not follow them.
+_FARTHEST = 5.0
 
 
 @dataclass(frozen=True)
@@ -165,9 +168,11 @@ def cut(
     seen = inside & series.seen[held]
     deviation = np.where(seen, series.z[held] - line, 0.0)
     scale, moved = _scale(series.z, deviation, seen & past, origins)
-    unit = scale[:, None]
+    unit, ahead = scale[:, None], steps > 0
+    moves = np.where(past, deviation, 0.0)
+    moves[:, ahead] = np.clip(anchor - line[:, ahead], -_FARTHEST * unit, _FARTHEST * unit)
     parts = [
-        np.where(past, deviation / unit, 0.0),
+        moves / unit,
         (seen & past).astype(np.float64),
         np.broadcast_to(np.maximum(steps, 0) / horizon, where.shape),
         _bounded(np.broadcast_to(states.slope * (window / 2), where.shape) / unit),
@@ -178,7 +183,6 @@ def cut(
     rows = np.clip(where, 0, len(series.covariates) - 1)
     parts += [np.where(visible, column[rows], 0.0) for column in series.covariates.T]
     parts += [np.broadcast_to(value, where.shape) for value in series.static]
-    ahead = steps > 0
     # Where nothing has moved yet, as before the first sale, there is no unit to measure in.
     known = seen[:, ahead] & moved[:, None]
     beyond = np.where(known, series.z[held[:, ahead]] - anchor, 0.0)
