@@ -10,7 +10,9 @@ s of the correction, weighted by :func:`step_weights`. The share is the s in 0 .
 
 with n the number of origins that do not overlap, and a prior that counts as k origins on which the
 whole correction gains g. A series of few origins gets what was good for others; one that was
-forecast worse with it, as random walks and noise are, gets little or nothing.
+forecast worse with it, as random walks and noise are, gets little or nothing. For a series unlike
+those that were learned from, longer or with another season, g is negative: there the correction
+must earn its place.
 """
 
 from __future__ import annotations
@@ -42,8 +44,11 @@ PATH = Path(__file__).with_name("base_model.safetensors")
 KIND = "base model"
 #: Earlier origins, at most, at which the correction of a series is tried.
 TRIALS = 12
-#: k and g of (B1).
-_PRIOR_ORIGINS, _PRIOR_GAIN = 8.0, 0.05
+#: k of (B1); g for series like those that were learned from, and for others. With 0.05 for all,
+#: weekly series that none of the networks has seen lose 7 %.
+_PRIOR_ORIGINS, _PRIOR_GAIN, _PRIOR_LOSS = 8.0, 0.05, -0.075
+#: Seasons and longest history of the observed series that were learned from.
+_SEASONS_LEARNED, _LONGEST_LEARNED = (1, 4, 12), 320
 #: Shares that are tried.
 _SHARES = np.linspace(0.0, 1.0, 11)
 #: Largest sum of the absolute weights of a network: no activation then overflows float32.
@@ -253,14 +258,16 @@ class Past:
 
 
 def share(
-    networks: Sequence[Network], tried: Sequence[Trial], total: int, horizon: int
+    networks: Sequence[Network], tried: Sequence[Trial], total: int, season: float, horizon: int
 ) -> tuple[Share, Past | None]:
     """The share of the correction that a series of ``total`` steps takes, by (B1).
 
     Beside it stand the forecasts with this share from the origins that were tried, if there are
     any.
     """
-    prior = 1.0 - _PRIOR_GAIN * (2.0 * _SHARES - _SHARES**2)
+    alike = round(season) in _SEASONS_LEARNED and total <= _LONGEST_LEARNED
+    gain = _PRIOR_GAIN if alike else _PRIOR_LOSS
+    prior = 1.0 - gain * (2.0 * _SHARES - _SHARES**2)
     if not tried:
         return Share(float(_SHARES[np.argmin(prior)])), None
     origins = np.array([t.origin for t in tried])

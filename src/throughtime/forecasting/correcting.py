@@ -97,10 +97,9 @@ def share_of(
     if series.count < FEWEST:
         return Share(), None
     y, horizon = series.from_first_value().y, settings.horizon
-    tried = base_network.trials(
-        y, horizon, _season(candidates), candidates, logs_of(settings), count
-    )
-    return base_network.share(base.networks, tried, len(y), horizon)
+    season = _season(candidates)
+    tried = base_network.trials(y, horizon, season, candidates, logs_of(settings), count)
+    return base_network.share(base.networks, tried, len(y), season, horizon)
 
 
 def correction(
