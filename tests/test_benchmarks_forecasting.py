@@ -22,6 +22,7 @@ def bench():
         "bars",
         "classics",
         "collections",
+        "demand",
         "methods",
         "panels",
         "report",
@@ -344,6 +345,26 @@ def test_showcases_say_what_was_reached(bench):
     lines = bench.showcases.markdown(cases).splitlines()
     assert lines[4] == "| a | 2 | 2.1 | 3 | 1 |  | 0.50 | yes |"
     assert lines[5] == "| b | 3.1 | 9 |  |  | 2 | 0.00 | **no** |"
+
+
+def test_methods_for_demand_are_those_that_they_are_called(bench):
+    y = np.zeros(300)
+    y[[9, 19]] = 4.0  # two demands: gains are 1 and 1/2 until there are ten
+    demand = bench.demand
+    found = {name: demand.methods()[name](y).mean for name in ("Croston", "SBA", "TSB", "zero")}
+    assert {name: len(values) for name, values in found.items()} == dict.fromkeys(found, 14)
+    assert found["Croston"][0] == pytest.approx(0.4)
+    assert found["SBA"][0] == pytest.approx(0.95 * 0.4)
+    assert 0.0 < found["TSB"][0] < 1e-10  # the share of days with demand fades by 0.9 a day
+    assert found["zero"][0] == 0.0
+    rows = {name: np.array([[0.5, np.nan]]) for name in ("Croston", "zero")}
+    rows |= {"ours": np.array([[0.3, 0.1], [0.4, 0.2]])}
+    rows |= {"mean and quantiles of the history": np.array([[0.3, 0.1], [0.5, 0.2]])}
+    text = demand.markdown(rows)
+    assert f"| ours | {np.sqrt((0.09 + 0.16) / 2):.4f} | 0.1500 |" in text
+    assert "| zero | 0.5000 |  |" in text
+    assert "2 hold-outs of 14 days." in text
+    assert text.rstrip().endswith("yes.")
 
 
 def test_help_needs_no_peer():

@@ -138,7 +138,7 @@ def test_the_scored_forecast_is_the_delivered_one() -> None:
     assert report.verdict[-1] == report.delivered
     assert re.fullmatch(
         r"Delivered is seasonal naive: in 12 stretches of 6 steps inside the history the error of"
-        r" exponential smoothing( with the network's correction)? was \d+ % larger\.",
+        r" exponential smoothing(, corrected by networks)? was \d+ % larger\.",
         report.delivered,
     )
     assert report.to_dict()["made_by"] == {"seasonal naive": 1}

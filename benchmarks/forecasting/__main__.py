@@ -13,7 +13,7 @@ import argparse
 import os
 from pathlib import Path
 
-from benchmarks.forecasting import panels, report, running, showcases
+from benchmarks.forecasting import demand, panels, report, running, showcases
 from benchmarks.forecasting.collections import COLLECTIONS, HALVES, Series, load
 from benchmarks.forecasting.methods import METHODS
 from benchmarks.forecasting.scores import DRAWS, Board, scale, score
@@ -59,6 +59,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument(
         "--showcases", action="store_true", help="the series of the documentation instead"
     )
+    parser.add_argument("--demand", action="store_true", help="series that are mostly zero instead")
     parser.add_argument(
         "--processes", type=int, default=os.cpu_count() or 1, help="each has one thread"
     )
@@ -111,6 +112,9 @@ def main() -> None:
     elif arguments.showcases:
         cases = showcases.measure(quick=arguments.quick)
         _finish(arguments.out / "showcases.md", showcases.markdown(cases))
+    elif arguments.demand:
+        measured = demand.measure(quick=arguments.quick)
+        _finish(arguments.out / "demand.md", demand.markdown(measured))
     else:
         _finish(arguments.out / "results.md", _single(arguments))
 

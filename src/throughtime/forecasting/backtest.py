@@ -62,13 +62,21 @@ def run(
     # The others have no history yet, but ``update`` may bring them one.
     fitted.group = group.map(lambda s: s.until(len(s) - held if s in tested else 0))
     season = fitted.naive_season
+    before = {s.name: s.y[: len(s) - held] for s in tested}
+    zeros = {name: is_intermittent(y, fitted.candidates) for name, y in before.items()}
+    demand = 2 * sum(zeros.values()) >= len(zeros)
     found: list[Fold] = []
     for shift in shifts:
         here = fit_before(shift) if refit and shift > 0 else fitted
-        found += [
-            _fold(settings, here, series, len(series) - held, shift, horizon, season)
-            for series in tested
-        ]
+        for series in tested:
+            fold = _fold(settings, here, series, len(series) - held, shift, horizon, season)
+            intervals = None
+            if demand:
+                known = series.until(fold.origin)
+                intervals = _naive_intervals(settings, known, horizon, season, here.floor)
+            found.append(
+                dataclasses.replace(fold, mostly_zero=zeros[series.name], naive_intervals=intervals)
+            )
         if refit and notes.INTERRUPTED in here.notes:
             # What the reader stopped is not begun again at the next origin.
             break
@@ -128,7 +136,6 @@ def _fold(
         ahead = ahead[:0]
     steps = np.arange(1, horizon + 1)
     before = series.y[:first]
-    zero = is_intermittent(before, fitted.candidates)
     return Fold(
         series.name,
         origin,
@@ -138,21 +145,19 @@ def _fold(
         mase_scale(before, season),
         rmsse_scale(before),
         mase_scale(before, 1),
-        zero,
-        _naive_intervals(settings, known, horizon, season) if zero else None,
     )
 
 
 def _naive_intervals(
-    settings: Settings, known: Observed, horizon: int, season: int
+    settings: Settings, known: Observed, horizon: int, season: int, floor: float
 ) -> dict[str, dict[float, tuple[np.ndarray, np.ndarray]]]:
-    """Intervals of the naive methods, from their own errors; none lies below 0."""
+    """Intervals of the naive methods, from their own errors, cut at ``floor``."""
     y, steps = known.from_first_value().y, np.arange(1, horizon + 1)
     found = {}
     for method in naive_methods(season):
         made = naive(method, y, horizon, season)
         found[method] = {
-            coverage: tuple(np.maximum(bound, 0.0) for bound in made.interval(coverage, steps))
+            coverage: tuple(np.maximum(bound, floor) for bound in made.interval(coverage, steps))
             for coverage in settings.coverages
         }
     return found

@@ -164,7 +164,7 @@ def delivered(choices: Sequence[Choice], settings: Settings, corrected: bool) ->
         asked = Setting("network", "never") if settings.network == "never" else use
         return Message("Delivered is {usual}, by {asked}.", usual=usual, asked=asked)
     if len(choices) != 1:
-        return f"Delivered are {_counted(choices, usual)}: what did best inside each history."
+        return f"Delivered: {_counted(choices, usual)}, by their errors inside the histories."
     (choice,) = choices
     own = choice.method in (USUAL, CROSTON)
     if choice.method == CROSTON:

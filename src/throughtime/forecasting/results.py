@@ -228,8 +228,8 @@ class Fold:
     mostly_zero : bool
         Whether the history is demand that is mostly zero.
     naive_intervals : dict of str to dict, or None
-        Intervals of the naive methods, by name, as those of a forecast; None unless the history is
-        mostly zero.
+        Intervals of the naive methods, by name, as those of a forecast; None unless at least half
+        of the series are mostly zero.
     """
 
     series: str | int | None
