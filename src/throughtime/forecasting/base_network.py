@@ -6,7 +6,7 @@ the correction. How much of it a series takes is found in its own history. From 
 origins, each with the values before it alone, let e_i(s) be the error of the average with the share
 s of the correction, weighted by :func:`step_weights`. The share is the s in 0 ... 1 that minimises
 
-    n mean_i e_i(s) / mean_i e_i(0) + k (1 - g (2 s - s^2))             (B1)
+    n mean_i e_i(s) / mean_i e_i(0) + k (1 - g (2 s - s^2))             (H7)
 
 with n the number of origins that do not overlap, and a prior that counts as k origins on which the
 whole correction gains g. A series of few origins gets what was good for others; one that was
@@ -44,7 +44,7 @@ PATH = Path(__file__).with_name("base_model.safetensors")
 KIND = "base model"
 #: Earlier origins, at most, at which the correction of a series is tried.
 TRIALS = 12
-#: k of (B1); g for series like those that were learned from, and for others. With 0.05 for all,
+#: k of (H7); g for series like those that were learned from, and for others. With 0.05 for all,
 #: weekly series that none of the networks has seen lose 7 %.
 _PRIOR_ORIGINS, _PRIOR_GAIN, _PRIOR_LOSS = 8.0, 0.05, -0.075
 #: Seasons and longest history of the observed series that were learned from.
@@ -260,7 +260,7 @@ class Past:
 def share(
     networks: Sequence[Network], tried: Sequence[Trial], total: int, season: float, horizon: int
 ) -> tuple[Share, Past | None]:
-    """The share of the correction that a series of ``total`` steps takes, by (B1).
+    """The share of the correction that a series of ``total`` steps takes, by (H7).
 
     Beside it stand the forecasts with this share from the origins that were tried, if there are
     any.

@@ -5,10 +5,10 @@ step h from the origin o belongs to the path that holds the target o + h, so no 
 paths. Let d_i be the mean gain in absolute error on path i, over all origins and weighted by
 :func:`step_weights`, c_i the sum of those weights, and n the effective number of paths. Then
 
-    d = sum_i c_i d_i / sum_i c_i                                       (T1)
-    s^2 = sum_i c_i (d_i - d)^2 / sum_i c_i * n / (n - 1)               (T2)
-    t = d / (s / sqrt(n))                                               (T3)
-    weight = t / q, cut to 0 ... 1                                      (T4)
+    d = sum_i c_i d_i / sum_i c_i                                       (X1)
+    s^2 = sum_i c_i (d_i - d)^2 / sum_i c_i * n / (n - 1)               (X2)
+    t = d / (s / sqrt(n))                                               (X3)
+    weight = t / q, cut to 0 ... 1                                      (X4)
 
 with q the 97.5 % quantile of Student's distribution with n - 1 degrees of freedom. A gain that is
 certain by this measure is trusted whole, one of half that size to one half, and no gain not at all.
@@ -18,7 +18,7 @@ Series of a panel move together. Let k be the number of paths and m the mean num
 time step, counted from the ends. With r the correlation of the gains of two series at the same
 step, an intraclass correlation from one analysis of variance, and never below 0,
 
-    n = k / (1 + (m - 1) r)                                             (T5)
+    n = k / (1 + (m - 1) r)                                             (X5)
 
 which is the variance of a mean over clusters (Kish 1965, Survey Sampling, section 5.4).
 """
@@ -65,7 +65,7 @@ class Blocks:
 
 
 def weigh(gain: np.ndarray, blocks: Blocks) -> tuple[float, float]:
-    """The weight of the correction (T4), and the effective number of paths (T5).
+    """The weight of the correction (X4), and the effective number of paths (X5).
 
     Parameters
     ----------
@@ -122,7 +122,7 @@ def _means(
 
 
 def _design(step: np.ndarray, gain: np.ndarray) -> float:
-    """The factor 1 + (m - 1) r of (T5), from the gains (K,) at the steps (K,) of all series."""
+    """The factor 1 + (m - 1) r of (X5), from the gains (K,) at the steps (K,) of all series."""
     members = np.bincount(step)
     members = members[members > 0].astype(np.float64)
     count, groups = members.sum(), len(members)
