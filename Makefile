@@ -30,13 +30,14 @@ define make_venv
 	$(PYTHON) -m venv $(1)
 endef
 
-.PHONY: help demo pictures test coverage fuzz lint docs oracles bench bench-forecast sanitize clean
+.PHONY: help demo pictures test coverage fuzz lint docs oracles bench bench-forecast base-model sanitize clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
-demo: $(VENV)/.cli ## train on the CO2 series of Mauna Loa, forecast it, draw it
+demo: $(VENV)/.cli ## train on the CO2 of Mauna Loa and on sunspots, forecast them, draw them
 	$(VENV)/bin/throughtime forecast --out demo-output
+	$(VENV)/bin/throughtime forecast src/throughtime/data/sunspots.csv --horizon 11 --holdout 33 --out demo-output/sunspots
 
 # One of them is a page, which the documentation does not show.
 pictures: $(VENV)/.cli ## draw the pictures in docs/systems anew: run every demo
@@ -88,6 +89,10 @@ $(RELEASE_FOLDER)/.installed: | $(FORECAST_VENV)/bin/python
 	$(FORECAST_VENV)/bin/python -m pip --disable-pip-version-check install --quiet --no-deps \
 		--target $(RELEASE_FOLDER) "git+file://$(CURDIR)@$(RELEASE)"
 	@touch $@
+
+# It takes half an hour on two cores, and writes the file that comes with the package.
+base-model: $(FORECAST_VENV)/.forecast-bench ## train the base networks of forecasts (recipes/base_model)
+	$(FORECAST_VENV)/bin/python -m recipes.base_model $(BASE_MODEL)
 
 # Each has an extension of its own. The sanitizers must be in the process before Python is, and the
 # C++ library before them asks for what throws.

@@ -8,6 +8,9 @@ at sites in the SIO network. In: Trends: A Compendium of Data on Global Change. 
 Information Analysis Center, Oak Ridge National Laboratory, U.S. Department of Energy, Oak Ridge,
 Tennessee.
 
+Mean number of sunspots of each year, 1700 to 2008. National Geophysical Data Center, NOAA. Public
+domain.
+
 Daily weather of Seattle, 2012 to 2015. NOAA National Centers for Environmental Information, Global
 Historical Climatology Network - Daily. Public domain.
 
@@ -24,11 +27,20 @@ import numpy as np
 from throughtime.data.series import Series
 from throughtime.data.tables.files import read_table
 
-__all__ = ["CO2_FILE", "SEATTLE_FILE", "co2", "digits", "seattle_temperature"]
+__all__ = [
+    "CO2_FILE",
+    "SEATTLE_FILE",
+    "SUNSPOTS_FILE",
+    "co2",
+    "digits",
+    "seattle_temperature",
+    "sunspots",
+]
 
 #: The files themselves, for other readers of tables.
 CO2_FILE = Path(__file__).with_name("co2.csv")
 SEATTLE_FILE = Path(__file__).with_name("seattle.csv")
+SUNSPOTS_FILE = Path(__file__).with_name("sunspots.csv")
 DIGITS_FILE = Path(__file__).with_name("digits.npz")
 
 
@@ -57,6 +69,21 @@ def seattle_temperature() -> Series:
     (1461, 0, 'daily')
     """
     return read_table(SEATTLE_FILE, target="temp_max", time="date").series[0]
+
+
+def sunspots() -> Series:
+    """The mean number of sunspots of each year from 1700 to 2008.
+
+    Its cycles last nine to fourteen years, so it has no season, and a network forecasts it far
+    better than smoothing.
+
+    Examples
+    --------
+    >>> series = sunspots()
+    >>> len(series), series.missing
+    (309, 0)
+    """
+    return read_table(SUNSPOTS_FILE, target="sunspots", time="year").series[0]
 
 
 def digits() -> tuple[np.ndarray, np.ndarray]:

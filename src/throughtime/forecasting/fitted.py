@@ -85,6 +85,11 @@ class Fitted:
         return self.calibration.weight > 0.0 or self.base.used
 
     @property
+    def based(self) -> bool:
+        """Whether the base networks change any forecast."""
+        return self.calibration.weight < 1.0 and self.base.used
+
+    @property
     def season(self) -> float | None:
         """The period that most series have; None if most have none."""
         found = [self._season_of(name) for name in self.anchors]

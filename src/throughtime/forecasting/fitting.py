@@ -81,8 +81,9 @@ def fit(settings: Settings, group: Group, backtest: bool = False) -> Fitted:
         adjustments=adjustments,
         base=fit_base(settings, adjusted.series, candidates, zeros),
     )
-    fitted.notes += notes.on_base(list(fitted.base.shares.values()))
     _learn(settings, fitted, enough, all(s.name in zeros for s in enough), backtest)
+    if fitted.calibration.weight < 1.0:
+        fitted.notes += notes.on_base(list(fitted.base.shares.values()))
     known = long_enough(group.series)
     histories = [
         prepare(one, anchors[one.name], centre, width) for one in long_enough(adjusted.series)

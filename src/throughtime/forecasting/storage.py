@@ -44,7 +44,7 @@ def save(
         "calibration.quantiles": fitted.calibration.quantiles,
     }
     arrays |= _anchors(fitted)
-    base = fitted.base if fitted.base.used else Base()
+    base = fitted.base if fitted.based else Base()
     for i, net in enumerate(base.networks):
         arrays[f"base.{i}"] = net.params.flat
     for i, net in enumerate(fitted.networks):
