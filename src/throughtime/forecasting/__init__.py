@@ -30,6 +30,7 @@ inputs        what the network reads, and what it must predict
 windows       the windows to train and to validate on;  sampling: new ones each epoch
 networks      how networks are built, trained and used
 trust         how far their correction is used;  calibration: the width of intervals
+widths        how large errors will be, from those inside the history
 baselines     naive forecasts, and errors to compare by
 choosing      whether a naive forecast did clearly better;  delivery: which one a series gets
 intermittent  demand that is mostly zero

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from throughtime.errors import DataError, Message, Setting, sentence
+from throughtime.forecasting import widths
 from throughtime.forecasting.averaging import Average, average, compare
 from throughtime.forecasting.baselines import ahead
 from throughtime.forecasting.covariates import standardise
@@ -95,6 +96,16 @@ def anchor_errors(series: PreparedSeries, horizon: int) -> np.ndarray:
         return np.full((1, horizon), np.nan)
     origins = origins_in(series)
     return np.asarray(ahead(series.raw, origins, horizon) - series.anchor_at(origins, horizon))
+
+
+def expected_errors(
+    series: PreparedSeries, horizon: int, season: int, forecast: np.ndarray
+) -> np.ndarray:
+    """The errors to expect of the anchor ``forecast``, (H,); see :mod:`.widths`."""
+    if len(series.z) < 2:
+        return np.zeros(horizon)
+    errors, origins = anchor_errors(series, horizon), origins_in(series)
+    return widths.expected_errors(errors, origins, series.raw, season, forecast)
 
 
 def error_unit(series: PreparedSeries, horizon: int) -> float:

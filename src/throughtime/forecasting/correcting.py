@@ -14,6 +14,7 @@ from throughtime.forecasting.averaging import Average, average, compare
 from throughtime.forecasting.base_network import Past, Share
 from throughtime.forecasting.inputs import PreparedSeries, WindowBatch
 from throughtime.forecasting.outlook import Outlook, look
+from throughtime.forecasting.seasonality import shortest
 from throughtime.forecasting.series import Observed
 from throughtime.forecasting.settings import Settings
 from throughtime.forecasting.sharing import for_each
@@ -97,7 +98,7 @@ def share_of(
     if series.count < FEWEST:
         return Share(), None
     y, horizon = series.from_first_value().y, settings.horizon
-    season = _season(candidates)
+    season = shortest(candidates)
     tried = base_network.trials(y, horizon, season, candidates, logs_of(settings), count)
     return base_network.share(base.networks, tried, len(y), season, horizon)
 
@@ -183,9 +184,4 @@ def _look(
     """The outlook from the end of ``y``; by default on the average that it would get."""
     blocks = compare(y, settings.horizon, candidates, logs_of(settings))
     used = average(blocks) if anchor is None else anchor
-    return look(y, settings.horizon, _season(candidates), blocks, used)
-
-
-def _season(candidates: Sequence[float]) -> float:
-    """The season that the networks are told of: the shortest."""
-    return min((p for p in candidates if round(p) > 1), default=1.0)
+    return look(y, settings.horizon, shortest(candidates), blocks, used)

@@ -8,9 +8,10 @@ from typing import Protocol
 
 import numpy as np
 
-from throughtime.forecasting.anchor import FEWEST_TO_SMOOTH, one_step, spaced
+from throughtime.forecasting import widths
+from throughtime.forecasting.anchor import FEWEST_TO_SMOOTH, spaced
 from throughtime.forecasting.baselines import ahead, naive_paths
-from throughtime.forecasting.calibration import Calibration, Errors, spread
+from throughtime.forecasting.calibration import Calibration
 from throughtime.forecasting.choosing import CROSTON, USUAL, Choice, Contest, choose
 from throughtime.forecasting.fitted import Fitted
 from throughtime.forecasting.inputs import PreparedSeries
@@ -42,20 +43,20 @@ class Calibrated:
     Attributes
     ----------
     centre : ndarray of shape (H,)
-    unit : float
-        The one-step error.
+    size : ndarray of shape (H,)
+        The size of its errors; see ``Calibration.expected``.
     calibration : Calibration
     """
 
     centre: np.ndarray
-    unit: float
+    size: np.ndarray
     calibration: Calibration
 
     def interval(self, coverage: float, steps: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Lower and upper bound at some steps ahead."""
         low, high = self.calibration.bounds(coverage, steps)
-        chosen = self.centre[steps - 1]
-        return chosen + low * self.unit, chosen + high * self.unit
+        chosen, size = self.centre[steps - 1], self.size[steps - 1]
+        return chosen + low * size, chosen + high * size
 
 
 @dataclass(frozen=True)
@@ -149,7 +150,5 @@ def naive(method: str, y: np.ndarray, horizon: int, season: int) -> Calibrated:
     origins = spaced(min(max(season, min(8, total // 3), 1), total), max(total - 1, 1), _ORIGINS)
     paths = naive_paths(method, y, np.append(origins, total), horizon, season)
     errors = ahead(y, origins, horizon) - paths[:-1]
-    unit = one_step(errors)
-    count = max(1.0, (total - max(int(origins[0]), horizon)) / horizon)
-    own = Errors(errors / (unit or 1.0), count)
-    return Calibrated(paths[-1], unit, spread(own))
+    size = widths.expected_errors(errors, origins, y, season, paths[-1])
+    return Calibrated(paths[-1], size, Calibration.of(horizon))

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from throughtime.errors import DataError, Message, Setting, sentence
-from throughtime.forecasting import adjusting, calibration, networks, notes, trust
+from throughtime.forecasting import adjusting, networks, notes, trust
 from throughtime.forecasting.anchor import FEWEST_TO_SMOOTH, fit_average, prepare
-from throughtime.forecasting.calibration import Calibration, Errors
+from throughtime.forecasting.calibration import Calibration, improvement
 from throughtime.forecasting.correcting import corrections_of_windows, fit_base
 from throughtime.forecasting.covariates import mean_and_width
 from throughtime.forecasting.delivery import decide, long_enough, mostly_zero
@@ -24,10 +24,9 @@ from throughtime.forecasting.series import Group, Observed
 from throughtime.forecasting.settings import Settings
 from throughtime.forecasting.sharing import for_each
 from throughtime.forecasting.windows import (
-    PastErrors,
     TrainingWindows,
     cut_training_windows,
-    past_errors,
+    error_units,
 )
 from throughtime.network import Network
 
@@ -75,7 +74,7 @@ def fit(settings: Settings, group: Group, backtest: bool = False) -> Fitted:
         centre,
         width,
         [],
-        Calibration.unknown(settings.horizon),
+        Calibration.of(settings.horizon),
         _floor(settings, group),
         notes.on_data(group.series),
         adjustments=adjustments,
@@ -110,16 +109,11 @@ def _learn(
     """
     centre, width = fitted.centre, fitted.width
     horizon = settings.horizon
-    if not several:
-        # Their histories are too short for a network; what is known of errors is from all of them.
-        short = [s for s in fitted.group.series if s.count >= FEWEST_TO_SMOOTH]
-        histories = [
-            prepare(s.from_first_value(), fitted.anchors[s.name], centre, width) for s in short
-        ]
+    asked_not = _not_asked_for(settings)
+    if asked_not or not several:
         n_inputs = N_INPUTS + len(centre) + len(fitted.group.series[0].static)
         fitted.networks = [networks.build(settings, n_inputs, settings.seed)]
-        fitted.calibration = calibration.spread(past_errors(histories, horizon).whole())
-        fitted.notes.append(_not_asked_for(settings) or notes.TOO_FEW_VALUES)
+        fitted.notes.append(asked_not or notes.TOO_FEW_VALUES)
         return
     windows = cut_training_windows(settings, several, fitted.anchors, fitted.window, centre, width)
     based = corrections_of_windows(
@@ -131,7 +125,7 @@ def _learn(
         windows.blocks.series,
         fitted.candidates,
     )
-    judge = Judge(windows, past_errors(windows.histories, horizon), based)
+    judge = Judge(windows, error_units(windows.histories, horizon), based)
     reason = _reason_not_to_train(settings, windows)
     if reason is None and zeros:
         reason = notes.MOSTLY_ZERO
@@ -214,8 +208,6 @@ def _not_asked_for(settings: Settings) -> str | None:
 
 def _reason_not_to_train(settings: Settings, windows: TrainingWindows) -> str | None:
     """A sentence where training is not wanted or would change nothing."""
-    if found := _not_asked_for(settings):
-        return found
     if not len(windows.train):
         return notes.TOO_FEW_VALUES
     paths = int(windows.blocks.paths(settings.horizon).sum())
@@ -296,21 +288,21 @@ class Judge:
     Attributes
     ----------
     windows : TrainingWindows
-    past : PastErrors
-        The errors of the anchors inside the histories.
+    units : ndarray of shape (S,)
+        The one-step error of each series.
     based : ndarray of shape (M, H)
         What the base networks add to the anchors of the validation windows, in units of their
         scales; NaN for windows that do not judge.
     """
 
     windows: TrainingWindows
-    past: PastErrors
+    units: np.ndarray
     based: np.ndarray
 
     def calibrate(self, trained: Sequence[TrainedNetwork]) -> Calibration:
         """Find the weight of the correction and the width of the intervals."""
-        check, past, blocks = self.windows.validation, self.past, self.windows.blocks
-        factor = (check.scale / past.unit[blocks.series])[:, None]
+        check, blocks = self.windows.validation, self.windows.blocks
+        factor = (check.scale / self.units[blocks.series])[:, None]
         judges = check.known & ~np.isnan(self.based)
         truth = np.where(judges, check.target.astype(np.float64), np.nan)
         judged = [t.judged for t in trained] or [np.zeros(truth.shape)]
@@ -320,6 +312,5 @@ class Judge:
         if all(t.epochs == 0 for t in trained):
             weight = 0.0
         mixed = (1.0 - weight) * self.based + weight * moved
-        anchor = Errors(truth * factor, validated)
-        final = Errors((truth - mixed) * factor, validated)
-        return calibration.spread(past.whole(), anchor, final, weight)
+        gained = improvement(truth * factor, (truth - mixed) * factor, validated)
+        return Calibration.of(truth.shape[1], weight, gained)

@@ -12,6 +12,7 @@ from throughtime.forecasting import correcting, delivery, notes
 from throughtime.forecasting.anchor import (
     FEWEST_TO_SMOOTH,
     error_unit,
+    expected_errors,
     fit_average,
     prepare,
 )
@@ -24,9 +25,11 @@ from throughtime.forecasting.inputs import PreparedSeries, cut
 from throughtime.forecasting.intermittent import Demand
 from throughtime.forecasting.networks import correction
 from throughtime.forecasting.results import Forecast
+from throughtime.forecasting.seasonality import shortest
 from throughtime.forecasting.series import Observed
 from throughtime.forecasting.settings import Settings
 from throughtime.forecasting.smoothing import Smoothing
+from throughtime.forecasting.widths import expected_of_few
 
 #: Series, at most, whose errors give a series of few numbers its intervals; more would only cost
 #: time, because their median is taken.
@@ -81,11 +84,14 @@ def forecast(
         if method == delivery.NETWORK:
             centre = _corrected(settings, fitted, known, history, smoothed)
         if few:
-            unit = _borrowed_error(settings, fitted, known)
+            size = expected_of_few(_borrowed_error(settings, fitted, known), settings.horizon)
+        elif fitted.calibration.expected:
+            season = round(shortest(fitted.candidates))
+            size = expected_errors(history, settings.horizon, season, smoothed)
         else:
-            unit = error_unit(history, settings.horizon)
-        unit = unit if adjustment is None else unit * adjustment.widening
-        made = Calibrated(centre, unit, fitted.calibration)
+            size = np.full(settings.horizon, error_unit(history, settings.horizon))
+        widening = 1.0 if adjustment is None else adjustment.widening
+        made = Calibrated(centre, size * widening, fitted.calibration)
     else:
         made = delivery.naive(method, seen.y, settings.horizon, fitted.naive_season)
     top = float(np.max(history.z))

@@ -234,6 +234,7 @@ class Saved:
             self._vector("calibration.spread", horizon, 0.0),
             quantiles,
             check_float("gain", self._meta.get("gain", 1.0), 0.0),
+            check_bool("expected", self._meta.get("expected", False)),
         )
 
     def _vector(self, name: str, size: int, low: float) -> np.ndarray:

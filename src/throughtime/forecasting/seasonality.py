@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -60,6 +61,11 @@ def cycles(frequency: str) -> tuple[float, ...]:
         got = describe(frequency)
         raise InvalidArgumentError(sentence("frequency", "at least one unit", got, must="count"))
     return tuple(period / times for period in _CYCLES[match[2]] if period / times >= 2.0)
+
+
+def shortest(periods: Sequence[float]) -> float:
+    """The shortest season among ``periods``, of which 1 is none; 1 if there is no other."""
+    return min((p for p in periods if round(p) > 1), default=1.0)
 
 
 def check_season(season: Any) -> tuple[float, ...] | None:

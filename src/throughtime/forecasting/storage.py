@@ -72,6 +72,7 @@ def save(
         "window": fitted.window,
         "weight": fitted.calibration.weight,
         "gain": fitted.calibration.gain,
+        "expected": fitted.calibration.expected,
         "choices": fitted.choices
         and [choice and dataclasses.asdict(choice) for choice in map(fitted.choices.get, names)],
         "nonnegative": bool(np.isfinite(fitted.floor)),

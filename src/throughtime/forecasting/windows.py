@@ -8,9 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from throughtime.forecasting.anchor import anchor_errors, first_origin, one_step, prepare, spaced
+from throughtime.forecasting.anchor import error_unit, first_origin, prepare, spaced
 from throughtime.forecasting.averaging import Average
-from throughtime.forecasting.calibration import Errors
 from throughtime.forecasting.inputs import PreparedSeries, WindowBatch, cut
 from throughtime.forecasting.sampling import Sampler
 from throughtime.forecasting.series import Observed
@@ -50,37 +49,6 @@ class TrainingWindows:
     histories: list[PreparedSeries]
     later: np.ndarray
     blocks: Blocks
-
-
-@dataclass(frozen=True)
-class PastErrors:
-    """The anchor's errors in the history of all series, in units of each one's one-step error.
-
-    Attributes
-    ----------
-    errors : ndarray of shape (O, H)
-    unit : ndarray of shape (S,)
-        The one-step error of each series.
-    lengths : list of int
-        Steps of every series.
-    first : list of int
-        The first origin of every series.
-    """
-
-    errors: np.ndarray
-    unit: np.ndarray
-    lengths: list[int]
-    first: list[int]
-
-    def whole(self) -> Errors:
-        """All of them, with the number of paths that do not overlap."""
-        horizon = self.errors.shape[1]
-        # The first path of a series starts from so few values that it does not count.
-        paths = sum(
-            max(1.0, (n - max(first, horizon)) / horizon)
-            for n, first in zip(self.lengths, self.first, strict=True)
-        )
-        return Errors(self.errors, paths, len(self.lengths))
 
 
 def validation_start(horizon: int, total: int) -> int:
@@ -140,14 +108,6 @@ def cut_training_windows(
     )
 
 
-def past_errors(histories: Sequence[PreparedSeries], horizon: int) -> PastErrors:
-    """The errors of the anchors in all ``histories``."""
-    found = for_each(lambda history: anchor_errors(history, horizon), histories)
-    units = [one_step(errors) or 1.0 for errors in found]
-    scaled = [errors / unit for errors, unit in zip(found, units, strict=True)]
-    lengths = [len(history.z) for history in histories]
-    firsts = [
-        first_origin(history.smoothing, validation_start(horizon, total))
-        for history, total in zip(histories, lengths, strict=True)
-    ]
-    return PastErrors(np.concatenate(scaled), np.array(units), lengths, firsts)
+def error_units(histories: Sequence[PreparedSeries], horizon: int) -> np.ndarray:
+    """The one-step error of the anchor of each series, (S,); 1 where there is none."""
+    return np.array(for_each(lambda history: error_unit(history, horizon) or 1.0, histories))
