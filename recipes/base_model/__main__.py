@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import argparse
 import time
+from functools import partial
 from pathlib import Path
 
+import numpy as np
+
 from recipes.base_model.examples import make
-from recipes.base_model.training import fit
 from throughtime.forecasting import base_network
+from throughtime.forecasting.base_training import FIRST_LR, gain, learn
+from throughtime.training.callbacks import Run
+
+_UNITS = 64
 
 
 def main() -> None:
@@ -25,11 +31,19 @@ def main() -> None:
     def say(text: str) -> None:
         print(f"{time.perf_counter() - began:6.0f} s  {text}", flush=True)
 
-    examples = make(options.share, options.processes)
-    held = examples.validating()
-    real = int((examples.kind == "real").sum())
-    say(f"{len(held)} examples, {real} of observed series as they are, {held.sum()} validate")
-    networks = [fit(examples, ~held, options.epochs, seed, say) for seed in range(options.networks)]
+    named = make(options.share, options.processes)
+    held, real = named.validating(), named.kind == "real"
+    say(f"{len(held)} examples, {real.sum()} of observed series as they are, {held.sum()} validate")
+    learned = named.examples.take(np.flatnonzero(~held))
+    others = named.examples.take(np.flatnonzero(held & real))
+
+    def report(run: Run, seed: int) -> None:
+        ratio = f", unseen series {gain([run.net], others):.4f}" if len(others) else ""
+        say(f"seed {seed}, epoch {run.epoch}: loss {run.history.last()['loss']:.4f}{ratio}")
+
+    networks = [base_network.build(_UNITS, seed) for seed in range(options.networks)]
+    for seed, network in enumerate(networks):
+        learn(network, learned, options.epochs, FIRST_LR, seed, partial(report, seed=seed))
     base_network.save(networks, options.out)
     say(f"wrote {options.out.name}, {options.out.stat().st_size} bytes")
 

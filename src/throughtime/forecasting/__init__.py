@@ -28,6 +28,10 @@ smoothing     exponential smoothing: the anchor;  grid: which setting of it
 anchor        the anchor of one series, and its errors in the history
 inputs        what the network reads, and what it must predict
 windows       the windows to train and to validate on;  sampling: new ones each epoch
+outlook       what smoothing says at an origin: what the base networks read
+base_network  networks that have seen other series;  correcting: what they add
+base_training how they learn, and are tuned on series of your own
+found         what fitting found, as attributes
 networks      how networks are built, trained and used
 trust         how far their correction is used;  calibration: the width of intervals
 widths        how large errors will be, from those inside the history
@@ -40,6 +44,7 @@ storage       files
 ============= ==================================================================
 """
 
+from throughtime.forecasting.base_training import Tuned, tune_base_model
 from throughtime.forecasting.forecaster import Forecaster
 from throughtime.forecasting.results import (
     BacktestReport,
@@ -50,4 +55,14 @@ from throughtime.forecasting.results import (
     Stage,
 )
 
-__all__ = ["BacktestReport", "Fold", "Forecast", "Forecaster", "Progress", "Score", "Stage"]
+__all__ = [
+    "BacktestReport",
+    "Fold",
+    "Forecast",
+    "Forecaster",
+    "Progress",
+    "Score",
+    "Stage",
+    "Tuned",
+    "tune_base_model",
+]
