@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from throughtime.errors import InvalidArgumentError
-from throughtime.forecasting import Forecaster
+from throughtime.forecasting import Forecaster, notes
 from throughtime.forecasting.baselines import naive_forecasts, naive_paths
 from throughtime.forecasting.choosing import (
     Choice,
@@ -143,6 +143,35 @@ def test_the_scored_forecast_is_the_delivered_one() -> None:
     )
     assert report.to_dict()["made_by"] == {"seasonal naive": 1}
     assert not any("instead" in sentence for sentence in report.verdict)
+
+
+def test_why_a_forecast_is_delivered_that_lost_on_the_hold_out() -> None:
+    """The sentence is about the naive method that won there, not about the nearest one."""
+    settings = Forecaster(6)._settings()
+    choice = Choice("usual", {"persistence": -0.2, "seasonal naive": 0.02, "drift": -0.5}, 9)
+    said = {
+        winner: notes.delivered([choice], settings, False, winner)
+        for winner in ("persistence", "seasonal naive", "drift", "")
+    }
+    where = "in 9 stretches of 6 steps inside the history"
+    begin = "Delivered is exponential smoothing: "
+    assert said["persistence"] == f"{begin}{where} the error of persistence was 50 % larger."
+    assert said["drift"] == f"{begin}{where} the error of drift was 200 % larger."
+    assert said["seasonal naive"] == said[""]
+    assert said[""] == (
+        f"{begin}seasonal naive had 4 % less error {where}, but may owe that to chance."
+    )
+    exact = Choice("seasonal naive", {"seasonal naive": 1.0}, 9)
+    assert notes.delivered([exact], settings, True) == (
+        f"Delivered is seasonal naive: {where} the error of exponential smoothing, corrected by"
+        " networks was more than 10 times as large."
+    )
+    assert notes.delivered([choice, exact], settings, False) == (
+        "Delivered: exponential smoothing for 1 of 2 series, seasonal naive for 1, by their errors"
+        " inside the histories."
+    )
+    short = notes.delivered([Choice()], settings, False, "drift")
+    assert short.endswith("the history is too short to compare it with another forecast.")
 
 
 def test_a_choice_survives_in_a_file_and_follows_new_values(tmp_path) -> None:

@@ -80,10 +80,10 @@ def run(
         if refit and notes.INTERRUPTED in here.notes:
             # What the reader stopped is not begun again at the next origin.
             break
+    report = dataclasses.replace(summarise(found, season, horizon), refitted=refit)
     choices = list((fitted.choices or {}).values())
-    delivered = notes.delivered(choices, settings, fitted.corrected)
-    report = summarise(found, season, horizon, delivered)
-    report = dataclasses.replace(report, refitted=refit)
+    delivered = notes.delivered(choices, settings, fitted.corrected, _winner(report))
+    report = dataclasses.replace(report, verdict=(*report.verdict, delivered), delivered=delivered)
     left = [s.name for s in group.series if s not in tested]
     if left:
         verdict = (*report.verdict, _left_out(left, held))
@@ -163,13 +163,8 @@ def _naive_intervals(
     return found
 
 
-def summarise(
-    folds: Sequence[Fold], season: int, horizon: int, delivered: str = ""
-) -> BacktestReport:
-    """Scores of all methods over all folds, and the verdict.
-
-    ``delivered`` is a sentence on which forecast was chosen.
-    """
+def summarise(folds: Sequence[Fold], season: int, horizon: int) -> BacktestReport:
+    """Scores of all methods over all folds, and the verdict."""
     methods = ["forecast", *folds[0].naive, "smoothing alone"]
     scores = tuple(_score(method, folds) for method in methods)
     own, many = scores[0], len({fold.series for fold in folds}) > 1
@@ -183,12 +178,18 @@ def summarise(
     return BacktestReport(
         scores,
         {method: beaten for method, (beaten, _) in judgements.items()},
-        (*(words for _, words in judgements.values()), *filter(None, [delivered])),
+        tuple(words for _, words in judgements.values()),
         tuple(folds),
         season,
         horizon,
-        delivered=delivered,
     )
+
+
+def _winner(report: BacktestReport) -> str:
+    """The best of the naive methods that the forecast does not beat; empty if it beats all."""
+    lost = [method for method, beaten in report.beats.items() if not beaten]
+    by = "rmsse" if report.mostly_zero else "mae"
+    return min(lost, key=lambda method: float(getattr(report[method], by)), default="")
 
 
 def _itself(method: str) -> tuple[bool, str]:

@@ -147,7 +147,9 @@ def on_choices(choices: Sequence[Choice], settings: Settings, corrected: bool) -
     return [delivered(choices, settings, corrected)] if naive else []
 
 
-def delivered(choices: Sequence[Choice], settings: Settings, corrected: bool) -> str:
+def delivered(
+    choices: Sequence[Choice], settings: Settings, corrected: bool, winner: str = ""
+) -> str:
     """Which forecast is delivered, and why.
 
     Parameters
@@ -156,6 +158,8 @@ def delivered(choices: Sequence[Choice], settings: Settings, corrected: bool) ->
         Those of all series.
     corrected : bool
         Whether networks correct smoothing.
+    winner : str
+        The naive method that did best on the hold-out, if it beat the forecast there.
     """
     usual = "exponential smoothing" + (", corrected by networks" if corrected else "")
     mean_demand = len(choices) == 1 and choices[0].method == CROSTON
@@ -172,10 +176,12 @@ def delivered(choices: Sequence[Choice], settings: Settings, corrected: bool) ->
     name = usual if own else choice.method
     if not choice.gains:
         return f"Delivered is {name}: the history is too short to compare it with another forecast."
-    if not own:
-        rival, ratio = usual, 1.0 / choice.ratio(choice.method)
+    if own:
+        rival = winner if winner in choice.gains else choice.rival
+        ratio = choice.ratio(rival)
     else:
-        rival, ratio = choice.rival, choice.ratio(choice.rival)
+        rival, ratio = usual, choice.ratio(choice.method)
+        ratio = 1.0 / ratio if ratio > 0.0 else np.inf
     where = f"in {choice.stretches} stretches of {settings.horizon} steps inside the history"
     if ratio >= 1.0:
         return f"Delivered is {name}: {where} the error of {rival} was {_more(ratio)}."
