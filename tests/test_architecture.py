@@ -19,7 +19,7 @@ import throughtime
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "src" / "throughtime"
-FOLDERS = ["src", "native", "tests", "benchmarks", "examples", "docs", ".ci"]
+FOLDERS = ["src", "native", "tests", "benchmarks", "recipes", "examples", "docs", ".ci"]
 #: The length at which to ask whether a file has two subjects; do not shave a file to fit.
 MAX_LINES = 450
 

@@ -36,7 +36,7 @@ def constant(value: float) -> Network:
     return network
 
 
-def test_the_shipped_networks_fit_and_know_a_thousand_series() -> None:
+def test_the_shipped_networks_fit_and_none_are_none() -> None:
     networks = base_network.read("shipped")
     assert len(networks) == 3
     assert all(net.n_features == N_INPUTS for net in networks)

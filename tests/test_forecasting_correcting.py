@@ -31,10 +31,10 @@ def test_a_file_takes_the_place_of_the_shipped_networks(upwards: Path) -> None:
     model = Forecaster(4, season=None, base_model=upwards, use="network", **QUICK).fit(y)
     forecast = model.predict()
     assert model.shares_[None] > 0.0
-    if model.weight_ == 0.0:
-        added = forecast.mean - forecast.anchor
-        np.testing.assert_allclose(added, added[0], rtol=1e-6)
-        assert added[0] > 0.0
+    assert model.weight_ == 0.0  # so nothing but the base networks corrects the anchor
+    added = forecast.mean - forecast.anchor
+    np.testing.assert_allclose(added, added[0], rtol=1e-6)
+    assert added[0] > 0.0
 
 
 def test_none_and_smoothing_take_no_correction() -> None:

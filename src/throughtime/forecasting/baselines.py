@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
+#: The naive methods, in the order in which they are shown.
+PERSISTENCE, SEASONAL_NAIVE, DRIFT = NAIVE = ("persistence", "seasonal naive", "drift")
+
 
 def ahead(y: np.ndarray, origins: np.ndarray, horizon: int) -> np.ndarray:
     """The values of ``y`` at the H steps after each of ``origins``, (O, H); NaN beyond its end."""
     where = origins[:, None] + np.arange(horizon)
     return np.where(where < len(y), y[np.minimum(where, len(y) - 1)], np.nan)
-
-
-#: The naive methods, in the order in which they are shown.
-PERSISTENCE, SEASONAL_NAIVE, DRIFT = NAIVE = ("persistence", "seasonal naive", "drift")
 
 
 def naive_paths(
@@ -38,18 +37,18 @@ def naive_paths(
     seen = ~np.isnan(y)
     last = np.maximum.accumulate(np.where(seen, np.arange(len(y)), 0))[origins - 1]
     level = np.repeat(y[last][:, None], horizon, axis=1)
-    ahead = np.arange(horizon)
+    steps = np.arange(horizon)
     if method == PERSISTENCE:
         return level
     if method == DRIFT:
         first = int(np.argmax(seen))
         slope = (y[last] - y[first]) / np.maximum(last - first, 1)
-        return np.asarray(level + slope[:, None] * (origins[:, None] - last[:, None] + ahead))
+        return np.asarray(level + slope[:, None] * (origins[:, None] - last[:, None] + steps))
     cycles = y.copy()
     for t in np.flatnonzero(~seen):
         if t >= season:
             cycles[t] = cycles[t - season]
-    place = origins[:, None] - season + ahead % season
+    place = origins[:, None] - season + steps % season
     found = np.where(place >= 0, cycles[np.maximum(place, 0)], np.nan)
     return np.where(np.isnan(found), level, found)
 

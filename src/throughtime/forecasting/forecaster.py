@@ -49,19 +49,24 @@ Data = Sequence[Any] | Mapping[Any, Any] | np.ndarray
     }
 )
 class Forecaster(Found):
-    """Forecast one or many series with one recurrent network.
+    """Forecast one or many series by smoothing that recurrent networks correct.
 
-    **Strategy: direct, in one pass.** The network reads a window of the past and then runs on
-    through all future steps. No forecast is fed back as an input, so errors do not accumulate. The
-    first row of a forecast is the step right after the history.
+    A regression removes what covariates and long seasons explain; it is added again at the end.
+    Exponential smoothing (level, trend, season), averaged over its settings by how well they
+    forecast the history, gives an anchor. Base networks, which have learned from other series,
+    correct it as far as they did better at earlier origins. A network that is trained on these data
+    takes their place as far as its gain on a validation block at the end of the history is certain:
+    on a random walk hardly at all. It learns from the deviations inside a window, an idea of Smyl
+    (2020). Where a naive forecast did clearly better inside the history, it is delivered instead.
 
-    Exponential smoothing (level, trend, season; the setting that forecast best inside the history)
-    gives an anchor. The network learns a correction of the anchor from the deviations inside the
-    window, an idea of Smyl (2020). A validation block at the end of the history decides when to
-    stop and how much of the correction to use: on a random walk almost nothing, and the forecast is
-    then close to persistence. Intervals are quantiles of errors at origins inside the history.
-    Nothing guarantees their coverage; a backtest measures it. All choices, scales and calibrations
-    use only the data passed to ``fit``.
+    **Strategy: direct, in one pass.** A network reads the past and then runs on through all future
+    steps. No forecast is fed back as an input, so errors do not accumulate. The first row of a
+    forecast is the step right after the history.
+
+    Intervals have the width of the errors at origins inside the history, and of those of other
+    series (:mod:`.widths`): for series exchangeable with these they hold what they promise, over
+    series; a backtest measures it on yours. Choices, scales and calibrations use only the data
+    passed to ``fit`` and what comes with the package.
 
     Parameters
     ----------

@@ -1,8 +1,10 @@
 """A forecaster in one safetensors file: settings and choices as JSON, numbers as arrays.
 
-Arrays: ``network.<i>`` the parameters of a member as one vector, ``series.<i>.y`` and
-``series.<i>.seen`` a history and where it is known, ``series.<i>.X`` and ``.X_seen`` its
-covariates, ``series.<i>.static`` what does not change, and those of the calibration.
+Arrays: ``network.<i>`` and ``base.<i>`` the parameters of a member and of a base network as one
+vector each, ``series.<i>.y`` and ``.y_seen`` a history and where it is known, ``series.<i>.X`` and
+``.X_seen`` its covariates, ``series.<i>.static`` what does not change, ``anchors.settings`` all
+settings of smoothing that have a weight, ``anchors.count``, ``.index`` and ``.weight`` how many of
+them each series averages, which and how, and those of covariates and calibration.
 """
 
 from __future__ import annotations
