@@ -13,7 +13,7 @@
     model.save("model.safetensors")
     Forecaster.load("model.safetensors").update(newer_values).predict()
 
-Several series share one network of their own: ``fit({"north": y1, "south": y2})``, and ``predict()`` answers
+Several series share one network: ``fit({"north": y1, "south": y2})``, and ``predict()`` answers
 with a dict. NaN are missing values. A pandas object with an index of dates, and a
 :class:`throughtime.data.Series`, keep their times: ``forecast.times`` are those of the steps ahead.
 
@@ -28,12 +28,10 @@ regression    the effects of columns;  terms: which columns;  rows: what they ar
 adjusting     which effects earn their place;  adjustment: removed, and restored afterwards
 smoothing     exponential smoothing;  grid: its settings;  rolling: from many origins at once
 averaging     the average of all settings;  anchor: that of one series, and its past errors
-base_network  what has learned from other series;  outlook: what it reads
-correcting    the share of its correction that each series takes
 inputs        what a network trained on the data reads, and what it must predict
 windows       the windows to train and to validate on;  sampling: new ones each epoch
-outlook       what smoothing says at an origin: what the base networks read
-base_network  networks that have seen other series;  correcting: what they add
+base_network  networks that have seen other series;  outlook: what they read of a series
+correcting    the share of their correction that each series takes
 base_training how they learn, and are tuned on series of your own
 found         what fitting found, as attributes
 networks      how networks are built, trained and used
