@@ -57,7 +57,8 @@ class Forecaster(Found):
     correct it as far as they did better at earlier origins. A network that is trained on these data
     takes their place as far as its gain on a validation block at the end of the history is certain:
     on a random walk hardly at all. It learns from the deviations inside a window, an idea of Smyl
-    (2020). Where a naive forecast did clearly better inside the history, it is delivered instead.
+    (2020). Where a naive forecast did clearly better inside the history, it is delivered instead;
+    demand that is mostly zero is forecast by its mean.
 
     **Strategy: direct, in one pass.** A network reads the past and then runs on through all future
     steps. No forecast is fed back as an input, so errors do not accumulate. The first row of a
