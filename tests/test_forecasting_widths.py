@@ -6,7 +6,10 @@ import numpy as np
 import pytest
 
 from throughtime.forecasting import Forecaster
+from throughtime.forecasting.calibration import Calibration
+from throughtime.forecasting.delivery import Calibrated, Shape
 from throughtime.forecasting.widths import (
+    blend,
     expected_errors,
     expected_of_few,
     facts,
@@ -159,3 +162,31 @@ def test_three_values_have_intervals_around_the_forecast() -> None:
     assert (found.lower(0.8) < found.mean - 0.5).all()
     assert (found.upper(0.8) > found.mean + 0.5).all()
     assert (np.diff(found.upper(0.8) - found.lower(0.8)) > 0).all()
+
+
+def test_a_share_of_the_base_networks_shapes_the_bounds() -> None:
+    steps, size = np.arange(1, 4), np.array([1.0, 2.0, 3.0])
+    plain = Calibrated(np.zeros(3), size, Calibration.of(3))
+    # Their lower quantiles are those of (S1), their upper ones twice as far.
+    far = {c: plain.interval(c, steps) for c in (0.8, 0.95)}
+    quantile = np.stack([far[0.95][0], far[0.8][0], np.zeros(3), 2 * far[0.8][1], 2 * far[0.95][1]])
+    for share in (0.0, 0.6, 1.0):
+        found = Calibrated(np.zeros(3), size, Calibration.of(3), Shape(share, quantile.T))
+        for coverage in (0.5, 0.8, 0.9, 0.95, 0.99):
+            usual, mixed = plain.interval(coverage, steps), found.interval(coverage, steps)
+            np.testing.assert_allclose(mixed[0], usual[0] * (1 + share / 2 * (1.1 - 1)))
+            np.testing.assert_allclose(mixed[1], usual[1] * (1 + share / 2 * (2.2 - 1)))
+
+
+def test_wild_quantiles_of_the_base_networks_are_bounded() -> None:
+    np.testing.assert_allclose(blend(np.array([1e6, 0.0]), np.ones(2), 1.0), [3.25, 0.61])
+    np.testing.assert_allclose(blend(np.array([-3.0]), np.zeros(1), 1.0), [1.05])
+
+
+def test_base_networks_keep_intervals_around_the_forecast() -> None:
+    t = np.arange(96)
+    y = 100.0 + t + 10.0 * np.sin(2 * np.pi * t / 12) + 3.0 * RNG(0).normal(size=96)
+    found = Forecaster(12, frequency="MS", epochs=1).fit(y).predict()
+    edges = [*(found.lower(c) for c in (0.95, 0.8)), found.mean]
+    edges += [found.upper(c) for c in (0.8, 0.95)]
+    assert (np.diff(edges, axis=0) > 0).all()

@@ -153,13 +153,13 @@ def _naive_intervals(
 ) -> dict[str, dict[float, tuple[np.ndarray, np.ndarray]]]:
     """Intervals of the naive methods, from their own errors, cut at ``floor``."""
     y, steps = known.from_first_value().y, np.arange(1, horizon + 1)
-    found = {}
+    found: dict[str, dict[float, tuple[np.ndarray, np.ndarray]]] = {}
     for method in naive_methods(season):
         made = naive(method, y, horizon, season)
-        found[method] = {
-            coverage: tuple(np.maximum(bound, floor) for bound in made.interval(coverage, steps))
-            for coverage in settings.coverages
-        }
+        found[method] = {}
+        for coverage in settings.coverages:
+            low, high = made.interval(coverage, steps)
+            found[method][coverage] = np.maximum(low, floor), np.maximum(high, floor)
     return found
 
 

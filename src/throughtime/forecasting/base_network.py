@@ -36,7 +36,7 @@ from throughtime.serialization.container import read_container, write_container
 
 #: The quantiles that the network answers with; the middle one is the correction.
 QUANTILES = (0.025, 0.1, 0.5, 0.9, 0.975)
-_MEDIAN = QUANTILES.index(0.5)
+MEDIAN = QUANTILES.index(0.5)
 #: Words for a base network that are no file.
 NONE, SHIPPED = "none", "shipped"
 #: The file that comes with the package; recipes/base_model makes it.
@@ -151,14 +151,9 @@ def answers(networks: Sequence[Network], outlooks: Sequence[Outlook], horizon: i
     return np.sort(found[:, steps], axis=2)
 
 
-def correction(networks: Sequence[Network], outlook: Outlook, horizon: int) -> np.ndarray:
-    """The whole correction of the average, (H,), in the units of the data."""
-    return np.asarray(outlook.unit * medians(networks, [outlook], horizon)[0])
-
-
 def medians(networks: Sequence[Network], outlooks: Sequence[Outlook], horizon: int) -> np.ndarray:
     """The medians of :func:`answers`, (N, H) in units of u."""
-    return answers(networks, outlooks, horizon)[..., _MEDIAN]
+    return answers(networks, outlooks, horizon)[..., MEDIAN]
 
 
 @dataclass(frozen=True, eq=False)

@@ -41,7 +41,7 @@ class Calibration:
     gain : float
         Ratio of the errors of the forecast to those of its anchor, shrunk towards 1.
     expected : bool
-        Whether the size of the errors is the one expected at every step, (W1) of
+        Whether the size of the errors is the one expected at every step, (S1) of
         :mod:`.widths`. In files of 0.1 and 0.2 it is the one-step error.
     """
 

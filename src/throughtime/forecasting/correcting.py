@@ -103,10 +103,13 @@ def share_of(
     return base_network.share(base.networks, tried, len(y), season, horizon)
 
 
-def correction(
+def answer(
     settings: Settings, base: Base, known: Observed, anchor: Average, candidates: Sequence[float]
-) -> np.ndarray:
-    """What is added to the anchor of one series (H,), in the units of the data.
+) -> tuple[float, np.ndarray]:
+    """The share that one series takes, and how far it will lie from its anchor: quantiles (H, Q).
+
+    They are in the units of the data, at the levels of ``base_network.QUANTILES``, and 0 where no
+    share is taken.
 
     Parameters
     ----------
@@ -120,8 +123,9 @@ def correction(
     if found.share > 0.0 and known.count >= FEWEST:
         outlook = _look(settings, known.y, candidates, anchor)
     if outlook is None:
-        return np.zeros(settings.horizon)
-    return found.share * base_network.correction(base.networks, outlook, settings.horizon)
+        return 0.0, np.zeros((settings.horizon, len(base_network.QUANTILES)))
+    answers = base_network.answers(base.networks, [outlook], settings.horizon)[0]
+    return found.share, outlook.unit * answers
 
 
 def corrections_of_windows(

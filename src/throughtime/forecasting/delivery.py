@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -21,6 +21,10 @@ from throughtime.forecasting.settings import Settings
 
 #: What ``Forecast.method`` calls the usual forecast, with and without the network's correction.
 NETWORK, SMOOTHING = "network", "smoothing"
+#: Lower and upper bounds.
+Bounds = tuple[np.ndarray, np.ndarray]
+#: The coverages of the quantiles of the base networks, and which of them are the bounds.
+_PAIRS = {0.8: (1, 3), 0.95: (0, 4)}
 #: Origins at which the errors of a naive forecast are taken, at most, as for the anchor.
 _ORIGINS = 200
 
@@ -37,6 +41,33 @@ class Delivered(Protocol):
 
 
 @dataclass(frozen=True)
+class Shape:
+    """What the base networks say of the errors of a forecast.
+
+    Attributes
+    ----------
+    share : float
+        The share of their correction that the forecast has.
+    quantiles : ndarray of shape (H, Q)
+        Quantiles less the median, at the levels of ``base_network.QUANTILES``.
+    """
+
+    share: float
+    quantiles: np.ndarray
+
+    def factor(self, coverage: float, steps: np.ndarray, usual: Callable[..., Bounds]) -> Bounds:
+        """What the ``usual`` bounds are multiplied by, (S2) of :mod:`.widths`."""
+        lower, upper = [], []
+        for known, (i, j) in _PAIRS.items():
+            low, high = usual(known, steps)
+            lower.append(widths.blend(self.quantiles[steps - 1, i], low, self.share))
+            upper.append(widths.blend(self.quantiles[steps - 1, j], high, self.share))
+        place = float(np.interp(coverage, tuple(_PAIRS), (0.0, 1.0)))
+        low, high = ((1.0 - place) * few + place * many for few, many in (lower, upper))
+        return low, high
+
+
+@dataclass(frozen=True)
 class Calibrated:
     """A forecast whose intervals are quantiles of past errors.
 
@@ -46,17 +77,28 @@ class Calibrated:
     size : ndarray of shape (H,)
         The size of its errors; see ``Calibration.expected``.
     calibration : Calibration
+    shape : Shape or None
+        What base networks say of its errors, if they correct it.
     """
 
     centre: np.ndarray
     size: np.ndarray
     calibration: Calibration
+    shape: Shape | None = None
 
-    def interval(self, coverage: float, steps: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def interval(self, coverage: float, steps: np.ndarray) -> Bounds:
         """Lower and upper bound at some steps ahead."""
+        low, high = self._usual(coverage, steps)
+        if self.shape is not None:
+            narrower = self.shape.factor(coverage, steps, self._usual)
+            low, high = low * narrower[0], high * narrower[1]
+        chosen = self.centre[steps - 1]
+        return chosen + low, chosen + high
+
+    def _usual(self, coverage: float, steps: np.ndarray) -> Bounds:
+        """How far the bounds are from the forecast, without base networks."""
         low, high = self.calibration.bounds(coverage, steps)
-        chosen, size = self.centre[steps - 1], self.size[steps - 1]
-        return chosen + low * size, chosen + high * size
+        return low * self.size[steps - 1], high * self.size[steps - 1]
 
 
 @dataclass(frozen=True)

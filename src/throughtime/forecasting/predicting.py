@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from throughtime.errors import DataError, sentence
-from throughtime.forecasting import correcting, delivery, notes
+from throughtime.forecasting import base_network, correcting, delivery, notes
 from throughtime.forecasting.anchor import (
     FEWEST_TO_SMOOTH,
     error_unit,
@@ -19,7 +19,7 @@ from throughtime.forecasting.anchor import (
 from throughtime.forecasting.averaging import Average
 from throughtime.forecasting.baselines import PERSISTENCE
 from throughtime.forecasting.choosing import CROSTON
-from throughtime.forecasting.delivery import Calibrated, Delivered, MostlyZero
+from throughtime.forecasting.delivery import Calibrated, Delivered, MostlyZero, Shape
 from throughtime.forecasting.fitted import Fitted
 from throughtime.forecasting.inputs import PreparedSeries, cut
 from throughtime.forecasting.intermittent import Demand
@@ -80,9 +80,9 @@ def forecast(
         made = MostlyZero(demand, settings.horizon)
         remarks.append(notes.mostly_zero(seen, demand, settings))
     elif transformed:
-        centre = smoothed
+        centre, shape = smoothed, None
         if method == delivery.NETWORK:
-            centre = _corrected(settings, fitted, known, history, smoothed)
+            centre, shape = _corrected(settings, fitted, known, history, smoothed)
         if few:
             size = expected_of_few(_borrowed_error(settings, fitted, known), settings.horizon)
         elif fitted.calibration.expected:
@@ -91,7 +91,7 @@ def forecast(
         else:
             size = np.full(settings.horizon, error_unit(history, settings.horizon))
         widening = 1.0 if adjustment is None else adjustment.widening
-        made = Calibrated(centre, size * widening, fitted.calibration)
+        made = Calibrated(centre, size * widening, fitted.calibration, shape)
     else:
         made = delivery.naive(method, seen.y, settings.horizon, fitted.naive_season)
     top = float(np.max(history.z))
@@ -141,21 +141,27 @@ def _corrected(
     known: Observed,
     history: PreparedSeries,
     smoothed: np.ndarray,
-) -> np.ndarray:
-    """The forecast of smoothing with what the networks add, on the transformed scale: (H,)."""
+) -> tuple[np.ndarray, Shape | None]:
+    """The forecast of smoothing with what the networks add, on the transformed scale: (H,).
+
+    Also what the base networks say of its errors.
+    """
     weight, here = fitted.calibration.weight, np.array([len(known)])
-    found = smoothed
+    found, shape = smoothed, None
     if weight < 1.0:
         anchor, base = history.anchor, fitted.base
-        added = correcting.correction(settings, base, known, anchor, fitted.candidates)
-        if added.any():
-            corrected = anchor.paths(history.y, here, settings.horizon)[0] + added
-            found = history.smoothing.transform_forecast(corrected, history.y)
+        share, apart = correcting.answer(settings, base, known, anchor, fitted.candidates)
+        if share > 0.0:
+            plain = anchor.paths(history.y, here, settings.horizon)[0][:, None]
+            moved = np.hstack([share * apart[:, [base_network.MEDIAN]], apart])
+            moved = history.smoothing.transform_forecast(plain + moved, history.y)
+            found, median = moved[:, 0], moved[:, [1 + base_network.MEDIAN]]
+            shape = Shape((1.0 - weight) * share, moved[:, 1:] - median)
     if weight > 0.0:
         window = cut(history, here, fitted.window, settings.horizon, settings.future_covariates)
         own = smoothed + correction(fitted.networks, window)[0] * window.scale[0]
         found = (1.0 - weight) * found + weight * own
-    return found
+    return found, shape
 
 
 def _always_zero(y: np.ndarray, period: float, steps: np.ndarray) -> np.ndarray:
