@@ -3,7 +3,13 @@
 import numpy as np
 import pytest
 
-from throughtime.forecasting.regression import Problem, Trial, innovations, trial_errors
+from throughtime.forecasting.regression import (
+    Problem,
+    Trial,
+    innovations,
+    learned_before,
+    trial_errors,
+)
 
 RNG = np.random.default_rng
 
@@ -28,11 +34,15 @@ def a_problem(steps: np.ndarray | None = None, level: float = 0.3) -> Problem:
     return Problem(z, False, np.ones((len(places), 1)), columns, np.ones(2), places)
 
 
+def effects(problem: Problem, filtered: np.ndarray, used: np.ndarray, penalty: float) -> np.ndarray:
+    return problem.solve(filtered.T @ filtered, used, penalty)
+
+
 def test_effects_are_those_of_least_squares_on_the_filtered_columns() -> None:
     problem = a_problem()
     filtered = problem.filtered(0.4)
     both = np.array([True, True])
-    found = problem.effects(filtered, both, 0.0)
+    found = effects(problem, filtered, both, 0.0)
     expected = np.linalg.lstsq(filtered[:, 1:], filtered[:, 0], rcond=None)[0]
     np.testing.assert_allclose(found, expected, rtol=1e-6)
     errors = filtered[:, 0] - filtered[:, 1:] @ found
@@ -40,16 +50,16 @@ def test_effects_are_those_of_least_squares_on_the_filtered_columns() -> None:
     np.testing.assert_allclose(squares, errors @ errors, rtol=1e-6)
     # The effect is found although the level moves: 5 standard errors are 0.2.
     assert abs(found[1] - 4.0) < 0.2
-    assert problem.effects(filtered, np.array([False, True]), 0.0)[1] == 0.0
+    assert effects(problem, filtered, np.array([False, True]), 0.0)[1] == 0.0
 
 
 def test_the_penalty_shrinks_narrow_columns_more() -> None:
     problem = a_problem()
-    wide = problem.effects(problem.filtered(0.4), np.array([True, True]), 50.0)
+    wide = effects(problem, problem.filtered(0.4), np.array([True, True]), 50.0)
     narrow = Problem(
         problem.z, False, problem.nuisance, problem.columns, np.array([0.1, 1.0]), problem.steps
     )
-    tight = narrow.effects(narrow.filtered(0.4), np.array([True, True]), 50.0)
+    tight = effects(narrow, narrow.filtered(0.4), np.array([True, True]), 50.0)
     assert 0.0 < tight[1] < 0.3 * wide[1] < wide[1] < 4.0
 
 
@@ -71,10 +81,12 @@ def test_errors_are_those_of_forecasts_one_after_the_other() -> None:
     trial = Trial.of(problem.steps, 120, 2, 3, 4)
     used, alpha = np.array([True, False]), 0.4
     filtered = problem.filtered(alpha)
-    found = trial_errors(problem, trial, filtered, alpha, [used], 0.1)[0]
+    learned = learned_before(problem, trial, filtered, [used], 0.1)
+    found = trial_errors(problem, trial, filtered, alpha, learned)[0]
     for j, (cutoff, origins) in enumerate(zip(trial.cutoffs, trial.origins, strict=True)):
-        effects = problem.effects(filtered[:cutoff], used, 0.1)
-        rest = problem.z - np.c_[problem.nuisance, problem.columns] @ effects
+        known = effects(problem, filtered[:cutoff], used, 0.1)
+        np.testing.assert_allclose(learned[j][:, 0], known)
+        rest = problem.z - np.c_[problem.nuisance, problem.columns] @ known
         total = weights = 0.0
         for origin in origins:
             level = 0.0
@@ -100,7 +112,8 @@ def test_the_future_changes_no_error_before_it() -> None:
     )
     sets = [np.array([True, True])]
     one, two = (
-        trial_errors(p, trial, p.filtered(0.4), 0.4, sets, 0.1)[0] for p in (problem, other)
+        trial_errors(p, trial, f, 0.4, learned_before(p, trial, f, sets, 0.1))[0]
+        for p, f in ((p, p.filtered(0.4)) for p in (problem, other))
     )
     assert trial.cutoffs[:2] == (120, 140)
     assert one[0] == two[0]  # its last origin is 139, its last row 142

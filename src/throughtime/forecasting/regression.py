@@ -27,6 +27,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -36,6 +37,10 @@ from throughtime.forecasting.horizon import step_weights
 _NOTHING = 1e-13
 #: Penalty of the nuisance columns, as a share of their energy: it only keeps equations solvable.
 _JITTER = 1e-9
+#: Steps ahead, at most, that are judged: closer together they say the same.
+_STEPS = 24
+#: Bound of a forecast on logarithms, above the largest value: it only stops an explosion.
+_ROOM = 5.0
 
 
 def innovations(values: np.ndarray, alpha: float) -> np.ndarray:
@@ -78,21 +83,14 @@ class Problem:
     widths: np.ndarray
     steps: np.ndarray
 
+    @cached_property
+    def design(self) -> np.ndarray:
+        """The nuisance and the columns, side by side: (T, Q + P)."""
+        return np.concatenate([self.nuisance, self.columns], axis=1)
+
     def filtered(self, alpha: float) -> np.ndarray:
         """F of z, of the nuisance and of the columns, side by side: (T, 1 + Q + P)."""
-        return innovations(
-            np.concatenate([self.z[:, None], self.nuisance, self.columns], axis=1), alpha
-        )
-
-    def effects(self, filtered: np.ndarray, used: np.ndarray, penalty: float) -> np.ndarray:
-        """The effects c and b of (R4), (Q + P,), zero for columns that are not ``used (P,)``.
-
-        Parameters
-        ----------
-        filtered : ndarray of shape (any, 1 + Q + P)
-            The rows of :meth:`filtered` to learn from.
-        """
-        return self.solve(filtered.T @ filtered, used, penalty)
+        return innovations(np.concatenate([self.z[:, None], self.design], axis=1), alpha)
 
     def squares(self, products: np.ndarray, used: np.ndarray, penalty: float) -> float:
         """The sum of e_t^2 of (R4), from the ``products`` of the filtered columns."""
@@ -100,6 +98,13 @@ class Problem:
         return float(sides @ products @ sides)
 
     def solve(self, products: np.ndarray, used: np.ndarray, penalty: float) -> np.ndarray:
+        """The effects c and b of (R4), (Q + P,), zero for columns that are not ``used (P,)``.
+
+        Parameters
+        ----------
+        products : ndarray of shape (1 + Q + P, 1 + Q + P)
+            Sums of products of the filtered columns over the rows to learn from.
+        """
         free = self.nuisance.shape[1]
         there = np.concatenate([np.ones(free, dtype=bool), used])
         place = 1 + np.flatnonzero(there)
@@ -161,8 +166,29 @@ class Trial:
         return cls(tuple(edges[:-1].tolist()), tuple(starts), tuple(ahead), weights)
 
 
-#: Steps ahead, at most, that are judged: closer together they say the same.
-_STEPS = 24
+def learned_before(
+    problem: Problem,
+    trial: Trial,
+    filtered: np.ndarray,
+    sets: Sequence[np.ndarray],
+    penalty: float,
+) -> list[np.ndarray]:
+    """The effects that the rows before each cutoff give, (Q + P, N), for each set of columns.
+
+    Parameters
+    ----------
+    filtered : ndarray of shape (T, 1 + Q + P)
+        :meth:`Problem.filtered`.
+    sets : sequence of N ndarray of bool of shape (P,)
+        Which columns are used.
+    """
+    found: list[np.ndarray] = []
+    products, done = np.zeros((filtered.shape[1],) * 2), 0
+    for cutoff in trial.cutoffs:
+        part = filtered[done:cutoff]
+        products, done = products + part.T @ part, cutoff
+        found.append(np.stack([problem.solve(products, used, penalty) for used in sets], axis=1))
+    return found
 
 
 def trial_errors(
@@ -170,44 +196,35 @@ def trial_errors(
     trial: Trial,
     filtered: np.ndarray,
     alpha: float,
-    sets: Sequence[np.ndarray],
-    penalty: float,
+    effects: Sequence[np.ndarray],
 ) -> np.ndarray:
-    """Mean absolute errors, in the units of the data, of forecasts with each set of columns.
+    """Mean absolute errors, in the units of the data, of forecasts with some effects.
 
     Parameters
     ----------
     filtered : ndarray of shape (T, 1 + Q + P)
         :meth:`Problem.filtered` for ``alpha``.
-    sets : sequence of N ndarray of bool of shape (P,)
-        Which columns are used.
+    effects : sequence of C ndarray of shape (Q + P, N)
+        N vectors of effects for each cutoff.
 
     Returns
     -------
     errors : ndarray of shape (N, C)
-        For each set and cutoff; NaN where no step is known.
+        NaN where no step is known.
     """
-    design = np.concatenate([problem.nuisance, problem.columns], axis=1)
-    errors = np.full((len(sets), len(trial.cutoffs)), np.nan)
-    products, done = np.zeros((filtered.shape[1],) * 2), 0
-    for j, (cutoff, origins, ahead) in enumerate(
-        zip(trial.cutoffs, trial.origins, trial.ahead, strict=True)
-    ):
-        part = filtered[done:cutoff]
-        products, done = products + part.T @ part, cutoff
-        effects = np.stack([problem.solve(products, used, penalty) for used in sets], axis=1)
-        last = origins - 1
-        moved = filtered[last, :1] - filtered[last, 1:] @ effects
-        level = problem.z[last, None] - design[last] @ effects - (1.0 - alpha) * moved
-        known = ahead >= 0
-        rows = np.where(known, ahead, 0)
-        forecast = level[:, None, :] + (design @ effects)[rows]
+    errors = np.full((effects[0].shape[1], len(trial.cutoffs)), np.nan)
+    for j, (origins, ahead) in enumerate(zip(trial.origins, trial.ahead, strict=True)):
+        places = np.nonzero(ahead >= 0)
+        if not len(places[0]):
+            continue
+        last, rows = origins - 1, ahead[places]
+        moved = filtered[last, :1] - filtered[last, 1:] @ effects[j]
+        rest = problem.z[last, None] - problem.design[last] @ effects[j]
+        level = rest - (1.0 - alpha) * moved  # l_t = z_t - x_t' b - e_t + alpha e_t, (R1) and (R2)
+        forecast = level[places[0]] + problem.design[rows] @ effects[j]
         actual = problem.z[rows]
         if problem.log:
-            forecast = np.exp(np.minimum(forecast, problem.z.max() + 5.0))
-            actual = np.exp(actual)
-        weight = known * trial.weights
-        if weight.any():
-            size = np.abs(forecast - actual[..., None])
-            errors[:, j] = np.einsum("os,osn->n", weight, size) / weight.sum()
+            forecast, actual = np.exp(np.minimum(forecast, problem.z.max() + _ROOM)), np.exp(actual)
+        weight = trial.weights[places[1]]
+        errors[:, j] = weight @ np.abs(forecast - actual[:, None]) / weight.sum()
     return errors
