@@ -26,8 +26,10 @@ _MOST, _MOST_CYCLES = 4000, 3
 _LAGS = 3
 #: Longest season that smoothing follows value by value.
 _LONGEST_PATTERN = 200.0
-#: Shortest season that is tried as waves where smoothing may follow it, too.
-_SHORTEST_WAVES = 30.0
+#: Shortest season that is tried as waves where smoothing may follow it, too, and fewest cycles with
+#: which it is not. Of 40 weekly series of 130 to 400 values with a smooth or a spiky year forecasts
+#: of half a year are 10 to 30 % better with waves up to 180 values, and as good from 260 on.
+_SHORTEST_WAVES, _FEW_CYCLES = 30.0, 4.0
 #: Harmonics of a long season: sets that compete. The last of a week of hours has the first five
 #: waves of the day, and of each how it differs among the days.
 _HARMONICS, _MULTIPLES = (2, 5, 10), (1, 2, 5)
@@ -48,10 +50,8 @@ def remove_all(adjustments: Mapping[Any, Adjustment], group: Group) -> Group:
 
 
 def left_to_smoothing(periods: Sequence[float]) -> tuple[float, ...]:
-    """The seasons that smoothing may follow: the shortest, if it is short enough, and none."""
-    seasons = [p for p in periods if p > 1.0]
-    short = [p for p in seasons if p == min(seasons) <= _LONGEST_PATTERN]
-    return (*(p for p in periods if p <= 1.0), *short) or (1.0,)
+    """The seasons that smoothing may follow value by value."""
+    return tuple(p for p in periods if p <= _LONGEST_PATTERN) or (1.0,)
 
 
 def adjust(settings: Settings, series: Observed, periods: Sequence[float]) -> Adjustment | None:
@@ -73,7 +73,7 @@ def adjust(settings: Settings, series: Observed, periods: Sequence[float]) -> Ad
     covariates = _covariates(settings, series, known)
     best: tuple[float, Adjustment] | None = None
     without = np.inf
-    for pattern in _patterns(seasons):
+    for pattern in _patterns(seasons, span):
         groups = [*_waves(seasons, pattern), *covariates]
         terms = [term for group in groups for term in group]
         columns = columns_of(tuple(terms), rows)[known]
@@ -101,10 +101,11 @@ def _logs(settings: Settings, y: np.ndarray) -> list[bool]:
     return [log for log in allowed if not log or bool((y > 0.0).all())]
 
 
-def _patterns(seasons: Sequence[float]) -> list[float]:
-    """The season that smoothing follows; of several, each is tried. 1 is none."""
+def _patterns(seasons: Sequence[float], span: int) -> list[float]:
+    """The season that smoothing follows, 1 for none; where there are two, both are tried."""
     short = seasons[0] if seasons and seasons[0] <= _LONGEST_PATTERN else 1.0
-    return [short] if short < _SHORTEST_WAVES else [short, 1.0]
+    few = short >= _SHORTEST_WAVES and span < _FEW_CYCLES * short
+    return [short, 1.0] if few else [short]
 
 
 def _waves(seasons: Sequence[float], pattern: float) -> list[tuple[Term, ...]]:
