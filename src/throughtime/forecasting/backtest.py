@@ -59,10 +59,10 @@ def run(
         return fit(settings, Group(group.kind, known), backtest=True)
 
     fitted = fit_before(0)
-    # The others have no history yet, but ``update`` may bring them one.
-    fitted.group = group.map(lambda s: s.until(len(s) - held if s in tested else 0))
-    season = fitted.naive_season
     before = {s.name: s.y[: len(s) - held] for s in tested}
+    # The others have no history yet, but ``update`` may bring them one.
+    fitted.group = group.map(lambda s: s.until(len(s) - held if s.name in before else 0))
+    season = fitted.naive_season
     zeros = {name: is_intermittent(y, fitted.candidates) for name, y in before.items()}
     demand = 2 * sum(zeros.values()) >= len(zeros)
     found: list[Fold] = []
@@ -84,7 +84,7 @@ def run(
     choices = list((fitted.choices or {}).values())
     delivered = notes.delivered(choices, settings, fitted.corrected, _winner(report))
     report = dataclasses.replace(report, verdict=(*report.verdict, delivered), delivered=delivered)
-    left = [s.name for s in group.series if s not in tested]
+    left = [s.name for s in group.series if s.name not in before]
     if left:
         verdict = (*report.verdict, _left_out(left, held))
         report = dataclasses.replace(report, verdict=verdict)

@@ -29,6 +29,7 @@ import numpy as np
 from throughtime.errors import InvalidTypeError, ModelFileError, describe, sentence
 from throughtime.forecasting.averaging import average, compare
 from throughtime.forecasting.horizon import step_weights
+from throughtime.forecasting.networks import fill
 from throughtime.forecasting.outlook import AHEAD, N_INPUTS, PAST, Outlook, look
 from throughtime.layers import GRU, Dense
 from throughtime.network import Network
@@ -51,8 +52,6 @@ _PRIOR_ORIGINS, _PRIOR_GAIN, _PRIOR_LOSS = 8.0, 0.05, -0.075
 _SEASONS_LEARNED, _LONGEST_LEARNED = (1, 4, 12), 320
 #: Shares that are tried.
 _SHARES = np.linspace(0.0, 1.0, 11)
-#: Largest sum of the absolute weights of a network: no activation then overflows float32.
-_LARGEST_WEIGHTS = 1e25
 #: Outlooks that the network reads at once; it bounds memory and changes no bit.
 _AT_ONCE = 1024
 
@@ -110,12 +109,7 @@ def from_parts(configs: Any, arrays: Mapping[str, np.ndarray], name: str) -> tup
         network = Network.from_config(config, weights.size)
         if not _fits(network):
             raise ValueError(f"{name}.{i} is not of the form that a base network has")
-        flat = network.params.flat
-        if weights.shape != flat.shape or weights.dtype != flat.dtype:
-            raise ValueError(f"{name}.{i} has another shape or dtype")
-        if not float(np.abs(weights).sum(dtype=np.float64)) <= _LARGEST_WEIGHTS:
-            raise ValueError(f"{name}.{i} holds weights out of range")
-        flat[...] = weights
+        fill(network, weights, f"{name}.{i}")
         networks.append(network)
     return tuple(networks)
 

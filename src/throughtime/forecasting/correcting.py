@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -26,6 +26,8 @@ FEWEST = 6
 _MANY, _TRIALS_OF_MANY = 200, 6
 #: Validation windows of a series for which the correction is computed, at most.
 _WINDOWS = 12
+#: Outlooks that are held at once: 17 kB each, and a panel has a dozen of each series.
+_AT_ONCE = 1024
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,7 +63,7 @@ def fit_base(
     settings: Settings,
     several: Sequence[Observed],
     candidates: Sequence[float],
-    without: Sequence[Any],
+    without: Collection[Any],
 ) -> Base:
     """The base networks that the settings name, and what each series takes of them.
 
@@ -71,7 +73,7 @@ def fit_base(
         The series without the effects of columns.
     candidates : sequence of float
         Periods that smoothing may use, 1 standing for none.
-    without : sequence
+    without : collection
         Names of series that take none.
     """
     if settings.delivers in ("smoothing", "naive"):
@@ -165,20 +167,22 @@ def corrections_of_windows(
         y = histories[owner[row]].y[: windows.origin[row]]
         return _look(settings, y, candidates) if np.isfinite(y).sum() >= FEWEST else None
 
-    outlooks = for_each(seen, rows)
-    usable = [(row, one) for row, one in zip(rows, outlooks, strict=True) if one is not None]
-    if not usable:
-        return found
-    answers = base_network.medians(base.networks, [one for _, one in usable], horizon)
-    for (row, outlook), answer in zip(usable, answers, strict=True):
-        history = histories[owner[row]]
-        share = base.shares[names[owner[row]]].share
-        origin = windows.origin[row : row + 1]
-        anchor = history.anchor.paths(history.y, origin, horizon)[0]
-        moved = history.smoothing.transform_forecast(
-            anchor + share * outlook.unit * answer, history.y
-        )
-        found[row] = (moved - windows.anchor[row]) / windows.scale[row]
+    for begin in range(0, len(rows), _AT_ONCE):
+        part = rows[begin : begin + _AT_ONCE]
+        both = zip(part, for_each(seen, part), strict=True)
+        usable = [(row, one) for row, one in both if one is not None]
+        if not usable:
+            continue
+        answers = base_network.medians(base.networks, [one for _, one in usable], horizon)
+        for (row, outlook), answer in zip(usable, answers, strict=True):
+            history = histories[owner[row]]
+            share = base.shares[names[owner[row]]].share
+            origin = windows.origin[row : row + 1]
+            anchor = history.anchor.paths(history.y, origin, horizon)[0]
+            moved = history.smoothing.transform_forecast(
+                anchor + share * outlook.unit * answer, history.y
+            )
+            found[row] = (moved - windows.anchor[row]) / windows.scale[row]
     return found
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -89,7 +90,7 @@ class Fitted:
         """Whether the base networks change any forecast."""
         return self.calibration.weight < 1.0 and self.base.used
 
-    @property
+    @cached_property  # for each forecast of a panel, and it counts all series
     def season(self) -> float | None:
         """The period that most series have; None if most have none."""
         found = [self._season_of(name) for name in self.anchors]

@@ -57,11 +57,11 @@ def fit(settings: Settings, group: Group, backtest: bool = False) -> Fitted:
     averages = for_each(lambda one: fit_average(one, settings, candidates), adjusted.series)
     anchors = dict(zip(group.names, averages, strict=True))
     centre, width = mean_and_width(group)
-    zeros = [
+    zeros = {
         s.name
         for s in adjusted.series
         if mostly_zero(settings, s, s.name in adjustments, candidates)
-    ]
+    }
     need = _need(settings)
     enough = [series for series in adjusted.series if _length(series) >= need]
     longest = max(map(len, enough), default=need)

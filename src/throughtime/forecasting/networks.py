@@ -46,6 +46,9 @@ _SMALLEST_GAIN = 1e-4
 _MEMORY = 0.99
 #: Windows that are predicted at once; it bounds memory and changes no bit on the native engine.
 _PREDICTION_BATCH = 256
+#: Largest sum of the absolute weights of a network. With inputs up to 1e13 no activation then
+#: overflows float32, whose largest number is 3e38.
+_LARGEST_WEIGHTS = 1e25
 
 
 def build(settings: Settings, n_features: int, seed: int) -> Network:
@@ -55,6 +58,30 @@ def build(settings: Settings, n_features: int, seed: int) -> Network:
         cell(settings.hidden_size, return_sequences=True) for _ in range(settings.num_layers)
     ]
     return Network([*layers, Dense(1, initializer="zeros")], n_features=n_features, seed=seed)
+
+
+def fill(network: Network, weights: np.ndarray, name: str) -> None:
+    """Give a network the weights of a file, of which only the size is known.
+
+    Parameters
+    ----------
+    name : str
+        Name of the weights in messages.
+
+    Raises
+    ------
+    ValueError
+        If they are of another shape or dtype, or out of range.
+    """
+    flat = network.params.flat
+    if weights.shape != flat.shape:
+        raise ValueError(f"{name} has another shape")
+    if weights.dtype != flat.dtype:
+        raise ValueError(f"{name} has another dtype")
+    total = float(np.abs(weights).sum(dtype=np.float64))
+    if not total <= _LARGEST_WEIGHTS:  # nor is NaN
+        raise ValueError(f"{name} holds weights of size {total:g}")
+    flat[...] = weights
 
 
 def correction(networks: Sequence[Network], windows: WindowBatch) -> np.ndarray:

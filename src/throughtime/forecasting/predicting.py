@@ -226,8 +226,8 @@ def _borrowed_error(settings: Settings, fitted: Fitted, known: Observed) -> floa
     It is the same share of the mean absolute value as theirs.
     """
     shares = []
-    lenders = [s for s in fitted.group.series if s.count >= FEWEST_TO_SMOOTH]
-    for other in lenders[:_LENDERS]:
+    lenders = (s for s in fitted.group.series if s.count >= FEWEST_TO_SMOOTH)
+    for other in itertools.islice(lenders, _LENDERS):
         level = float(np.nanmean(np.abs(other.y)))
         if level > 0.0:
             start = other.from_first_value()

@@ -26,6 +26,7 @@ from throughtime.forecasting.correcting import Base
 from throughtime.forecasting.covariates import SMALLEST_WIDTH
 from throughtime.forecasting.fitted import Fitted
 from throughtime.forecasting.inputs import N_INPUTS
+from throughtime.forecasting.networks import fill
 from throughtime.forecasting.reading import LARGEST
 from throughtime.forecasting.series import FORMS, Group, Observed
 from throughtime.forecasting.settings import Settings
@@ -33,10 +34,6 @@ from throughtime.forecasting.smoothing import Smoothing
 from throughtime.layers import Dense
 from throughtime.layers.rnn import RECURRENT
 from throughtime.network import Network
-
-#: Largest sum of the absolute weights of a network. With inputs up to 1e13 no activation then
-#: overflows float32, whose largest number is 3e38.
-_LARGEST_WEIGHTS = 1e25
 
 
 class Saved:
@@ -219,11 +216,7 @@ class Saved:
             )
         _expect(usual, f"{name} is not of the form that a forecaster has")
         _expect(net.n_features == inputs, f"{name} has another number of inputs")
-        _expect(weights.shape == net.params.flat.shape, f"{name} has another shape")
-        _expect(weights.dtype == net.dtype, f"{name} has another dtype")
-        total = float(np.abs(weights).sum(dtype=np.float64))
-        _expect(total <= _LARGEST_WEIGHTS, f"{name} holds weights of size {total:g}")
-        net.params.flat[...] = weights
+        fill(net, weights, name)
         return net
 
     def _calibration(self, horizon: int) -> Calibration:
