@@ -47,9 +47,7 @@ def test_two_cycles_and_little_more_leave_nothing_to_learn_from() -> None:
     y = 10.0 + 3.0 * np.sin(2 * np.pi * t / 12) + RNG(0).normal(0, 0.2, 30)
     model = Forecaster(6, season=12, **QUICK).fit(y)
     assert model.weight_ == 0.0
-    assert model.notes_ == (
-        "Too few values are left to train on, so the forecast is exponential smoothing.",
-    )
+    assert model.notes_[0] == "Too few values are left to train a network on these data."
     truth = 10.0 + 3.0 * np.sin(2 * np.pi * np.arange(30, 36) / 12)
     np.testing.assert_allclose(model.predict().mean, truth, atol=1.0)
     assert (np.diff(model.predict().intervals[0.8], axis=0) > 0.4).all()
@@ -62,10 +60,9 @@ def test_no_network_where_nothing_could_judge_it() -> None:
     model = Forecaster(5, season=None, callbacks=[lambda run: epochs.append(run.epoch)], **QUICK)
     assert model.fit(y).weight_ == 0.0
     assert epochs == []
-    (note,) = model.notes_
-    assert note == (
-        "No network was trained: the data held back to judge it hold 2 stretches of horizon=5, and"
-        " 3 are needed. Use a shorter horizon, or bring more data."
+    assert model.notes_[0] == (
+        "No network was trained on these data: what is held back to judge it holds 2 stretches of"
+        " horizon=5, and 3 are needed. Use a shorter horizon, or bring more data."
     )
     model = Forecaster(4, season=None, callbacks=[lambda run: epochs.append(run.epoch)], **QUICK)
     model.fit(y)

@@ -160,7 +160,7 @@ def test_a_network_that_changed_nothing_is_not_said_to_correct():
     mean = np.array([1.0, 2.0])
     fold = Fold(None, 5, mean, Forecast(np.arange(1, 3), mean, {}, mean.copy(), 5), {}, 1.0)
     unchanged = backtest(folds=(fold,))
-    said = "Exponential smoothing; the network's correction was not used."
+    said = "Exponential smoothing; no network corrects it."
     assert words.explained("forecast", unchanged) == said
     assert words.explained("drift", unchanged) == words.EXPLAINED["drift"]
 
@@ -168,10 +168,10 @@ def test_a_network_that_changed_nothing_is_not_said_to_correct():
 def test_tables_hold_the_numbers():
     errors, numbers, layers = Outline(forecast_page(story())).tables
     assert [row[:2] for row in errors[1:]] == [
-        ["this forecastExponential smoothing, corrected by the network.", "0.400"],
+        ["this forecastExponential smoothing, corrected by networks.", "0.400"],
         ["persistenceRepeats the last value.", "2.310"],
         ["seasonal naiveRepeats the last season.", "1.900"],
-        ["smoothing aloneExponential smoothing without the network's correction.", "0.500"],
+        ["smoothing aloneExponential smoothing without networks.", "0.500"],
     ]
     assert [row[-1] for row in errors[1:]] == ["0.280", "1.600", "-", "0.340"]
     assert numbers[0] == ["time", "mean", "80\u00a0% from", "to", "95\u00a0% from", "to"]
@@ -267,7 +267,7 @@ def test_judgements():
 def test_smoothing_that_does_better_alone_is_named():
     assert words.smoothing_remark(backtest()) == ""
     remark = (
-        "Here exponential smoothing alone, without the network, did better: mean absolute error 0.5"
+        "Here exponential smoothing alone, without networks, did better: mean absolute error 0.5"
         " against 0.6."
     )
     worse = backtest(mae=0.6)
@@ -278,7 +278,7 @@ def test_smoothing_that_does_better_alone_is_named():
     # It stands where the eye falls first, and not in green.
     assert (
         "Better than every naive forecast on the hold-out, but exponential smoothing alone, without"
-        " the network, was better still."
+        " networks, was better still."
     ) in text
     assert "+20 % error against smoothing alone" in text
     assert f"{remark} throughtime forecast --use smoothing forecasts with it." in text

@@ -54,6 +54,8 @@ def _base(model: Forecaster) -> str:
     shares = model.shares_
     if not shares:
         return "none"
+    if model.weight_ == 1.0:
+        return f"{model.base_model}, replaced by the network"
     mean = words.percent(sum(shares.values()) / len(shares))
     return f"{model.base_model}, {mean} of their correction{' on average' * (len(shares) > 1)}"
 

@@ -227,7 +227,7 @@ class ForecastRequest:
         str,
         Option(
             "--use",
-            "What is delivered: network (smoothing with the network's correction), smoothing, naive"
+            "What is delivered: network (smoothing that networks correct), smoothing, naive"
             " (the best of the naive forecasts), or best: for each series that of network, unless"
             " a naive forecast was clearly better inside the history.",
             NETWORK,

@@ -19,7 +19,7 @@ from throughtime.forecasting.intermittent import Demand, is_intermittent
 from throughtime.forecasting.series import Observed
 from throughtime.forecasting.settings import Settings
 
-#: What ``Forecast.method`` calls the usual forecast, with and without the network's correction.
+#: What ``Forecast.method`` calls the usual forecast, with and without the correction of networks.
 NETWORK, SMOOTHING = "network", "smoothing"
 #: Lower and upper bounds.
 Bounds = tuple[np.ndarray, np.ndarray]

@@ -76,7 +76,7 @@ def fit(settings: Settings, group: Group, backtest: bool = False) -> Fitted:
         [],
         Calibration.of(settings.horizon),
         _floor(settings, group),
-        notes.on_data(group.series),
+        [*notes.on_data(group.series), *notes.on_adjustments(adjustments, group.series)],
         adjustments=adjustments,
         base=fit_base(settings, adjusted.series, candidates, zeros),
     )

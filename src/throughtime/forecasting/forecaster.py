@@ -103,8 +103,8 @@ class Forecaster(Found):
         those that come with the package, none, or those of a file of ``make base-model``. Each
         series takes the share of the correction that its own history speaks for.
     use : {"best", "network", "smoothing", "naive"}
-        The forecast that is delivered. "network": exponential smoothing with the network's
-        correction, as far as that is trusted. "smoothing": without the correction. "naive": the
+        The forecast that is delivered. "network": exponential smoothing with the correction
+        of networks, as far as that is trusted. "smoothing": without the correction. "naive": the
         naive forecast that was best inside the history. "best": for each series that of "network",
         unless a naive forecast was clearly better inside the history; see
         :mod:`throughtime.forecasting.choosing`. With "best" and "smoothing", demand that is mostly

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from throughtime.errors import Argument, Message, Setting, describe
+from throughtime.forecasting.adjustment import Adjustment
 from throughtime.forecasting.anchor import FEWEST_TO_SMOOTH
 from throughtime.forecasting.base_network import Share
 from throughtime.forecasting.choosing import CROSTON, FEWEST_STRETCHES, USUAL, Choice
 from throughtime.forecasting.intermittent import Demand
 from throughtime.forecasting.series import Observed
 from throughtime.forecasting.settings import Settings, to_json
+from throughtime.forecasting.terms import Covariate
 from throughtime.forecasting.trust import FEWEST_PATHS
 
 #: Sentences about single series, at most; a count stands for the others.
@@ -27,7 +29,7 @@ _MEAN_DEMAND = "the mean demand (Croston and TSB)"
 
 NAIVE_ASKED_FOR = "A naive forecast was asked for, so no network was trained."
 NETWORK_NOT_ASKED_FOR = "No network was asked for, so the forecast is exponential smoothing alone."
-TOO_FEW_VALUES = "Too few values are left to train on, so the forecast is exponential smoothing."
+TOO_FEW_VALUES = "Too few values are left to train a network on these data."
 NOTHING_TO_LEARN = "Exponential smoothing fits every value, so there is nothing to learn."
 MOSTLY_ZERO = "Demand is mostly zero, so no network is trained."
 INTERRUPTED = "Training was interrupted; the best weights until then are used."
@@ -118,8 +120,8 @@ def without_logarithms(series: Observed) -> str:
 def too_few_paths(paths: int, horizon: int) -> str:
     """Why no network is trained where nothing could say how far to trust it."""
     return Message(
-        "No network was trained: the data held back to judge it hold {paths} of {horizon}, and"
-        " {fewest} are needed.",
+        "No network was trained on these data: what is held back to judge it holds {paths} of"
+        " {horizon}, and {fewest} are needed.",
         hint=Message("Use a shorter {horizon}, or bring more data."),
         paths="one stretch" if paths == 1 else f"{paths} stretches",
         fewest=FEWEST_PATHS,
@@ -210,6 +212,29 @@ def _more(ratio: float) -> str:
     if ratio > _MANY_TIMES:
         return f"more than {_MANY_TIMES:.0f} times as large"
     return f"{100 * (ratio - 1):.0f} % larger"
+
+
+def on_adjustments(adjustments: Mapping[Any, Adjustment], group: Sequence[Observed]) -> list[str]:
+    """What a regression explains of the series, before they are smoothed."""
+    count = group[0].covariates.shape[1]
+    rest = "what it leaves is smoothed."
+    if not adjustments:
+        named = "the covariate" if count == 1 else "the covariates"
+        no_gain = "did not forecast the history better, so smoothing does without."
+        return [f"A regression on {named} {no_gain}"] if count else []
+    if len(group) > 1:
+        by = "covariates or long seasons" if count else "long seasons"
+        where = f"{len(adjustments)} of {len(group)} series"
+        return [f"A regression on {by} explains a part of {where}; {rest}"]
+    (found,) = adjustments.values()
+    parts = []
+    used = len({term.column for term in found.terms if isinstance(term, Covariate)})
+    if used:
+        every = "the covariate" if count == 1 else f"all {count} covariates"
+        parts.append(every if used == count else f"{used} of {count} covariates")
+    if found.season > 1.0:
+        parts.append(f"a season of {found.season:g} steps")
+    return [f"A regression on {' and '.join(parts)} explains a part of the values; {rest}"]
 
 
 def on_base(shares: Sequence[Share]) -> list[str]:

@@ -81,7 +81,7 @@ class Forecast:
     intervals : dict of float to (ndarray, ndarray)
         Coverage, for example 0.8, to the lower and upper bound, each of shape (H,).
     anchor : ndarray of float64, of shape (H,)
-        The exponential smoothing forecast to which the network added its correction; for "croston"
+        The exponential smoothing forecast to which networks added their correction; for "croston"
         the forecast itself.
     origin : int
         Number of time steps of the history. The forecast for ``steps[i]`` belongs to position
@@ -93,7 +93,7 @@ class Forecast:
     times : ndarray of shape (H,), or None
         Times of the steps, as datetime64 or numbers; None if the history has no times.
     method : str
-        What made the forecast: ``"network"`` (exponential smoothing with the network's correction),
+        What made the forecast: ``"network"`` (exponential smoothing that networks correct),
         ``"smoothing"``, ``"croston"`` (the mean of demand that is mostly zero),
         ``"persistence"``, ``"seasonal naive"`` or ``"drift"``; empty in pickles of 0.2 and before.
     """
@@ -252,7 +252,7 @@ class BacktestReport:
     ----------
     scores : tuple of Score
         Scores of the forecast, then of persistence, seasonal naive (only if there is a season),
-        drift, and smoothing alone (the anchor of the forecast, without the network).
+        drift, and smoothing alone (the anchor of the forecast, without networks).
     beats : dict of str to bool
         Whether the forecast is better than each naive method. One series is judged by MAE and
         RMSE; several, whose units may differ, by MASE. Where demand is mostly zero, RMSSE and the

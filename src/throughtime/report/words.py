@@ -36,18 +36,18 @@ UNITS = {
 }
 
 METHODS = {"forecast": "this forecast"}
-#: What a backtest calls the forecast without the correction of the network.
+#: What a backtest calls the forecast without the correction of networks.
 ALONE = "smoothing alone"
 #: What made the forecast of demand that is mostly zero.
 CROSTON = "croston"
 
 EXPLAINED = {
-    "forecast": "Exponential smoothing, corrected by the network.",
+    "forecast": "Exponential smoothing, corrected by networks.",
     "persistence": "Repeats the last value.",
     "seasonal naive": "Repeats the last season.",
     "drift": "Continues the straight line from the first to the last value.",
     CROSTON: "The mean of demand that is mostly zero, by Croston's method and TSB.",
-    ALONE: "Exponential smoothing without the network's correction.",
+    ALONE: "Exponential smoothing without networks.",
 }
 
 
@@ -245,7 +245,7 @@ def explained(method: str, backtest: BacktestReport) -> str:
         return EXPLAINED[CROSTON]
     usual = EXPLAINED["forecast"]
     if not _is_corrected(backtest):
-        usual = "Exponential smoothing; the network's correction was not used."
+        usual = "Exponential smoothing; no network corrects it."
     return f"{usual} For some series: {_listed(naive)}." if naive else usual
 
 
@@ -255,7 +255,7 @@ def made_by(backtest: BacktestReport) -> list[str]:
 
 
 def _is_corrected(backtest: BacktestReport) -> bool:
-    """Whether the network changed a forecast."""
+    """Whether networks changed a forecast."""
     forecasts = [f.forecast for f in backtest.folds if f.forecast.method not in EXPLAINED]
     return not forecasts or any(
         not np.array_equal(one.mean, one.anchor, equal_nan=True) for one in forecasts
@@ -269,7 +269,7 @@ def smoothing_remark(backtest: BacktestReport, way_out: str = "") -> str:
     """
     if not smoothing_is_better(backtest):
         return ""
-    without = ", without the network," if _is_corrected(backtest) else ""
+    without = ", without networks," if _is_corrected(backtest) else ""
     return (
         f"Here exponential smoothing alone{without} did better:"
         f" {error_name(backtest)} {number(error(backtest, ALONE), 3)} against"
@@ -298,7 +298,7 @@ def short_judgement(backtest: BacktestReport) -> str:
         if smoothing_is_better(backtest):
             return (
                 "Better than every naive forecast on the hold-out, but exponential smoothing alone,"
-                " without the network, was better still."
+                " without networks, was better still."
             )
         return "Better than every naive forecast on the hold-out."
     if lost == _equals(backtest):

@@ -1,0 +1,47 @@
+"""Sentences that say what fitting found."""
+
+import numpy as np
+
+from throughtime.forecasting import notes
+from throughtime.forecasting.adjustment import Adjustment
+from throughtime.forecasting.series import Observed
+from throughtime.forecasting.terms import Covariate, Season, Term
+
+
+def series(name: str | None, covariates: int) -> Observed:
+    return Observed(name, np.arange(30.0), np.zeros((30, covariates)))
+
+
+def adjustment(*terms: Term) -> Adjustment:
+    effects = np.zeros(sum(len(term.widths) for term in terms))
+    return Adjustment(False, terms, effects, 0.0, np.zeros(3), np.ones(3))
+
+
+def test_what_a_regression_explains() -> None:
+    def said(count: int, *terms: Term) -> str:
+        (note,) = notes.on_adjustments({None: adjustment(*terms)}, [series(None, count)])
+        return note
+
+    rest = "explains a part of the values; what it leaves is smoothed."
+    lags = Covariate(0, (1, 2, 3))
+    assert said(1, Covariate(0), lags) == f"A regression on the covariate {rest}"
+    assert said(3, Covariate(0), lags) == f"A regression on 1 of 3 covariates {rest}"
+    both = said(2, Covariate(0), Covariate(1), Season(365.25, (1, 2)))
+    assert both == f"A regression on all 2 covariates and a season of 365.25 steps {rest}"
+    assert said(2, Season(8766.0, (1,))) == f"A regression on a season of 8766 steps {rest}"
+
+
+def test_covariates_that_no_regression_uses_are_named() -> None:
+    assert notes.on_adjustments({}, [series(None, 0)]) == []
+    assert notes.on_adjustments({}, [series(None, 2)]) == [
+        "A regression on the covariates did not forecast the history better, so smoothing does"
+        " without."
+    ]
+
+
+def test_the_regressions_of_several_series_are_counted() -> None:
+    found = {"a": adjustment(Covariate(0)), "c": adjustment(Covariate(0))}
+    assert notes.on_adjustments(found, [series(name, 1) for name in "abc"]) == [
+        "A regression on covariates or long seasons explains a part of 2 of 3 series; what it"
+        " leaves is smoothed."
+    ]
