@@ -33,15 +33,17 @@ def test_what_a_regression_explains() -> None:
 
 def test_covariates_that_no_regression_uses_are_named() -> None:
     assert notes.on_adjustments({}, [series(None, 0)]) == []
-    assert notes.on_adjustments({}, [series(None, 2)]) == [
+    (note,) = notes.on_adjustments({}, [series(None, 2)])
+    assert note == (
         "A regression on the covariates did not forecast the history better, so smoothing does"
         " without."
-    ]
+    )
 
 
 def test_the_regressions_of_several_series_are_counted() -> None:
     found = {"a": adjustment(Covariate(0)), "c": adjustment(Covariate(0))}
-    assert notes.on_adjustments(found, [series(name, 1) for name in "abc"]) == [
+    (note,) = notes.on_adjustments(found, [series(name, 1) for name in "abc"])
+    assert note == (
         "A regression on covariates or long seasons explains a part of 2 of 3 series; what it"
         " leaves is smoothed."
-    ]
+    )
