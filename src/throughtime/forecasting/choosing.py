@@ -38,6 +38,7 @@ from throughtime.forecasting.baselines import DRIFT, ahead, naive_methods, naive
 from throughtime.forecasting.horizon import step_weights
 from throughtime.forecasting.inputs import PreparedSeries
 from throughtime.forecasting.intermittent import mean_demand
+from throughtime.forecasting.sharing import for_each
 
 #: What forecasts a series that no naive method forecasts: smoothing with what corrects it, or,
 #: where it is mostly zero, the mean demand.
@@ -135,7 +136,7 @@ def choose(contests: Sequence[Contest], horizon: int, season: int, use: str) -> 
         usual forecast.
     """
     methods = naive_methods(season)
-    found = [_gains(contest, horizon, season) for contest in contests]
+    found = for_each(lambda contest: _gains(contest, horizon, season), contests)
     centre = np.empty((len(methods), len(found)))
     doubt = np.empty_like(centre)
     for i, method in enumerate(methods):

@@ -27,6 +27,7 @@ from throughtime.forecasting.results import BacktestReport, Forecast, Progress
 from throughtime.forecasting.seasonality import check_season, cycles
 from throughtime.forecasting.series import Group
 from throughtime.forecasting.settings import Settings, check_use
+from throughtime.forecasting.sharing import for_each
 from throughtime.layers.rnn import RECURRENT
 from throughtime.registry import translate
 from throughtime.training.callbacks import check_callbacks
@@ -340,10 +341,10 @@ class Forecaster(Found):
         settings, fitted = self._settings(), self.fitted
         width, far = len(fitted.centre), int(steps.max())
         rows = read_ahead(group, ahead, width, far, settings.future_covariates)
-        return [
-            predicting.forecast(settings, fitted, series, future, steps, coverages)
-            for series, future in zip(group.series, rows, strict=True)
-        ]
+        return for_each(
+            lambda one: predicting.forecast(settings, fitted, one[0], one[1], steps, coverages),
+            zip(group.series, rows, strict=True),
+        )
 
     def _read(self, y: Data | None, X: Data | None) -> Group:
         """The history to forecast from, with the covariates that the model knows."""
