@@ -21,7 +21,8 @@ with a dict. NaN are missing values. A pandas object with an index of dates, and
 forecaster    the public class
 settings      its parameters as plain data;  fitted: what fitting leaves
 fitting       all steps of fitting, in order
-predicting    the forecast of one series;  backtest: forecasts of a hold-out
+predicting    the forecast of one series;  limits: where it is 0, and no less
+backtest      forecasts of a hold-out
 series        one series or many, checked;  calendars: when their steps are
 seasonality   which cycles a series may have
 regression    the effects of columns;  terms: which columns;  rows: what they are made of

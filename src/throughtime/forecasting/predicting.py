@@ -23,6 +23,7 @@ from throughtime.forecasting.delivery import Calibrated, Delivered, MostlyZero, 
 from throughtime.forecasting.fitted import Fitted
 from throughtime.forecasting.inputs import PreparedSeries, cut
 from throughtime.forecasting.intermittent import Demand
+from throughtime.forecasting.limits import Limits
 from throughtime.forecasting.networks import correction
 from throughtime.forecasting.results import Forecast
 from throughtime.forecasting.seasonality import shortest
@@ -34,8 +35,6 @@ from throughtime.forecasting.widths import expected_of_few
 #: Series, at most, whose errors give a series of few numbers its intervals; more would only cost
 #: time, because their median is taken.
 _LENDERS = 50
-#: A place in the season that is 0 throughout is no chance below this probability.
-_BY_CHANCE = 1e-3
 
 
 def forecast(
@@ -62,17 +61,14 @@ def forecast(
     if adjustment is not None:
         effects = adjustment.ahead(series, steps, future)
         series = adjustment.remove(series)
-    few = series.count < FEWEST_TO_SMOOTH
     known, seen = series.from_first_value(), observed.from_first_value()
     average, remarks = _average(settings, fitted, known)
     smoothing = average.principal
     history = prepare(known, average, fitted.centre, fitted.width, future)
-    here = np.array([len(known)])
-    smoothed = history.anchor_at(here, settings.horizon)[0]
-    method = PERSISTENCE
-    if not few:
-        method = delivery.method_of(settings, fitted, seen, history)
-    # Smoothing and the network work on the transformed scale without the effects of columns.
+    smoothed = history.anchor_at(np.array([len(known)]), settings.horizon)[0]
+    few = known.count < FEWEST_TO_SMOOTH
+    method = PERSISTENCE if few else delivery.method_of(settings, fitted, seen, history)
+    # Smoothing and networks work on the transformed scale without the effects of columns.
     transformed = few or method in (delivery.NETWORK, delivery.SMOOTHING)
     made: Delivered
     if method == CROSTON:
@@ -83,56 +79,54 @@ def forecast(
         centre, shape = smoothed, None
         if method == delivery.NETWORK:
             centre, shape = _corrected(settings, fitted, known, history, smoothed)
-        if few:
-            size = expected_of_few(_borrowed_error(settings, fitted, known), settings.horizon)
-        elif fitted.calibration.expected:
-            season = round(shortest(fitted.candidates))
-            size = expected_errors(history, settings.horizon, season, smoothed)
-        else:
-            size = np.full(settings.horizon, error_unit(history, settings.horizon))
-        widening = 1.0 if adjustment is None else adjustment.widening
-        made = Calibrated(centre, size * widening, fitted.calibration, shape)
+        size = _size_of_errors(settings, fitted, known, history, smoothed)
+        made = Calibrated(centre, size, fitted.calibration, shape)
     else:
         made = delivery.naive(method, seen.y, settings.horizon, fitted.naive_season)
     top = float(np.max(history.z))
-    # A history that fell below 0 after fitting has shown that there is no floor.
-    fell = settings.nonnegative == "auto" and np.nanmin(seen.y) < 0
-    floor = -np.inf if fell else fitted.floor
-    idle = np.zeros(len(steps), dtype=bool)
-    if settings.nonnegative == "auto" and not fell:
-        idle = _always_zero(seen.y, smoothing.period, steps)
-    cuts = 0
-
-    def allowed(free: np.ndarray) -> np.ndarray:
-        nonlocal cuts
-        cuts += int((free < floor).sum())
-        return np.where(idle, 0.0, np.maximum(free, floor))
+    limits = Limits(settings, fitted.floor, seen.y, smoothing.period, steps)
 
     def with_effects(z: np.ndarray) -> np.ndarray:
         free = smoothing.restore(z, top)
         return free if adjustment is None else adjustment.restore(free, effects)
 
-    def in_units_of_the_data(z: np.ndarray) -> np.ndarray:
-        return allowed(with_effects(z) if transformed else z)
+    def in_units_of_the_data(values: np.ndarray) -> np.ndarray:
+        return limits.apply(with_effects(values) if transformed else values)
 
     intervals = {}
     for coverage in coverages:
         low, high = map(in_units_of_the_data, made.interval(coverage, steps))
         intervals[float(coverage)] = low, high
     mean = in_units_of_the_data(made.centre[steps - 1])
-    if cuts and settings.nonnegative == "auto":
-        remarks.append(notes.cut_at_zero(series))
-    if idle.any():
-        remarks.append(notes.always_zero(series, int(idle.sum()), len(idle)))
+    remarks += limits.remarks(series)
     anchor = mean
     if method != CROSTON:  # which is the anchor itself
-        anchor = allowed(with_effects(smoothed[steps - 1]))
+        anchor = limits.apply(with_effects(smoothed[steps - 1]))
     _check_finite(series, [mean, anchor, *itertools.chain(*intervals.values())])
     origin, calendar = len(series), series.calendar
     times = None if calendar is None else calendar.at(origin + steps - 1)
     sentences = tuple(notes.on_data([observed]) + remarks)
     name = series.name
     return Forecast(steps, mean, intervals, anchor, origin, name, sentences, times, method)
+
+
+def _size_of_errors(
+    settings: Settings,
+    fitted: Fitted,
+    known: Observed,
+    history: PreparedSeries,
+    smoothed: np.ndarray,
+) -> np.ndarray:
+    """The size of the errors to expect of a forecast, on the transformed scale: (H,)."""
+    horizon = settings.horizon
+    if known.count < FEWEST_TO_SMOOTH:
+        size = expected_of_few(_borrowed_error(settings, fitted, known), horizon)
+    elif fitted.calibration.expected:
+        size = expected_errors(history, horizon, round(shortest(fitted.candidates)), smoothed)
+    else:
+        size = np.full(horizon, error_unit(history, horizon))
+    adjustment = fitted.adjustments.get(known.name)
+    return size if adjustment is None else size * adjustment.widening
 
 
 def _corrected(
@@ -162,25 +156,6 @@ def _corrected(
         own = smoothed + correction(fitted.networks, window)[0] * window.scale[0]
         found = (1.0 - weight) * found + weight * own
     return found, shape
-
-
-def _always_zero(y: np.ndarray, period: float, steps: np.ndarray) -> np.ndarray:
-    """Which steps ahead fall where every season of the history was 0, and not by chance.
-
-    Solar power at night is an example. A series that is mostly 0 anyway has such places by chance;
-    the share of zeros in the whole history tells how likely that is.
-    """
-    season = int(period)
-    found = np.zeros(len(steps), dtype=bool)
-    known = y[np.isfinite(y)]
-    share = float(np.mean(known == 0.0))
-    if season < 2 or season != period or not 0.0 < share < 1.0:
-        return found
-    for place, step in enumerate(steps.tolist()):
-        values = y[(len(y) + step - 1) % season :: season]
-        values = values[np.isfinite(values)]
-        found[place] = len(values) > 2 and not values.any() and share ** len(values) < _BY_CHANCE
-    return found
 
 
 def _check_finite(series: Observed, forecasts: Sequence[np.ndarray]) -> None:
