@@ -60,6 +60,13 @@ def test_what_does_not_help_is_left_out(kind: str) -> None:
         assert chosen(y, rng.normal(size=(150, 3))) is None
 
 
+def test_where_no_step_ahead_is_known_nothing_is_chosen() -> None:
+    y, X = sales()
+    y[1::2] = np.nan
+    model = Forecaster(1, **NO_NETWORK)
+    assert adjust(model._settings(), Observed(None, y, X), (1.0,)) is None
+
+
 def test_a_trend_is_left_to_smoothing() -> None:
     rng = RNG(0)
     steps = np.arange(200.0)

@@ -65,12 +65,17 @@ def test_threads_keep_the_error_state_of_numpy(threads) -> None:
         assert len(for_each(lambda i: np.ones(1) / np.zeros(1), range(40))) == 40
 
 
-def test_forecasts_do_not_depend_on_threads(threads) -> None:
+@pytest.mark.parametrize("use", ["smoothing", "network", "best"])
+def test_forecasts_do_not_depend_on_threads(use, threads) -> None:
+    """Threads share the networks, the grids of settings, and what is looked up once."""
     rng = np.random.default_rng(0)
     y = [10.0 + np.cumsum(rng.normal(size=40 + i)) for i in range(20)]
-    found = []
+    found, used = [], set()
     for number in (1, 3):
         threads(number)
-        model = Forecaster(6, network="never", season=4).fit(y)
-        found.append([(f.mean, f.lower(0.8), f.upper(0.95)) for f in model.predict()])
+        model = Forecaster(6, use=use, season=4, epochs=2, members=1, hidden_size=4).fit(y)
+        forecasts = model.predict()
+        found.append([(f.mean, f.lower(0.8), f.upper(0.95)) for f in forecasts])
+        used |= {f.method for f in forecasts}
     np.testing.assert_array_equal(found[0], found[1])
+    assert ("network" in used) == (use != "smoothing")

@@ -120,7 +120,10 @@ class Search:
         for alpha, filtered in self.filtered.items():
             effects = learned_before(self.problem, self.trial, filtered, wide, penalty)
             errors = trial_errors(self.problem, self.trial, filtered, alpha, effects)
-            found.append(np.nanmean(errors, axis=1))
+            judged = errors[:, ~np.isnan(errors[0])]
+            # Where a value is missing after every origin, nothing can be chosen.
+            nothing = np.full(len(sets), np.inf)
+            found.append(judged.mean(axis=1) if judged.size else nothing)
         return np.stack(found)
 
     def _with_one_more(self, used: np.ndarray) -> list[np.ndarray]:
