@@ -103,6 +103,8 @@ def test_the_share_follows_what_the_history_says() -> None:
     undecided = [1.0, -1.0 / 3.0] * 6
     assert found(undecided).share > found(undecided, season=7.0).share
     assert found([], season=24.0).share == found([], total=2000).share == 0.0
+    assert share(network, [], 60, 1.0, AHEAD)[0].share == 1.0
+    assert share(network, [], 60, 1.0, AHEAD + 1)[0].share == 0.0
 
 
 def test_a_trial_knows_nothing_after_its_origin() -> None:

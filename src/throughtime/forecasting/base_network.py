@@ -11,8 +11,8 @@ s of the correction, weighted by :func:`step_weights`. The share is the s in 0 .
 with n the number of origins that do not overlap, and a prior that counts as k origins on which the
 whole correction gains g. A series of few origins gets what was good for others; one that was
 forecast worse with it, as random walks and noise are, gets little or nothing. For a series unlike
-those that were learned from, longer or with another season, g is negative: there the correction
-must earn its place.
+those that were learned from (longer, with another season, or asked for more steps ahead) g is
+negative: there the correction must earn its place.
 """
 
 from __future__ import annotations
@@ -254,7 +254,7 @@ def share(
     Beside it stand the forecasts with this share from the origins that were tried, if there are
     any.
     """
-    alike = round(season) in _SEASONS_LEARNED and total <= _LONGEST_LEARNED
+    alike = round(season) in _SEASONS_LEARNED and total <= _LONGEST_LEARNED and horizon <= AHEAD
     gain = _PRIOR_GAIN if alike else _PRIOR_LOSS
     prior = 1.0 - gain * (2.0 * _SHARES - _SHARES**2)
     if not tried:
