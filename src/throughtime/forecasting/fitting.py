@@ -115,17 +115,19 @@ def _learn(
         fitted.networks = [networks.build(settings, n_inputs, settings.seed)]
         fitted.notes.append(asked_not or notes.TOO_FEW_VALUES)
         return
-    windows = cut_training_windows(settings, several, fitted.anchors, fitted.window, centre, width)
+    windows = cut_training_windows(
+        settings, several, fitted.anchors, fitted.candidates, fitted.window, centre, width
+    )
     based = corrections_of_windows(
         settings,
         fitted.base,
         [s.name for s in several],
-        windows.histories,
+        windows.earlier,
         windows.validation,
         windows.blocks.series,
         fitted.candidates,
     )
-    judge = Judge(windows, error_units(windows.histories, horizon), based)
+    judge = Judge(windows, error_units(windows.earlier, horizon), based)
     reason = _reason_not_to_train(settings, windows)
     if reason is None and zeros:
         reason = notes.MOSTLY_ZERO

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from throughtime.forecasting.anchor import error_unit, first_origin, prepare, spaced
+from throughtime.forecasting.anchor import (
+    error_unit,
+    first_origin,
+    fit_average,
+    prepare,
+    spaced,
+)
 from throughtime.forecasting.averaging import Average
 from throughtime.forecasting.inputs import PreparedSeries, WindowBatch, cut
 from throughtime.forecasting.sampling import Sampler
@@ -35,10 +42,12 @@ class TrainingWindows:
     train, everything : Sampler
         Windows to learn from, before the validation blocks and in the whole history.
     validation : WindowBatch
-    histories : list of PreparedSeries
-        The S series that they are from.
+    histories, earlier : list of PreparedSeries
+        The S series that they are from, with their anchors, and with the anchors that were found
+        before the validation blocks. The first networks learn to correct the latter and are judged
+        on them: an anchor forecasts the history that it was found on better than what follows.
     later : ndarray of bool of shape (M,)
-        Which windows of ``validation`` belong to its later half.
+        Which windows of ``validation`` belong to its second half: the later ones of each block.
     blocks : Blocks
         Where the windows of ``validation`` lie.
     """
@@ -47,6 +56,7 @@ class TrainingWindows:
     everything: Sampler
     validation: WindowBatch
     histories: list[PreparedSeries]
+    earlier: list[PreparedSeries]
     later: np.ndarray
     blocks: Blocks
 
@@ -62,6 +72,7 @@ def cut_training_windows(
     settings: Settings,
     series: Sequence[Observed],
     anchors: Mapping[Any, Average],
+    candidates: Sequence[float],
     window: int,
     centre: np.ndarray,
     width: np.ndarray,
@@ -72,6 +83,8 @@ def cut_training_windows(
     ----------
     anchors : mapping
         The anchor of each series, by name.
+    candidates : sequence of float
+        Periods that smoothing may use, 1 standing for none.
     window : int
         Past steps of a window.
     centre, width : ndarray of shape (F,)
@@ -79,30 +92,47 @@ def cut_training_windows(
     """
     horizon, ahead = settings.horizon, settings.future_covariates
     share = _VALIDATION_STEPS // ((window + horizon) * len(series))
-    histories = [prepare(s.from_first_value(), anchors[s.name], centre, width) for s in series]
-    lengths = [len(history.z) for history in histories]
+    observed = [one.from_first_value() for one in series]
+    histories = [prepare(one, anchors[one.name], centre, width) for one in observed]
+    lengths = [len(one) for one in observed]
     starts = [validation_start(horizon, total) for total in lengths]
+
+    def known_before(i: int) -> PreparedSeries:
+        one = observed[i]
+        before = fit_average(one.until(starts[i]), settings, candidates)
+        if before.logs and (one.y <= 0.0).any():
+            # Values that came later have no logarithm.
+            plain = dataclasses.replace(settings, transform="none")
+            before = fit_average(one.until(starts[i]), plain, candidates)
+        return prepare(one, before, centre, width)
+
+    earlier = for_each(known_before, range(len(observed)))
     # After two long cycles there may be nothing left before the validation block.
-    firsts = [first_origin(h.smoothing, start) for h, start in zip(histories, starts, strict=True)]
+    firsts = [
+        max(first_origin(h.smoothing, start) for h in pair)
+        for *pair, start in zip(histories, earlier, starts, strict=True)
+    ]
 
     def held_out(i: int) -> WindowBatch:
         begin = max(firsts[i], starts[i])
         paths = (lengths[i] - starts[i]) // horizon
         # Whole paths, where the block holds one: late origins would see the first steps alone.
         origins = spaced(begin, max(begin, lengths[i] - horizon), max(share, paths, 2))
-        return cut(histories[i], origins, window, horizon, ahead)
+        return cut(earlier[i], origins, window, horizon, ahead)
 
     validation = for_each(held_out, range(len(histories)))
     count = [len(block.origin) for block in validation]
     owner = np.repeat(np.arange(len(histories)), count)
-    later = [2 * np.arange(n) >= n for n in count]
+    # Of blocks that hold one window, those of every other series are the second half.
+    later = [2 * np.arange(n) + (n == 1) * (i % 2) >= n for i, n in enumerate(count)]
     left = [total - block.origin for total, block in zip(lengths, validation, strict=True)]
     held = np.array(lengths) - np.array(starts)
     return TrainingWindows(
-        Sampler(histories, firsts, starts, window, horizon, ahead),
+        Sampler(earlier, firsts, starts, window, horizon, ahead),
         Sampler(histories, firsts, lengths, window, horizon, ahead),
         WindowBatch.join(validation),
         histories,
+        earlier,
         np.concatenate(later),
         Blocks(owner, np.concatenate(left), held),
     )
