@@ -45,7 +45,7 @@ def test_errors_after_a_pattern_was_read_off_are_as_large_as_later_ones() -> Non
 def test_two_cycles_and_little_more_leave_nothing_to_learn_from() -> None:
     t = np.arange(30)
     y = 10.0 + 3.0 * np.sin(2 * np.pi * t / 12) + RNG(0).normal(0, 0.2, 30)
-    model = Forecaster(6, season=12, **QUICK).fit(y)
+    model = Forecaster(6, season=12, base_model="none", **QUICK).fit(y)
     assert model.weight_ == 0.0
     assert model.notes_[0] == "Too few values are left to train a network on these data."
     truth = 10.0 + 3.0 * np.sin(2 * np.pi * np.arange(30, 36) / 12)
@@ -57,20 +57,23 @@ def test_no_network_where_nothing_could_judge_it() -> None:
     """Of 30 steps at most 40 %, 12, are held back: two paths of five steps, or three of four."""
     y = 10.0 + RNG(0).normal(size=30)
     epochs: list[int] = []
-    model = Forecaster(5, season=None, callbacks=[lambda run: epochs.append(run.epoch)], **QUICK)
-    assert model.fit(y).weight_ == 0.0
+    options: dict[str, Any] = QUICK | {
+        "season": None,
+        "base_model": "none",
+        "callbacks": [lambda run: epochs.append(run.epoch)],
+    }
+    model = Forecaster(5, **options).fit(y)
+    assert model.weight_ == 0.0
     assert epochs == []
     assert model.notes_[0] == (
         "No network was trained on these data: what is held back to judge it holds 2 stretches of"
         " horizon=5, and 3 are needed. Use a shorter horizon, or bring more data."
     )
-    model = Forecaster(4, season=None, callbacks=[lambda run: epochs.append(run.epoch)], **QUICK)
-    model.fit(y)
+    Forecaster(4, **options).fit(y)
     assert epochs == [1, 2, 3]
     # Beside a second series there are four paths.
     epochs.clear()
-    model = Forecaster(5, season=None, callbacks=[lambda run: epochs.append(run.epoch)], **QUICK)
-    model.fit([y, y[::-1]])
+    Forecaster(5, **options).fit([y, y[::-1]])
     assert epochs[:3] == [1, 2, 3]
 
 

@@ -42,10 +42,10 @@ class TrainingWindows:
     train, everything : Sampler
         Windows to learn from, before the validation blocks and in the whole history.
     validation : WindowBatch
-    histories, earlier : list of PreparedSeries
-        The S series that they are from, with their anchors, and with the anchors that were found
-        before the validation blocks. The first networks learn to correct the latter and are judged
-        on them: an anchor forecasts the history that it was found on better than what follows.
+    earlier : list of PreparedSeries
+        The S series, with anchors that were found before the validation blocks. The first networks
+        learn to correct these and are judged on them, because an anchor forecasts the history that
+        it was found on better than what follows.
     later : ndarray of bool of shape (M,)
         Which windows of ``validation`` belong to its second half: the later ones of each block.
     blocks : Blocks
@@ -55,7 +55,6 @@ class TrainingWindows:
     train: Sampler
     everything: Sampler
     validation: WindowBatch
-    histories: list[PreparedSeries]
     earlier: list[PreparedSeries]
     later: np.ndarray
     blocks: Blocks
@@ -131,7 +130,6 @@ def cut_training_windows(
         Sampler(earlier, firsts, starts, window, horizon, ahead),
         Sampler(histories, firsts, lengths, window, horizon, ahead),
         WindowBatch.join(validation),
-        histories,
         earlier,
         np.concatenate(later),
         Blocks(owner, np.concatenate(left), held),
