@@ -27,9 +27,9 @@ def upwards(tmp_path: Path) -> Path:
 
 
 def test_a_file_takes_the_place_of_the_shipped_networks(upwards: Path) -> None:
-    y = np.arange(60.0) + RNG(0).normal(size=60) + 0.02 * np.arange(60.0) ** 2
-    # At most 24 steps judge a network of its own, two paths of nine: none is trained.
-    model = Forecaster(9, season=None, base_model=upwards, use="network", **QUICK).fit(y)
+    y = np.arange(28.0) + RNG(0).normal(size=28) + 0.05 * np.arange(28.0) ** 2
+    # At most eleven steps judge a network of its own, two paths: none is trained.
+    model = Forecaster(4, season=None, base_model=upwards, use="network", **QUICK).fit(y)
     forecast = model.predict()
     assert model.shares_[None] > 0.0
     assert model.weight_ == 0.0  # so nothing but the base networks corrects the anchor
