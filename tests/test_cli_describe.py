@@ -13,6 +13,7 @@ from throughtime.cli import describe
         ({}, 0.5, "none"),
         ({None: 0.6}, 0.5, "shipped, 60 % of their correction"),
         ({"a": 1.0, "b": 0.5}, 0.0, "shipped, 75 % of their correction on average"),
+        ({None: 0.0}, 0.5, "shipped, not used"),
         ({None: 0.6}, 1.0, "shipped, replaced by the network"),
     ],
 )

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from throughtime.errors import ModelFileError
-from throughtime.forecasting import base_network
+from throughtime.forecasting import Forecaster, base_network, fitting
 from throughtime.forecasting.base_network import (
     QUANTILES,
     Share,
@@ -79,6 +79,17 @@ def test_a_file_of_something_else_is_refused(tmp_path: Path) -> None:
         write_container(path, changed, meta, base_network.KIND)
         with pytest.raises(ModelFileError, match="is not a usable base model file"):
             base_network.read(path)
+
+
+def test_a_file_that_is_not_there_is_refused_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fitting.adjusting, "adjust_all", None)
+    message = (
+        "base_model must be 'shipped', 'none' or a file; got 'shiped'. Write the path of a"
+        " file of tune_base_model or 'make base-model'."
+    )
+    with pytest.raises(ModelFileError, match=f"^{re.escape(message)}$") as caught:
+        Forecaster(2, base_model="shiped").fit(np.arange(20.0))
+    assert caught.value.parameter == "base_model"
 
 
 def trial(truth: float, horizon: int = 4) -> Trial:

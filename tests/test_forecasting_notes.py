@@ -4,6 +4,7 @@ import numpy as np
 
 from throughtime.forecasting import notes
 from throughtime.forecasting.adjustment import Adjustment
+from throughtime.forecasting.base_network import Share
 from throughtime.forecasting.series import Observed
 from throughtime.forecasting.terms import Covariate, Season, Term
 
@@ -47,3 +48,10 @@ def test_the_regressions_of_several_series_are_counted() -> None:
         "A regression on covariates or long seasons explains a part of 2 of 3 series; what it"
         " leaves is smoothed."
     )
+
+
+def test_why_base_networks_are_not_used() -> None:
+    begin = "The base networks, which learned from other series, are not used:"
+    assert notes.on_base([Share()]) == [f"{begin} the series is too short."]
+    (note,) = notes.on_base([Share(origins=12)])
+    assert note == f"{begin} at earlier origins of this series they did not help enough."

@@ -54,6 +54,8 @@ def _base(model: Forecaster) -> str:
     shares = model.shares_
     if not shares:
         return "none"
+    if not any(shares.values()):
+        return f"{model.base_model}, not used"
     if model.weight_ == 1.0:
         return f"{model.base_model}, replaced by the network"
     mean = words.percent(sum(shares.values()) / len(shares))

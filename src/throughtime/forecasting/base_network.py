@@ -43,6 +43,7 @@ NONE, SHIPPED = "none", "shipped"
 #: The file that comes with the package; recipes/base_model makes it.
 PATH = Path(__file__).with_name("base_model.safetensors")
 KIND = "base model"
+_HINT = "Write the path of a file of tune_base_model or 'make base-model'."
 #: Earlier origins, at most, at which the correction of a series is tried.
 TRIALS = 12
 #: k of (H7); g for series like those that were learned from, and for others. With 0.05 for all,
@@ -60,9 +61,8 @@ def check_source(source: Any) -> str:
     """Return the name of base networks: a word, or the path of a file."""
     if isinstance(source, str | os.PathLike):
         return str(os.fspath(source))
-    hint = "Write 'shipped', 'none', or the path of a file that 'make base-model' wrote."
     raise InvalidTypeError(
-        sentence("base_model", "a word or a path", describe(source), hint, value=source)
+        sentence("base_model", "'shipped', 'none' or a path", describe(source), _HINT, value=source)
     )
 
 
@@ -78,6 +78,11 @@ def read(source: str | os.PathLike[str]) -> tuple[Network, ...]:
         return ()
     if source == SHIPPED:
         return _shipped()
+    if not Path(source).exists():
+        expected = "'shipped', 'none' or a file"
+        raise ModelFileError(
+            sentence("base_model", expected, describe(source), _HINT, value=source)
+        )
     return _from_file(source)
 
 

@@ -59,16 +59,26 @@ class Base:
         return bool(self.networks) and (share is None or share.share > 0.0)
 
 
+def networks_of(settings: Settings) -> tuple[Network, ...]:
+    """The base networks that the settings name; none where the forecast does without them."""
+    if settings.delivers in ("smoothing", "naive"):
+        return ()
+    return base_network.read(settings.base_model)
+
+
 def fit_base(
     settings: Settings,
+    networks: tuple[Network, ...],
     several: Sequence[Observed],
     candidates: Sequence[float],
     without: Collection[Any],
 ) -> Base:
-    """The base networks that the settings name, and what each series takes of them.
+    """The base networks, and what each series takes of them.
 
     Parameters
     ----------
+    networks : tuple of Network
+        Those of :func:`networks_of`.
     several : sequence of Observed
         The series without the effects of columns.
     candidates : sequence of float
@@ -76,11 +86,9 @@ def fit_base(
     without : collection
         Names of series that take none.
     """
-    if settings.delivers in ("smoothing", "naive"):
+    if not networks:
         return Base()
-    base = Base(base_network.read(settings.base_model))
-    if not base.networks:
-        return base
+    base = Base(networks)
     asked = [s for s in several if s.name not in without]
     count = base_network.TRIALS if len(asked) < _MANY else _TRIALS_OF_MANY
     found = for_each(lambda s: share_of(settings, base, s, candidates, count), asked)

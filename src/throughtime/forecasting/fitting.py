@@ -12,7 +12,7 @@ from throughtime.errors import DataError, Message, Setting, sentence
 from throughtime.forecasting import adjusting, networks, notes, trust
 from throughtime.forecasting.anchor import FEWEST_TO_SMOOTH, fit_average, prepare
 from throughtime.forecasting.calibration import Calibration, improvement
-from throughtime.forecasting.correcting import corrections_of_windows, fit_base
+from throughtime.forecasting.correcting import corrections_of_windows, fit_base, networks_of
 from throughtime.forecasting.covariates import mean_and_width
 from throughtime.forecasting.delivery import decide, long_enough, mostly_zero
 from throughtime.forecasting.fitted import Fitted
@@ -50,6 +50,7 @@ _USUAL_WINDOW, _FARTHEST_BACK, _SHORTEST_WINDOW = 16, 24, 4
 def fit(settings: Settings, group: Group, backtest: bool = False) -> Fitted:
     """Fit a model to ``group``; the progress says whether that belongs to a ``backtest``."""
     _check_lengths(settings, group, backtest)
+    networks = networks_of(settings)  # first, because a file that cannot be read ends the fit
     periods = _candidates(settings, group)
     adjustments = adjusting.adjust_all(settings, group, periods)
     candidates = adjusting.left_to_smoothing(periods)
@@ -78,7 +79,7 @@ def fit(settings: Settings, group: Group, backtest: bool = False) -> Fitted:
         _floor(settings, group),
         [*notes.on_data(group.series), *notes.on_adjustments(adjustments, group.series)],
         adjustments=adjustments,
-        base=fit_base(settings, adjusted.series, candidates, zeros),
+        base=fit_base(settings, networks, adjusted.series, candidates, zeros),
     )
     _learn(settings, fitted, enough, all(s.name in zeros for s in enough), backtest)
     if fitted.calibration.weight < 1.0:

@@ -248,12 +248,13 @@ def on_base(shares: Sequence[Share]) -> list[str]:
         change = float(np.median([one.ratio for one in used])) if used else 1.0
         found = f"correct smoothing for {len(used)} of {len(shares)} series"
         if not used:
-            return [f"{learned} {found}: at earlier origins they did not help."]
+            return [f"{learned} {found}: at earlier origins they did not help enough."]
         where = f"At earlier origins of these series that {_changes(change)}, in the median."
         return [f"{learned} {found}, at {mean:.0f} % on average. {where}"]
     (one,) = shares
     if one.share == 0.0:
-        return [f"{learned} are not used: at earlier origins of this series they did not help."]
+        why = "at earlier origins of this series they did not help enough."
+        return [f"{learned} are not used: {why if one.origins else 'the series is too short.'}"]
     used_at = f"{learned} correct smoothing at {100 * one.share:.0f} %:"
     if one.origins == 0:
         return [f"{used_at} the series is too short to try it, and others gained by it."]
