@@ -71,8 +71,8 @@ def test_what_is_said_of_them() -> None:
 
 def test_a_source_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
     with pytest.raises(
-        InvalidTypeError, match="^base_model must be 'shipped', 'none' or a path; got 3"
+        InvalidTypeError, match=r"^base_model must be 'shipped', 'none' or a path; got 3"
     ):
         Forecaster(4, base_model=3)
-    with pytest.raises(ModelFileError, match="^base_model must be"):
+    with pytest.raises(ModelFileError, match=r"^base_model must be"):
         Forecaster(4, base_model=tmp_path / "nothing").fit(walk())
