@@ -62,6 +62,21 @@ def test_a_saved_forecaster_keeps_its_own_base_networks(upwards: Path, tmp_path:
     np.testing.assert_array_equal(new.mean, model.predict(y=walk(seed=7)).mean)
 
 
+def test_a_file_says_that_no_share_is_taken(tmp_path: Path) -> None:
+    """The networks, which change nothing, are not in it, nor in the forecaster that wrote it."""
+    model = Forecaster(4, season=None, **QUICK).fit(np.arange(60.0))
+    assert model.shares_ == {None: 0.0}
+    assert model.notes_[-1] == (
+        "The base networks, which learned from other series, are not used: the series is too short,"
+        " or smoothing fits every value."
+    )
+    model.save(tmp_path / "model.safetensors")
+    assert (tmp_path / "model.safetensors").stat().st_size < 100_000
+    again = Forecaster.load(tmp_path / "model.safetensors")
+    assert again.shares_ == model.shares_
+    assert again.fitted.base.networks == model.fitted.base.networks == ()
+
+
 def test_what_is_said_of_them() -> None:
     (note,) = (n for n in Forecaster(4, season=None, **QUICK).fit(walk()).notes_ if "other" in n)
     assert note.startswith("The base networks, which learned from other series,")

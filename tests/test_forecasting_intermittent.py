@@ -182,6 +182,30 @@ def test_a_history_that_has_no_demand_any_more(tmp_path) -> None:
     assert loaded.predict(y=demand(100) - 1.0).method == "smoothing"
 
 
+def test_values_below_zero_after_demand_are_forecast_the_same_from_a_file(tmp_path) -> None:
+    model = Forecaster(5).fit(demand(100))
+    model.update([-5.0])
+    forecast = model.predict()
+    assert forecast.method == "smoothing"
+    model.save(tmp_path / "model.safetensors")
+    loaded = Forecaster.load(tmp_path / "model.safetensors").predict()
+    assert loaded.method == "smoothing"
+    np.testing.assert_array_equal(loaded.mean, forecast.mean)
+
+
+def test_the_mean_is_inside_its_interval() -> None:
+    """After one huge demand it is above most quantiles, with demand at every step below all."""
+    model = Forecaster(5).fit(demand(100))
+    often = model.predict(y=np.full(40, 7.0))
+    assert often.mean[0] < 7.0
+    np.testing.assert_array_equal(often.lower(0.8), often.mean)
+    np.testing.assert_array_equal(often.upper(0.8), 7.0)
+    huge = model.predict(y=np.append(demand(100), 1e9))
+    assert huge.mean[0] > 1e6
+    np.testing.assert_array_equal(huge.lower(0.8), 0.0)
+    np.testing.assert_array_equal(huge.upper(0.8), huge.mean)
+
+
 def test_a_backtest_of_demand_is_judged_by_squared_errors_and_quantiles() -> None:
     y = demand(400, seed=4)
     report = Forecaster(14, frequency="D").backtest(y, holdout=140)

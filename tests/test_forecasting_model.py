@@ -149,6 +149,25 @@ def test_each_half_of_the_validation_block_is_judged_at_the_best_epoch_of_the_ot
     np.testing.assert_array_equal(best.judged[~later], -5.0)
 
 
+def test_a_network_of_other_series_adds_nothing_to_one_that_never_moved() -> None:
+    chaos = [0.3]
+    while len(chaos) < 120:
+        chaos.append(3.9 * chaos[-1] * (1.0 - chaos[-1]))
+    model = Forecaster(2, epochs=15, members=1, season=None)
+    model.fit([np.array(chaos), np.zeros(40)])
+    assert model.weight_ > 0.5  # the network is used
+    np.testing.assert_array_equal(model.predict()[1].mean, 0.0)
+
+
+def test_an_error_that_is_nearly_zero_beside_large_ones() -> None:
+    """Errors of 1e-300 and of 1e99 cannot be divided by each other, and need not be."""
+    y = np.zeros(60)
+    y[3] = 1e99
+    model = Forecaster(6, epochs=2, members=1, hidden_size=4).fit(y)
+    mean = model.update([1e-300]).predict().mean
+    assert ((mean >= 0.0) & (mean < 1e-299)).all()
+
+
 def test_a_forecast_that_is_not_finite_is_refused() -> None:
     model = Forecaster(3, season=None, **QUICK).fit(RNG(0).normal(size=40))
     model.fitted.calibration.spread[1] = np.inf

@@ -55,6 +55,7 @@ def test_season_by_the_user() -> None:
     assert check_season(1) == ()
     assert check_season(52.18) == (52.18,)
     assert check_season([24, 168]) == (24.0, 168.0)
+    assert check_season([168, 24, 24.0]) == (168.0, 24.0)
     with pytest.raises(
         InvalidArgumentError, match=r"^season must be 1 \(none\) or at least 2; got 1.5.$"
     ):

@@ -227,7 +227,8 @@ def _weights(grid: Grid, scores: np.ndarray, best: float, tau: float) -> np.ndar
     """(H6); of settings without an error, each the same."""
     if best <= 0.0:
         return (scores <= 0.0).astype(np.float64)
-    return _priors(grid) * np.exp(-(scores / best - 1.0) / tau)
+    with np.errstate(over="ignore"):  # beside a tiny error others are infinitely large
+        return _priors(grid) * np.exp(-(scores / best - 1.0) / tau)
 
 
 def _priors(grid: Grid) -> np.ndarray:

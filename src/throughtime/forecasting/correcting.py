@@ -110,6 +110,8 @@ def share_of(
     y, horizon = series.from_first_value().y, settings.horizon
     season = shortest(candidates)
     tried = base_network.trials(y, horizon, season, candidates, logs_of(settings), count)
+    if not tried and _look(settings, y, candidates) is None:  # nothing to correct
+        return Share(), None
     return base_network.share(base.networks, tried, len(y), season, horizon)
 
 

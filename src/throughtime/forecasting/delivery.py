@@ -120,10 +120,17 @@ class MostlyZero:
         return np.full(self.horizon, self.demand.mean)
 
     def interval(self, coverage: float, steps: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Quantiles of the demand of a step, which are the same at every step."""
+        """Quantiles of the demand of a step, the same at every step, and the mean between them.
+
+        The mean may lie beyond a quantile: above it after one huge demand, below it where there is
+        demand at every step.
+        """
         levels = (1.0 - coverage) / 2.0, (1.0 + coverage) / 2.0
-        low, high = (np.full(len(steps), self.demand.quantile(level)) for level in levels)
-        return low, high
+        low, high = (self.demand.quantile(level) for level in levels)
+        return (
+            np.full(len(steps), min(low, self.demand.mean)),
+            np.full(len(steps), max(high, self.demand.mean)),
+        )
 
 
 def mostly_zero(

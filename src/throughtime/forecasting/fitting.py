@@ -82,6 +82,8 @@ def fit(settings: Settings, group: Group, backtest: bool = False) -> Fitted:
         base=fit_base(settings, networks, adjusted.series, candidates, zeros),
     )
     _learn(settings, fitted, enough, all(s.name in zeros for s in enough), backtest)
+    if not fitted.based:
+        fitted.base = dataclasses.replace(fitted.base, networks=())
     if fitted.calibration.weight < 1.0:
         fitted.notes += notes.on_base(list(fitted.base.shares.values()))
     known = long_enough(group.series)

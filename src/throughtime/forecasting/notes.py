@@ -252,6 +252,8 @@ def on_base(shares: Sequence[Share]) -> list[str]:
         where = f"At earlier origins of these series that {_changes(change)}, in the median."
         return [f"{learned} {found}, at {mean:.0f} % on average. {where}"]
     (one,) = shares
+    if one.share == 0.0 and one.origins == 0:
+        return [f"{learned} are not used: the series is too short, or smoothing fits every value."]
     if one.share == 0.0:
         why = "at earlier origins of this series they did not help enough."
         return [f"{learned} are not used: {why if one.origins else 'the series is too short.'}"]

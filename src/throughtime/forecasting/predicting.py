@@ -21,7 +21,7 @@ from throughtime.forecasting.baselines import PERSISTENCE
 from throughtime.forecasting.choosing import CROSTON
 from throughtime.forecasting.delivery import Calibrated, Delivered, MostlyZero, Shape
 from throughtime.forecasting.fitted import Fitted
-from throughtime.forecasting.inputs import PreparedSeries, cut
+from throughtime.forecasting.inputs import PreparedSeries, cut, measurable
 from throughtime.forecasting.intermittent import Demand
 from throughtime.forecasting.limits import Limits
 from throughtime.forecasting.networks import correction
@@ -151,7 +151,8 @@ def _corrected(
             moved = history.smoothing.transform_forecast(plain + moved, history.y)
             found, median = moved[:, 0], moved[:, [1 + base_network.MEDIAN]]
             shape = Shape((1.0 - weight) * share, moved[:, 1:] - median)
-    if weight > 0.0:
+    # A series that has never moved has no unit for the network's answer.
+    if weight > 0.0 and measurable(history.z)[-1]:
         window = cut(history, here, fitted.window, settings.horizon, settings.future_covariates)
         own = smoothed + correction(fitted.networks, window)[0] * window.scale[0]
         found = (1.0 - weight) * found + weight * own

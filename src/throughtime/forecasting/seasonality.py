@@ -80,7 +80,7 @@ def check_season(season: Any) -> tuple[float, ...] | None:
     for period in found:
         if 1.0 < period < 2.0:
             raise InvalidArgumentError(sentence("season", "1 (none) or at least 2", f"{period:g}"))
-    return tuple(period for period in found if period > 1.0)
+    return tuple(dict.fromkeys(period for period in found if period > 1.0))
 
 
 def detect(y: np.ndarray) -> float | None:

@@ -20,7 +20,6 @@ import numpy as np
 from throughtime.errors import InvalidTypeError, ModelFileError, describe, sentence
 from throughtime.forecasting import notes
 from throughtime.forecasting.averaging import N_COLUMNS
-from throughtime.forecasting.correcting import Base
 from throughtime.forecasting.fitted import Fitted
 from throughtime.forecasting.saved import Saved
 from throughtime.forecasting.settings import Settings, to_json
@@ -46,7 +45,7 @@ def save(
         "calibration.quantiles": fitted.calibration.quantiles,
     }
     arrays |= _anchors(fitted)
-    base = fitted.base if fitted.based else Base()
+    base = fitted.base
     for i, net in enumerate(base.networks):
         arrays[f"base.{i}"] = net.params.flat
     for i, net in enumerate(fitted.networks):
