@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from throughtime.forecasting import BacktestReport, Forecaster
 
 SHOWN_STEPS = 6
-#: Coverage of an interval whose ends are both the median.
+#: Coverage of an interval whose ends are the median.
 _NO_WIDTH = 1e-9
 #: What a formula begins with, to a spreadsheet.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
@@ -213,9 +213,10 @@ def _medians(
     if all(one.method != CROSTON for one in forecasts):
         return [one.mean for one in forecasts]
     pairs = model.predict_interval(coverage=_NO_WIDTH, **asked)
-    ends = [pair[1] for pair in ungroup(pairs, names, many)]
     return [
-        end if one.method == CROSTON else one.mean for one, end in zip(forecasts, ends, strict=True)
+        # One end is the median; the other may have been moved to hold the mean.
+        np.where(low < one.mean, low, high) if one.method == CROSTON else one.mean
+        for one, (low, high) in zip(forecasts, ungroup(pairs, names, many), strict=True)
     ]
 
 
