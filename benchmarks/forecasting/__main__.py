@@ -130,13 +130,10 @@ def _single(arguments: argparse.Namespace) -> str:
             for one, row in zip(series, rows, strict=True)
         ]
         failed = sum("error" in row for row in rows)
-        version = METHODS[name].version() if name in METHODS else ""
-        notes.append(
-            f"{report.title(name)} {version}: failed on {failed} series, which have the seasonal"
-            " naive forecast."
-            if failed
-            else f"{report.title(name)} {version}."
-        )
+        if name in METHODS:
+            note = f"{report.title(name)}, version {METHODS[name].version()}"
+            missing = f": {failed} series have the seasonal naive forecast, because it failed"
+            notes.append(f"{note}{missing if failed else ''}.")
     draws = _FEW_DRAWS if arguments.quick else DRAWS
     return report.markdown(board, arguments.base, notes, draws)
 
