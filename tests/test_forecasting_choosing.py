@@ -163,7 +163,7 @@ def test_why_a_forecast_is_delivered_that_lost_on_the_hold_out() -> None:
     )
     exact = Choice("seasonal naive", {"seasonal naive": 1.0}, 9)
     assert notes.delivered([exact], settings, True) == (
-        f"Delivered is seasonal naive: {where} the error of exponential smoothing, corrected by"
+        f"Delivered is seasonal naive: {where} the error of exponential smoothing corrected by"
         " networks was more than 10 times as large."
     )
     assert notes.delivered([choice, exact], settings, False) == (

@@ -26,7 +26,8 @@ backtest      forecasts of a hold-out
 series        one series or many, checked;  calendars: when their steps are
 seasonality   which cycles a series may have
 regression    the effects of columns;  terms: which columns;  rows: what they are made of
-adjusting     which effects earn their place;  adjustment: removed, and restored afterwards
+adjusting     which effects a series has;  selecting: which earn their place
+adjustment    removed before smoothing, and restored afterwards
 smoothing     exponential smoothing;  grid: its settings;  rolling: from many origins at once
 averaging     the average of all settings;  anchor: that of one series, and its past errors
 inputs        what a network trained on the data reads, and what it must predict

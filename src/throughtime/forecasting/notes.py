@@ -163,7 +163,7 @@ def delivered(
     winner : str
         The naive method that did best on the hold-out, if it beat the forecast there.
     """
-    usual = "exponential smoothing" + (", corrected by networks" if corrected else "")
+    usual = "exponential smoothing" + (" corrected by networks" if corrected else "")
     mean_demand = len(choices) == 1 and choices[0].method == CROSTON
     if settings.delivers not in ("best", "naive") and not mean_demand:
         use = Setting("use", settings.use)
@@ -256,7 +256,7 @@ def on_base(shares: Sequence[Share]) -> list[str]:
         return [f"{learned} are not used: the series is too short, or smoothing fits every value."]
     if one.share == 0.0:
         why = "at earlier origins of this series they did not help enough."
-        return [f"{learned} are not used: {why if one.origins else 'the series is too short.'}"]
+        return [f"{learned} are not used: {why}"]
     used_at = f"{learned} correct smoothing at {100 * one.share:.0f} %:"
     if one.origins == 0:
         return [f"{used_at} the series is too short to try it, and others gained by it."]
