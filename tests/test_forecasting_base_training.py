@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from throughtime.errors import DataError
+from throughtime.errors import DataError, InvalidArgumentError
 from throughtime.forecasting import Forecaster, base_network, tune_base_model
 from throughtime.forecasting.base_training import Examples, example, gain, learn
 from throughtime.forecasting.outlook import AHEAD
@@ -56,6 +56,11 @@ def test_tuning_writes_a_file_that_a_forecaster_takes(tmp_path: Path) -> None:
     again = tmp_path / "again.safetensors"
     tune_base_model(series, again, 6, season=1, epochs=15)
     assert again.read_bytes() == path.read_bytes()
+
+
+def test_a_season_is_checked_before_any_work(tmp_path: Path) -> None:
+    with pytest.raises(InvalidArgumentError, match=r"^season must be 1 \(none\) or at least 2; "):
+        tune_base_model([sawtooth(0)], tmp_path / "own.safetensors", 6, season=1.5)
 
 
 def test_too_few_series_are_refused(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from throughtime.forecasting.averaging import average, compare
 from throughtime.forecasting.base_network import QUANTILES
 from throughtime.forecasting.outlook import AHEAD, N_INPUTS, PAST, look
 from throughtime.forecasting.reading import read_group
-from throughtime.forecasting.seasonality import cycles
+from throughtime.forecasting.seasonality import check_season, cycles
 from throughtime.forecasting.sharing import for_each
 from throughtime.losses import Quantile
 from throughtime.network import Network
@@ -201,8 +201,8 @@ def tune_base_model(
         Steps ahead that will be asked for, H; up to 24 are learned.
     frequency, season : str or float, optional
         As in :class:`~throughtime.forecasting.Forecaster`; of several seasons the shortest counts.
-    base_model : {"shipped"} or path
-        The networks to begin with.
+    base_model : {"shipped", "none"} or path
+        The networks to begin with; with "none" one that has learned nothing.
     epochs, seed : int
         Epochs, and the seed of the origins and of the order of batches.
 
@@ -215,13 +215,16 @@ def tune_base_model(
     ------
     DataError
         If the series have fewer than 200 origins to learn from.
+    ModelFileError
+        If the file of the networks to begin with cannot be read.
     """
     horizon, epochs = check_int("horizon", horizon, 1), check_int("epochs", epochs, 1)
     networks = base_network.read(base_network.check_source(base_model)) or (
         base_network.build(64, seed),
     )
-    known = () if frequency is None else cycles(frequency)
-    period = float(season or (known[0] if known else 1.0))
+    named = None if season is None else check_season(season)
+    usual = () if frequency is None else cycles(frequency)
+    period = min(usual if named is None else named, default=1.0)
     values = [s.from_first_value().y for s in read_group(y, None).series if s.count]
     held = np.arange(len(values)) % _VALIDATION == _VALIDATION // 2
     parts = for_each(
