@@ -1,10 +1,13 @@
 """What a regression removes from a series before smoothing, and what earns its place."""
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from throughtime.cli.requests import ForecastRequest
+from throughtime.cli.wording import Wording
 from throughtime.data import Series
 from throughtime.forecasting import Forecaster
 from throughtime.forecasting.adjusting import adjust
@@ -208,3 +211,58 @@ def test_a_week_of_hours_whose_days_differ() -> None:
     assert season.period == 168.0
     assert not any(k % 7 == 0 for k in season.harmonics)  # those are the day's
     assert report["forecast"].mae < 1.1  # noise of 1 has 0.8
+
+
+def test_the_notes_say_what_is_used_and_with_what_effect() -> None:
+    y, X = sales()
+    noise = RNG(5).normal(size=300)
+    model = Forecaster(14, **NO_NETWORK).fit(y, np.c_[X, noise])
+    note = model.notes_[1]
+    assert note == (
+        "Its effects: covariate[0] +59.3 for each unit; covariate[1] +1.99 for each unit. Not used:"
+        " covariate[2]."
+    )
+    words = Wording(ForecastRequest, "sales", ("promo", "temp", "noise"))
+    assert words.say(note) == (
+        "Its effects: 'promo' +59.3 for each unit; 'temp' +1.99 for each unit. Not used: 'noise'."
+    )
+    many = Forecaster(14, **NO_NETWORK).fit({"a": y, "b": y[::-1]}, {"a": X, "b": X})
+    assert many.notes_[1] == (
+        "Its terms and the series that have them: covariate[0] in 1; covariate[1] in 1."
+    )
+    wave = Forecaster(30, frequency="D", **NO_NETWORK).fit(temperatures())
+    assert wave.notes_[1].startswith("Its effects: a season of 365.25 steps -")
+
+
+def test_a_history_without_times_that_begins_elsewhere_has_its_own_season() -> None:
+    y = temperatures()
+    model = Forecaster(30, frequency="D", **NO_NETWORK).fit(y)
+    same = model.predict(y=y).mean
+    np.testing.assert_array_equal(same, model.predict().mean)
+    # Half a year later; the wave would be upside down if it began with the history.
+    np.testing.assert_allclose(model.predict(y=y[180:]).mean, same, atol=1.0)
+
+
+def test_a_series_that_came_later_has_its_own_effects() -> None:
+    y, X = sales()
+    model = Forecaster(14, **NO_NETWORK).fit({"a": y[:286]}, {"a": X[:286]})
+    asked = {"X_future": {"b": X[286:]}, "y": {"b": 3.0 * y[:286]}, "X": {"b": X[:286]}}
+    error = np.abs(model.predict(**asked)["b"].mean - 3.0 * y[286:]).mean()
+    assert error < 15.0  # three times the noise of 3 has 7; without the promotions it is 60
+
+
+def test_a_file_holds_the_adjustments(tmp_path: Path) -> None:
+    y, X = sales()
+    model = Forecaster(14, frequency="D", **NO_NETWORK).fit(y, X)
+    model.save(tmp_path / "model.safetensors")
+    again = Forecaster.load(tmp_path / "model.safetensors")
+    assert again.fitted.long_seasons == (365.25,)
+    ahead = X[:14]
+    np.testing.assert_array_equal(
+        again.predict(X_future=ahead).mean, model.predict(X_future=ahead).mean
+    )
+    model.update(y[:5], X[:5])
+    again.update(y[:5], X[:5])
+    np.testing.assert_array_equal(
+        again.predict(X_future=ahead).mean, model.predict(X_future=ahead).mean
+    )

@@ -18,7 +18,7 @@ RNG = np.random.default_rng
 def test_the_filter_is_the_recursion(alpha: float) -> None:
     values = RNG(0).normal(size=(300, 2)) + 5.0
     level, expected = np.zeros(2), []
-    for row in values:  # (R1) and (R2) without columns, from the level 0
+    for row in values:  # (Z1) and (Z2) without columns, from the level 0
         expected.append(row - level)
         level = level + alpha * expected[-1]
     np.testing.assert_allclose(innovations(values, alpha), expected, atol=1e-9)

@@ -73,7 +73,7 @@ def _run(request: ForecastRequest, wording: Wording) -> None:
     old = check_folder(request.out, FILES)
     keep_input(request.out, FILES, [request.data])
     table = without_short(read(request))
-    wording.target = table.target
+    wording.target, wording.covariates = table.target, table.covariates
     parts = cut_series(table)
     table = with_unusual(table, parts)
     screen.headline(f"{table.target}, from {request.source}")

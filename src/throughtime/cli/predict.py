@@ -78,7 +78,7 @@ def _run(request: PredictRequest, wording: Wording) -> None:
         frequency=step,
         **reading.get("options", {}),
     )
-    wording.target = table.target
+    wording.target, wording.covariates = table.target, table.covariates
     check_step(table, step)
     screen.headline(f"{table.target}, from {request.data.name} with {request.model.name}")
     screen.facts("data", map(wording.say, table.describe()))
@@ -146,7 +146,7 @@ def go_on(
             "The covariates of the steps ahead are not used: the model was trained without them."
         ]
     joined = join(model, known, parts, many)
-    history = group([(one.part.name, one.part.values) for one in joined], many)
+    history = group([(one.part.name, one.part.dated) for one in joined], many)
     past = group([(one.part.name, one.covariates) for one in joined], many) if count else None
     asked = {"fh": steps, "X_future": ahead, "y": history, "X": past}
     forecasts = model.predict(**asked)

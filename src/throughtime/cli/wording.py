@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from throughtime.cli.options import flags_of
@@ -21,6 +21,8 @@ class Wording:
         The class that declares its options.
     target : str
         The column that is forecast; empty as long as it is not known.
+    covariates : sequence of str
+        The columns of covariates, where they are known.
 
     Examples
     --------
@@ -30,9 +32,10 @@ class Wording:
     "column 'sales' is too short; --no-dayfirst reads it."
     """
 
-    def __init__(self, request: type, target: str = "") -> None:
+    def __init__(self, request: type, target: str = "", covariates: Sequence[str] = ()) -> None:
         self.flags: Mapping[str, str] = flags_of(request)
         self.target = target
+        self.covariates = covariates
 
     def say(self, text: str) -> str:
         """``text`` of the library with arguments called as the user knows them."""
@@ -53,6 +56,8 @@ class Wording:
                 return None
             # A choice between two flags has no value to write.
             return f"{yes} {argument.value}" if not no else yes if argument.value else no
+        if argument.name == "covariate" and argument.key in range(len(self.covariates)):
+            return repr(self.covariates[argument.key])
         series = "" if argument.key is None else f"series {argument.key!r}"
         if argument.name == "y" and self.target:
             return series or f"column {self.target!r}"

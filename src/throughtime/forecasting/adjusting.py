@@ -9,6 +9,7 @@ import numpy as np
 
 from throughtime.forecasting.adjustment import Adjustment, columns_of
 from throughtime.forecasting.covariates import mean_and_width
+from throughtime.forecasting.fitted import Fitted
 from throughtime.forecasting.regression import Problem
 from throughtime.forecasting.rows import Rows
 from throughtime.forecasting.selecting import PRICE, Search
@@ -52,6 +53,25 @@ def remove_all(adjustments: Mapping[Any, Adjustment], group: Group) -> Group:
 def left_to_smoothing(periods: Sequence[float]) -> tuple[float, ...]:
     """The seasons that smoothing may follow value by value."""
     return tuple(p for p in periods if p <= _LONGEST_PATTERN) or (1.0,)
+
+
+def adjustment_of(settings: Settings, fitted: Fitted, series: Observed) -> Adjustment | None:
+    """The adjustment that ``series`` is forecast with, if any.
+
+    A series that came after fitting gets its own. So does a history without times that begins
+    elsewhere than the known one: nothing says where in a long season it stands.
+    """
+    periods = (*fitted.candidates, *fitted.long_seasons)
+    if series.name not in fitted.anchors:
+        return adjust(settings, series, periods)
+    found = fitted.adjustments.get(series.name)
+    if found is None or found.season <= 1.0 or series.calendar is not None:
+        return found
+    known = next(one for one in fitted.group.series if one.name == series.name)
+    common = min(len(known), len(series))
+    if np.array_equal(known.y[:common], series.y[:common], equal_nan=True):
+        return found
+    return adjust(settings, series, periods)
 
 
 def adjust(settings: Settings, series: Observed, periods: Sequence[float]) -> Adjustment | None:

@@ -1,4 +1,4 @@
-"""The adjustment of one series: what is removed before smoothing, and restored afterwards."""
+"""The adjustment of one series: what is removed before smoothing, (Z5), and restored afterwards."""
 
 from __future__ import annotations
 

@@ -47,6 +47,8 @@ class Fitted:
         forecast for all.
     adjustments : dict
         What is removed from each series before smoothing, by name; those without any are missing.
+    long_seasons : tuple of float
+        Seasons too long for smoothing, which only an adjustment may have.
     base : Base
         The base networks, and the share of their correction that each series takes.
     """
@@ -64,10 +66,11 @@ class Fitted:
     choices: dict[Any, Choice] | None = None
     adjustments: dict[Any, Adjustment] = field(default_factory=dict)
     base: Base = field(default_factory=Base)
+    long_seasons: tuple[float, ...] = ()
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         # A pickle of release 0.1 or 0.2 holds one setting for every series.
-        nothing: dict[str, Any] = {"adjustments": {}, "base": Base()}
+        nothing: dict[str, Any] = {"adjustments": {}, "long_seasons": (), "base": Base()}
         state = nothing | state
         if "smoothing" in state:
             single = state.pop("smoothing")

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from throughtime.errors import DataError, Message, Setting, sentence
-from throughtime.forecasting import adjusting, networks, notes, trust
+from throughtime.forecasting import adjusting, effects, networks, notes, trust
 from throughtime.forecasting.anchor import FEWEST_TO_SMOOTH, fit_average, prepare
 from throughtime.forecasting.calibration import Calibration, improvement
 from throughtime.forecasting.correcting import corrections_of_windows, fit_base, networks_of
@@ -77,8 +77,13 @@ def fit(settings: Settings, group: Group, backtest: bool = False) -> Fitted:
         [],
         Calibration.of(settings.horizon),
         _floor(settings, group),
-        [*notes.on_data(group.series), *notes.on_adjustments(adjustments, group.series)],
+        [
+            *notes.on_data(group.series),
+            *notes.on_adjustments(adjustments, group.series),
+            *effects.notes_on(group, adjustments),
+        ],
         adjustments=adjustments,
+        long_seasons=tuple(p for p in periods if p not in candidates),
         base=fit_base(settings, networks, adjusted.series, candidates, zeros),
     )
     _learn(settings, fitted, enough, all(s.name in zeros for s in enough), backtest)

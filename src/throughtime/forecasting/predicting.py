@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from throughtime.errors import DataError, sentence
-from throughtime.forecasting import base_network, correcting, delivery, notes
+from throughtime.forecasting import adjusting, base_network, correcting, delivery, notes
 from throughtime.forecasting.anchor import (
     FEWEST_TO_SMOOTH,
     error_unit,
@@ -57,7 +57,7 @@ def forecast(
         Coverages of the intervals.
     """
     _check_count(series)
-    observed, adjustment = series, fitted.adjustments.get(series.name)
+    observed, adjustment = series, adjusting.adjustment_of(settings, fitted, series)
     if adjustment is not None:
         effects = adjustment.ahead(series, steps, future)
         series = adjustment.remove(series)

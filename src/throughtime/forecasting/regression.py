@@ -3,19 +3,19 @@ r"""A regression beside a level that moves: the effect of columns on a series, a
 The series z (its logarithm, if that was chosen) is a pattern and a trend, columns x with their
 effects b, and a level that exponential smoothing follows:
 
-    z_t = n_t' c + x_t' b + l_{t-1} + e_t                               (R1)
-    l_t = l_{t-1} + alpha e_t                                           (R2)
+    z_t = n_t' c + x_t' b + l_{t-1} + e_t                               (Z1)
+    l_t = l_{t-1} + alpha e_t                                           (Z2)
 
 with n_t a constant, a straight line and the phases of the shortest season. For a given alpha the
 errors are linear in z, n and x: each column goes through the same filter,
 
-    F(v)_t = (1 - alpha) F(v)_{t-1} + v_t - v_{t-1}                     (R3)
+    F(v)_t = (1 - alpha) F(v)_{t-1} + v_t - v_{t-1}                     (Z3)
 
 so that e = F(z) - F(n) c - F(x) b. alpha = 1 takes differences, alpha = 0 is a regression with a
 straight line; between them the level takes what varies slowly, and no column swallows the trend.
 c and b minimise
 
-    sum e_t^2 + lambda sum (b_j / w_j)^2                                (R4)
+    sum e_t^2 + lambda sum (b_j / w_j)^2                                (Z4)
 
 with the widths w_j that the columns are expected to have in common. This is generalised least
 squares in the innovations form of Hyndman et al. (2008), chapter 9, with the penalty of Hoerl and
@@ -44,7 +44,7 @@ _ROOM = 5.0
 
 
 def innovations(values: np.ndarray, alpha: float) -> np.ndarray:
-    """F(v) of (R3) for each column of ``values (T, P)``, in log2(T) passes.
+    """F(v) of (Z3) for each column of ``values (T, P)``, in log2(T) passes.
 
     1 / (1 - q L) = (1 + q L) (1 + q^2 L^2) (1 + q^4 L^4) ... with the lag operator L.
     """
@@ -67,11 +67,11 @@ class Problem:
     log : bool
         Whether they are logarithms.
     nuisance : ndarray of shape (T, Q)
-        n of (R1).
+        n of (Z1).
     columns : ndarray of shape (T, P)
-        x of (R1).
+        x of (Z1).
     widths : ndarray of shape (P,)
-        w of (R4).
+        w of (Z4).
     steps : ndarray of int of shape (T,)
         Where in the series each row is; they increase.
     """
@@ -93,12 +93,12 @@ class Problem:
         return innovations(np.concatenate([self.z[:, None], self.design], axis=1), alpha)
 
     def squares(self, products: np.ndarray, used: np.ndarray, penalty: float) -> float:
-        """The sum of e_t^2 of (R4), from the ``products`` of the filtered columns."""
+        """The sum of e_t^2 of (Z4), from the ``products`` of the filtered columns."""
         sides = np.concatenate([[1.0], -self.solve(products, used, penalty)])
         return float(sides @ products @ sides)
 
     def solve(self, products: np.ndarray, used: np.ndarray, penalty: float) -> np.ndarray:
-        """The effects c and b of (R4), (Q + P,), zero for columns that are not ``used (P,)``.
+        """The effects c and b of (Z4), (Q + P,), zero for columns that are not ``used (P,)``.
 
         Parameters
         ----------
@@ -220,7 +220,7 @@ def trial_errors(
         last, rows = origins - 1, ahead[places]
         moved = filtered[last, :1] - filtered[last, 1:] @ effects[j]
         rest = problem.z[last, None] - problem.design[last] @ effects[j]
-        level = rest - (1.0 - alpha) * moved  # l_t = z_t - x_t' b - e_t + alpha e_t, (R1) and (R2)
+        level = rest - (1.0 - alpha) * moved  # l_t = z_t - x_t' b - e_t + alpha e_t, (Z1) and (Z2)
         forecast = level[places[0]] + problem.design[rows] @ effects[j]
         actual = problem.z[rows]
         if problem.log:

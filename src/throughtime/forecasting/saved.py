@@ -88,6 +88,7 @@ class Saved:
             self._choices(group),
             self._adjustments(group, width),
             self._base(group),
+            tuple(check_float("long_seasons", p, 1.0) for p in self._meta.get("long_seasons", [])),
         )
 
     def _part(self, name: str, kind: type) -> Any:

@@ -69,6 +69,7 @@ def save(
         "names": [_name(name) for name in names],
         "calendars": [s.calendar and s.calendar.to_config() for s in fitted.group.series],
         "adjustments": [a and a.to_config() for a in map(fitted.adjustments.get, names)],
+        "long_seasons": list(fitted.long_seasons),
         "candidates": list(fitted.candidates),
         "window": fitted.window,
         "weight": fitted.calibration.weight,
