@@ -6,6 +6,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from throughtime.forecasting.choosing import USUAL
+from throughtime.forecasting.delivery import NETWORK, SMOOTHING
 from throughtime.forecasting.settings import EPOCHS
 from throughtime.report import LayerRow, words
 
@@ -64,10 +65,9 @@ def _base(model: Forecaster) -> str:
 
 def _delivered(model: Forecaster) -> str:
     """What makes the forecasts, with the number of series where there are several methods."""
-    shares = model.shares_
 
     def usual(name: Any) -> str:
-        return "network" if model.weight_ > 0.0 or shares.get(name, 0.0) > 0.0 else "smoothing"
+        return NETWORK if model.fitted.corrects(name) else SMOOTHING
 
     methods = [usual(n) if c.method == USUAL else c.method for n, c in model.choices_.items()]
     counted = Counter(methods or [usual(None)]).most_common()
@@ -86,7 +86,7 @@ def one_line(story: ForecastStory) -> str:
     used = "" if story.network_weight > 0 else ", not used"
     base = settings["base networks"]
     delivered = ""
-    if settings["delivered"] not in ("network", "smoothing"):
+    if settings["delivered"] not in (NETWORK, SMOOTHING):
         delivered = f"; delivered: {settings['delivered']}"
     own = (
         f"{networks} of {layers} with {settings['hidden units']} units, {count:,} parameters{each}"

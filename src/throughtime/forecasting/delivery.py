@@ -184,8 +184,7 @@ def method_of(settings: Settings, fitted: Fitted, series: Observed, history: Pre
     demand = not (series.y < 0.0).any() and (series.y > 0.0).any()
     if choice.method != USUAL and (choice.method != CROSTON or demand):
         return choice.method
-    based = fitted.base.takes(series.name)
-    return NETWORK if based or fitted.calibration.weight > 0.0 else SMOOTHING
+    return NETWORK if fitted.corrects(series.name) else SMOOTHING
 
 
 def long_enough(several: Sequence[Observed]) -> list[Observed]:

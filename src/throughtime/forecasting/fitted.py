@@ -88,6 +88,10 @@ class Fitted:
         """Whether networks correct smoothing, for some series at least."""
         return self.calibration.weight > 0.0 or self.base.used
 
+    def corrects(self, name: Any) -> bool:
+        """Whether networks correct the smoothing of a series; that of a new one they may."""
+        return self.calibration.weight > 0.0 or self.base.takes(name)
+
     @property
     def based(self) -> bool:
         """Whether the base networks change any forecast."""
