@@ -114,6 +114,25 @@ def test_factors_where_they_forecast_better() -> None:
     np.testing.assert_allclose(np.exp(found.effects[0] / found.width[0]), 1.5, rtol=0.03)
 
 
+def test_a_series_that_came_later_is_forecast_as_if_it_had_been_fitted() -> None:
+    """With its own effects, the widening of its intervals, and a choice in its own units."""
+    rng = RNG(1)
+    promo = (rng.random(220) < 0.3).astype(float)[:, None]
+    level = np.exp(np.linspace(3.0, 6.0, 220))
+    y = level * 1.5 ** promo[:, 0] * np.exp(rng.normal(0, 0.05, 220))
+    settings: dict[str, Any] = {"base_model": "none", "epochs": 1, "members": 1, "season": None}
+    first = {"a": RNG(2).normal(50.0, 1.0, 80)}
+    model = Forecaster(14, **settings, use="smoothing").fit(first, {"a": promo[:80]})
+    ahead = {"b": promo[:14]}
+    later = model.predict(y={"b": y}, X={"b": promo}, X_future=ahead)["b"]
+    fitted = Forecaster(14, **settings, use="smoothing").fit({"b": y}, {"b": promo})
+    assert fitted.fitted.adjustments["b"].log
+    same = fitted.predict(X_future=ahead)["b"]
+    assert later.method == same.method
+    np.testing.assert_allclose(later.mean, same.mean)
+    np.testing.assert_allclose(later.lower(0.8), same.lower(0.8))
+
+
 def temperatures(years: int = 4) -> np.ndarray:
     days = np.arange(round(365.25 * years))
     rest = np.zeros(len(days))

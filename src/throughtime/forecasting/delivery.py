@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
 from throughtime.forecasting import widths
+from throughtime.forecasting.adjustment import Adjustment
 from throughtime.forecasting.anchor import FEWEST_TO_SMOOTH, spaced
 from throughtime.forecasting.baselines import ahead, naive_paths
 from throughtime.forecasting.calibration import Calibration
@@ -149,14 +150,20 @@ def decide(
     fitted: Fitted,
     several: Sequence[Observed],
     histories: Sequence[PreparedSeries],
+    adjustments: Mapping[Any, Adjustment | None],
 ) -> list[Choice]:
     """What is delivered for each of ``several`` series, from their first known value on.
 
-    ``histories`` are the same series without the effects of columns, prepared.
+    Parameters
+    ----------
+    histories : sequence of PreparedSeries
+        The same series without the effects of columns.
+    adjustments : mapping
+        What was removed from them, by name.
     """
     contests = []
     for one, history in zip(several, histories, strict=True):
-        adjustment = fitted.adjustments.get(one.name)
+        adjustment = adjustments.get(one.name)
         zero = mostly_zero(settings, one, adjustment is not None, fitted.candidates)
         factor = np.ones(len(one))
         if adjustment is not None and adjustment.log:
@@ -170,7 +177,13 @@ def decide(
     return choose(contests, settings.horizon, fitted.naive_season, settings.delivers)
 
 
-def method_of(settings: Settings, fitted: Fitted, series: Observed, history: PreparedSeries) -> str:
+def method_of(
+    settings: Settings,
+    fitted: Fitted,
+    series: Observed,
+    history: PreparedSeries,
+    adjustment: Adjustment | None,
+) -> str:
     """What forecasts a series: "network", "smoothing", "croston" or a naive method.
 
     The parameters are those of :func:`decide`, for one series.
@@ -179,7 +192,7 @@ def method_of(settings: Settings, fitted: Fitted, series: Observed, history: Pre
     if fitted.choices is not None and series.name in fitted.choices:
         choice = fitted.choices[series.name]
     elif fitted.choices is not None:
-        (choice,) = decide(settings, fitted, [series], [history])
+        (choice,) = decide(settings, fitted, [series], [history], {series.name: adjustment})
     # The history may be another one than that of the choice.
     demand = not (series.y < 0.0).any() and (series.y > 0.0).any()
     if choice.method != USUAL and (choice.method != CROSTON or demand):

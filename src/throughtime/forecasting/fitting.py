@@ -95,7 +95,7 @@ def fit(settings: Settings, group: Group, backtest: bool = False) -> Fitted:
     histories = [
         prepare(one, anchors[one.name], centre, width) for one in long_enough(adjusted.series)
     ]
-    chosen = decide(settings, fitted, known, histories)
+    chosen = decide(settings, fitted, known, histories, adjustments)
     fitted.choices = dict(zip([one.name for one in known], chosen, strict=True))
     fitted.notes += notes.on_choices(chosen, settings, fitted.corrected)
     return fitted

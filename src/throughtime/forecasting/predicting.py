@@ -67,7 +67,7 @@ def forecast(
     history = prepare(known, average, fitted.centre, fitted.width, future)
     smoothed = history.anchor_at(np.array([len(known)]), settings.horizon)[0]
     few = known.count < FEWEST_TO_SMOOTH
-    method = PERSISTENCE if few else delivery.method_of(settings, fitted, seen, history)
+    method = PERSISTENCE if few else delivery.method_of(settings, fitted, seen, history, adjustment)
     # Smoothing and networks work on the transformed scale without the effects of columns.
     transformed = few or method in (delivery.NETWORK, delivery.SMOOTHING)
     made: Delivered
@@ -80,6 +80,8 @@ def forecast(
         if method == delivery.NETWORK:
             centre, shape = _corrected(settings, fitted, known, history, smoothed)
         size = _size_of_errors(settings, fitted, known, history, smoothed)
+        if adjustment is not None:
+            size = size * adjustment.widening
         made = Calibrated(centre, size, fitted.calibration, shape)
     else:
         made = delivery.naive(method, seen.y, settings.horizon, fitted.naive_season)
@@ -117,16 +119,14 @@ def _size_of_errors(
     history: PreparedSeries,
     smoothed: np.ndarray,
 ) -> np.ndarray:
-    """The size of the errors to expect of a forecast, on the transformed scale: (H,)."""
+    """The size of the errors to expect of a forecast without the effects of columns: (H,)."""
     horizon = settings.horizon
     if known.count < FEWEST_TO_SMOOTH:
-        size = expected_of_few(_borrowed_error(settings, fitted, known), horizon)
-    elif fitted.calibration.expected:
-        size = expected_errors(history, horizon, round(shortest(fitted.candidates)), smoothed)
-    else:
-        size = np.full(horizon, error_unit(history, horizon))
-    adjustment = fitted.adjustments.get(known.name)
-    return size if adjustment is None else size * adjustment.widening
+        return expected_of_few(_borrowed_error(settings, fitted, known), horizon)
+    if fitted.calibration.expected:
+        season = round(shortest(fitted.candidates))
+        return expected_errors(history, horizon, season, smoothed)
+    return np.full(horizon, error_unit(history, horizon))
 
 
 def _corrected(
