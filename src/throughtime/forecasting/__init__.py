@@ -23,11 +23,12 @@ settings      its parameters as plain data;  fitted: what fitting leaves
 fitting       all steps of fitting, in order
 predicting    the forecast of one series;  limits: where it is 0, and no less
 backtest      forecasts of a hold-out
-series        one series or many, checked;  calendars: when their steps are
+series        one series or many;  reading: what a user passes, checked
+calendars     when their steps are;  covariates: on a common scale
 seasonality   which cycles a series may have
 regression    the effects of columns;  terms: which columns;  rows: what they are made of
 adjusting     which effects a series has;  selecting: which earn their place
-adjustment    removed before smoothing, and restored afterwards
+adjustment    removed before smoothing, and restored afterwards;  effects: in words
 smoothing     exponential smoothing;  grid: its settings;  rolling: from many origins at once
 averaging     the average of all settings;  anchor: that of one series, and its past errors
 inputs        what a network trained on the data reads, and what it must predict
@@ -44,7 +45,7 @@ choosing      whether a naive forecast did clearly better;  delivery: which one 
 intermittent  demand that is mostly zero
 notes         sentences for the reader;  results: what is returned
 horizon       how much each step ahead counts;  sharing: many series on several threads
-storage       files
+storage       files;  saved: their parts, checked
 ============= ==================================================================
 """
 
