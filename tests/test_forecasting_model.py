@@ -195,10 +195,14 @@ def test_the_network_reads_what_is_static(tmp_path: Path) -> None:
         assert (one.mean != two.mean).all()
 
 
-@pytest.mark.parametrize("count", [3, 4, 5, 6, 9])
-def test_a_short_series_is_forecast_with_intervals(count: int, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("count", "horizon"), [(3, 6), (4, 6), (5, 6), (6, 6), (9, 6), (5, 24), (20, 100)]
+)
+def test_a_short_series_is_forecast_with_intervals(
+    count: int, horizon: int, tmp_path: Path
+) -> None:
     y = 50.0 + RNG(count).normal(size=count).cumsum()
-    model = Forecaster(6, season=None).fit(y)
+    model = Forecaster(horizon, season=None).fit(y)
     forecast = model.predict()
     low, high = forecast.intervals[0.8]
     assert (low <= forecast.mean).all()

@@ -65,7 +65,7 @@ def fit(settings: Settings, group: Group, backtest: bool = False) -> Fitted:
     }
     need = _need(settings)
     enough = [series for series in adjusted.series if _length(series) >= need]
-    longest = max(map(len, enough), default=need)
+    longest = max(map(len, enough), default=0)
     window = settings.window or _window(settings.horizon, candidates, longest)
     fitted = Fitted(
         group,
