@@ -91,14 +91,26 @@ def fit(settings: Settings, group: Group, backtest: bool = False) -> Fitted:
         fitted.base = dataclasses.replace(fitted.base, networks=())
     if fitted.calibration.weight < 1.0:
         fitted.notes += notes.on_base(list(fitted.base.shares.values()))
-    known = long_enough(group.series)
+    _choose(settings, fitted, adjusted)
+    return fitted
+
+
+def _choose(settings: Settings, fitted: Fitted, adjusted: Group) -> None:
+    """Choose what is delivered for each series of ``fitted``.
+
+    Parameters
+    ----------
+    adjusted : Group
+        The series without the effects of columns.
+    """
+    known = long_enough(fitted.group.series)
     histories = [
-        prepare(one, anchors[one.name], centre, width) for one in long_enough(adjusted.series)
+        prepare(one, fitted.anchors[one.name], fitted.centre, fitted.width)
+        for one in long_enough(adjusted.series)
     ]
-    chosen = decide(settings, fitted, known, histories, adjustments)
+    chosen = decide(settings, fitted, known, histories, fitted.adjustments)
     fitted.choices = dict(zip([one.name for one in known], chosen, strict=True))
     fitted.notes += notes.on_choices(chosen, settings, fitted.corrected)
-    return fitted
 
 
 def _learn(

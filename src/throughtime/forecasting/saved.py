@@ -74,21 +74,26 @@ class Saved:
         width = self._arrays["covariates.centre"].size
         group = self._group(width, horizon)
         inputs = N_INPUTS + width + len(group.series[0].static)
+        long = self._meta.get("long_seasons", [])
         return Fitted(
-            group,
-            self._anchors(group),
-            tuple(check_float("candidates", p, 1.0) for p in self._part("candidates", list)),
-            check_int("window", self._meta["window"], 1, max(4, *map(len, group.series))),
-            self._vector("covariates.centre", width, -LARGEST),
-            self._vector("covariates.width", width, SMALLEST_WIDTH),
-            [self._network(i, c, inputs) for i, c in enumerate(self._part("networks", list))],
-            self._calibration(horizon),
-            0.0 if check_bool("nonnegative", self._meta["nonnegative"]) else -np.inf,
-            [notes.from_config(note) for note in self._part("notes", list)],
-            self._choices(group),
-            self._adjustments(group, width),
-            self._base(group),
-            tuple(check_float("long_seasons", p, 1.0) for p in self._meta.get("long_seasons", [])),
+            group=group,
+            anchors=self._anchors(group),
+            candidates=tuple(
+                check_float("candidates", p, 1.0) for p in self._part("candidates", list)
+            ),
+            window=check_int("window", self._meta["window"], 1, max(4, *map(len, group.series))),
+            centre=self._vector("covariates.centre", width, -LARGEST),
+            width=self._vector("covariates.width", width, SMALLEST_WIDTH),
+            networks=[
+                self._network(i, c, inputs) for i, c in enumerate(self._part("networks", list))
+            ],
+            calibration=self._calibration(horizon),
+            floor=0.0 if check_bool("nonnegative", self._meta["nonnegative"]) else -np.inf,
+            notes=[notes.from_config(note) for note in self._part("notes", list)],
+            choices=self._choices(group),
+            adjustments=self._adjustments(group, width),
+            base=self._base(group),
+            long_seasons=tuple(check_float("long_seasons", p, 1.0) for p in long),
         )
 
     def _part(self, name: str, kind: type) -> Any:
