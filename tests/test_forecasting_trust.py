@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from throughtime.forecasting.horizon import step_weights
-from throughtime.forecasting.trust import Blocks, student_quantile, weigh
+from throughtime.forecasting.trust import Blocks, certainty, student_quantile, weigh
 
 
 def blocks(series: int, paths: int, horizon: int) -> Blocks:
@@ -132,3 +132,19 @@ def test_chance_is_rarely_trusted(paths: int) -> None:
     found = np.array([weigh(gains(rng.normal(size=paths)), block)[0] for _ in range(2000)])
     assert (found == 1.0).mean() == pytest.approx(0.025, abs=0.01)
     assert (found > 0.5).mean() < 0.18
+
+
+def test_a_loss_is_as_certain_as_a_gain() -> None:
+    values = 0.5 + np.sqrt(0.75) * np.array([1.0, -1.0, 1.0, -1.0])
+    block = blocks(1, 4, 1)
+    gain, loss = (certainty(gains(sign * values), block)[0] for sign in (1.0, -1.0))
+    assert loss == -gain == pytest.approx(-1.0 / 3.1824, rel=1e-4)
+    assert certainty(gains(-np.ones(4)), block) == (-1.0, 4.0)
+
+
+def test_beside_base_networks_the_better_one_is_used_and_half_of_each_if_neither_is() -> None:
+    block, clear = blocks(1, 5, 1), np.ones(5)
+    for over_base, weight in ((clear, 1.0), (0.0 * clear, 0.5), (-clear, 0.0)):
+        assert weigh(gains(clear), block, gains(over_base))[0] == weight
+    # What is no better than the anchor is not used, however bad the base networks are.
+    assert weigh(gains(-clear), block, gains(clear))[0] == 0.0

@@ -329,8 +329,11 @@ class Judge:
         truth = np.where(judges, check.target.astype(np.float64), np.nan)
         judged = [t.judged for t in trained] or [np.zeros(truth.shape)]
         moved = np.mean(judged, axis=0)
-        gain = (np.abs(truth - self.based) - np.abs(truth - moved)) * factor
-        weight, validated = trust.weigh(gain, blocks)
+        error = np.abs(truth - moved)
+        gain = (np.abs(truth) - error) * factor
+        over_base = (np.abs(truth - self.based) - error) * factor
+        used = bool(np.nan_to_num(self.based).any())
+        weight, validated = trust.weigh(gain, blocks, over_base if used else None)
         if all(t.epochs == 0 for t in trained):
             weight = 0.0
         mixed = (1.0 - weight) * self.based + weight * moved

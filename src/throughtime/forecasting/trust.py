@@ -8,11 +8,11 @@ paths. Let d_i be the mean gain in absolute error on path i, over all origins an
     d = sum_i c_i d_i / sum_i c_i                                       (X1)
     s^2 = sum_i c_i (d_i - d)^2 / sum_i c_i * n / (n - 1)               (X2)
     t = d / (s / sqrt(n))                                               (X3)
-    weight = t / q, cut to 0 ... 1                                      (X4)
+    c = t / q, cut to -1 ... 1                                          (X4)
 
-with q the 97.5 % quantile of Student's distribution with n - 1 degrees of freedom. A gain that is
-certain by this measure is trusted whole, one of half that size to one half, and no gain not at all.
-Below three paths the weight is 0, for s says nothing then.
+with q the 97.5 % quantile of Student's distribution with n - 1 degrees of freedom. The weight is c,
+or 0 below it: a gain that is certain by this measure is trusted whole, one of half that size to one
+half, and no gain not at all. Below three paths c is 0, for s says nothing then.
 
 Series of a panel move together. Let k be the number of paths and m the mean number of series at a
 time step, counted from the ends. With r the correlation of the gains of two series at the same
@@ -21,6 +21,13 @@ step, an intraclass correlation from one analysis of variance, and never below 0
     n = k / (1 + (m - 1) r)                                             (X5)
 
 which is the variance of a mean over clusters (Kish 1965, Survey Sampling, section 5.4).
+
+Where base networks correct the anchor, too, the network takes their place with this weight. Let c'
+be (X4) of the gain over their forecast. Then
+
+    weight = max(c, 0) (1 + c') / 2                                     (X6)
+
+so of two corrections of which neither is surely the better one half of each is used.
 """
 
 from __future__ import annotations
@@ -64,15 +71,26 @@ class Blocks:
         return np.maximum(self.steps // horizon, 1)
 
 
-def weigh(gain: np.ndarray, blocks: Blocks) -> tuple[float, float]:
-    """The weight of the correction (X4), and the effective number of paths (X5).
+def weigh(
+    gain: np.ndarray, blocks: Blocks, over_base: np.ndarray | None = None
+) -> tuple[float, float]:
+    """The weight of the correction (X6), and the effective number of paths (X5).
 
     Parameters
     ----------
     gain : ndarray of shape (M, H)
         Absolute error of the anchor less that of the corrected forecast, in units of the one-step
         error of the series; NaN where the target is unknown.
+    over_base : ndarray of shape (M, H), optional
+        The same with the forecast of the base networks in place of the anchor, if they correct it.
     """
+    certain, paths = certainty(gain, blocks)
+    other = 1.0 if over_base is None else certainty(over_base, blocks)[0]
+    return max(certain, 0.0) * (1.0 + other) / 2.0, paths
+
+
+def certainty(gain: np.ndarray, blocks: Blocks) -> tuple[float, float]:
+    """How certain a gain is (X4), from -1 to 1, and the effective number of paths (X5)."""
     horizon = gain.shape[1]
     known = ~np.isnan(gain)
     weight = known * step_weights(horizon)
@@ -87,11 +105,12 @@ def weigh(gain: np.ndarray, blocks: Blocks) -> tuple[float, float]:
     step, each, _ = _means(blocks.series, np.maximum(back, 0), worth, weight)
     paths = len(size) / _design(step, each)
     mean = float(np.average(total, weights=size))
-    if paths < FEWEST_PATHS or mean <= 0.0:
+    if paths < FEWEST_PATHS or mean == 0.0:
         return 0.0, paths
     variance = float(np.average((total - mean) ** 2, weights=size)) * paths / (paths - 1.0)
     error = np.sqrt(variance / paths)
-    return float(min(mean / (student_quantile(paths - 1.0) * error + 1e-300), 1.0)), paths
+    ratio = mean / (student_quantile(paths - 1.0) * error + 1e-300)
+    return float(np.clip(ratio, -1.0, 1.0)), paths
 
 
 def student_quantile(degrees: float, level: float = _LEVEL) -> float:
