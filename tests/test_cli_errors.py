@@ -22,7 +22,7 @@ def folder(tmp_path, monkeypatch):
     text[40] = text[40].replace(",5,", ",many,", 1)
     Path("text.csv").write_text("\n".join([header, *text]))
     Path("empty_target.csv").write_text("\n".join([header, *(f"{day},,1,north" for day in days)]))
-    Path("short.csv").write_text("\n".join([header, *rows[:3]]))
+    Path("short.csv").write_text("\n".join([header, *rows[:2]]))
     Path("empty.csv").write_text("")
     Path("header.csv").write_text(header)
     Path("binary.csv").write_bytes(bytes(range(256)) * 20)
@@ -246,10 +246,10 @@ BEFORE_READING = {
         "--holdout must leave something to learn from; got 88 of the 88 values of column 'sales'.",
     ),
     "hold-out that leaves too little": (
-        [*GOOD, "--holdout", "84"],
+        [*GOOD, "--holdout", "86"],
         (
-            "--holdout 84 leaves too little to learn from: column 'sales' must have at least 11"
-            " values for --horizon 7; got 4 before the hold-out. Hold fewer steps out."
+            "--holdout 86 leaves too little to learn from: column 'sales' must hold at least 3"
+            " numbers; got 2 before the hold-out. Hold fewer steps out."
         ),
     ),
     "nothing to predict": (["predict"], "Missing argument"),

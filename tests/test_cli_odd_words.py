@@ -30,7 +30,8 @@ NAMES = [
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("odd")
-    write_table(folder / "data.csv", rows=30)
+    # Two rows are too few to forecast, so what has no mistake ends before training.
+    write_table(folder / "data.csv", rows=2)
     Forecaster(3, network="never").fit(np.arange(40.0)).save(folder / "model.safetensors")
     (folder / "empty.csv").write_text("")
     (folder / "binary.csv").write_bytes(bytes(range(256)))
@@ -48,8 +49,7 @@ def odd_words(seed):
     if command == "predict":
         words.append(rng.choice(["model.safetensors", rng.choice(PATHS)]))
     words.append(rng.choice(["data.csv", rng.choice(PATHS)]))
-    # A horizon that the data do not hold, so that what has no mistake ends before training.
-    words += ["--target", "sales", "--horizon", "90"] if command == "forecast" else []
+    words += ["--target", "sales", "--horizon", "3"] if command == "forecast" else []
     for name in rng.sample(NAMES, rng.choice([0, 1, 1, 2])):
         words.append(name)
         if name not in ("--dayfirst", "--no-dayfirst", "--quiet", "--horizon=x"):
