@@ -83,15 +83,14 @@ def one_line(story: ForecastStory) -> str:
     layers = words.plural(int(settings["recurrent layers"]), f"{settings['cell']} layer")
     count = sum(row.parameters for row in story.layers)
     each = "" if settings["networks averaged"] == "1" else " each"
-    used = "" if story.network_weight > 0 else ", not used"
     base = settings["base networks"]
     delivered = ""
     if settings["delivered"] not in (NETWORK, SMOOTHING):
         delivered = f"; delivered: {settings['delivered']}"
     own = (
-        f"{networks} of {layers} with {settings['hidden units']} units, {count:,} parameters{each}"
+        f"{networks} of {layers} with {settings['hidden units']} units, {count:,} parameters{each},"
+        f" reading {settings['window']}"
+        if story.network_weight > 0.0
+        else "no network of these data is used"
     )
-    return (
-        f"{own}{used}; base networks: {base}; reads {settings['window']},"
-        f" season: {settings['season']}{delivered}"
-    )
+    return f"{own}; base networks: {base}; season: {settings['season']}{delivered}"
