@@ -28,6 +28,7 @@ from throughtime.cli.table_options import (
     TimeZone,
 )
 from throughtime.errors import InvalidArgumentError, sentence
+from throughtime.forecasting.holidays import check_code
 
 #: Weeks that are forecast of the series that ships with the package: two years.
 DEMO_HORIZON = 104
@@ -136,6 +137,17 @@ class ForecastRequest:
             "STEPS",
             "auto",
             read=season,
+        ),
+    ]
+    holidays: Annotated[
+        str | None,
+        Option(
+            "--holidays",
+            "Holidays of a country as covariates: DE, or DE-BY for a part of it. Needs the extra"
+            " holidays.",
+            DATA,
+            "CODE",
+            read=check_code,
         ),
     ]
     holdout: Annotated[

@@ -10,6 +10,7 @@ import numpy as np
 from throughtime.forecasting.adjustment import Adjustment, columns_of
 from throughtime.forecasting.covariates import mean_and_width
 from throughtime.forecasting.fitted import Fitted
+from throughtime.forecasting.holidays import tried
 from throughtime.forecasting.regression import Problem
 from throughtime.forecasting.rows import Rows
 from throughtime.forecasting.selecting import PRICE, Search
@@ -90,11 +91,13 @@ def adjust(settings: Settings, series: Observed, periods: Sequence[float]) -> Ad
     rows = Rows.of(series, centre, width)
     span = int(known[-1] - known[0]) + 1
     seasons = [p for p in sorted(periods) if p > 1.0 and 2.0 * p <= span]
-    covariates = _covariates(settings, series, known)
+    others = _covariates(settings, series, known)
+    if settings.holidays is not None and (days := tried(settings.holidays, rows, known)):
+        others.append(days)
     best: tuple[float, Adjustment] | None = None
     without = np.inf
     for pattern in _patterns(seasons, span):
-        groups = [*_waves(seasons, pattern), *covariates]
+        groups = [*_waves(seasons, pattern), *others]
         terms = [term for group in groups for term in group]
         columns = columns_of(tuple(terms), rows)[known]
         for log in _logs(settings, series.y[known]) if terms else ():

@@ -10,6 +10,7 @@ import numpy as np
 
 from throughtime.errors import Argument, Message
 from throughtime.forecasting.adjustment import Adjustment
+from throughtime.forecasting.holidays import Holidays
 from throughtime.forecasting.rows import Rows
 from throughtime.forecasting.series import Group
 from throughtime.forecasting.terms import Covariate, Season, Term
@@ -34,6 +35,19 @@ def notes_on(group: Group, adjustments: Mapping[Any, Adjustment]) -> list[str]:
     if idle:
         said += [" Not used: ", *_listed([[_name(k)] for k in idle]), "."]
     return [Message.join(said)]
+
+
+def on_holidays(
+    group: Group, adjustments: Mapping[Any, Adjustment], country: str | None
+) -> list[str]:
+    """A sentence where holidays were asked for and are not used."""
+    terms = [term for one in adjustments.values() for term in one.terms]
+    if country is None or any(isinstance(term, Holidays) for term in terms):
+        return []
+    if all(one.calendar is None for one in group.series):
+        return [f"The holidays of {country} are not used: the values have no times."]
+    reason = "the history is not forecast better with them, or its steps are longer than a day."
+    return [f"The holidays of {country} are not used: {reason}"]
 
 
 def _of_one(found: Adjustment) -> Pieces:
@@ -62,6 +76,14 @@ def _of_many(found: Sequence[Adjustment]) -> Pieces:
 
 def _effect(found: Adjustment, term: Term, effects: np.ndarray) -> Pieces:
     """A term with its effect in units of the data, or as a factor."""
+    if isinstance(term, Holidays):
+        on, before, after = (_number(found, one) for one in effects[:3])
+        own = [
+            f"{name} {_number(found, effects[0] + one)}"
+            for name, one in zip(term.names, effects[3:], strict=True)
+        ]
+        more = f" ({', '.join(own)})" if own else ""
+        return [*_term(term), f" {on}{more}, the day before {before}, the day after {after}"]
     if isinstance(term, Season):
         positions = np.linspace(0.0, term.period, _POINTS)
         values = term.columns(Rows(positions, np.zeros((0, 0)), None)) @ effects
@@ -81,6 +103,8 @@ def _term(term: Term) -> Pieces:
     """A term in words."""
     if isinstance(term, Season):
         return [f"a season of {term.period:g} steps"]
+    if isinstance(term, Holidays):
+        return [f"holidays of {term.country}"]
     if term.lags == (0,):
         return [_name(term.column)]
     return [_name(term.column), f" {', '.join(map(str, term.lags[:_NAMED]))} steps before"]

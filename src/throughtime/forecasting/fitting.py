@@ -16,6 +16,7 @@ from throughtime.forecasting.correcting import corrections_of_windows, fit_base,
 from throughtime.forecasting.covariates import mean_and_width
 from throughtime.forecasting.delivery import decide, long_enough, mostly_zero
 from throughtime.forecasting.fitted import Fitted
+from throughtime.forecasting.holidays import check_country
 from throughtime.forecasting.inputs import N_INPUTS
 from throughtime.forecasting.networks import Notify, TrainedNetwork
 from throughtime.forecasting.results import Progress, Stage
@@ -51,6 +52,8 @@ def fit(settings: Settings, group: Group, backtest: bool = False) -> Fitted:
     """Fit a model to ``group``; the progress says whether that belongs to a ``backtest``."""
     _check_lengths(settings, group, backtest)
     networks = networks_of(settings)  # first, because a file that cannot be read ends the fit
+    if settings.holidays is not None:
+        check_country(settings.holidays)
     periods = _candidates(settings, group)
     adjustments = adjusting.adjust_all(settings, group, periods)
     candidates = adjusting.left_to_smoothing(periods)
@@ -81,6 +84,7 @@ def fit(settings: Settings, group: Group, backtest: bool = False) -> Fitted:
             *notes.on_data(group.series),
             *notes.on_adjustments(adjustments, group.series),
             *effects.notes_on(group, adjustments),
+            *effects.on_holidays(group, adjustments, settings.holidays),
         ],
         adjustments=adjustments,
         long_seasons=tuple(p for p in periods if p not in candidates),

@@ -22,6 +22,7 @@ from throughtime.errors import (
 from throughtime.forecasting import backtest, base_network, fitting, predicting, storage
 from throughtime.forecasting.calibration import check_coverage, check_coverages
 from throughtime.forecasting.found import Found
+from throughtime.forecasting.holidays import check_code
 from throughtime.forecasting.reading import extend, read_ahead, read_group
 from throughtime.forecasting.results import BacktestReport, Forecast, Progress
 from throughtime.forecasting.seasonality import check_season, cycles
@@ -113,6 +114,10 @@ class Forecaster(Found):
     future_covariates : bool
         Whether covariates are known ahead of time (calendar, plans, prices). If so, ``predict``
         needs ``X_future``; if not, only their past is read.
+    holidays : str, optional
+        Code of a country, "DE", or of a part of one, "DE-BY". Its holidays and the days around them
+        are in the regression where they forecast the history better; with times only, and steps of
+        a day or less. Needs the package ``holidays``.
     coverages : tuple of float
         Nominal coverages of the intervals.
     nonnegative : "auto" or bool
@@ -186,6 +191,7 @@ class Forecaster(Found):
         base_model: str | os.PathLike[str] = base_network.SHIPPED,
         use: str = "best",
         future_covariates: bool = True,
+        holidays: str | None = None,
         coverages: Sequence[float] = (0.8, 0.95),
         nonnegative: bool | str = "auto",
         seed: int = 0,
@@ -212,6 +218,7 @@ class Forecaster(Found):
         self.network = check_choice("network", network, ("auto", "never"))
         self.use = check_use(use, self.network)
         self.future_covariates = check_bool("future_covariates", future_covariates)
+        self.holidays = check_code("holidays", holidays)
         self.coverages = check_coverages("coverages", coverages)
         auto = isinstance(nonnegative, str) and nonnegative == "auto"
         self.nonnegative = nonnegative if auto else check_bool("nonnegative", nonnegative)

@@ -53,6 +53,7 @@ class Settings:
     seed: int
     callbacks: Sequence[Any]
     progress: Callable[[Progress], None] | None
+    holidays: str | None = None
 
     @property
     def periods(self) -> tuple[float, ...] | None:

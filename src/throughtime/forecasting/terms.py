@@ -1,4 +1,4 @@
-r"""The terms of a regression: covariates, their lags, long seasons; and their columns.
+r"""The terms of a regression: covariates, their lags, long seasons, holidays; and their columns.
 
 A term is used whole or not at all. Its columns are computed from what is known of a step without
 the values: its covariates, its number and its time.
@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from throughtime.errors import check_float, check_int
+from throughtime.forecasting.holidays import Holidays
 from throughtime.forecasting.rows import Rows
 
 
@@ -80,7 +81,7 @@ class Season:
         return np.tile(self.harmonics[0] / np.array(self.harmonics, dtype=np.float64), 2)
 
 
-Term = Covariate | Season
+Term = Covariate | Season | Holidays
 
 #: Longest lag, most harmonics and longest period of a file, far beyond those that are chosen.
 _LONGEST_LAG, _MOST_HARMONICS, _LONGEST_PERIOD = 1_000_000, 10_000, 1e9
@@ -103,4 +104,10 @@ def read_term(config: Any, label: str, n_covariates: int) -> Term:
     if set(config) == {"period", "harmonics"}:
         period = check_float(f"period of {label}", config["period"], 1.0, _LONGEST_PERIOD)
         return Season(period, whole("harmonics", 1, _MOST_HARMONICS))
+    if set(config) == {"country", "names"}:
+        country, names = config["country"], config["names"]
+        texts = isinstance(names, list) and all(isinstance(one, str) for one in [country, *names])
+        if not texts or len(names) > _MOST_COLUMNS:
+            raise ValueError(f"the holidays of {label} are damaged")
+        return Holidays(country, tuple(names))
     raise ValueError(f"a term of {label} is of an unknown kind")
