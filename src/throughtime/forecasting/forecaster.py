@@ -170,6 +170,7 @@ class Forecaster(Found):
     #: Those of pickles of 0.2 and before, which had no choice and no base networks.
     use: str = "network"
     base_model: str = base_network.NONE
+    holidays: str | None = None
 
     def __init__(
         self,
