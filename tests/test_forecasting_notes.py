@@ -5,6 +5,7 @@ import numpy as np
 from throughtime.forecasting import notes
 from throughtime.forecasting.adjustment import Adjustment
 from throughtime.forecasting.base_network import Share
+from throughtime.forecasting.holidays import Holidays
 from throughtime.forecasting.series import Observed
 from throughtime.forecasting.terms import Covariate, Season, Term
 
@@ -30,6 +31,7 @@ def test_what_a_regression_explains() -> None:
     both = said(2, Covariate(0), Covariate(1), Season(365.25, (1, 2)))
     assert both == f"A regression on all 2 covariates and a season of 365.25 steps {rest}"
     assert said(2, Season(8766.0, (1,))) == f"A regression on a season of 8766 steps {rest}"
+    assert said(0, Holidays("DE")) == f"A regression on holidays {rest}"
 
 
 def test_covariates_that_no_regression_uses_are_named() -> None:
@@ -44,10 +46,11 @@ def test_covariates_that_no_regression_uses_are_named() -> None:
 def test_the_regressions_of_several_series_are_counted() -> None:
     found = {"a": adjustment(Covariate(0)), "c": adjustment(Covariate(0))}
     (note,) = notes.on_adjustments(found, [series(name, 1) for name in "abc"])
-    assert note == (
-        "A regression on covariates or long seasons explains a part of 2 of 3 series; what it"
-        " leaves is smoothed."
-    )
+    rest = "explains a part of 2 of 3 series; what it leaves is smoothed."
+    assert note == f"A regression on covariates {rest}"
+    found = {"a": adjustment(Holidays("DE")), "c": adjustment(Season(365.25, (1,)))}
+    (note,) = notes.on_adjustments(found, [series(name, 1) for name in "abc"])
+    assert note == f"A regression on long seasons or holidays {rest}"
 
 
 def test_why_base_networks_are_not_used() -> None:

@@ -51,7 +51,7 @@ _USUAL_WINDOW, _FARTHEST_BACK, _SHORTEST_WINDOW = 16, 24, 4
 def fit(settings: Settings, group: Group, backtest: bool = False) -> Fitted:
     """Fit a model to ``group``; the progress says whether that belongs to a ``backtest``."""
     _check_lengths(settings, group, backtest)
-    networks = networks_of(settings)  # first, because a file that cannot be read ends the fit
+    others = networks_of(settings)  # first, because a file that cannot be read ends the fit
     if settings.holidays is not None:
         check_country(settings.holidays)
     periods = _candidates(settings, group)
@@ -88,7 +88,7 @@ def fit(settings: Settings, group: Group, backtest: bool = False) -> Fitted:
         ],
         adjustments=adjustments,
         long_seasons=tuple(p for p in periods if p not in candidates),
-        base=fit_base(settings, networks, adjusted.series, candidates, zeros),
+        base=fit_base(settings, others, adjusted.series, candidates, zeros),
     )
     _learn(settings, fitted, enough, all(s.name in zeros for s in enough), backtest)
     if not fitted.based:

@@ -12,10 +12,11 @@ from throughtime.forecasting.adjustment import Adjustment
 from throughtime.forecasting.anchor import FEWEST_TO_SMOOTH
 from throughtime.forecasting.base_network import Share
 from throughtime.forecasting.choosing import CROSTON, FEWEST_STRETCHES, USUAL, Choice
+from throughtime.forecasting.holidays import Holidays
 from throughtime.forecasting.intermittent import Demand
 from throughtime.forecasting.series import Observed
 from throughtime.forecasting.settings import Settings, to_json
-from throughtime.forecasting.terms import Covariate
+from throughtime.forecasting.terms import Covariate, Season
 from throughtime.forecasting.trust import FEWEST_PATHS
 
 #: Sentences about single series, at most; a count stands for the others.
@@ -223,7 +224,9 @@ def on_adjustments(adjustments: Mapping[Any, Adjustment], group: Sequence[Observ
         no_gain = "did not forecast the history better, so smoothing does without."
         return [f"A regression on {named} {no_gain}"] if count else []
     if len(group) > 1:
-        by = "covariates or long seasons" if count else "long seasons"
+        words = {Covariate: "covariates", Season: "long seasons", Holidays: "holidays"}
+        kinds = {type(term) for one in adjustments.values() for term in one.terms}
+        by = " or ".join(word for kind, word in words.items() if kind in kinds)
         where = f"{len(adjustments)} of {len(group)} series"
         return [f"A regression on {by} explains a part of {where}; {rest}"]
     (found,) = adjustments.values()
@@ -234,6 +237,8 @@ def on_adjustments(adjustments: Mapping[Any, Adjustment], group: Sequence[Observ
         parts.append(every if used == count else f"{used} of {count} covariates")
     if found.season > 1.0:
         parts.append(f"a season of {found.season:g} steps")
+    if any(isinstance(term, Holidays) for term in found.terms):
+        parts.append("holidays")
     return [f"A regression on {' and '.join(parts)} explains a part of the values; {rest}"]
 
 
