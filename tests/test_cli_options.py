@@ -46,7 +46,7 @@ def test_defaults_are_those_of_the_forecaster(asked):
     given = arguments_for(Forecaster, asked("forecast", "--horizon", "3"))
     assert set(given) == {
         "horizon", "cell", "hidden_size", "num_layers", "window", "season", "epochs", "network",
-        "base_model", "use", "coverages", "seed",
+        "base_model", "use", "coverages", "seed", "holidays",
     }  # fmt: skip
     assert given.pop("horizon") == 3
     assert given == {name: parameters[name].default for name in given}

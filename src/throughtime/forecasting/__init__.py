@@ -27,6 +27,7 @@ series        one series or many;  reading: what a user passes, checked
 calendars     when their steps are;  covariates: on a common scale
 seasonality   which cycles a series may have
 regression    the effects of columns;  terms: which columns;  rows: what they are made of
+holidays      the days of a country that are columns
 adjusting     which effects a series has;  selecting: which earn their place
 adjustment    removed before smoothing, and restored afterwards;  effects: in words
 smoothing     exponential smoothing;  grid: its settings;  rolling: from many origins at once
