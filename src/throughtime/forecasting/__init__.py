@@ -24,7 +24,8 @@ fitting       all steps of fitting, in order
 predicting    the forecast of one series;  limits: where it is 0, and no less
 backtest      forecasts of a hold-out
 series        one series or many;  reading: what a user passes, checked
-calendars     when their steps are;  covariates: on a common scale
+calendars     when their steps are;  holidays: which of them are days off
+covariates    on a common scale
 seasonality   which cycles a series may have
 regression    the effects of columns;  terms: which columns;  rows: what they are made of
 holidays      the days of a country that are columns
