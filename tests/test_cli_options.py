@@ -56,13 +56,13 @@ def test_what_is_typed_reaches_the_forecaster(asked):
     request = asked(
         "forecast", "a.csv", "--horizon", "7", "--cell", "lstm", "--hidden-size", "5",
         "--layers", "2", "--network", "never", "--window", "9", "--epochs", "3", "--seed", "1",
-        "--season", "7,30",
+        "--season", "7,30", "--holidays", "DE-BY",
         "--intervals", "0.9,0.5",
     )  # fmt: skip
     assert arguments_for(Forecaster, request) == {
         "horizon": 7, "cell": "lstm", "hidden_size": 5, "num_layers": 2, "network": "never",
         "base_model": "shipped", "use": "best", "window": 9, "epochs": 3, "seed": 1,
-        "season": [7, 30],
+        "season": [7, 30], "holidays": "DE-BY",
         "coverages": (0.5, 0.9),
     }  # fmt: skip
     Forecaster(**arguments_for(Forecaster, request))
