@@ -219,6 +219,14 @@ def quantiles_option(panel: str | None = None) -> Option:
     )
 
 
+def country(flag: str, text: str) -> str | None:
+    """Read the code of a country."""
+    # Forecasting takes a moment to load, and --help must not wait for it.
+    from throughtime.forecasting.holidays import check_code
+
+    return check_code(flag, text)
+
+
 def season(flag: str, text: str) -> Any:
     """Read ``auto``, ``none``, a number of steps, or several with commas between.
 

@@ -11,6 +11,7 @@ from throughtime.cli.options import (
     Option,
     Positional,
     choice,
+    country,
     coverages,
     integer,
     names,
@@ -28,7 +29,6 @@ from throughtime.cli.table_options import (
     TimeZone,
 )
 from throughtime.errors import InvalidArgumentError, sentence
-from throughtime.forecasting.holidays import check_code
 
 #: Weeks that are forecast of the series that ships with the package: two years.
 DEMO_HORIZON = 104
@@ -147,7 +147,7 @@ class ForecastRequest:
             " holidays.",
             DATA,
             "CODE",
-            read=check_code,
+            read=country,
         ),
     ]
     holdout: Annotated[
