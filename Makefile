@@ -90,7 +90,7 @@ $(RELEASE_FOLDER)/.installed: | $(FORECAST_VENV)/bin/python
 		--target $(RELEASE_FOLDER) "git+file://$(CURDIR)@$(RELEASE)"
 	@touch $@
 
-# It takes half an hour on two cores, and writes the file that comes with the package.
+# It takes about 20 minutes on two cores, and writes the file that comes with the package.
 base-model: $(FORECAST_VENV)/.forecast-bench ## train the base networks of forecasts (recipes/base_model)
 	$(FORECAST_VENV)/bin/python -m recipes.base_model $(BASE_MODEL)
 

@@ -51,6 +51,9 @@ TRIALS = 12
 _PRIOR_ORIGINS, _PRIOR_GAIN, _PRIOR_LOSS = 8.0, 0.05, -0.075
 #: Seasons and longest history of the observed series that were learned from.
 _SEASONS_LEARNED, _LONGEST_LEARNED = (1, 4, 12), 320
+#: Part of a history that the forecasts from the earlier origins cover, roughly: n of (H7) is as
+#: many horizons as fit into it.
+_TRIED_PART = 0.75
 #: Shares that are tried.
 _SHARES = np.linspace(0.0, 1.0, 11)
 #: Outlooks that the network reads at once; it bounds memory and changes no bit.
@@ -270,7 +273,7 @@ def share(
     errors = np.array([_errors(t, own) for t, own in zip(tried, moved, strict=True)]).mean(axis=0)
     if errors[0] <= 0.0:
         return Share(origins=len(tried)), Past(origins, smoothed)
-    paths = min(float(len(tried)), max(1.0, 0.75 * total / horizon))
+    paths = min(float(len(tried)), max(1.0, _TRIED_PART * total / horizon))
     best = int(np.argmin(paths * errors / errors[0] + _PRIOR_ORIGINS * prior))
     found = Share(float(_SHARES[best]), float(errors[best] / errors[0]), len(tried))
     units = np.array([[t.outlook.unit] for t in tried])
