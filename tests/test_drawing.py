@@ -92,7 +92,7 @@ def test_every_layer_and_parameter_stands_in_the_picture(name, view):
     net = network(name)
     found = texts(draw(net, view=view).svg)
     for i, layer in enumerate(net.layers):
-        assert any(text.startswith(f"{i} {layer.name}") for text in found)
+        assert any(text.startswith(f"{i} {layer.kind}") for text in found)
     for parameter, array in net.params.items():
         assert f"{parameter} {array.shape}" in found
 

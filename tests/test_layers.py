@@ -1,11 +1,13 @@
 """Layers: what they refuse, their messages, and what each one does with masked steps."""
 
 import dataclasses
+from dataclasses import dataclass
 
 import numpy as np
 import pytest
 from network_cases import Case
 
+import throughtime as tt
 from throughtime.errors import InvalidArgumentError, InvalidTypeError
 from throughtime.layers import (
     GRU,
@@ -291,3 +293,29 @@ def test_the_base_class_has_no_forward():
     ):
         with pytest.raises(NotImplementedError):
             attempt()
+
+
+def test_a_name_is_one_word_that_no_parameter_is_called_by():
+    assert tt.layers.GRU(3, name="encoder").name == "encoder"
+    assert tt.layers.GRU(3).name is None and tt.layers.GRU(3).kind == "GRU"
+    assert summary_of(tt.layers.GRU(3, name="a")) == "GRU(3, name='a')"
+    for bad in ("", "  ", "3", "a.b", "a/b", "a\nb"):
+        with pytest.raises(InvalidArgumentError) as caught:
+            tt.layers.Dense(3, name=bad)
+        assert str(caught.value) == (
+            f"name must be a text without dots and slashes, and not a number; got {bad!r}."
+        )
+    with pytest.raises(InvalidTypeError, match=r"^name must be a text; got 3\.$"):
+        tt.layers.Dense(3, name=3)
+
+
+def test_a_property_of_that_name_is_what_kind_is_now():
+    with pytest.warns(DeprecationWarning, match=r"^Odd.name is the name of one layer now"):
+
+        @dataclass(frozen=True)
+        class Odd(tt.layers.Layer):
+            @property
+            def name(self):
+                return "strange"
+
+    assert Odd(name="x").kind == "strange" and Odd(name="x").name == "x"

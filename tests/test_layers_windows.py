@@ -234,7 +234,7 @@ def test_another_number_of_steps_cannot_be_laid_side_by_side():
 def test_vectors_are_refused():
     for layer in (Conv1D(2, 3), MaxPool1D(2), Flatten(2)):
         assert refused(lambda layer=layer: Network([RNN(2), layer], 1), InvalidArgumentError) == (
-            f"layer 1 ({layer.name}) needs a sequence, and layer 0 (RNN) gives a vector. Set"
+            f"layer 1 ({layer.kind}) needs a sequence, and layer 0 (RNN) gives a vector. Set"
             " return_sequences=True in layer 0, or put a RepeatVector between."
         )
 

@@ -61,7 +61,7 @@ def test_parts_give_what_the_whole_gives(case, small):
         [Dense(64, activation="tanh"), Dropout(0.5), Dense(64), LSTM(2)],
         [LSTM(4), RepeatVector(300), GRU(8)],
     ],
-    ids=lambda layers: layers[0].name,
+    ids=lambda layers: layers[0].kind,
 )
 def test_memory_does_not_grow_with_the_rows(layers, monkeypatch):
     budget = 2**20

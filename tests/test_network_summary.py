@@ -85,7 +85,7 @@ class Odd(Layer):
     option: str = "<b>&"
 
     @property
-    def name(self):
+    def kind(self):
         return "Odd<script>"
 
 

@@ -238,7 +238,7 @@ def test_networks_that_cannot_be_cut_are_refused(layer, reason):
     with pytest.raises(InvalidArgumentError) as caught:
         check_chunks(net)
     assert str(caught.value) == (
-        f"tbptt must be None for this network: layer 0 ({layer.name}) cannot be cut into chunks of"
+        f"tbptt must be None for this network: layer 0 ({layer.kind}) cannot be cut into chunks of"
         f" time, because {reason}."
     )
 

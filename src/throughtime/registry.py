@@ -140,7 +140,10 @@ class Registry(Generic[Base]):
                 value, inner = getattr(obj, field.name), field.metadata.get("registry")
                 if inner is not None and isinstance(value, inner.base):
                     value = inner.to_config(value)
-                config[field.name] = value
+                if field.name != "name":
+                    config[field.name] = value
+                elif value is not None:  # "name" is that of the entry
+                    config["label"] = value
         return config
 
     def from_config(self, config: Any) -> Base:
@@ -151,6 +154,8 @@ class Registry(Generic[Base]):
         if cls is None:
             raise ModelFileError(f"the file asks for an unknown {self.kind} {config['name']!r}.")
         options = {key: value for key, value in config.items() if key != "name"}
+        if "label" in options:
+            options["name"] = options.pop("label")
         fields = dataclasses.fields(cls)  # type: ignore[arg-type]  # every entry is a dataclass
         known = {field.name: field.metadata.get("registry") for field in fields if field.init}
         if not options.keys() <= known.keys():

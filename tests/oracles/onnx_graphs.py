@@ -30,7 +30,7 @@ def to_onnx(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return W, R and B of one layer; each bias is split at random into ONNX's two."""
     layer = net.layers[index]
-    order = ORDER[layer.name]
+    order = ORDER[layer.kind]
     arrays: tuple[list[np.ndarray], ...] = ([], [], [])
     for group, _ in layer.directions:
         own = f"{index}.{group}".rstrip(".") + "."
@@ -51,7 +51,7 @@ def from_onnx(
     layer: tt.layers.Layer, W: np.ndarray, R: np.ndarray, B: np.ndarray | None
 ) -> dict[str, np.ndarray]:
     """Return our parameters of a layer from ONNX's."""
-    order = ORDER[layer.name]
+    order = ORDER[layer.kind]
     back = [order.index(k) for k in range(len(order))]
     result = {}
     for d, (group, _) in enumerate(layer.directions):
@@ -101,7 +101,7 @@ def build(
             direction = "reverse"
         nodes.append(
             helper.make_node(
-                layer.name, inputs, [f"y{k}", *finals], hidden_size=layer.units,
+                layer.kind, inputs, [f"y{k}", *finals], hidden_size=layer.units,
                 direction=direction, **attributes,
             )
         )  # fmt: skip

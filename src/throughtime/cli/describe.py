@@ -23,7 +23,7 @@ def layer_rows(net: Network) -> tuple[LayerRow, ...]:
         own = net.params.owned(net.topology.owners[i])
         count = sum(array.size for array in own.values())
         shape = f"{form.features}" if form.kind == "vector" else f"steps x {form.features}"
-        rows.append(LayerRow(layer.name, shape, count))
+        rows.append(LayerRow(layer.kind, shape, count))
     return tuple(rows)
 
 

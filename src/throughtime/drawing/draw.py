@@ -152,7 +152,7 @@ def _check_node(node: Any, layers: list[DrawnLayer], steps: int) -> tuple[int, i
             sentence(
                 "the layer of node",
                 "a recurrent or a Dense layer",
-                f"{index} ({found.layer.name})",
+                f"{index} ({found.layer.kind})",
                 hint,
             )
         )
@@ -161,7 +161,7 @@ def _check_node(node: Any, layers: list[DrawnLayer], steps: int) -> tuple[int, i
             raise InvalidArgumentError(
                 sentence(
                     "the step of node",
-                    f"None: layer {index} ({found.layer.name}) works on a vector, which has no time"
+                    f"None: layer {index} ({found.layer.kind}) works on a vector, which has no time"
                     " steps",
                     describe(node[1]),
                     f"Write node=({index}, None).",

@@ -136,7 +136,7 @@ class DrawnLayer:
         """Its name and the options without a default: ``"GRU(8)"``."""
         fields = [f for f in dataclasses.fields(self.layer) if f.default is dataclasses.MISSING]
         options = ", ".join(str(getattr(self.layer, f.name)) for f in fields)
-        return f"{self.layer.name}({options})" if options else self.layer.name
+        return f"{self.layer.kind}({options})" if options else self.layer.kind
 
     @property
     def shape(self) -> str:

@@ -208,7 +208,7 @@ def _stepwise(pen: Pen, grid: Grid, band: Band, signal: Signal, layer: int | Non
     leaves = drawn.directions[0].leaves
     y = band.bottom - (BELOW if leaves else 26.0) - NODE / 2
     wide = min(74.0, grid.pitch - 8)
-    name = drawn.layer.name
+    name = drawn.layer.kind
     if width(plain(name), 12) > wide - 6:
         name = shorten(SHORT.get(name, name), wide - 6, 12)
     points = []

@@ -162,11 +162,11 @@ class Trace:
         found = self.net.layers[layer]
         if not isinstance(found, Recurrent):
             which = [i for i, one in enumerate(self.net.layers) if isinstance(one, Recurrent)]
-            expected, got = f"a recurrent layer, one of {which}", f"{layer}, which is {found.name}"
+            expected, got = f"a recurrent layer, one of {which}", f"{layer}, which is {found.kind}"
             raise InvalidArgumentError(sentence("layer", expected, got, value=layer))
         check_choice("direction", direction, ("forward", "backward"))
         if direction == "backward" and not found.bidirectional:
-            expected = f"'forward', the only direction of layer {layer} ({found.name})"
+            expected = f"'forward', the only direction of layer {layer} ({found.kind})"
             raise InvalidArgumentError(sentence("direction", expected, describe(direction)))
         group = direction if found.bidirectional else ""
         loop = loops(found, self.tape.caches[layer])[group]

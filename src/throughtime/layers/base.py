@@ -20,7 +20,13 @@ import numpy as np
 from throughtime import activations, initializers
 from throughtime.activations import ACTIVATIONS
 from throughtime.cells.base import State
-from throughtime.errors import InvalidArgumentError, check_float, describe, sentence
+from throughtime.errors import (
+    InvalidArgumentError,
+    InvalidTypeError,
+    check_float,
+    describe,
+    sentence,
+)
 from throughtime.initializers import INITIALIZERS
 from throughtime.kernels.extension import Kernels
 from throughtime.layers.forms import Form, Steps
@@ -113,14 +119,39 @@ def keep_mask(
     return (rng.random(shape) >= rate).astype(dtype) / dtype.type(1.0 - rate)
 
 
+def check_name(name: Any) -> str:
+    """Return the name of a layer or an input, or refuse it."""
+    if not isinstance(name, str):
+        raise InvalidTypeError(sentence("name", "a text", describe(name)))
+    if not name.strip() or name.isdecimal() or not name.isprintable() or {*name} & {*"./"}:
+        raise InvalidArgumentError(
+            sentence("name", "a text without dots and slashes, and not a number", describe(name))
+        )
+    return name
+
+
 @dataclass(frozen=True)
 class Layer:
-    """Base of all layers; a subclass is a frozen dataclass whose fields are its options."""
+    """Base of all layers; a subclass is a frozen dataclass whose fields are its options.
+
+    Parameters
+    ----------
+    name : str, optional
+        Name of the layer, by which a graph calls its parameters, and messages and pictures call
+        the layer. It has no dot and no slash, and is not a number.
+    """
+
+    name: str | None = field(default=None, kw_only=True, repr=False)
 
     #: Whether :meth:`stream_native` is that of exactly this class.
     native_stream: ClassVar[bool] = False
     #: Kinds of signal the layer takes.
     takes: ClassVar[tuple[str, ...]] = ("sequence", "vector")
+    #: Whether the layer takes several inputs. Its functions then get tuples: of forms, arrays and
+    #: masks; ``backward`` returns a tuple of dL/dx, one for each.
+    several: ClassVar[bool] = False
+    #: The least and the greatest number of inputs; None where there is no limit.
+    sources: ClassVar[tuple[int, int | None]] = (1, 1)
 
     # Values of layers without these options. A layer with parameters has fields of these names.
     lr_multiplier = 1.0
@@ -135,6 +166,8 @@ class Layer:
             if "registry" in f.metadata:
                 value = find[f.metadata["registry"]](getattr(self, f.name))
                 object.__setattr__(self, f.name, value)
+        if self.name is not None:
+            check_name(self.name)
         check_float("lr_multiplier", self.lr_multiplier, 0.0)
         for name, penalty in (("l1", self.l1), ("l2", self.l2)):
             if penalty is not None:
@@ -145,17 +178,37 @@ class Layer:
         """Whether the layer draws random numbers in training."""
         return False
 
+    def __init_subclass__(cls) -> None:
+        old = cls.__dict__.get("name")
+        if isinstance(old, property):  # before 0.3 it was the name of the class
+            warnings.warn(
+                f"{cls.__name__}.name is the name of one layer now: call the property kind. The old"
+                " one goes with version 0.4.",
+                DeprecationWarning,
+                stacklevel=2,
+            )
+            cls.kind = old  # type: ignore[method-assign]  # as the subclass means it
+            del cls.name
+
     @property
-    def name(self) -> str:
-        """Name of the layer in the table of a network and in messages."""
+    def kind(self) -> str:
+        """What the layer is, in the table of a network and in messages: the name of its class."""
         return type(self).__name__
 
     def _repr_html_(self) -> str:
         return f"<code>{html.escape(summary_of(self))}</code>"
 
-    def output_form(self, form: Form) -> Form:
-        """Form of the output for an input of ``form``, its time steps included."""
-        return form
+    def refusal(self, forms: tuple[Form, ...]) -> str | None:
+        """Why the layer cannot take inputs of these forms together; None if it can."""
+        return None
+
+    def output_form(self, form: Any) -> Form:
+        """Form of the output for an input of ``form``, its time steps included.
+
+        A layer that takes several inputs gets a tuple of forms, here and in the next two.
+        """
+        found: Form = form
+        return found
 
     def output_steps(self, steps: int | None) -> int | None:
         """Time steps of the output for an input of ``steps``; None for a vector.
@@ -177,7 +230,7 @@ class Layer:
             return None if found is None else found.count
         return -2 if found.changed else -1
 
-    def pass_size(self, form: Form, after: Form) -> int:
+    def pass_size(self, form: Any, after: Form) -> int:
         """How many numbers a pass over one sample of ``form`` takes, those of ``after`` included.
 
         An estimate: a prediction is cut into parts by it.
@@ -188,7 +241,7 @@ class Layer:
         """What the layer needs, and the way out, if it cannot take ``steps`` unmasked steps."""
         return None
 
-    def param_shapes(self, form: Form) -> dict[str, tuple[int, ...]]:
+    def param_shapes(self, form: Any) -> dict[str, tuple[int, ...]]:
         """Name and shape of every parameter.
 
         A dot makes a sub-group. A name whose last part begins with ``W`` is that of weights, which
@@ -200,16 +253,14 @@ class Layer:
         """Fill the parameters, given by the names of :meth:`param_shapes`."""
 
     def check_state(
-        self, state: Any, form: Form, batch: int, dtype: np.dtype, where: str
+        self, state: Any, form: Any, batch: int, dtype: np.dtype, where: str
     ) -> State | None:
         """Return ``state`` as :meth:`forward` takes it, for an input of ``form``, or raise."""
         raise InvalidArgumentError(
-            sentence(where, f"None: {self.name} has no state", describe(state))
+            sentence(where, f"None: {self.kind} has no state", describe(state))
         )
 
-    def forward(
-        self, p: Any, x: np.ndarray, mask: np.ndarray | None, state: Any, call: Call
-    ) -> Result:
+    def forward(self, p: Any, x: Any, mask: Any, state: Any, call: Call) -> Result:
         """Compute the output from ``x``; ``state`` is the initial state of a layer that has one."""
         raise NotImplementedError
 
@@ -220,7 +271,7 @@ class Layer:
         dy: np.ndarray | None,
         d_final: Any = None,
         inputs: bool = True,
-    ) -> tuple[np.ndarray | None, Any]:
+    ) -> tuple[Any, Any]:
         """Add to ``grad``; return dL/dx and dL/d(initial state) (None where there is none).
 
         Without ``inputs``, dL/dx is not needed, and None may be returned instead.
@@ -238,12 +289,12 @@ class Layer:
         """
         return False
 
-    def stream_step(self, p: Any, x: np.ndarray, state: State) -> tuple[np.ndarray, State]:
+    def stream_step(self, p: Any, x: Any, state: State) -> tuple[np.ndarray, State]:
         """One step ``x (N, F)`` of a stream; return the output ``(N, K)`` and the new state."""
         result = self.forward(p, x, None, None, UNTAPED)
         return result.y, state
 
-    def stream_after(self, x: np.ndarray, mask: np.ndarray | None, final_state: Any) -> State:
+    def stream_after(self, x: Any, mask: Any, final_state: Any) -> State:
         """State of a stream that has seen the input ``x`` of a forward pass."""
         return ()
 
@@ -310,13 +361,14 @@ def summary_of(layer: Layer) -> str:
     GRU(8, activation='relu', dropout=0.1)
     """
     parts = []
-    for f in dataclasses.fields(layer):
+    # The name stands last: it is of the base, whose fields come first.
+    for f in sorted(dataclasses.fields(layer), key=lambda f: f.name == "name"):
         value, registry = getattr(layer, f.name), f.metadata.get("registry")
         if f.default is dataclasses.MISSING:
             parts.append(str(value))
         elif value != (f.default if registry is None else registry.get(f.default)):
             parts.append(f"{f.name}={_shown(value, registry)}")
-    return f"{layer.name}({', '.join(parts)})"
+    return f"{layer.kind}({', '.join(parts)})"
 
 
 def _shown(value: Any, registry: Registry[Any] | None) -> str:

@@ -101,7 +101,7 @@ class Topology:
             j, consumer = recurrent[k + 1]
             if _state_form(layer) != _state_form(consumer):
                 raise InvalidArgumentError(
-                    f"layer {i} ({layer.name}) hands its state to layer {j} ({consumer.name}),"
+                    f"layer {i} ({layer.kind}) hands its state to layer {j} ({consumer.kind}),"
                     " which must have the same units, states and directions. Make them equal, or"
                     f" set return_state=False in layer {i}."
                 )
@@ -111,7 +111,7 @@ class Topology:
         for layer in self.layers:
             if type(layer).output_steps is not Layer.output_steps:
                 warnings.warn(
-                    f"{layer.name}.output_steps goes with version 0.3: let output_form return a"
+                    f"{layer.kind}.output_steps goes with version 0.3: let output_form return a"
                     " Form with steps.",
                     DeprecationWarning,
                     stacklevel=4,
@@ -204,7 +204,7 @@ class Topology:
                 needed, way_out = refusal
                 whose = f" in x[{row}]" if form.steps == given else f", of the {given} of x[{row}]"
                 raise ShapeError(
-                    f"layer {i} ({layer.name}) needs {needed}; got {count}"
+                    f"layer {i} ({layer.kind}) needs {needed}; got {count}"
                     f"{'' if given is None else whose}. {way_out}"
                 )
             form = output_form(layer, form)
@@ -248,7 +248,7 @@ def _chain(layers: tuple[Layer, ...], form: Form) -> list[Form]:
         if form.kind not in layer.takes:
             wanted = layer.takes[0] if layer.takes[0] == "tokens" else f"a {layer.takes[0]}"
             raise InvalidArgumentError(
-                f"layer {i} ({layer.name}) needs {wanted}, and layer {i - 1} ({layers[i - 1].name})"
+                f"layer {i} ({layer.kind}) needs {wanted}, and layer {i - 1} ({layers[i - 1].kind})"
                 f" gives a {form.kind}. {_way_out(layers, forms, layer.takes[0])}"
             )
         form = output_form(layer, form)

@@ -442,5 +442,5 @@ class Network(AnswersOtherNames):
         return html_table(self.topology, self.params)
 
     def __repr__(self) -> str:
-        names = ", ".join(layer.name for layer in self.layers)
+        names = ", ".join(layer.kind for layer in self.layers)
         return f"<Network of {names}; {self.params.size} parameters, {self.dtype}>"

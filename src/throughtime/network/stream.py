@@ -96,7 +96,7 @@ class Stream:
             reason = layer.stream_refusal()
             if reason is not None:
                 raise InvalidArgumentError(
-                    f"layer {i} ({layer.name}) cannot be run as a stream: {reason}."
+                    f"layer {i} ({layer.kind}) cannot be run as a stream: {reason}."
                 )
         if any(net.topology.hands_state):
             raise InvalidArgumentError(
@@ -310,7 +310,7 @@ class Stream:
 
     def __repr__(self) -> str:
         rows = "1 row" if self.rows == 1 else f"{self.rows} rows"
-        return f"<Stream of {rows} through {', '.join(layer.name for layer in self.net.layers)}>"
+        return f"<Stream of {rows} through {', '.join(layer.kind for layer in self.net.layers)}>"
 
 
 def extrapolate(

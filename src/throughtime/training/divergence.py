@@ -135,7 +135,7 @@ def advice(net: Network, x: np.ndarray, lr: float, clipped: bool) -> str:
 
 
 def _named(net: Network, i: int) -> str:
-    return f"layer {i} ({net.layers[i].name})"
+    return f"layer {i} ({net.layers[i].kind})"
 
 
 def _kind(values: Any) -> str:

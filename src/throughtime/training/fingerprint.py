@@ -84,6 +84,8 @@ def describe_option(value: Any) -> Any:
         return [describe_option(item) for item in value]
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         fields = {f.name: getattr(value, f.name) for f in dataclasses.fields(value) if f.init}
+        if fields.get("name", "") is None:  # checkpoints of 0.2 know no name of a layer
+            del fields["name"]
         return {"class": type(value).__qualname__, **describe_option(fields)}
     named = value if hasattr(value, "__qualname__") else type(value)
     return f"{named.__module__}.{named.__qualname__}"

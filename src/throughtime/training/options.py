@@ -167,7 +167,7 @@ def check_gradient_flow(net: Network) -> None:
                     value=net,
                     hint="Write activation='sigmoid', or give the layer one unit for each class.",
                     i=i,
-                    name=layer.name,
+                    name=layer.kind,
                 )
             )
 
@@ -215,7 +215,7 @@ def check_outputs(net: Network, loss: Loss) -> None:
                 named=loss.name,
                 domain=found[0],
                 i=i,
-                layer=net.layers[i].name,
+                layer=net.layers[i].kind,
                 activation=ACTIVATIONS.name_of(activation),
             )
         )

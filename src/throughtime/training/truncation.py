@@ -35,7 +35,7 @@ def check_chunks(net: Network) -> None:
             reason = "its decoder starts from its end"
         if reason is not None:
             raise InvalidArgumentError(
-                f"tbptt must be None for this network: layer {i} ({layer.name}) cannot be cut into"
+                f"tbptt must be None for this network: layer {i} ({layer.kind}) cannot be cut into"
                 f" chunks of time, because {reason}."
             )
 

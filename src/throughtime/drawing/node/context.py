@@ -125,4 +125,4 @@ class NodeContext:
 
 def layer_words(drawn: DrawnLayer) -> str:
     """``layer 1, Dense``."""
-    return f"layer {drawn.index}, {drawn.layer.name}"
+    return f"layer {drawn.index}, {drawn.layer.kind}"
