@@ -297,7 +297,8 @@ def test_the_base_class_has_no_forward():
 
 def test_a_name_is_one_word_that_no_parameter_is_called_by():
     assert tt.layers.GRU(3, name="encoder").name == "encoder"
-    assert tt.layers.GRU(3).name is None and tt.layers.GRU(3).kind == "GRU"
+    assert tt.layers.GRU(3).name is None
+    assert tt.layers.GRU(3).kind == "GRU"
     assert summary_of(tt.layers.GRU(3, name="a")) == "GRU(3, name='a')"
     for bad in ("", "  ", "3", "a.b", "a/b", "a\nb"):
         with pytest.raises(InvalidArgumentError) as caught:
@@ -318,4 +319,5 @@ def test_a_property_of_that_name_is_what_kind_is_now():
             def name(self):
                 return "strange"
 
-    assert Odd(name="x").kind == "strange" and Odd(name="x").name == "x"
+    assert Odd(name="x").kind == "strange"
+    assert Odd(name="x").name == "x"
