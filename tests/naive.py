@@ -98,9 +98,14 @@ def run_recurrent(layer: Any, params: Any, x: Any, real: Any, state: Any) -> Any
         start = None if state is None else state[d]
         parts.append(run_direction(layer, own, x, real, start, reverse=group == "backward"))
     finals = tuple(final for _, final in parts)
-    if layer.return_sequences:
-        return np.concatenate([outputs for outputs, _ in parts], axis=1), finals
-    return np.concatenate([final[0] for final in finals]), finals
+    one, two = (outputs if layer.return_sequences else final[0] for outputs, final in parts)
+    merged = {
+        "concat": lambda: np.concatenate([one, two], axis=-1),
+        "sum": lambda: one + two,
+        "mul": lambda: one * two,
+        "ave": lambda: (one + two) / 2,
+    }
+    return merged[layer.merge](), finals
 
 
 def windows(x: Any, size: int, stride: int, dilation: int, padding: str) -> list[Any]:

@@ -166,6 +166,10 @@ def cell_cases() -> list[Case]:
         add("reverse, last output", make(reverse=True), mask="holes")
         add("bidirectional", make(2, bidirectional=True, **sequence), mask="holes", states=True)
         add("bidirectional, last output", make(2, bidirectional=True), mask="ragged", states=True)
+        for way in ("sum", "mul", "ave"):
+            both = make(2, bidirectional=True, merge=way, **sequence)
+            add(f"merged by {way}", both, mask="holes", states=True)
+        add("merged, last output", make(2, bidirectional=True, merge="mul"), mask="ragged")
         add("no bias", make(use_bias=False, **sequence), mask="ragged")
         add("time bias", make(time_bias=True, **sequence), mask="holes")
         add("time bias, goes on", make(time_bias=True, **sequence), mask="ragged", states=True)

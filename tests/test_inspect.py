@@ -33,6 +33,7 @@ NETWORKS = {
     "last step": lambda cell: [cell(3, time_bias=True), Dense(2)],
     "stacked": lambda cell: [cell(3, return_sequences=True), cell(4, time_bias=True), Dense(2)],
     "both ways": lambda cell: [cell(3, bidirectional=True, return_sequences=True), MeanPool()],
+    "a product of both ways": lambda cell: [cell(3, bidirectional=True, merge="mul"), Dense(2)],
     "reversed": lambda cell: [cell(3, reverse=True, return_sequences=True), Dense(1)],
     "learned start": lambda cell: [cell(3, learn_initial_state=True), Dense(1)],
     "decoder": lambda cell: [

@@ -70,6 +70,15 @@ def test_recurrent_options_are_checked(layer, option, value, error, words):
             ("reverse must be False in a bidirectional layer; got True."
              " A bidirectional layer already runs both ways."),
         ),
+        (
+            lambda: GRU(2, bidirectional=True, merge="add"),
+            "merge must be one of 'concat', 'sum', 'mul', 'ave'; got 'add'.",
+        ),
+        (
+            lambda: LSTM(2, merge="sum"),
+            ("merge must be 'concat' in a layer that is not bidirectional; got 'sum'."
+             " There is one direction, and nothing to merge."),
+        ),
         (lambda: GRU(2, reset_after=1), "reset_after must be True or False; got 1."),
         (lambda: LSTM(2, forget_bias="1"), "forget_bias must be a finite number; got '1'."),
         (lambda: Dense(0), "units must be an integer >= 1; got 0."),

@@ -58,8 +58,9 @@ def test_forward_in_a_layer_that_runs_in_reverse(return_sequences):
 
 
 @pytest.mark.parametrize("return_sequences", [True, False])
-def test_forward_in_the_backward_half(return_sequences):
-    net = linear(return_sequences=return_sequences, bidirectional=True)
+@pytest.mark.parametrize("merge", ["concat", "sum"])
+def test_forward_in_the_backward_half(return_sequences, merge):
+    net = linear(return_sequences=return_sequences, bidirectional=True, merge=merge)
     net.params["0.forward.W_x"] = 0.0
     y = np.zeros((4, 8, 1) if return_sequences else (4, 1))
     message = diverges(net, impulse(at=6), y)

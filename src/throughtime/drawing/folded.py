@@ -97,7 +97,7 @@ def _layer_rows(drawn: DrawnLayer, middle: float, y: float, wide: float) -> list
     if len(drawn.directions) == 1:
         return [_row(drawn.units, middle, y)]
     side = min(130.0, (WIDTH - MARGIN - wide) / 4)
-    units = drawn.units // 2
+    units = drawn.layer.units
     return [_row(units, middle - side, y, 3), _row(units, middle + side, y, 3)]
 
 

@@ -190,7 +190,7 @@ class Trace:
         dy = self.tape.d_outputs[i]
         if dy is None:
             return above, final
-        dy = dy[..., d * layer.units : (d + 1) * layer.units]
+        dy = layer.of_direction(self.tape.caches[i], d, dy)
         if layer.return_sequences:
             above += dy.swapaxes(0, 1)[:: -1 if loop.reverse else 1]
             return above, final

@@ -333,6 +333,7 @@ OTHER_NAMES: Words = {
     "activation": ("nonlinearity",),
     "use_bias": ("bias",),
     "reverse": ("go_backwards",),
+    "merge": ("merge_mode",),
     "initializer": ("kernel_initializer", "embeddings_initializer", "init"),
     "l2": ("kernel_regularizer", "weight_decay"),
     "n_features= of tt.Network": (

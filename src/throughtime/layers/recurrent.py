@@ -20,6 +20,7 @@ from throughtime.errors import (
     ShapeError,
     check_array,
     check_bool,
+    check_choice,
     check_float,
     check_int,
     describe,
@@ -29,6 +30,7 @@ from throughtime.initializers import INITIALIZERS
 from throughtime.kernels.extension import Kernels
 from throughtime.layers.base import UNTAPED, Call, Layer, Result, chosen, keep_mask
 from throughtime.layers.forms import Form
+from throughtime.layers.merge import WAYS, merge, slopes, unmerge
 
 
 @dataclass(frozen=True)
@@ -47,8 +49,10 @@ class Recurrent(Layer):
         Whether to pass the final state on. The next recurrent layer starts from it (an encoder and
         its decoder); if there is none, ``net.predict`` returns ``(y, state)``.
     bidirectional : bool
-        Whether a second set of weights runs from the end of each sequence to its start; the two
-        outputs are concatenated, forward first.
+        Whether a second set of weights runs from the end of each sequence to its start.
+    merge : {"concat", "sum", "mul", "ave"}
+        How the outputs of the two directions of a bidirectional layer become one: side by side,
+        forward first, or their sum, product or mean; see :mod:`throughtime.layers.merge`.
     reverse : bool
         Whether to run from the end of each sequence to its start.
     initializer, recurrent_initializer : str, Initializer or callable
@@ -83,6 +87,7 @@ class Recurrent(Layer):
     return_sequences: bool = False
     return_state: bool = False
     bidirectional: bool = False
+    merge: str = "concat"
     reverse: bool = False
     initializer: Any = chosen("glorot_uniform", INITIALIZERS)
     recurrent_initializer: Any = chosen("orthogonal", INITIALIZERS)
@@ -115,6 +120,11 @@ class Recurrent(Layer):
                     "A bidirectional layer already runs both ways.",
                 )
             )
+        check_choice("merge", self.merge, WAYS)
+        if self.merge != "concat" and not self.bidirectional:
+            hint = "There is one direction, and nothing to merge."
+            expected = "'concat' in a layer that is not bidirectional"
+            raise InvalidArgumentError(sentence("merge", expected, describe(self.merge), hint))
 
     @property
     def draws(self) -> bool:
@@ -138,7 +148,7 @@ class Recurrent(Layer):
         return (("", self.reverse),)
 
     def output_form(self, form: Form) -> Form:
-        features = self.units * len(self.directions)
+        features = self.units * (len(self.directions) if self.merge == "concat" else 1)
         if self.return_sequences:
             return Form("sequence", features, form.steps)
         return Form("vector", features)
@@ -244,17 +254,13 @@ class Recurrent(Layer):
             own = getattr(p, group) if group else p
             start = state[d] if self.bidirectional and state is not None else state
             y, final, cache = self._run(own, x, mask, start, reverse, call)
-            outputs.append(y)
+            outputs.append(y if self.return_sequences else final[0].copy())
             finals.append(final)
             caches.append(cache)
-        if self.return_sequences:
-            y = np.concatenate(outputs, axis=-1) if self.bidirectional else outputs[0]
-        else:
-            y = np.concatenate([final[0] for final in finals], axis=-1)
         return Result(
-            y,
+            merge(self.merge, outputs),
             mask if self.return_sequences else None,
-            caches,
+            [(*c, slope) for c, slope in zip(caches, slopes(self.merge, outputs), strict=True)],
             tuple(finals) if self.bidirectional else finals[0],
         )
 
@@ -304,18 +310,22 @@ class Recurrent(Layer):
         dx, d_initials = None, []
         for d, (group, _) in enumerate(self.directions):
             own = getattr(grad, group) if group else grad
-            half = slice(d * self.units, (d + 1) * self.units)
             d_end = d_final[d] if self.bidirectional and d_final is not None else d_final
-            d_out = None if dy is None else dy[..., half]
+            d_out = None if dy is None else self.of_direction(cache, d, dy)
             d_part, d_initial = self._run_back(own, cache[d], d_out, d_end, inputs)
             dx = d_part if dx is None or d_part is None else dx + d_part
             d_initials.append(d_initial)
         return dx, tuple(d_initials) if self.bidirectional else d_initials[0]
 
+    def of_direction(self, cache: Any, d: int, dy: np.ndarray) -> np.ndarray:
+        """The gradient of the output of direction ``d``, where ``dy`` is that of the layer's."""
+        half = slice(d * self.units, (d + 1) * self.units)
+        return unmerge(self.merge, dy, cache[d][-1], half)
+
     def _run_back(
         self, grad: Any, cache: Any, dy: np.ndarray | None, d_final: State | None, inputs: bool
     ) -> tuple[np.ndarray | None, State]:
-        tape, drop_x, given = cache
+        tape, drop_x, given, _ = cache
         n_states = len(self.cell.states)
         d_final = None if d_final is None else d_final[:n_states]
         if not self.return_sequences and dy is not None:

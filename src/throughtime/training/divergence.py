@@ -144,12 +144,13 @@ def _kind(values: Any) -> str:
 
 
 def _run_again(net: Network, i: int, given: Pass) -> np.ndarray:
-    """Outputs (N, T, K) of the recurrent layer ``i`` at all steps, even if it returned only one.
+    """Outputs (N, T, K) of the recurrent layer ``i`` at all steps, those of both directions.
 
     A network of the layers up to this one repeats the pass from the start, with the same random
     numbers.
     """
-    layers = [*net.layers[:i], replace(cast(Recurrent, net.layers[i]), return_sequences=True)]
+    own = replace(cast(Recurrent, net.layers[i]), return_sequences=True, merge="concat")
+    layers = [*net.layers[:i], own]
     tokens = net.topology.input_form.kind == "tokens"
     front = Network(layers, None if tokens else net.n_features, str(net.dtype))
     for name in front.params:
