@@ -130,6 +130,22 @@ def test_single_rows_start_anew(name):
 
 
 @every_model
+def test_rows_can_be_dropped_repeated_and_ordered(name):
+    net, x = problem(name)
+    stream = net.stream(3)
+    for t in range(2):
+        stream.step(x[:, t])
+    for rows in ([2, 0], [1, 1, 1, 0], np.array([True, False, True]), [1], list(range(3)) * 4):
+        some, chosen = stream.copy(), np.arange(3)[rows]
+        some.take(rows)
+        assert some.rows == len(chosen)
+        both = [(some.step(x[chosen, t]), t) for t in (2, 3)]
+        for y, t in both:
+            close(y, net.predict(x[chosen, : t + 1]).reshape(len(chosen), -1, y.shape[1])[:, -1])
+    close(stream.step(x[:, 2]), net.predict(x[:, :3]).reshape(3, -1, y.shape[1])[:, -1])
+
+
+@every_model
 def test_the_state_can_be_kept_set_and_copied(name):
     net, x = problem(name)
     stream = net.stream(3)
@@ -254,6 +270,15 @@ def test_wrong_steps_and_states_are_refused():
     assert refused(lambda: stream.reset(3), InvalidArgumentError) == (
         "rows must select rows from 0 to 2; got 3."
     )
+
+    for rows in (3, [0, -4], [True, False]):
+        assert refused(lambda rows=rows: stream.take(rows), InvalidArgumentError) == (
+            f"rows must select rows from 0 to 2; got {rows}."
+        )
+    for rows in ([], [False] * 3):
+        assert refused(lambda rows=rows: stream.take(rows), InvalidArgumentError) == (
+            "rows must select at least one row; got none."
+        )
 
     def set_state(state):
         def action():

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from throughtime.kernels.selection import get_num_threads as get_num_threads
     from throughtime.kernels.selection import set_num_threads as set_num_threads
     from throughtime.network import Network as Network
+    from throughtime.network.generation import generate as generate
     from throughtime.network.storage import load as load
     from throughtime.optimizers import schedules as schedules
     from throughtime.training import Callback as Callback
@@ -74,6 +75,7 @@ _HOME = {
     "check_gradients": "gradcheck",
     "engine": "engines",
     "evaluate": "training",
+    "generate": "network.generation",
     "get_num_threads": "kernels.selection",
     "load": "network.storage",
     "set_num_threads": "kernels.selection",

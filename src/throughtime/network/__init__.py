@@ -6,7 +6,10 @@ graph       how layers fit together: the form of every signal, which states are 
 inputs      checks of what goes in: arrays, lengths, masks, states
 params      one flat vector with named views
 tape        what a forward pass leaves for the backward pass
-stream      one step at a time, and free-running extrapolation
+stream      one step at a time
+generation  a network goes on by itself: ``tt.generate``, ``net.extrapolate``
+sampling    how a token is drawn
+beam        search for the most probable continuation
 summary     ``print(net)``
 other_names attributes of networks in other libraries, and what to write here
 storage     ``net.save`` and ``tt.load``

@@ -22,11 +22,12 @@ from throughtime.errors import (
 from throughtime.kernels.underflow import ignore_underflow
 from throughtime.layers import Dense, Layer, Recurrent
 from throughtime.layers.base import LAYERS, UNTAPED, Call, own_call
+from throughtime.network.generation import extrapolate
 from throughtime.network.graph import FEWEST_ROWS, Topology
 from throughtime.network.inputs import check_input, check_states
 from throughtime.network.other_names import AnswersOtherNames
 from throughtime.network.params import Params, check_dtype
-from throughtime.network.stream import Stream, extrapolate
+from throughtime.network.stream import Stream
 from throughtime.network.summary import html_table, table
 from throughtime.network.tape import Tape, add_states, cut_state, join_states
 from throughtime.registry import translate
@@ -347,7 +348,7 @@ class Network(AnswersOtherNames):
         return Stream(self, rows)
 
     def extrapolate(self, x: Any, steps: int, lengths: Any = None, *, feedback: Any = None) -> Any:
-        """Feed outputs back as inputs; see :func:`throughtime.network.stream.extrapolate`."""
+        """Feed outputs back as inputs; see :func:`throughtime.network.generation.extrapolate`."""
         return extrapolate(self, x, steps, lengths, feedback)
 
     def check_input(

@@ -1,9 +1,8 @@
-"""One step at a time: streams with an explicit state, and free-running extrapolation."""
+"""One step at a time: streams with an explicit state."""
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
 from typing import Any, Protocol
 
 import numpy as np
@@ -111,12 +110,15 @@ class Stream:
         self._stepper: Any = None
 
     def _native_stepper(self, kernels: Kernels) -> Any:
-        """The whole network as one native object; False if there is none."""
-        net = self.net
-        if self.rows > _FEW or net.topology.input_form.kind == "tokens":
+        """The whole network as one native object; False if there is none.
+
+        A first layer that takes tokens looks them up in NumPy: the object is that of the others.
+        """
+        net, first = self.net, int(self._takes_tokens)
+        if self.rows > _FEW or len(net.layers) == first or (first and self._state[0]):
             return False
         stepper = kernels.Stepper(self.rows, net.dtype == np.float64)
-        every = zip(net.layers, net.groups, self._state, strict=True)
+        every = zip(net.layers[first:], net.groups[first:], self._state[first:], strict=True)
         fits = all(
             own_kernel(layer, "native_stream") and layer.stream_native(kernels, stepper, p, own)
             for layer, p, own in every
@@ -162,18 +164,24 @@ class Stream:
 
     def _native_step(self, x: Any) -> np.ndarray:
         net = self.net
-        if type(x) is np.ndarray:
+        if type(x) is np.ndarray and not self._takes_tokens:
             y = np.empty(net.n_outputs if x.ndim == 1 else (self.rows, net.n_outputs), net.dtype)
             if self._stepper.step(x, y):
                 return y
         array, single = self._prepare(x)
+        if self._takes_tokens:
+            array, _ = net.layers[0].stream_step(net.groups[0], array, ())
         y = np.empty((self.rows, net.n_outputs), net.dtype)
         self._stepper.step(packed(array), y)
         return y[0] if single else y
 
+    @property
+    def _takes_tokens(self) -> bool:
+        return self.net.topology.input_form.kind == "tokens"
+
     def _prepare(self, x: Any) -> tuple[np.ndarray, bool]:
         net = self.net
-        if net.topology.input_form.kind == "tokens":
+        if self._takes_tokens:
             array = as_array("x", x)
             tokens, _ = net.check_input(array.reshape(-1, 1))
             if len(tokens) != self.rows:
@@ -249,20 +257,38 @@ class Stream:
             self._adopt(fresh)
             return
         chosen = np.zeros(self.rows, dtype=bool)
-        index = as_array("rows", rows)
-        try:
-            if index.size > 0:
-                chosen[index] = True
-        except IndexError:
-            raise InvalidArgumentError(
-                f"rows must select rows from 0 to {self.rows - 1}; got {describe(rows)}."
-            ) from None
+        chosen[self._selected(rows)] = True
         self._adopt(
             [
                 tuple(np.where(chosen[:, None], new, old) for new, old in zip(a, b, strict=True))
                 for a, b in zip(fresh, self._state, strict=True)
             ]
         )
+
+    def take(self, rows: Any) -> None:
+        """Go on with some of the rows, in the order given; a row listed twice goes on twice.
+
+        Parameters
+        ----------
+        rows : array of int of shape (M,), or of bool of shape (N,)
+            The stream has these M rows afterwards.
+        """
+        chosen = self._selected(rows)
+        if not len(chosen):
+            raise InvalidArgumentError(sentence("rows", "at least one row", "none", must="select"))
+        self.rows = len(chosen)
+        self._adopt([tuple(part[chosen] for part in own) for own in self._state])
+
+    def _selected(self, rows: Any) -> np.ndarray:
+        """The numbers of the rows that an index, a list or a mask selects."""
+        index = as_array("rows", rows)
+        try:
+            every = np.arange(self.rows)
+            return np.atleast_1d(every[index]) if index.size > 0 else every[:0]
+        except IndexError:
+            raise InvalidArgumentError(
+                f"rows must select rows from 0 to {self.rows - 1}; got {describe(rows)}."
+            ) from None
 
     @ignore_underflow
     def warm_up(self, x: Any, lengths: Any = None, *, mask: Any = None) -> np.ndarray:
@@ -311,64 +337,3 @@ class Stream:
     def __repr__(self) -> str:
         rows = "1 row" if self.rows == 1 else f"{self.rows} rows"
         return f"<Stream of {rows} through {', '.join(layer.kind for layer in self.net.layers)}>"
-
-
-def extrapolate(
-    net: Streamable,
-    x: Any,
-    steps: int,
-    lengths: Any = None,
-    feedback: Callable[[np.ndarray], Any] | None = None,
-) -> np.ndarray:
-    """Continue sequences: each output becomes the next input.
-
-    Parameters
-    ----------
-    net : Network
-        The network. Its output at step t is used as the input at step t + 1.
-    x : array of shape (N, T, F), or list of arrays (T_i, F)
-        The sequences so far.
-    steps : int
-        Number of steps to add.
-    lengths : array of int of shape (N,), optional
-        Number of steps of each row; each row is continued from its own end.
-    feedback : callable, optional
-        Function that returns the next input (N, F) for an output (N, K); needed if K is not F.
-
-    Returns
-    -------
-    ndarray of shape (N, steps, K)
-
-    Raises
-    ------
-    InvalidArgumentError
-        If outputs cannot be inputs, or the network cannot run as a stream.
-
-    Examples
-    --------
-    >>> import throughtime as tt
-    >>> layers = [tt.layers.RNN(4, return_sequences=True), tt.layers.Dense(1)]
-    >>> net = tt.Network(layers, n_features=1)
-    >>> net.extrapolate(np.zeros((2, 9, 1)), steps=5).shape
-    (2, 5, 1)
-    """
-    check_int("steps", steps, 1)
-    if feedback is not None and not callable(feedback):
-        raise InvalidTypeError(
-            sentence("feedback", "a function of an output (N, K)", describe(feedback))
-        )
-    tokens = net.topology.input_form.kind == "tokens"
-    if feedback is None and (tokens or net.n_outputs != net.n_features):
-        raise InvalidArgumentError(
-            f"feedback must be given, a function of an output ({net.n_outputs} numbers) that"
-            f" returns the next input ({'a token' if tokens else f'{net.n_features} numbers'})."
-        )
-    array, mask = net.check_input(x, lengths)
-    stream = Stream(net, len(array))
-    y = stream.warm_up(array, mask=mask)
-    result = np.empty((len(array), steps, net.n_outputs), dtype=net.dtype)
-    result[:, 0] = y
-    for t in range(1, steps):
-        result[:, t] = stream.step(y if feedback is None else feedback(y))
-        y = result[:, t]
-    return result

@@ -1,0 +1,395 @@
+"""Generation: a network goes on by itself, each output making the next input.
+
+A network of tokens gives the probabilities of the next token, and one token is chosen by them:
+drawn (:mod:`throughtime.network.sampling`), the most probable one, or the first of the most
+probable continuation (:mod:`throughtime.network.beam`). A network of values feeds its outputs back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any, Protocol
+
+import numpy as np
+
+from throughtime.activations import Activation, Identity, Softmax
+from throughtime.data.encoding import one_hot
+from throughtime.data.sequences import check_sequences, is_ragged, unpad
+from throughtime.errors import (
+    DataError,
+    InvalidArgumentError,
+    InvalidTypeError,
+    as_array,
+    check_bool,
+    check_float,
+    check_int,
+    describe,
+    sentence,
+)
+from throughtime.kernels.underflow import ignore_underflow
+from throughtime.layers import Embedding
+from throughtime.network.beam import search
+from throughtime.network.sampling import distribution, draw, log_probabilities, uniform_numbers
+from throughtime.network.stream import Stream, Streamable
+from throughtime.registry import translate
+
+__all__ = ["extrapolate", "generate"]
+
+
+class Generator(Streamable, Protocol):
+    """What generation asks of a :class:`throughtime.Network`."""
+
+    @property
+    def output_activation(self) -> Activation | None: ...
+
+
+@translate(
+    {
+        "prefix": ("input_ids", "prompt", "start", "x"),
+        "steps": ("max_new_tokens", "max_length", "n_steps", "length"),
+        "beam": ("num_beams", "beam_size", "beam_width"),
+        "stop": ("eos_token_id", "stop_token", "end_token"),
+        "seed": ("random_state", "random_seed", "rng"),
+        "return_log_probabilities": ("output_scores", "return_log_probs"),
+        "temperature=0": ("do_sample", "greedy"),
+    }
+)
+@ignore_underflow
+def generate(
+    net: Generator,
+    prefix: Any,
+    steps: int,
+    *,
+    lengths: Any = None,
+    temperature: float = 1.0,
+    top_k: int | None = None,
+    top_p: float | None = None,
+    beam: int | None = None,
+    length_penalty: float = 0.0,
+    stop: Any = None,
+    seed: int = 0,
+    return_log_probabilities: bool = False,
+    feedback: Callable[[np.ndarray], Any] | None = None,
+) -> Any:
+    """Continue sequences by what the network makes of them, one step at a time.
+
+    A network whose first layer is an Embedding generates tokens. So does one that takes V features
+    and gives V probabilities (softmax): the one-hot vectors that it takes are made of tokens here.
+    Any other network generates values, as with ``feedback``: each output is the next input.
+
+    Parameters
+    ----------
+    net : Network
+        A network that can run as a stream. One of tokens ends with a Dense layer: with softmax, or
+        without activation, whose outputs are then logits.
+    prefix : array or list
+        The sequences so far, each with at least one step. Of tokens: ``(T,)`` for one row,
+        ``(N, T)``, or a list of arrays ``(T_i,)``. Of values: ``(T, F)`` for one row,
+        ``(N, T, F)``, or a list of arrays ``(T_i, F)``.
+    steps : int
+        Number of steps to add, S; the largest number with ``stop``.
+    lengths : array of int of shape (N,), optional
+        Number of steps of each row; each row is continued from its own end.
+    temperature : float
+        T in (GN1). Below 1 probable tokens become more probable. 0 takes the most probable token
+        and draws nothing.
+    top_k : int, optional
+        Draw from the k most probable tokens only.
+    top_p : float, optional
+        Draw from the fewest most probable tokens only whose probabilities, after ``temperature``
+        and ``top_k``, reach this share.
+    beam : int, optional
+        Width of a beam search, which draws nothing: it looks for the continuation with the highest
+        score (GN4).
+    length_penalty : float
+        Exponent a in the score (GN4) of a beam search. 0 looks for the most probable continuation,
+        and so prefers short ones; 1 compares means.
+    stop : int or list of int, optional
+        Tokens that end a row. The one that ended it is its last token.
+    seed : int
+        Seed of the random numbers. Each row has its own: its sample does not depend on the other
+        rows.
+    return_log_probabilities : bool
+        Whether to return the logarithm of the probability of each chosen token as well, as the
+        network gives it: before ``temperature``, ``top_k`` and ``top_p``.
+    feedback : callable, optional
+        Function that returns the next input (N, F) for an output (N, K), for networks of values; it
+        is needed if K is not F.
+
+    Returns
+    -------
+    tokens : ndarray of int of shape (N, S), or values: ndarray of shape (N, S, K)
+        The new steps, without the prefix. With ``stop`` a list of N arrays (S_i,). For one row,
+        without the axis N.
+    log_probabilities : ndarray of float64, or list
+        In the form of the tokens; only if asked for.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If the network cannot run as a stream, or options do not fit it.
+    DataError
+        If the network gives a value that is not finite.
+
+    Notes
+    -----
+    On the native engine a row has the same result in any batch, and streams give the bits of
+    ``net.predict``.
+
+    Examples
+    --------
+    >>> import throughtime as tt
+    >>> layers = [tt.layers.Embedding(5, 4), tt.layers.GRU(8), tt.layers.Dense(5)]  # logits
+    >>> net = tt.Network(layers)
+    >>> tt.generate(net, [[1, 2, 3], [4]], steps=6).shape
+    (2, 6)
+    """
+    steps = check_int("steps", steps, 1)
+    check_bool("return_log_probabilities", return_log_probabilities)
+    logits = None if feedback is not None else _gives_logits(net)
+    given = {
+        "temperature": check_float("temperature", temperature, 0.0) != 1.0,
+        "top_k": top_k is not None,
+        "top_p": top_p is not None,
+        "beam": beam is not None,
+        "length_penalty": check_float("length_penalty", length_penalty, 0.0) > 0,
+        "stop": stop is not None,
+        "return_log_probabilities": return_log_probabilities,
+    }
+    if logits is None:
+        _refuse(given, given, "a network that generates values")
+        array, single = _rows_of_values(prefix)
+        values = extrapolate(net, array, steps, lengths, feedback)
+        return values[0] if single else values
+    if beam is None:
+        _refuse(given, ("length_penalty",), "a generation without a beam")
+    else:
+        check_int("beam", beam, 1)
+        _refuse(given, ("temperature", "top_k", "top_p"), "a beam search, which draws nothing")
+    if top_k is not None:
+        check_int("top_k", top_k, 1)
+    if top_p is not None:
+        check_float("top_p", top_p, 0.0, 1.0, inclusive="high")
+    check_int("seed", seed, 0)
+    ends = _check_stop(stop, net.n_outputs)
+    array, mask, single = _rows_of_tokens(net, prefix, lengths)
+    stream = Stream(net, len(array))
+    y = stream.warm_up(array, mask=mask)
+
+    def scores(y: np.ndarray) -> np.ndarray:
+        return _check_finite(log_probabilities(y, logits))
+
+    def inputs(tokens: np.ndarray) -> np.ndarray:
+        return tokens if _embeds(net) else one_hot(tokens, net.n_features, net.dtype)
+
+    if beam is not None:
+        found = search(
+            stream, y, steps, width=beam, length_penalty=length_penalty, stop=ends,
+            scores=scores, inputs=inputs,
+        )  # fmt: skip
+    else:
+        numbers = uniform_numbers(seed, len(array), steps) if temperature > 0 else None
+
+        def choose(log_p: np.ndarray, rows: np.ndarray, t: int) -> np.ndarray:
+            if numbers is None:
+                return log_p.argmax(axis=-1)
+            return draw(distribution(log_p, temperature, top_k, top_p), numbers[rows, t])
+
+        found = _one_by_one(stream, y, steps, ends, choose, scores, inputs)
+    tokens, log_p, count = found
+    results = [_shaped(part, count, single, stop is not None) for part in (tokens, log_p)]
+    return tuple(results) if return_log_probabilities else results[0]
+
+
+def _one_by_one(
+    stream: Stream,
+    y: np.ndarray,
+    steps: int,
+    stop: list[int],
+    choose: Callable[[np.ndarray, np.ndarray, int], np.ndarray],
+    scores: Callable[[np.ndarray], np.ndarray],
+    inputs: Callable[[np.ndarray], np.ndarray],
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Choose token after token; return tokens, log probabilities and their number in each row."""
+    rows = np.arange(len(y))  # those that have not stopped
+    tokens, log_p = np.zeros((len(y), steps), np.int64), np.zeros((len(y), steps))
+    count = np.full(len(y), steps)
+    for t in range(steps):
+        own = scores(y)
+        chosen = choose(own, rows, t)
+        tokens[rows, t], log_p[rows, t] = chosen, own[np.arange(len(rows)), chosen]
+        going = ~np.isin(chosen, stop)
+        count[rows[~going]] = t + 1
+        if t + 1 == steps or not going.any():
+            break
+        if not going.all():
+            stream.take(going)
+            rows, chosen = rows[going], chosen[going]
+        y = stream.step(inputs(chosen))
+    return tokens, log_p, count
+
+
+def extrapolate(
+    net: Streamable,
+    x: Any,
+    steps: int,
+    lengths: Any = None,
+    feedback: Callable[[np.ndarray], Any] | None = None,
+) -> np.ndarray:
+    """Continue sequences of values: each output becomes the next input.
+
+    :func:`generate` does the same for a network of values.
+
+    Parameters
+    ----------
+    net : Network
+        The network. Its output at step t is used as the input at step t + 1.
+    x : array of shape (N, T, F), or list of arrays (T_i, F)
+        The sequences so far.
+    steps : int
+        Number of steps to add.
+    lengths : array of int of shape (N,), optional
+        Number of steps of each row; each row is continued from its own end.
+    feedback : callable, optional
+        Function that returns the next input (N, F) for an output (N, K); needed if K is not F.
+
+    Returns
+    -------
+    ndarray of shape (N, steps, K)
+
+    Raises
+    ------
+    InvalidArgumentError
+        If outputs cannot be inputs, or the network cannot run as a stream.
+
+    Examples
+    --------
+    >>> import throughtime as tt
+    >>> layers = [tt.layers.RNN(4, return_sequences=True), tt.layers.Dense(1)]
+    >>> net = tt.Network(layers, n_features=1)
+    >>> net.extrapolate(np.zeros((2, 9, 1)), steps=5).shape
+    (2, 5, 1)
+    """
+    check_int("steps", steps, 1)
+    if feedback is not None and not callable(feedback):
+        raise InvalidTypeError(
+            sentence("feedback", "a function of an output (N, K)", describe(feedback))
+        )
+    if feedback is None and (_embeds(net) or net.n_outputs != net.n_features):
+        kind = "a token" if _embeds(net) else f"{net.n_features} numbers"
+        raise InvalidArgumentError(
+            f"feedback must be given, a function of an output ({net.n_outputs} numbers) that"
+            f" returns the next input ({kind})."
+        )
+    array, mask = net.check_input(x, lengths)
+    stream = Stream(net, len(array))
+    y = stream.warm_up(array, mask=mask)
+    result = np.empty((len(array), steps, net.n_outputs), dtype=net.dtype)
+    result[:, 0] = y
+    for t in range(1, steps):
+        result[:, t] = stream.step(y if feedback is None else feedback(y))
+        y = result[:, t]
+    return result
+
+
+# -- arguments and results --------------------------------------------------------------------
+
+
+def _embeds(net: Streamable) -> bool:
+    return net.topology.input_form.kind == "tokens"
+
+
+def _gives_logits(net: Generator) -> bool | None:
+    """Whether a network of tokens gives logits and not probabilities; None if it gives values."""
+    last = net.output_activation
+    if not _embeds(net):
+        one_hot_tokens = isinstance(last, Softmax) and net.n_outputs == net.n_features > 1
+        return False if one_hot_tokens else None
+    if not isinstance(last, Softmax | Identity):
+        raise InvalidArgumentError(
+            "a network that generates tokens must end with a Dense layer that has the activation"
+            " 'softmax', or none for logits. Give feedback, a function that makes the next token of"
+            " an output, to generate values."
+        )
+    first = net.layers[0]
+    assert isinstance(first, Embedding)  # it alone takes tokens
+    if net.n_outputs > first.n_tokens:
+        raise InvalidArgumentError(
+            f"a network that generates tokens must take all that it gives; this one gives"
+            f" {net.n_outputs} and takes {first.n_tokens}."
+        )
+    return isinstance(last, Identity)
+
+
+def _refuse(given: dict[str, bool], unfit: Iterable[str], what: str) -> None:
+    """Refuse options that were given and mean nothing for ``what``."""
+    for name in unfit:
+        if given[name]:
+            raise InvalidArgumentError(f"{name} must be left out: it has no meaning for {what}.")
+
+
+def _check_stop(stop: Any, n_outputs: int) -> list[int]:
+    if stop is None:
+        return []
+    several = stop if isinstance(stop, list | tuple | set) else [stop]
+    return [check_int("stop", token, 0, n_outputs - 1) for token in several]
+
+
+def _rows_of_values(prefix: Any) -> tuple[Any, bool]:
+    """The prefixes as many rows, and whether there was one without the axis N."""
+    single = not is_ragged(prefix) and np.ndim(prefix) == 2
+    return (as_array("prefix", prefix)[None] if single else prefix), single
+
+
+def _rows_of_tokens(
+    net: Streamable, prefix: Any, lengths: Any
+) -> tuple[np.ndarray, np.ndarray | None, bool]:
+    """The checked input of a stream for tokens, its mask, and whether there was one row alone."""
+    listed = is_ragged(prefix)
+    single = all(np.ndim(part) == 0 for part in prefix) if listed else np.ndim(prefix) == 1
+    rows = as_array("prefix", prefix)[None] if single else prefix
+    if _embeds(net):
+        x, mask = net.check_input(rows, lengths)
+    else:
+        x, mask = _one_hot_rows(net, rows, lengths)
+    if mask is not None and not mask.any(axis=1).all():
+        row = mask.any(axis=1).argmin()
+        raise DataError(
+            sentence("prefix", "at least one token in each row", f"none in row {row}", must="hold")
+        )
+    return x, mask, single
+
+
+def _one_hot_rows(net: Streamable, rows: Any, lengths: Any) -> tuple[np.ndarray, np.ndarray | None]:
+    """The one-hot vectors of tokens as a checked input, and its mask."""
+    tokens, mask = check_sequences(rows, lengths, univariate=True, name="prefix")
+    inside = (tokens >= 0) & (tokens < net.n_features) & (tokens == np.floor(tokens))
+    if tokens.shape[2] != 1 or not inside.all():
+        raise InvalidArgumentError(
+            sentence(
+                "prefix",
+                f"tokens, integers from 0 to {net.n_features - 1}",
+                f"shape {tokens.shape}" if tokens.shape[2] != 1 else f"{tokens[~inside][0]:g}",
+                "The network takes one-hot vectors, which are made of them here. Of vectors,"
+                " tt.data.labels(x) gives the tokens.",
+                must="hold",
+            )
+        )
+    x = one_hot(tokens[..., 0].astype(np.int64), net.n_features, net.dtype)
+    return net.check_input(x, mask=mask)
+
+
+def _check_finite(log_p: np.ndarray) -> np.ndarray:
+    if np.isnan(log_p).any():
+        raise DataError(
+            "the network gives no probabilities: its output is not finite. Its training may have"
+            " diverged."
+        )
+    return log_p
+
+
+def _shaped(part: np.ndarray, count: np.ndarray, single: bool, ragged: bool) -> Any:
+    """Results (N, S) in the form that the caller receives."""
+    if single:
+        return part[0, : count[0]]
+    return unpad(part, count) if ragged else part
