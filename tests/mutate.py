@@ -25,7 +25,8 @@ ROOT = Path(__file__).resolve().parent.parent
 #: The tests that must kill every mutant; they stop at the first failure.
 SUITE = (
     "test_cells.py", "test_bptt.py", "test_gradients.py", "test_gradients_losses.py",
-    "test_training_truncation.py", "test_losses.py", "test_network_invariants.py",
+    "test_training_truncation.py", "test_losses.py", "test_losses_sequence.py",
+    "test_network_invariants.py",
 )  # fmt: skip
 #: Tests to run first, by the file of the mutant, so that most mutants die soon.
 FIRST = {
@@ -33,6 +34,8 @@ FIRST = {
     "training/objective.py": ("test_gradients_losses.py",),
     "training/truncation.py": ("test_training_truncation.py",),
     "losses/base.py": ("test_losses.py",),
+    "losses/ctc.py": ("test_losses_sequence.py",),
+    "losses/sequence.py": ("test_losses_sequence.py",),
     "layers/merge.py": ("test_gradients.py",),
     "layers/recurrent.py": ("test_gradients.py",),
     "layers/convolution.py": ("test_gradients.py",),
@@ -41,7 +44,7 @@ FIRST = {
     "network/network.py": ("test_gradients.py",),
 }
 #: Test modules that SUITE imports.
-HELPERS = ("loss_cases.py", "naive.py", "network_cases.py")
+HELPERS = ("loss_cases.py", "naive.py", "network_cases.py", "sequence_loss_cases.py")
 #: Exit code of a run that imported another package instead of the copy.
 NOT_THE_COPY = 99
 #: First word of a line about a failed test.
@@ -143,6 +146,21 @@ MUTANTS = [
            "return y * (dy - inner)"),
     Mutant("gradient of the mean divided twice", "losses/base.py",
            "slope[here] = c[part] * derivative", "slope[here] = c[part] * derivative / len(rows)"),
+    # -- losses of whole sequences
+    Mutant("factor of a sequence missing", "losses/sequence.py",
+           "share[:, None, None] * derivative", "derivative"),
+    Mutant("ctc: emission of the present step twice", "losses/ctc.py",
+           "a[t] += b\n", "a[t] += b + log_y[t]\n"),
+    Mutant("ctc: a blank is skipped between equal labels on the way back", "losses/ctc.py",
+           "c[:, 2:] + ahead", "c[:, 2:]"),
+    Mutant("ctc: no blank may be skipped on the way back", "losses/ctc.py",
+           "c[:, 2:] + ahead", "c[:, 2:] + FAR"),
+    Mutant("ctc: the end at the last label forgotten on the way back", "losses/ctc.py",
+           "b[rows, end] = b[rows, np.maximum(end - 1, 0)] = 0.0", "b[rows, end] = 0.0"),
+    Mutant("ctc: masked steps walk back", "losses/ctc.py",
+           "b[...] = np.where(real[t], ", "b[...] = np.where(True, "),
+    Mutant("ctc: p forgotten in dz", "losses/ctc.py",
+           "dz = p * (1.0 - occupancy) - occupancy * not_p", "dz = -occupancy * not_p"),
     # -- layers and network
     Mutant("halves of a bidirectional layer swapped", "layers/recurrent.py",
            "half = slice(d * self.units, (d + 1) * self.units)",

@@ -16,7 +16,8 @@ SOURCES = sorted(
     if path.suffix in endings
 )
 
-NUMBER = r"(?:[A-Z]\d+b?'*|P)"
+#: A series has a letter, or two of these.
+NUMBER = r"(?:(?:[A-Z]|CT|CF)\d+b?'*|P)"
 DEFINED = re.compile(rf"\\tag\{{({NUMBER})\}}")
 CITED = re.compile(rf"\(({NUMBER}(?:(?:, | to |-){NUMBER})*)\)")
 DISPLAYED = re.compile(r"^\$\$\n(.*?)^\$\$$", re.MULTILINE | re.DOTALL)

@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 from loss_cases import CASES as LOSS_CASES
 from network_cases import FUNCTIONS, Case
+from sequence_loss_cases import CASES as SEQUENCE_CASES
+from sequence_loss_cases import mask_and_weights
 from test_gradients import error_along, largest_error
 
 from throughtime.activations import Softmax
@@ -25,6 +27,7 @@ REAL = np.array([[1, 1, 0, 1], [0, 1, 0, 0], [1, 1, 1, 1], [0, 0, 0, 0]], dtype=
 
 #: Last activations for each loss: first the fused one, then one that is not fused.
 ENDS = {
+    "ctc": ["softmax", "softmax, not fused", Softmax(temperature=2.5)],
     "msle": ["softplus", "sigmoid"],
     "poisson": ["exp", "softplus"],
     "binary_crossentropy": ["sigmoid", "softmax"],
@@ -79,8 +82,37 @@ def test_every_loss(name, end, reduction, shape, one_by_one):
     check(net, x, y, case.loss(reduction), lambda: options, one_by_one)
 
 
+SEQUENCES = [
+    (name, end)
+    for name, case in SEQUENCE_CASES.items()
+    for end in ENDS.get(case.name, ["identity", "tanh"])
+]
+
+
+@pytest.mark.parametrize("reduction", ["mean", "sum"])
+@pytest.mark.parametrize(
+    ("name", "end"), SEQUENCES, ids=lambda v: v if isinstance(v, str) else "warm"
+)
+def test_every_loss_of_sequences(name, end, reduction):
+    case = SEQUENCE_CASES[name]
+    f = "softmax" if end == "softmax, not fused" else end
+    layers = [RNN(2, return_sequences=True), Dense(case.columns, activation=f)]
+    if f != end:
+        layers.append(Dropout(0.5))  # not active, but the last layer has no activation now
+    net = Case("", layers).network()
+    rng = np.random.default_rng(9)
+    mask, weights = mask_and_weights("both")
+    x, real = net.check_input(rng.normal(size=(*mask.shape, 2)), mask=mask)
+    y, target = case.data()
+    checked = case.loss().check_target(target, y.shape, real)
+    options = {"mask": real, "sample_weight": weights, "l1": 0.03, "l2": 0.05}
+    check(net, x, checked, case.loss(reduction), lambda: options, one_by_one=True)
+
+
 def test_every_loss_is_in_the_suite():
-    assert {LOSS_CASES[name].name for name, _ in ALL} == set(LOSSES)
+    by_step = {name for name in LOSSES if not LOSSES[name].whole}
+    assert {LOSS_CASES[name].name for name, _ in ALL} == by_step
+    assert {case.name for case in SEQUENCE_CASES.values()} == set(LOSSES) - by_step
     assert {loss for loss in LOSSES if LOSSES[loss].activation} <= ENDS.keys()
 
 

@@ -107,21 +107,22 @@ def _check_derivative(
 
 
 def value_and_gradient(
-    function: ArrayFunction, y: np.ndarray, target: np.ndarray
+    function: ArrayFunction, y: np.ndarray, *others: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Apply ``function(y_m, target_m)`` to every row m; add the gradient of each row's sum.
+    """Apply ``function(y_m, *others_m)`` to every row m; add the gradient of each row's sum.
 
     Parameters
     ----------
     function : callable
-        Of ``y_m (K,)`` and ``target_m``, to an array of any one shape S.
-    y : ndarray of shape (M, K)
-    target : ndarray of shape (M, ...)
+        Of ``y_m (...)`` and a row of each other array, to an array of any one shape S.
+    y : ndarray of shape (M, ...)
+    others : ndarrays of shape (M, ...)
+        Target, and mask where there is one.
 
     Returns
     -------
     value : ndarray of shape (M, *S)
-    gradient : ndarray of shape (M, K)
+    gradient : ndarray of the shape of ``y``
 
     Raises
     ------
@@ -134,21 +135,23 @@ def value_and_gradient(
     # batch: rows are repeated up to the next power of two.
     rows = np.minimum(np.arange(1 << (n_rows - 1).bit_length()), n_rows - 1)
     with jax.enable_x64(True):
-        results = _call(function, lambda: _row_gradient(function)(y[rows], target[rows]))
+        given = [array[rows] for array in (y, *others)]
+        results = _call(function, lambda: _row_gradient(function)(*given))
         value, gradient = (np.array(result[:n_rows], dtype=y.dtype) for result in results)
-    fine = np.isfinite(value).reshape(n_rows, -1).all(axis=1)[:, None] & np.isfinite(y)
+    fine = np.isfinite(value).reshape(n_rows, -1).all(axis=1)
+    fine = fine.reshape(-1, *(1,) * (y.ndim - 1)) & np.isfinite(y)
     _check_derivative(function, y, gradient, fine)
     return value, gradient
 
 
 @functools.lru_cache(maxsize=64)
 def _row_gradient(function: ArrayFunction) -> ArrayFunction:
-    """``(y, target) -> (value, gradient)``, row by row, compiled once for each function."""
+    """``(y, *others) -> (value, gradient)``, row by row, compiled once for each function."""
     jax = _jax(function)
 
-    def of_one_row(y: Any, target: Any) -> tuple[Any, Any]:
+    def of_one_row(y: Any, *others: Any) -> tuple[Any, Any]:
         def checked(row: Any) -> Any:
-            value = function(row, target)
+            value = function(row, *others)
             if value is None:
                 raise InvalidTypeError(
                     sentence(f"{name_of(function)}", "numbers", "None", must="return")

@@ -10,11 +10,15 @@ from typing import Any
 
 from throughtime.losses.base import LOSSES, Loss
 from throughtime.losses.classification import BinaryCrossentropy, CategoricalCrossentropy
+from throughtime.losses.ctc import CTC
 from throughtime.losses.custom import Custom
+from throughtime.losses.custom_sequence import CustomSequence
 from throughtime.losses.probabilistic import GaussianNLL, Quantile
 from throughtime.losses.regression import MAE, MSE, MSLE, HalfMSE, Huber, Poisson
+from throughtime.losses.sequence import SequenceLoss
 
 __all__ = [
+    "CTC",
     "LOSSES",
     "MAE",
     "MSE",
@@ -22,12 +26,14 @@ __all__ = [
     "BinaryCrossentropy",
     "CategoricalCrossentropy",
     "Custom",
+    "CustomSequence",
     "GaussianNLL",
     "HalfMSE",
     "Huber",
     "Loss",
     "Poisson",
     "Quantile",
+    "SequenceLoss",
     "get",
 ]
 

@@ -89,6 +89,13 @@ class Loss(ABC):
     #: Whether :meth:`terms` may be called with the steps of a batch in several parts.
     separable: ClassVar[bool] = True
 
+    #: Whether a term belongs to a whole sequence; see
+    #: :class:`~throughtime.losses.sequence.SequenceLoss`.
+    whole: ClassVar[bool] = False
+
+    #: Whether a target has the time steps of the output, where the output has some.
+    aligned: ClassVar[bool] = True
+
     #: Names of the native kernels that compute value and gradient, from the outputs as
     #: :meth:`terms` does and from logits as :meth:`terms_from_logits` does; None for NumPy.
     kernel: ClassVar[str | None] = None
@@ -134,7 +141,10 @@ class Loss(ABC):
 
     def terms_from_logits(self, z: np.ndarray, target: np.ndarray, limits: np.finfo) -> Terms:
         """:meth:`terms` of ``activation(z)``, and their derivative with respect to ``z``."""
-        raise InvalidArgumentError(
+        raise self._not_fused()
+
+    def _not_fused(self) -> InvalidArgumentError:
+        return InvalidArgumentError(
             f"loss {self.name!r} has no activation to be fused with; call it on the outputs."
         )
 

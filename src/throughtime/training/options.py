@@ -149,6 +149,9 @@ def check_options(net: Network, arguments: Mapping[str, Any]) -> TrainingOptions
     check_gradient_flow(net)
     check_outputs(net, options.loss)
     if options.tbptt is not None:
+        if options.loss.whole:
+            expected = f"None for loss {options.loss.name!r}, which needs all steps of a sequence"
+            raise InvalidArgumentError(sentence("tbptt", expected, str(options.tbptt)))
         check_chunks(net)
     return options
 

@@ -58,6 +58,8 @@ class Samples:
     own_mask : ndarray of bool of shape (N, T'), or None
         The mask of an output that has fewer steps than ``x``; None if it has no mask, the steps of
         ``x``, or no steps.
+    aligned : bool
+        Whether ``y`` has the time axis of the output; see :attr:`Loss.aligned`.
     """
 
     x: np.ndarray
@@ -66,6 +68,7 @@ class Samples:
     weight: np.ndarray | None
     per_step: bool
     own_mask: np.ndarray | None = None
+    aligned: bool = True
 
     def __len__(self) -> int:
         return len(self.x)
@@ -89,6 +92,7 @@ class Samples:
             None if self.weight is None else self.weight[rows],
             self.per_step,
             None if self.own_mask is None else self.own_mask[rows],
+            self.aligned,
         )
 
     def batch(self, rows: np.ndarray) -> Samples:
@@ -102,8 +106,8 @@ class Samples:
         weight = None if self.weight is None else self.weight[rows]
         if weight is not None and weight.ndim == 2 and self.per_step:
             weight = weight[:, :steps]
-        y = self.y[rows, :steps] if self.per_step else self.y[rows]
-        return Samples(self.x[rows, :steps], y, mask, weight, self.per_step)
+        y = self.y[rows, :steps] if self.per_step and self.aligned else self.y[rows]
+        return Samples(self.x[rows, :steps], y, mask, weight, self.per_step, aligned=self.aligned)
 
 
 def check_samples(
@@ -139,7 +143,7 @@ def check_samples(
     own = None if per_step else _own_mask(net, real, inputs.shape)
     shown = real if per_step else _present(real, shape) if own is None else own
     in_time = per_step or own is not None
-    if in_time and is_ragged(y):
+    if in_time and loss.aligned and is_ragged(y):
         y = _pad_like(y, shape, shown, "y", "x" if per_step else "the output of x")
     check_collected("y", y)
     try:
@@ -152,7 +156,8 @@ def check_samples(
         raise ShapeError(sentence("y", expected, got, must="hold", value=y))
     weight = None
     if sample_weight is not None:
-        weight = _check_weight(sample_weight, shape, shown if in_time else None, in_time)
+        by_step = in_time and not loss.whole
+        weight = _check_weight(sample_weight, shape, shown if by_step else None, by_step, loss)
     counted = _counted(shown, weight, shape)
     target = loss.check_target(y, shape, counted)
     point = loss.point(np.zeros((1, shape[-1])))
@@ -164,7 +169,7 @@ def check_samples(
         what = "sample_weight" if sample_weight is not None else "lengths or mask"
         got = "zero for every step"
         raise DataError(sentence(what, "something to learn from", got, must="leave"))
-    return Samples(inputs, target, real, weight, per_step, own)
+    return Samples(inputs, target, real, weight, per_step, own, loss.aligned)
 
 
 def split_validation(
@@ -322,17 +327,18 @@ def _pad_like(
 
 
 def _check_weight(
-    weight: Any, shape: tuple[int, ...], real: np.ndarray | None, in_time: bool
+    weight: Any, shape: tuple[int, ...], real: np.ndarray | None, by_step: bool, loss: Loss
 ) -> np.ndarray:
     """Return ``sample_weight`` as float64, of shape (N,) or of the output steps."""
-    if in_time and is_ragged(weight) and len(weight) > 0 and np.ndim(weight[0]) > 0:
+    if by_step and is_ragged(weight) and len(weight) > 0 and np.ndim(weight[0]) > 0:
         weight = _pad_like(weight, shape, real, "sample_weight")
     array = check_array("sample_weight", weight, dtype=np.float64, finite=False)
-    allowed = list(dict.fromkeys((shape[:1], shape[:-1])))
+    allowed = [shape[:1]] if loss.whole else list(dict.fromkeys((shape[:1], shape[:-1])))
     if array.shape not in allowed:
         wanted = " or ".join(str(s) for s in allowed)
         got = f"shape {array.shape}"
-        raise ShapeError(sentence("sample_weight", f"of shape {wanted}", got, value=weight))
+        hint = f"Loss {loss.name!r} weighs whole sequences." if loss.whole else ""
+        raise ShapeError(sentence("sample_weight", f"of shape {wanted}", got, hint, value=weight))
     if array.ndim == 2 and real is not None:
         array = np.where(real, array, 0.0)
     bad = ~(np.isfinite(array) & (array >= 0.0))
