@@ -46,7 +46,7 @@ def sentence(error, call, *args, **options):
         ("validation_data", "it is called validation here."),
         ("batch", "it is called batch_size here."),
         ("x_val", "use validation=(x, y)."),
-        ("class_weight", "use sample_weight=weights[y], with a weight for each class."),
+        ("class_weights", "it is called class_weight here."),
         ("x_train", "it is called x here."),
         ("loss_fn", "it is called loss here."),
         ("criterion", "it is called loss here."),

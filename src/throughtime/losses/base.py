@@ -165,6 +165,14 @@ class Loss(ABC):
         """Return the number of outputs that targets of ``n_targets`` columns need."""
         return n_targets
 
+    def classes(self, target: np.ndarray) -> np.ndarray | None:
+        """Return the classes that a checked target names; None if it names none.
+
+        Either class numbers, integers of the shape of the steps, or the shares of all classes, with
+        one more axis. ``class_weight`` of :func:`throughtime.train` needs them.
+        """
+        return None
+
     def point(self, y: np.ndarray) -> np.ndarray:
         """Return the point forecast that the outputs ``y (..., K)`` contain."""
         return y
@@ -411,11 +419,13 @@ OTHER_NAMES: Words = {
     "delta": ("beta", "threshold"),
     "levels": ("alpha", "q", "quantile", "quantiles", "tau"),
     "min_variance": ("eps",),
-    "sample_weight= of tt.train": ("class_weight", "pos_weight", "weight", "weights"),
+    "class_weight= or sample_weight= of tt.train": (
+        "class_weight", "pos_weight", "weight", "weights",
+    ),
     "mask= or sample_weight= of tt.train": ("ignore_class", "ignore_index"),
     "the loss as it is: it takes the logits of an output layer with softmax or sigmoid": (
         "from_logits",
     ),
-}
+}  # fmt: skip
 
 LOSSES: Registry[Loss] = Registry("loss", Loss, OTHER_NAMES)

@@ -60,6 +60,10 @@ class BinaryCrossentropy(Loss):
         hint = label_hint(target if mask is None else target[mask], 2)
         refuse(outside, mask, target, "from 0 to 1 for loss 'binary_crossentropy'", hint)
 
+    def classes(self, target: np.ndarray) -> np.ndarray | None:
+        """With one output, "no" is class 0 and "yes" is class 1; several outputs name no class."""
+        return None if target.shape[-1] > 1 else np.concatenate((1.0 - target, target), axis=-1)
+
 
 @LOSSES.register(
     "categorical_crossentropy", "cce", "crossentropy", "sparse_categorical_crossentropy"
@@ -171,6 +175,9 @@ class CategoricalCrossentropy(Loss):
         array = array if array.dtype.kind == "f" else array.astype(np.float64)
         self.check_values(array, mask)
         return array
+
+    def classes(self, target: np.ndarray) -> np.ndarray | None:
+        return target
 
     def check_values(self, target: np.ndarray, mask: np.ndarray | None) -> None:
         super().check_values(target, mask)

@@ -11,6 +11,7 @@ from throughtime.kernels.underflow import ignore_underflow
 from throughtime.losses.base import Loss
 from throughtime.registry import translate
 from throughtime.training import objective
+from throughtime.training.class_weights import class_weighting
 from throughtime.training.memory import loss_of, metrics_of
 from throughtime.training.metrics import Metric
 from throughtime.training.objective import Evaluation
@@ -34,6 +35,7 @@ def evaluate(
     lengths: Any = None,
     mask: Any = None,
     sample_weight: Any = None,
+    class_weight: Any = None,
     batch_size: int | None = 256,
 ) -> dict[str, float]:
     """Compute the loss and the metrics of a network on data.
@@ -47,6 +49,8 @@ def evaluate(
         from a file; ``"mse"`` for a network that was not trained.
     metrics : sequence, optional
         The metrics. By default those that the network was trained with.
+    class_weight : dict of int to float, or "balanced", optional
+        As in :func:`throughtime.train`; ``"balanced"`` goes by the classes of this data.
     batch_size : int or None
         Number of sequences to run at once, which bounds the memory. The loss is the mean over all
         sequences, as if they were one batch.
@@ -75,7 +79,8 @@ def evaluate(
     check_outputs(net, function)
     size = None if batch_size is None else check_int("batch_size", batch_size, 1)
     samples = check_samples(net, function, chosen, x, y, lengths, mask, sample_weight)
-    return score(net, samples, function, chosen, size).row()
+    weighted = class_weighting(class_weight, function, samples, net.n_outputs)
+    return score(net, weighted(samples), function, chosen, size).row()
 
 
 def score(

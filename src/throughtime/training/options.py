@@ -50,7 +50,7 @@ OTHER_NAMES: Words = {
     "lengths": ("seq_lengths", "seq_lens", "sequence_length", "sequence_lengths", "x_lengths"),
     "mask": ("masks", "padding_mask"),
     "sample_weight": ("sample_weights", "weights"),
-    "sample_weight=weights[y], with a weight for each class": ("class_weight", "class_weights"),
+    "class_weight": ("class_weights",),
     "validation": (
         "eval_set", "val", "val_data", "validation_data", "validation_fraction",
         "validation_set", "validation_size", "validation_split",

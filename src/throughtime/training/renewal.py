@@ -14,9 +14,15 @@ if TYPE_CHECKING:
 
 
 def check_renewal(
-    renew: Any, net: Network, options: TrainingOptions, validation: Any
+    renew: Any,
+    net: Network,
+    options: TrainingOptions,
+    validation: Any,
+    weighted: Callable[[Samples], Samples],
 ) -> Callable[[int], Samples] | None:
     """``renew`` as a function whose sequences are checked when they come; None if it is None.
+
+    ``weighted`` gives them the weights of their classes.
 
     Raises
     ------
@@ -46,6 +52,6 @@ def check_renewal(
             raise InvalidTypeError(
                 sentence("renew", expected, describe(data), must="return", value=data)
             )
-        return check_named("renew", data, net, options.loss, options.metrics)
+        return weighted(check_named("renew", data, net, options.loss, options.metrics))
 
     return renewed

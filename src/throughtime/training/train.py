@@ -10,6 +10,7 @@ from throughtime.errors import check_bool
 from throughtime.registry import translate
 from throughtime.training.callbacks import Callback, Run, check_callbacks
 from throughtime.training.checkpoints import Checkpoint, check_checkpoint
+from throughtime.training.class_weights import class_weighting
 from throughtime.training.fingerprint import fingerprint
 from throughtime.training.history import History
 from throughtime.training.loop import Loop
@@ -37,6 +38,7 @@ def train(
     lengths: Any = None,
     mask: Any = None,
     sample_weight: Any = None,
+    class_weight: Any = None,
     validation: Any = None,
     clip_norm: float | None = None,
     clip_value: float | None = None,
@@ -86,6 +88,10 @@ def train(
         True at the steps that count; holes are allowed.
     sample_weight : array-like, optional
         Weight of each sequence (N,), or of each step (N, T); >= 0.
+    class_weight : dict of int to float, or "balanced", optional
+        Weight of each class, 1 where it is not given, for targets that are classes. It multiplies
+        the sample weights, in training and in validation. With ``"balanced"`` all classes that
+        occur in the training data weigh the same together.
     validation : float, tuple or dict, optional
         Data to score after every epoch, without dropout. A fraction in (0, 1): so many of the
         sequences, drawn at random from ``seed``, are not trained on. Or a separate set: ``(x, y)``,
@@ -165,7 +171,9 @@ def train(
     scored = options.loss, options.metrics
     everything = check_samples(net, *scored, x, y, lengths, mask, sample_weight)
     data, held_out = split_validation(net, *scored, everything, validation, options.seed)
-    later = check_renewal(renew, net, options, validation)
+    weighted = class_weighting(class_weight, options.loss, data, net.n_outputs)
+    data, held_out = weighted(data), None if held_out is None else weighted(held_out)
+    later = check_renewal(renew, net, options, validation, weighted)
     columns = Columns(options, held_out is not None)
     best = BestWeights(columns, called)
     loop = Loop(
