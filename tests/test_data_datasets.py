@@ -6,7 +6,7 @@ import sys
 import numpy as np
 import pytest
 
-from throughtime.data.datasets import CO2_FILE, co2
+from throughtime.data.datasets import ALICE_FILE, CO2_FILE, alice, co2
 
 
 def test_co2_is_the_published_series():
@@ -21,6 +21,17 @@ def test_co2_is_the_published_series():
     assert series.values[-1] == 371.5
     assert np.nanmean(series.values) == pytest.approx(340.142247, abs=1e-6)
     assert CO2_FILE.with_suffix(".txt").read_text().startswith("co2.csv: weekly atmospheric CO2")
+
+
+def test_alice_is_the_whole_book():
+    text = alice()
+    chapters = [line for line in text.splitlines() if line.startswith("CHAPTER ")]
+    assert len(chapters) == 12
+    assert text.startswith("CHAPTER I\n\nDown the Rabbit-Hole\n\nAlice was beginning to get very")
+    assert text.endswith("remembering her own child-life, and the happy summer days.\n\nTHE END\n")
+    assert text.count("Cheshire") == 7
+    assert not any(line != line.strip() for line in text.splitlines())
+    assert ALICE_FILE.with_suffix(".txt").read_text().startswith("alice.gz: the text of")
 
 
 def test_co2_needs_no_pandas():

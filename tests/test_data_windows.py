@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from throughtime.data.datasets import seattle_temperature
-from throughtime.data.windows import ahead, count_windows, sliding_windows
-from throughtime.errors import DataError, InvalidArgumentError, ShapeError
+from throughtime.data.windows import ahead, count_windows, next_tokens, sliding_windows
+from throughtime.errors import DataError, InvalidArgumentError, InvalidTypeError, ShapeError
 
 
 def exactly(sentence):
@@ -163,6 +163,21 @@ def test_windows_without_targets_keep_those_with_known_steps():
             InvalidArgumentError,
             "steps must be an integer >= 1; got 0.",
         ),
+        (
+            lambda: next_tokens([1, 2, 3], 3),
+            DataError,
+            "tokens must have at least 4 tokens for window=3; got 3.",
+        ),
+        (
+            lambda: next_tokens([1.0, 2.0], 1),
+            InvalidTypeError,
+            "tokens must hold integers; got an array of dtype float64.",
+        ),
+        (
+            lambda: next_tokens([1, 2, 3], 1, stride=0),
+            InvalidArgumentError,
+            "stride must be an integer >= 1; got 0.",
+        ),
     ],
 )
 def test_errors_are_whole_sentences(call, error, sentence):
@@ -180,3 +195,13 @@ def test_every_step_is_paired_with_a_later_one():
     temperature = seattle_temperature()
     np.testing.assert_array_equal(ahead(temperature, 1)[1][0, :, 0], temperature.values[1:])
     assert len(sliding_windows(temperature, 7)) == 1454
+
+
+@pytest.mark.parametrize("stride", [None, 1, 3, 9])
+@pytest.mark.parametrize("length", [5, 8, 9, 12, 13])
+def test_every_token_is_paired_with_the_next_one(length, stride):
+    text = np.random.default_rng(0).integers(0, 9, size=length)
+    x, y = next_tokens(text, 4, stride=stride)
+    starts = range(0, length - 4, stride or 4)
+    assert x.tolist() == [text[s : s + 4].tolist() for s in starts]
+    assert y.tolist() == [text[s + 1 : s + 5].tolist() for s in starts]

@@ -3,7 +3,7 @@
 ================ =======================================================================
 sequences        ragged lists and padded arrays, both ways
 masks            lengths and masks, both ways
-windows          sliding windows over one series
+windows          sliding windows over one series or text
 batches          which samples form one training step
 scaling          scalers, with one centre and one scale per feature
 encoding         one-hot vectors, class ids, characters
@@ -22,6 +22,7 @@ from typing import Any
 #: Public name -> the module of this package that defines it.
 _HOME = {
     "minibatches": "batches",
+    "alice": "datasets",
     "co2": "datasets",
     "digits": "datasets",
     "seattle_temperature": "datasets",
@@ -47,6 +48,7 @@ _HOME = {
     "Windows": "windows",
     "ahead": "windows",
     "count_windows": "windows",
+    "next_tokens": "windows",
     "sliding_windows": "windows",
 }
 _MODULES = {

@@ -16,10 +16,14 @@ Historical Climatology Network - Daily. Public domain.
 
 Handwritten digits, 1797 images of 8 x 8 pixels. E. Alpaydin and C. Kaynak (1998). Optical
 Recognition of Handwritten Digits. UCI Machine Learning Repository, doi:10.24432/C50P49. CC BY 4.0.
+
+L. Carroll (1865). Alice's Adventures in Wonderland. The Millennium Fulcrum Edition 2.9, from the
+Canterbury corpus. Public domain.
 """
 
 from __future__ import annotations
 
+import gzip
 from pathlib import Path
 
 import numpy as np
@@ -31,6 +35,7 @@ __all__ = [
     "CO2_FILE",
     "SEATTLE_FILE",
     "SUNSPOTS_FILE",
+    "alice",
     "co2",
     "digits",
     "seattle_temperature",
@@ -41,6 +46,7 @@ __all__ = [
 CO2_FILE = Path(__file__).with_name("co2.csv")
 SEATTLE_FILE = Path(__file__).with_name("seattle.csv")
 SUNSPOTS_FILE = Path(__file__).with_name("sunspots.csv")
+ALICE_FILE = Path(__file__).with_name("alice.gz")
 DIGITS_FILE = Path(__file__).with_name("digits.npz")
 
 
@@ -104,3 +110,19 @@ def digits() -> tuple[np.ndarray, np.ndarray]:
     """
     with np.load(DIGITS_FILE, allow_pickle=False) as file:
         return file["x"].astype(np.float32) / 16, file["y"].astype(np.int64)
+
+
+def alice() -> str:
+    """The text of *Alice's Adventures in Wonderland*, for language models.
+
+    Its lines are as in print, of up to 72 characters; an empty line ends a paragraph.
+
+    Examples
+    --------
+    >>> text = alice()
+    >>> len(text), len(set(text))
+    (143041, 69)
+    >>> text[33:81]
+    'Alice was beginning to get very tired of sitting'
+    """
+    return gzip.decompress(ALICE_FILE.read_bytes()).decode("ascii")

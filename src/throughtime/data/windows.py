@@ -1,4 +1,4 @@
-"""Sliding windows over one series: what a network reads, and what it must predict.
+"""Sliding windows over one series or text: what a network reads, and what it must predict.
 
 Window ``i`` starts at ``s = i * stride`` and reads the steps ``s ... s + window - 1``. Its target
 is the ``horizon`` steps that begin ``gap`` steps after the end of the window::
@@ -13,9 +13,17 @@ from typing import Any
 
 import numpy as np
 
-from throughtime.errors import DataError, ShapeError, check_array, check_choice, check_int, sentence
+from throughtime.errors import (
+    DataError,
+    InvalidTypeError,
+    ShapeError,
+    check_array,
+    check_choice,
+    check_int,
+    sentence,
+)
 
-__all__ = ["Windows", "ahead", "count_windows", "sliding_windows"]
+__all__ = ["Windows", "ahead", "count_windows", "next_tokens", "sliding_windows"]
 
 #: The way out where a series has NaN.
 MISSING = "Fill it, or pass missing='drop' or missing='mask'."
@@ -210,6 +218,55 @@ def ahead(series: Any, steps: int = 1) -> tuple[np.ndarray, np.ndarray]:
         )
     source = np.broadcast_to(source, (1, *source.shape))
     return source[:, :-steps], source[:, steps:]
+
+
+def next_tokens(
+    tokens: Any, window: int, *, stride: int | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Cut a text into windows, each with the next token of every step: for language models.
+
+    Parameters
+    ----------
+    tokens : int array of shape (T,)
+        The text, as :meth:`throughtime.data.Vocabulary.encode` gives it.
+    window : int
+        Number of tokens in a window.
+    stride : int, optional
+        Steps from the start of one window to the start of the next; by default ``window``, so that
+        every token is read once. What fills no window at the end is dropped.
+
+    Returns
+    -------
+    x, y : ndarray of int of shape (N, window)
+        Windows and, one token later, their targets: read-only views into the text.
+
+    Raises
+    ------
+    DataError
+        If the text is too short for one window.
+
+    Examples
+    --------
+    >>> x, y = next_tokens([3, 1, 4, 1, 5, 9, 2], window=3)
+    >>> x
+    array([[3, 1, 4],
+           [1, 5, 9]])
+    >>> y
+    array([[1, 4, 1],
+           [5, 9, 2]])
+    """
+    check_int("window", window, 1)
+    stride = window if stride is None else check_int("stride", stride, 1)
+    text = check_array("tokens", tokens, shape=("T",), finite=False)
+    if text.dtype.kind not in "iu":
+        raise InvalidTypeError(
+            sentence("tokens", "integers", f"an array of dtype {text.dtype}", must="hold")
+        )
+    if len(text) <= window:
+        expected = f"at least {window + 1} tokens for window={window}"
+        raise DataError(sentence("tokens", expected, f"{len(text)}", must="have"))
+    view = np.lib.stride_tricks.sliding_window_view
+    return view(text[:-1], window)[::stride], view(text[1:], window)[::stride]
 
 
 def _columns(name: str, value: Any, finite: bool, hint: str = MISSING) -> np.ndarray:
