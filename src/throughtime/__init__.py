@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from throughtime.gradcheck import check_gradients as check_gradients
     from throughtime.kernels.selection import get_num_threads as get_num_threads
     from throughtime.kernels.selection import set_num_threads as set_num_threads
+    from throughtime.layers import Input as Input
     from throughtime.network import Network as Network
     from throughtime.network.generation import generate as generate
     from throughtime.network.storage import load as load
@@ -71,6 +72,7 @@ _HOME = {
     "Checkpoint": "training",
     "EarlyStopping": "training",
     "History": "training",
+    "Input": "layers",
     "Network": "network",
     "check_gradients": "gradcheck",
     "engine": "engines",

@@ -7,6 +7,7 @@ from throughtime.layers.forms import Form, Steps
 from throughtime.layers.pooling import Flatten, LastStep, MaxPool, MeanPool, RepeatVector
 from throughtime.layers.recurrent import Recurrent
 from throughtime.layers.rnn import GRU, LSTM, RECURRENT, RNN
+from throughtime.layers.symbols import Input, StateSymbol, Symbol
 from throughtime.layers.window_pooling import MaxPool1D, MeanPool1D
 
 __all__ = [
@@ -22,6 +23,7 @@ __all__ = [
     "Embedding",
     "Flatten",
     "Form",
+    "Input",
     "LastStep",
     "Layer",
     "MaxPool",
@@ -31,5 +33,7 @@ __all__ = [
     "Recurrent",
     "RepeatVector",
     "Result",
+    "StateSymbol",
     "Steps",
+    "Symbol",
 ]

@@ -22,14 +22,14 @@ from throughtime.activations import ACTIVATIONS
 from throughtime.cells.base import State
 from throughtime.errors import (
     InvalidArgumentError,
-    InvalidTypeError,
     check_float,
     describe,
     sentence,
 )
 from throughtime.initializers import INITIALIZERS
 from throughtime.kernels.extension import Kernels
-from throughtime.layers.forms import Form, Steps
+from throughtime.layers.forms import Form, Steps, check_name
+from throughtime.layers.symbols import call_layer
 from throughtime.registry import Registry, Words
 
 
@@ -49,9 +49,10 @@ class Call(NamedTuple):
         Source of the random numbers; never None if a layer draws in training.
     keep : bool
         Whether to keep what the backward pass needs.
-    logits : bool
+    logits : bool, or frozenset of int
         Whether to skip the activation of the output layer, for a loss that is fused with it and
-        takes the pre-activation.
+        takes the pre-activation. In the call of a network with several outputs: the numbers of the
+        layers that skip it.
     offset : int
         Number of steps before the first one of this pass, in truncated backpropagation. Dropout
         that differs from step to step continues from there.
@@ -63,7 +64,7 @@ class Call(NamedTuple):
     training: bool = False
     rng: np.random.Generator | None = None
     keep: bool = True
-    logits: bool = False
+    logits: bool | frozenset[int] = False
     offset: int = 0
     readable: bool = False
 
@@ -119,17 +120,6 @@ def keep_mask(
     return (rng.random(shape) >= rate).astype(dtype) / dtype.type(1.0 - rate)
 
 
-def check_name(name: Any) -> str:
-    """Return the name of a layer or an input, or refuse it."""
-    if not isinstance(name, str):
-        raise InvalidTypeError(sentence("name", "a text", describe(name)))
-    if not name.strip() or name.isdecimal() or not name.isprintable() or {*name} & {*"./"}:
-        raise InvalidArgumentError(
-            sentence("name", "a text without dots and slashes, and not a number", describe(name))
-        )
-    return name
-
-
 @dataclass(frozen=True)
 class Layer:
     """Base of all layers; a subclass is a frozen dataclass whose fields are its options.
@@ -152,6 +142,8 @@ class Layer:
     several: ClassVar[bool] = False
     #: The least and the greatest number of inputs; None where there is no limit.
     sources: ClassVar[tuple[int, int | None]] = (1, 1)
+    #: Whether several inputs must have the same steps, those that are vectors apart.
+    aligned: ClassVar[bool] = True
 
     # Values of layers without these options. A layer with parameters has fields of these names.
     lr_multiplier = 1.0
@@ -197,6 +189,35 @@ class Layer:
 
     def _repr_html_(self) -> str:
         return f"<code>{html.escape(summary_of(self))}</code>"
+
+    def __call__(self, inputs: Any, *, initial_state: Any = None) -> Any:
+        """Put the layer into a graph.
+
+        One layer object that is called twice shares its parameters between the calls.
+
+        Parameters
+        ----------
+        inputs : Symbol, or list of Symbol
+            What the layer works on: from ``tt.Input`` or from another layer.
+        initial_state : StateSymbol, Symbol or tuple of Symbol, optional
+            For a recurrent layer: the state that another one returned, or a vector for each of its
+            states.
+
+        Returns
+        -------
+        Symbol
+            The output; with it, for a recurrent layer with ``return_state=True``, its final state.
+
+        Raises
+        ------
+        InvalidTypeError, InvalidArgumentError
+            If the inputs are no symbols, or not as many as the layer takes.
+        """
+        if initial_state is not None:
+            raise InvalidArgumentError(
+                sentence("initial_state", f"left out: {self.kind} has no state", "one")
+            )
+        return call_layer(self, inputs, None)
 
     def refusal(self, forms: tuple[Form, ...]) -> str | None:
         """Why the layer cannot take inputs of these forms together; None if it can."""
@@ -303,19 +324,18 @@ class Layer:
         return None
 
 
-def own_call(call: Call, layer: Layer, last: bool) -> Call:
+def own_call(call: Call, layer: Layer, logits: bool) -> Call:
     """Return how one layer of a forward pass runs: with its own random numbers.
 
     They do not depend on how many numbers the layers before have drawn. So a dropout mask for all
     steps of a sequence is the same, however many steps there are.
     """
-    if call.rng is None and (last or not call.logits):
+    if call.rng is None and logits == call.logits:
         return call
     rng = None
     if call.training and layer.draws:
         assert call.rng is not None  # the caller provides it in training
         rng = np.random.Generator(np.random.PCG64(call.rng.integers(2**63)))
-    logits = call.logits and last
     return Call(call.training, rng, call.keep, logits, call.offset, call.readable)
 
 

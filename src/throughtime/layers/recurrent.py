@@ -31,6 +31,7 @@ from throughtime.kernels.extension import Kernels
 from throughtime.layers.base import UNTAPED, Call, Layer, Result, chosen, keep_mask
 from throughtime.layers.forms import Form
 from throughtime.layers.merge import WAYS, merge, slopes, unmerge
+from throughtime.layers.symbols import LayerCall, StateSymbol, call_layer
 
 
 @dataclass(frozen=True)
@@ -137,6 +138,13 @@ class Recurrent(Layer):
 
     def __getstate__(self) -> dict[str, Any]:
         return {name: value for name, value in self.__dict__.items() if name != "cell"}
+
+    def __call__(self, inputs: Any, *, initial_state: Any = None) -> Any:
+        y = call_layer(self, inputs, initial_state)
+        if not self.return_state:
+            return y
+        assert isinstance(y.source, LayerCall)
+        return y, StateSymbol(y.source)
 
     # -- form and parameters ------------------------------------------------------------------
 

@@ -1,8 +1,7 @@
-"""How layers fit together: the form of every signal, and which layer passes its state to which."""
+"""The fixed part of a network: how layers fit together, and what it says of shapes and steps."""
 
 from __future__ import annotations
 
-import itertools
 import warnings
 from collections.abc import Sequence
 from dataclasses import replace
@@ -11,16 +10,16 @@ from typing import Any
 import numpy as np
 
 from throughtime.errors import (
-    InvalidArgumentError,
-    InvalidTypeError,
     ShapeError,
-    check_int,
     describe,
     sentence,
 )
-from throughtime.layers import Embedding, Layer, Recurrent, RepeatVector
+from throughtime.layers import Embedding, Layer
 from throughtime.layers.forms import Form, Steps
-from throughtime.network.params import Params
+from throughtime.network import plan as planning
+from throughtime.network.plan import Plan
+from throughtime.network.signals import Arrays, first_of
+from throughtime.network.wiring import Wiring, output_form
 
 #: What a pass without a tape may take: more rows than fit into this run one part after the other.
 #: Parts of 16 to 64 MiB were the fastest (LSTM, GRU, Conv1D and Dense layers of 32 to 256 units).
@@ -30,27 +29,20 @@ PASS_BYTES = 2**26
 FEWEST_ROWS = 16
 
 
-class Topology:
+class Topology(Wiring):
     """The fixed part of a network: its checked layers, and the form of every signal between them.
+
+    Its other attributes are those of :class:`throughtime.network.wiring.Wiring`.
 
     Parameters
     ----------
-    layers : sequence of Layer
+    layers : Plan, or sequence of Layer
+        The plan, or the layers of a stack.
     n_features : int or None
-        F of the input; None for tokens.
+        F of the input of a stack; None for tokens.
 
     Attributes
     ----------
-    input_form : Form
-        Form of the network's input.
-    forms : list of Form
-        Form of the output of each layer.
-    owners : list of str
-        Owner of the parameters of each layer, with which their names begin: its number.
-    hands_state : list of bool
-        Whether each layer passes its final state to the next recurrent layer.
-    returns_state : int or None
-        Index of the layer whose final state ``predict`` returns.
     draws : bool
         Whether any layer draws random numbers in training.
     penalised : bool
@@ -59,53 +51,29 @@ class Topology:
         Whether any layer refuses sequences of some numbers of steps.
     """
 
-    def __init__(self, layers: Sequence[Layer], n_features: int | None) -> None:
-        self.layers = _check_layers(layers)
-        self.input_form = _input_form(self.layers, n_features)
-        self.forms = _chain(self.layers, self.input_form)
-        self.owners = [str(i) for i in range(len(self.layers))]
-        self._numbers = {owner: i for i, owner in enumerate(self.owners)}
-        self.hands_state = [False] * len(self.layers)
-        self.returns_state: int | None = None
+    def __init__(self, layers: Plan | Sequence[Layer], n_features: int | None = None) -> None:
+        plan = layers if isinstance(layers, Plan) else planning.stack(layers, n_features)[0]
+        super().__init__(plan)
         self.draws = any(layer.draws for layer in self.layers)
         # What was found last: the numbers that a pass takes for a sample of a shape, and the steps
-        # of the output by those of the input.
-        self._pass_size: tuple[tuple[int, ...], int] = ((), 0)
-        self._steps_after: dict[int, int] = {}
+        # of the outputs by those of the inputs.
+        self._pass_size: tuple[Any, int] = ((), 0)
+        self._steps_after: dict[Any, tuple[int, ...]] = {}
         self.penalised = any(penalty for layer in self.layers for penalty in (layer.l1, layer.l2))
-        self._hand_over()
         self._warn_of_old_layers()
         self.counts_steps = any(
             type(layer).steps_refusal is not Layer.steps_refusal for layer in self.layers
         )
-        if self.input_form.kind == "vector":
-            self._follow(None)
+        if self.counts_steps:
+            self._follow([form.steps for form in self.input_forms])
 
     def __reduce__(self) -> tuple[Any, ...]:
-        tokens = self.input_form.kind == "tokens"
-        return Topology, (self.layers, None if tokens else self.input_form.features)
+        return Topology, (self.plan,)
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         # A pickle of 0.1 holds the attributes, of which there are more by now.
         form = state["input_form"]
         Topology.__init__(self, state["layers"], None if form.kind == "tokens" else form.features)
-
-    def _hand_over(self) -> None:
-        recurrent = [(i, r) for i, r in enumerate(self.layers) if isinstance(r, Recurrent)]
-        for k, (i, layer) in enumerate(recurrent):
-            if not layer.return_state:
-                continue
-            if k + 1 == len(recurrent):
-                self.returns_state = i
-                continue
-            j, consumer = recurrent[k + 1]
-            if _state_form(layer) != _state_form(consumer):
-                raise InvalidArgumentError(
-                    f"layer {i} ({layer.kind}) hands its state to layer {j} ({consumer.kind}),"
-                    " which must have the same units, states and directions. Make them equal, or"
-                    f" set return_state=False in layer {i}."
-                )
-            self.hands_state[i] = True
 
     def _warn_of_old_layers(self) -> None:
         for layer in self.layers:
@@ -117,190 +85,190 @@ class Topology:
                     stacklevel=4,
                 )
 
-    def param_shapes(self) -> dict[str, tuple[int, ...]]:
-        """Name and shape of every parameter of the network."""
-        before = [self.input_form, *self.forms[:-1]]
-        return {
-            f"{owner}.{name}": shape
-            for owner, layer, form in zip(self.owners, self.layers, before, strict=True)
-            for name, shape in layer.param_shapes(form).items()
-        }
+    # -- one input, one output ----------------------------------------------------------------
 
-    def layer_of(self, name: str) -> int:
-        """The number of the layer that owns the parameter ``name``."""
-        return self._numbers[Params.owner(name)]
+    @property
+    def input_form(self) -> Form:
+        """Form of the only input; of the first one of several."""
+        return self.input_forms[0]
 
-    def rows_at_once(self, input_shape: tuple[int, ...], itemsize: int) -> int:
-        """How many rows a pass without a tape takes together."""
-        if input_shape[0] <= FEWEST_ROWS:
+    @property
+    def output_forms(self) -> tuple[Form, ...]:
+        """Form of each output."""
+        return tuple(self.forms[i] for i in self.ends)
+
+    def n_tokens(self, k: int) -> int:
+        """The smallest number of tokens among the Embeddings that take input ``k``."""
+        found = [
+            layer.n_tokens
+            for i, layer in enumerate(self.layers)
+            if isinstance(layer, Embedding) and self._origin(i) == k
+        ]
+        return min(found, default=2**62)
+
+    def _origin(self, i: int) -> int:
+        """The input whose tokens call ``i`` takes."""
+        source = self.plan.calls[i].sources[0]
+        while source >= len(self.input_forms):
+            source = self.plan.calls[source - len(self.input_forms)].sources[0]
+        return source
+
+    # -- shapes -------------------------------------------------------------------------------
+
+    def rows_at_once(self, x: Arrays, itemsize: int) -> int:
+        """How many rows of ``x`` a pass without a tape takes together."""
+        if len(first_of(x)) <= FEWEST_ROWS:
             return FEWEST_ROWS
-        shape, size = self._pass_size
-        if shape != input_shape[1:]:
-            forms = self._forms_for(input_shape)
-            pairs = zip(self.layers, itertools.pairwise(forms), strict=True)
-            size = sum(layer.pass_size(*pair) for layer, pair in pairs)
-            self._pass_size = input_shape[1:], size
+        shapes = _shapes(x)
+        known, size = self._pass_size
+        if known != [shape[1:] for shape in shapes]:
+            before, forms = self._forms_for(shapes)
+            every = zip(self.layers, before, forms, strict=True)
+            size = sum(layer.pass_size(one, after) for layer, one, after in every)
+            self._pass_size = [shape[1:] for shape in shapes], size
         return max(FEWEST_ROWS, PASS_BYTES // max(1, size * itemsize))
 
-    def _forms_for(self, input_shape: tuple[int, ...]) -> list[Form]:
-        """Form of the input, and of the output of each layer, for an input of ``input_shape``."""
-        form = self.input_form
-        if form.kind != "vector":
-            form = replace(form, steps=Steps(input_shape[1]))
-        forms = [form]
-        for layer in self.layers:
-            forms.append(output_form(layer, forms[-1]))
-        return forms
+    def _forms_for(self, shapes: Sequence[tuple[int, ...]]) -> tuple[list[Any], list[Form]]:
+        """What each call takes and gives, for inputs of ``shapes``."""
+        steps = [
+            None if form.steps is None else Steps(shape[1])
+            for form, shape in zip(self.input_forms, shapes, strict=True)
+        ]
+        return self._propagate(steps)
 
-    def output_shape(self, input_shape: tuple[int, ...]) -> tuple[int, ...]:
-        """Shape of the output for an input of ``input_shape``."""
-        form = self._forms_for(input_shape)[-1]
-        if form.steps is None:
-            return input_shape[0], form.features
-        assert form.steps.count is not None  # because that of the input is known
-        return input_shape[0], form.steps.count, form.features
+    def _propagate(
+        self, steps: Sequence[Steps | None], where: Sequence[str] | None = None
+    ) -> tuple[list[Any], list[Form]]:
+        """What each call takes and gives, for inputs of ``steps``.
 
-    def dry_run(self, input_shape: Any) -> tuple[int, ...]:
-        """Check ``input_shape`` as an array of that shape would be, and return the output shape."""
-        kind, features = self.input_form.kind, self.input_form.features
-        wanted = {"sequence": f"(N, T, {features})", "tokens": "(N, T)"}.get(
-            kind, f"(N, {features})"
-        )
-        shape: tuple[Any, ...] = ()
-        if isinstance(input_shape, list | tuple):
-            shape = tuple(input_shape)
-        elif isinstance(input_shape, np.ndarray) and input_shape.ndim == 1:
-            shape = tuple(input_shape.tolist())
-        whole = all(isinstance(n, int | np.integer) and n >= 0 for n in shape)
-        own_features = kind == "tokens" or shape[-1:] == (features,)
-        if not whole or len(shape) != wanted.count(",") + 1 or not own_features:
-            raise ShapeError(sentence("input_shape", wanted, describe(input_shape)))
-        if self.counts_steps and kind != "vector":
-            self._follow(Steps(int(shape[1])))
-        return self.output_shape(tuple(map(int, shape)))
+        With ``where``, the words for each input, a layer that cannot take as many steps is refused.
+        """
+        signals = [replace(f, steps=s) for f, s in zip(self.input_forms, steps, strict=True)]
+        inputs, takes = len(signals), []
+        for i, (layer, call) in enumerate(zip(self.layers, self.plan.calls, strict=True)):
+            forms = tuple(signals[s] for s in call.sources)
+            if where is not None:
+                for form in forms:
+                    self._refuse_steps(i, form, steps, where)
+            takes.append(forms if layer.several else forms[0])
+            signals.append(output_form(layer, takes[-1]))
+        return takes, signals[inputs:]
 
-    def output_lengths(self, lengths: np.ndarray) -> np.ndarray:
+    def _refuse_steps(
+        self, i: int, form: Form, given: Sequence[Steps | None], where: Sequence[str]
+    ) -> None:
+        count = form.steps.count if form.steps else None
+        refusal = self.layers[i].steps_refusal(count) if count else None
+        if refusal is None:
+            return
+        needed, way_out = refusal
+        whose, known = "", [(s, w) for s, w in zip(given, where, strict=True) if s and s.count]
+        if known:
+            own = next((w for s, w in known if s == form.steps), None)
+            whose = f" in {own}" if own else f", of the {known[0][0]} of {known[0][1]}"
+        raise ShapeError(f"{self.named(i)} needs {needed}; got {count}{whose}. {way_out}")
+
+    def output_shapes(self, shapes: Sequence[tuple[int, ...]]) -> list[tuple[int, ...]]:
+        """Shape of each output for inputs of ``shapes``."""
+        _, forms = self._forms_for(shapes)
+        result: list[tuple[int, ...]] = []
+        for i in self.ends:
+            form = forms[i]
+            rows = shapes[0][0]
+            if form.steps is None:
+                result.append((rows, form.features))
+                continue
+            assert form.steps.count is not None  # because those of the inputs are known
+            result.append((rows, form.steps.count, form.features))
+        return result
+
+    def output_shape(self, input_shape: Any) -> Any:
+        """Shape of the only output for a single input of ``input_shape``."""
+        return self.output_shapes([input_shape])[0]
+
+    def dry_run(self, input_shape: Any) -> Any:
+        """Check shapes as arrays of those shapes would be, and return the shape of the output."""
+        plan = self.plan
+        several = len(plan.forms) > 1
+        found = [input_shape] if not several else plan.inputs.spread("input_shape", input_shape)
+        shapes = []
+        for name, shape, form in zip(plan.inputs.names, found, self.input_forms, strict=True):
+            argument = f"input_shape[{name!r}]" if several else "input_shape"
+            shapes.append(_check_shape(argument, shape, form))
+        for name, shape in zip(plan.inputs.names, shapes, strict=True):
+            if shape[0] != shapes[0][0]:
+                raise ShapeError(
+                    sentence(
+                        f"input_shape[{name!r}]", f"{shapes[0][0]} rows", shape[0], must="have"
+                    )
+                )
+        if self.counts_steps:
+            self._follow(
+                [
+                    None if form.steps is None else Steps(int(shape[1]))
+                    for form, shape in zip(self.input_forms, shapes, strict=True)
+                ]
+            )
+        return plan.outputs.gather(self.output_shapes(shapes))
+
+    def output_lengths(self, lengths: Any) -> Any:
         """Unmasked steps of the output for sequences of ``lengths (N,)``; 0 for a vector.
+
+        Of a network with several inputs or outputs, tuples: of lengths, None for a vector, and of
+        steps.
 
         Raises
         ------
         ShapeError
             If a layer cannot take a sequence of that many steps.
         """
-        kinds, first, kind = np.unique(lengths, return_index=True, return_inverse=True)
-        known = self._steps_after
-        for steps, row in zip(kinds.tolist(), first.tolist(), strict=True):
-            if steps not in known:
-                known[steps] = self._follow(Steps(steps), row)
-        return np.array([known[steps] for steps in kinds.tolist()], dtype=np.int64)[kind]
-
-    def _follow(self, given: Steps | None, row: int = 0) -> int:
-        """Steps of the output for the ``given`` steps of ``x[row]``; 0 for a vector."""
-        form = replace(self.input_form, steps=given)
-        for i, layer in enumerate(self.layers):
-            count = form.steps.count if form.steps else None
-            refusal = layer.steps_refusal(count) if count else None
-            if refusal is not None:
-                needed, way_out = refusal
-                whose = f" in x[{row}]" if form.steps == given else f", of the {given} of x[{row}]"
-                raise ShapeError(
-                    f"layer {i} ({layer.kind}) needs {needed}; got {count}"
-                    f"{'' if given is None else whose}. {way_out}"
-                )
-            form = output_form(layer, form)
-        return (form.steps.count or 0) if form.steps else 0
-
-
-def _check_layers(layers: Any) -> tuple[Layer, ...]:
-    if isinstance(layers, Layer):
-        layers = [layers]
-    if not isinstance(layers, list | tuple) or not layers:
-        raise InvalidTypeError(sentence("layers", "a list of at least one layer", describe(layers)))
-    for i, layer in enumerate(layers):
-        if not isinstance(layer, Layer):
-            raise InvalidTypeError(sentence(f"layers[{i}]", "a layer", describe(layer)))
-    return tuple(layers)
-
-
-def _input_form(layers: tuple[Layer, ...], n_features: int | None) -> Form:
-    """Form of the input: the first layer that takes one kind of signal only decides."""
-    if isinstance(layers[0], Embedding):
-        if n_features is not None:
-            raise InvalidArgumentError(
-                sentence(
-                    "n_features",
-                    "left out where the first layer is an Embedding",
-                    describe(n_features),
-                )
-            )
-        return Form("tokens", 1, Steps())
-    if n_features is None:
-        raise InvalidArgumentError("n_features must be given: the number of features of a step.")
-    strict = next((layer for layer in layers if len(layer.takes) == 1), None)
-    kind = "vector" if isinstance(strict, RepeatVector) else "sequence"
-    steps = None if kind == "vector" else Steps()
-    return Form(kind, check_int("n_features", n_features, 1), steps)
-
-
-def _chain(layers: tuple[Layer, ...], form: Form) -> list[Form]:
-    forms: list[Form] = []
-    for i, layer in enumerate(layers):
-        if form.kind not in layer.takes:
-            wanted = layer.takes[0] if layer.takes[0] == "tokens" else f"a {layer.takes[0]}"
-            raise InvalidArgumentError(
-                f"layer {i} ({layer.kind}) needs {wanted}, and layer {i - 1} ({layers[i - 1].kind})"
-                f" gives a {form.kind}. {_way_out(layers, forms, layer.takes[0])}"
-            )
-        form = output_form(layer, form)
-        forms.append(form)
-    return forms
-
-
-def output_form(layer: Layer, form: Form) -> Form:
-    """Form of the output of ``layer``, also of a user-defined layer written for version 0.1.
-
-    Such a layer says by ``output_steps`` how many steps its output has, and its forms have none.
-    """
-    after = layer.output_form(form)
-    if after.kind == "vector":
-        return replace(after, steps=None)
-    if type(layer).output_steps is not Layer.output_steps:
-        return replace(after, steps=_steps_by_number(layer, form.steps))
-    return after if after.steps is not None else replace(after, steps=form.steps)
-
-
-def _steps_by_number(layer: Layer, steps: Steps | None) -> Steps | None:
-    """What ``layer.output_steps`` makes of a number, or of two large ones where none is known."""
-    if steps is None or steps.count is not None:
-        count = layer.output_steps(None if steps is None else steps.count)
-        return None if count is None else Steps(int(count))
-    numbers = 2**30, 2**31
-    one, two = (layer.output_steps(number) for number in numbers)
-    if one == two:
-        return None if one is None else Steps(int(one))
-    return steps if (one, two) == numbers else Steps(changed=True)
-
-
-def _way_out(layers: tuple[Layer, ...], forms: list[Form], wanted: str) -> str:
-    """The way out where the next layer needs ``wanted``.
-
-    ``forms`` are those of the layers before it. There is at least one, because the first layer
-    always has what it needs.
-    """
-    if wanted == "tokens":
-        return "An Embedding must be the first layer."
-    if wanted == "vector":
-        return (
-            "Let the recurrent layer before it have return_sequences=False, or put a pooling layer"
-            " between."
+        each = lengths if isinstance(lengths, tuple) else (lengths,)
+        timed = [k for k, one in enumerate(each) if one is not None]
+        if len(timed) == 1:  # much faster than with an axis
+            numbers, first, kind = np.unique(each[timed[0]], return_index=True, return_inverse=True)
+            kinds = numbers[:, None]
+        else:
+            table = np.stack([each[k] for k in timed], axis=1)
+            kinds, first, kind = np.unique(table, axis=0, return_index=True, return_inverse=True)
+        found = []
+        for counts, row in zip(kinds.tolist(), first.tolist(), strict=True):
+            key = tuple(counts)
+            if key not in self._steps_after:
+                given: list[Steps | None] = [None] * len(each)
+                for k, count in zip(timed, counts, strict=True):
+                    given[k] = Steps(count)
+                self._steps_after[key] = self._follow(given, row)
+            found.append(self._steps_after[key])
+        after = tuple(
+            np.array([steps[k] for steps in found], dtype=np.int64)[kind.reshape(-1)]
+            for k in range(len(self.plan.signals))
         )
-    maker = len(forms) - 1  # the layer that made the vector
-    while maker > 0 and forms[maker - 1].kind == forms[-1].kind:
-        maker -= 1
-    if isinstance(layers[maker], Recurrent):
-        return f"Set return_sequences=True in layer {maker}, or put a RepeatVector between."
-    return "Put a RepeatVector between."
+        return after if len(after) > 1 else after[0]
+
+    def _follow(self, given: Sequence[Steps | None], row: int = 0) -> tuple[int, ...]:
+        """Steps of each output for the ``given`` steps of row ``row``; 0 for a vector."""
+        names = self.plan.inputs.names
+        where = [f"x[{row}]"] if len(names) == 1 else [f"x[{name!r}][{row}]" for name in names]
+        _, forms = self._propagate(given, where)
+        return tuple(
+            (steps.count or 0) if steps else 0 for steps in (forms[i].steps for i in self.ends)
+        )
 
 
-def _state_form(layer: Recurrent) -> tuple[Any, ...]:
-    return layer.units, layer.cell.states, layer.time_bias, layer.bidirectional
+def _shapes(x: Arrays) -> list[tuple[int, ...]]:
+    return [a.shape for a in x] if isinstance(x, tuple) else [x.shape]
+
+
+def _check_shape(argument: str, given: Any, form: Form) -> tuple[int, ...]:
+    kind, features = form.kind, form.features
+    wanted = {"sequence": f"(N, T, {features})", "tokens": "(N, T)"}.get(kind, f"(N, {features})")
+    shape: tuple[Any, ...] = ()
+    if isinstance(given, list | tuple):
+        shape = tuple(given)
+    elif isinstance(given, np.ndarray) and given.ndim == 1:
+        shape = tuple(given.tolist())
+    whole = all(isinstance(n, int | np.integer) and n >= 0 for n in shape)
+    own_features = kind == "tokens" or shape[-1:] == (features,)
+    if not whole or len(shape) != wanted.count(",") + 1 or not own_features:
+        raise ShapeError(sentence(argument, wanted, describe(given)))
+    return tuple(map(int, shape))

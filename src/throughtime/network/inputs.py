@@ -11,45 +11,181 @@ from throughtime.data.sequences import check_sequences, is_ragged
 from throughtime.errors import (
     InvalidArgumentError,
     InvalidTypeError,
+    Message,
     ShapeError,
+    ThroughtimeError,
     as_array,
     check_array,
     check_int,
     describe,
     sentence,
 )
-from throughtime.layers import Embedding
+from throughtime.network.containers import Container
 from throughtime.network.graph import Topology
+from throughtime.network.signals import Arrays, alike, each
 
 
 def check_input(
     topology: Topology, x: Any, lengths: Any, mask: Any, dtype: np.dtype
-) -> tuple[np.ndarray, np.ndarray | None]:
-    """Return ``x`` in ``dtype``, zero at masked steps, and the mask or None."""
-    array, real = _check_array(topology, x, lengths, mask, dtype)
-    if topology.counts_steps and topology.input_form.kind != "vector":
-        rows = np.array([array.shape[1]]) if real is None else real.sum(axis=1)
-        topology.output_lengths(rows)
-    return array, real
+) -> tuple[Any, Any]:
+    """Return ``x`` in ``dtype``, zero at masked steps, and the mask or None.
+
+    Of a network with several inputs, tuples of arrays and of masks.
+    """
+    box = topology.plan.inputs
+    if len(box.names) == 1:
+        (value,) = box.spread("x", x)
+        array, real = _check_array(
+            topology, 0, value, _only(box, "lengths", lengths), _only(box, "mask", mask), dtype
+        )
+        if topology.counts_steps and topology.input_form.kind != "vector":
+            rows = np.array([array.shape[1]]) if real is None else real.sum(axis=1)
+            topology.output_lengths(rows)
+        return array, real
+    arrays, masks = _check_several(topology, x, lengths, mask, dtype)
+    if topology.counts_steps:
+        topology.output_lengths(lengths_of(topology, arrays, masks))
+    return arrays, masks
+
+
+def lengths_of(topology: Topology, x: Arrays, mask: Any) -> Any:
+    """The number of unmasked steps of every row of every input; None for a vector."""
+    found = tuple(
+        None
+        if form.steps is None
+        else np.full(len(a), a.shape[1])
+        if real is None
+        else real.sum(axis=1)
+        for form, a, real in zip(topology.input_forms, each(x), each(mask), strict=True)
+    )
+    return alike(found)
+
+
+def _only(box: Container, argument: str, value: Any) -> Any:
+    """The lengths or the mask of the only input, also out of a dict."""
+    return box.spread(argument, value, part=True)[0] if isinstance(value, Mapping) else value
+
+
+def _check_several(
+    topology: Topology, x: Any, lengths: Any, mask: Any, dtype: np.dtype
+) -> tuple[tuple[np.ndarray, ...], tuple[Any, ...]]:
+    box, forms = topology.plan.inputs, topology.input_forms
+    values = box.spread("x", x)
+    own_lengths = _by_input(topology, "lengths", lengths, 1)
+    own_masks = _by_input(topology, "mask", mask, 2)
+    arrays: list[np.ndarray] = []
+    masks: list[Any] = []
+    for k, name in enumerate(box.names):
+        try:
+            array, real = _check_array(topology, k, values[k], own_lengths[k], own_masks[k], dtype)
+        except ThroughtimeError as error:
+            raise type(error)(
+                Message(
+                    "input {name!r}: {problem}",
+                    parameter="x",
+                    value=error.value,
+                    hint=error.hint,
+                    name=name,
+                    problem=error.message.with_hint(""),
+                )
+            ) from None
+        if arrays and len(array) != len(arrays[0]):
+            raise ShapeError(
+                sentence(
+                    f"x[{name!r}]",
+                    f"{len(arrays[0])} rows, as x[{box.names[0]!r}] has",
+                    len(array),
+                    must="have",
+                )
+            )
+        arrays.append(array)
+        masks.append(real)
+    for k, form in enumerate(forms):
+        axis = form.steps.axis if form.steps and form.steps.count is None else k
+        if axis != k:
+            _share_steps(box.names, arrays, masks, axis, k)
+        wanted = form.steps.count if form.steps else None
+        if wanted is not None and arrays[k].shape[1] != wanted:
+            raise ShapeError(
+                sentence(f"x[{box.names[k]!r}]", f"{wanted} steps", arrays[k].shape[1], must="have")
+            )
+    # Inputs with the same steps have one mask: a later one may have brought it.
+    roots = [f.steps.axis if f.steps and f.steps.count is None else k for k, f in enumerate(forms)]
+    return tuple(arrays), tuple(masks[root] for root in roots)
+
+
+def _share_steps(
+    names: tuple[str, ...], arrays: list[np.ndarray], masks: list[Any], first: int, k: int
+) -> None:
+    """Check that input ``k`` has the steps of input ``first``, which a layer takes together."""
+    steps, real = arrays[first].shape[1], masks[first]
+    if arrays[k].shape[1] != steps:
+        raise ShapeError(
+            sentence(
+                f"x[{names[k]!r}]",
+                f"the {steps} steps of x[{names[first]!r}], because a layer takes both together",
+                arrays[k].shape[1],
+                must="have",
+            )
+        )
+    if masks[k] is None:
+        return
+    if real is None:
+        masks[first] = masks[k]
+    elif not np.array_equal(real, masks[k]):
+        row = int((real != masks[k]).any(axis=1).argmax())
+        raise ShapeError(
+            f"x[{names[k]!r}] and x[{names[first]!r}] must have the same unmasked steps, because a"
+            f" layer takes both together; they differ in row {row}."
+        )
+
+
+def _by_input(topology: Topology, argument: str, value: Any, depth: int) -> tuple[Any, ...]:
+    """``lengths`` (``depth`` 1) or ``mask`` (2) of each input; those of vectors are None.
+
+    An array is that of the only sequence, or of all sequences if they have the same steps.
+    """
+    box, forms = topology.plan.inputs, topology.input_forms
+    if value is None:
+        return (None,) * len(forms)
+    if isinstance(value, Mapping):
+        return box.spread(argument, value, part=True)
+    if isinstance(value, list | tuple) and len(value) == len(forms):
+        depths = [np.ndim(one) for one in value if one is not None]
+        if None in value or all(found == depth for found in depths):
+            return tuple(value)
+    axes = {
+        f.steps.axis if f.steps.count is None else -1 - k for k, f in enumerate(forms) if f.steps
+    }
+    if len(axes) != 1:
+        raise InvalidArgumentError(
+            sentence(
+                argument,
+                "a dict or a list with an entry for each input, which have steps of their own",
+                describe(value),
+            )
+        )
+    return tuple(None if form.steps is None else value for form in forms)
 
 
 def _check_array(
-    topology: Topology, x: Any, lengths: Any, mask: Any, dtype: np.dtype
+    topology: Topology, k: int, x: Any, lengths: Any, mask: Any, dtype: np.dtype
 ) -> tuple[np.ndarray, np.ndarray | None]:
-    kind, features = topology.input_form.kind, topology.input_form.features
+    kind, features = topology.input_forms[k].kind, topology.input_forms[k].features
     if kind == "vector":
         if lengths is not None or mask is not None:
+            taker = "the first layer takes" if topology.plan.stack else "the input is"
             raise InvalidArgumentError(
-                "lengths and mask must be left out: the first layer takes vectors (N, F)."
+                f"lengths and mask must be left out: {taker} vectors (N, F)."
             )
         return check_array("x", x, shape=("N", features), dtype=dtype), None
     if kind == "tokens":
-        return _check_tokens(topology, x, lengths, mask)
+        return _check_tokens(topology.n_tokens(k), x, lengths, mask)
     return check_sequences(x, lengths, mask, dtype=dtype, n_features=features)
 
 
 def _check_tokens(
-    topology: Topology, x: Any, lengths: Any, mask: Any
+    n_tokens: int, x: Any, lengths: Any, mask: Any
 ) -> tuple[np.ndarray, np.ndarray | None]:
     if not is_ragged(x):
         x = as_array("x", x)
@@ -65,21 +201,33 @@ def _check_tokens(
                     must="hold",
                 )
             )
-    first = topology.layers[0]
-    assert isinstance(first, Embedding)
     array, real = check_sequences(x, lengths, mask, univariate=True, n_features=1)
     array = array[..., 0]
-    inside = (array >= 0) & (array < first.n_tokens) & (array == np.floor(array))
+    inside = (array >= 0) & (array < n_tokens) & (array == np.floor(array))
     if not inside.all():
         raise InvalidArgumentError(
             sentence(
                 "x",
-                f"integers from 0 to {first.n_tokens - 1}, the tokens of the first layer",
+                f"integers from 0 to {n_tokens - 1}, the tokens of the first layer",
                 f"values from {array.min()} to {array.max()}",
                 must="hold",
             )
         )
     return array.astype(np.int64), real
+
+
+def check_slopes(topology: Topology, dy: Any, outputs: list[np.ndarray], dtype: np.dtype) -> Any:
+    """Return dL/dy of each output, which is None only where there are several."""
+    box = topology.plan.outputs
+    several = len(box.names) > 1
+    checked = []
+    for name, one, i in zip(box.names, box.spread("dy", dy), topology.ends, strict=True):
+        argument = f"dy[{name!r}]" if several else "dy"
+        if one is not None or not several:
+            shape = outputs[i].shape
+            one = check_array(argument, one, shape=shape, dtype=dtype, finite=False)
+        checked.append(one)
+    return alike(tuple(checked))
 
 
 def check_states(
@@ -90,11 +238,16 @@ def check_states(
     if states is None:
         return result
     for key, state in _entries(states, name):
-        i = check_int(f"a layer of {name}", key, 0, len(topology.layers) - 1)
+        found = topology.find(key) if isinstance(key, str) else None
+        i = (
+            check_int(f"a layer of {name}", key, 0, len(topology.layers) - 1)
+            if found is None
+            else found
+        )
         if state is None:
             continue
-        form = topology.forms[i - 1] if i else topology.input_form
-        result[i] = topology.layers[i].check_state(state, form, batch, dtype, f"{name}[{i}]")
+        layer = topology.layers[i]
+        result[i] = layer.check_state(state, topology.before[i], batch, dtype, f"{name}[{key!r}]")
     return result
 
 

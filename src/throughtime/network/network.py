@@ -1,35 +1,49 @@
-"""The network: ordered layers, one vector of parameters, the forward and backward pass."""
+"""The network: a stack or a graph of layers with one vector of parameters."""
 
 from __future__ import annotations
 
-import math
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from throughtime.activations import Activation
 from throughtime.errors import (
     InvalidArgumentError,
     InvalidTypeError,
-    ModelFileError,
-    check_array,
     check_int,
     describe,
     sentence,
 )
 from throughtime.kernels.underflow import ignore_underflow
+<<<<<<< HEAD
 from throughtime.layers import Dense, Layer, Recurrent
 from throughtime.layers.base import LAYERS, UNTAPED, Call, own_call
 from throughtime.network.generation import extrapolate
+=======
+from throughtime.layers import Layer
+from throughtime.layers.base import UNTAPED, Call
+from throughtime.layers.forms import check_name
+from throughtime.layers.symbols import Symbol
+from throughtime.network import passes
+from throughtime.network import plan as planning
+from throughtime.network.description import described, read
+from throughtime.network.ends import Ends
+from throughtime.network.freezing import Freezing
+>>>>>>> 5443c27 (Networks are graphs: symbols, a plan, shared layers, states between layers, several inputs and outputs)
 from throughtime.network.graph import FEWEST_ROWS, Topology
-from throughtime.network.inputs import check_input, check_states
+from throughtime.network.inputs import check_input, check_slopes, check_states
 from throughtime.network.other_names import AnswersOtherNames
 from throughtime.network.params import Params, check_dtype
+<<<<<<< HEAD
 from throughtime.network.stream import Stream
+=======
+from throughtime.network.plan import Loan
+from throughtime.network.signals import Arrays, each, first_of
+from throughtime.network.stream import Stream, extrapolate
+>>>>>>> 5443c27 (Networks are graphs: symbols, a plan, shared layers, states between layers, several inputs and outputs)
 from throughtime.network.summary import html_table, table
-from throughtime.network.tape import Tape, add_states, cut_state, join_states
+from throughtime.network.tape import Tape, join_states
 from throughtime.registry import translate
 
 
@@ -39,20 +53,27 @@ from throughtime.registry import translate
         "seed": ("random_state", "random_seed"),
     }
 )
-class Network(AnswersOtherNames):
-    """An ordered stack of layers with one flat vector of parameters.
+class Network(Freezing, Ends, AnswersOtherNames):
+    """Layers with one flat vector of parameters: a stack, or a graph.
 
     Parameters
     ----------
-    layers : sequence of Layer
-        The layers, in the order of the forward pass. A layer is only a description: an object that
-        is listed twice gets two sets of parameters.
+    layers : sequence of Layer, optional
+        The layers of a stack, in the order of the forward pass. A layer is only a description: an
+        object that is listed twice gets two sets of parameters.
     n_features : int, optional
-        Number of features F of the input; not needed if the first layer is an Embedding.
+        Number of features F of the input of a stack; not needed if the first layer is an Embedding.
     dtype : {"float32", "float64"}
         Type of the parameters and of all computation.
     seed : int
         Seed for the initial parameters; each layer has its own stream of random numbers.
+    inputs, outputs : Symbol, list of Symbol or dict of str to Symbol, optional
+        The ends of a graph, instead of ``layers``: symbols that ``tt.Input`` made, and what layers
+        that were called on them returned. A layer object that is called twice has one set of
+        parameters, whose gradients add. Arrays go in and come out in these containers; inputs may
+        be a list or a dict by their names in any case.
+    name : str, optional
+        Name of the network, by which another network that it stands in calls its parameters.
 
     Attributes
     ----------
@@ -63,11 +84,18 @@ class Network(AnswersOtherNames):
     trained_with : dict
         The loss and the metrics of the last training, described in words of JSON; empty before.
         A file keeps them, and :func:`throughtime.evaluate` uses them.
+    frozen : frozenset of str
+        The owners of the parameters that training leaves as they are; see :meth:`freeze`.
 
     Raises
     ------
     InvalidArgumentError
         If the layers do not fit together.
+
+    Notes
+    -----
+    A network can stand in another one as a layer, in its list or called on symbols. It begins there
+    with the weights that it has; the new network has parameters of its own.
 
     Examples
     --------
@@ -77,19 +105,62 @@ class Network(AnswersOtherNames):
     >>> y, tape = net.forward(np.zeros((2, 5, 3)))
     >>> y.shape
     (2, 5, 1)
+
+    A graph with two inputs:
+
+    >>> signal, static = tt.Input(3, name="signal"), tt.Input(4, name="static", time=False)
+    >>> h = tt.layers.GRU(8)(signal)
+    >>> z = tt.layers.Concatenate()([h, static])
+    >>> net = tt.Network(inputs=[signal, static], outputs=tt.layers.Dense(1)(z))
+    >>> net.predict({"signal": np.zeros((2, 5, 3)), "static": np.zeros((2, 4))}).shape
+    (2, 1)
     """
 
     trained_with: dict[str, Any]
 
     def __init__(
         self,
-        layers: Sequence[Layer],
+        layers: Sequence[Layer | Network] | None = None,
         n_features: int | None = None,
         dtype: str = "float32",
         seed: int = 0,
+        *,
+        inputs: Any = None,
+        outputs: Any = None,
+        name: str | None = None,
     ) -> None:
-        self._prepare(Topology(layers, n_features), check_dtype(dtype), check_int("seed", seed, 0))
+        if inputs is None and outputs is None:
+            if layers is None:
+                raise InvalidTypeError(
+                    sentence(
+                        "layers",
+                        "a list of at least one layer",
+                        "None",
+                        "Or give inputs and outputs.",
+                    )
+                )
+            plan, loans = planning.stack(layers, n_features)
+        elif layers is not None or n_features is not None:
+            given = "layers" if layers is not None else "n_features"
+            raise InvalidArgumentError(
+                sentence(
+                    given, "left out of a graph, which inputs and outputs describe", "it as well"
+                )
+            )
+        else:
+            plan, loans = planning.graph(inputs, outputs)
+        self.name = None if name is None else check_name(name)
+        self._prepare(Topology(plan), check_dtype(dtype), check_int("seed", seed, 0))
         self.reset_parameters()
+        self._borrow(loans)
+
+    def _borrow(self, loans: Sequence[Loan]) -> None:
+        """Take over the weights of networks that stand in this one, and what is frozen there."""
+        for loan in loans:
+            for name, array in loan.net.params.owned(loan.local).items():
+                self.params[f"{loan.owner}.{Params.local(name)}"][...] = array
+            if loan.local in loan.net.frozen:
+                self.frozen |= {loan.owner}
 
     def _prepare(self, topology: Topology, dtype: np.dtype, seed: int) -> None:
         """Set up everything; all parameters are zero."""
@@ -98,6 +169,7 @@ class Network(AnswersOtherNames):
         self.params = Params(topology.param_shapes(), dtype)
         self.grads = self.params.zeros_like()
         self.trained_with = {}
+        self.frozen: frozenset[str] = frozenset()
         self._bind()
 
     def _bind(self) -> None:
@@ -111,50 +183,28 @@ class Network(AnswersOtherNames):
             self.seed = check_int("seed", seed, 0)
         self.params.flat[...] = 0
         self.trained_with = {}
-        streams = np.random.SeedSequence(self.seed).spawn(len(self.layers))
-        every = zip(self.layers, self.topology.owners, streams, strict=True)
-        for layer, owner, stream in every:
+        units = self.plan.units
+        streams = np.random.SeedSequence(self.seed).spawn(len(units))
+        for (owner, layer), stream in zip(units, streams, strict=True):
             own = {Params.local(name): array for name, array in self.params.owned(owner).items()}
             layer.initialize(own, np.random.default_rng(stream))
 
+    def __call__(self, inputs: Any = None, *others: Any, **options: Any) -> Any:
+        """Put the network into a graph, as a layer that is called on symbols.
+
+        A network that is called twice shares its parameters between the calls.
+
+        Returns
+        -------
+        Symbol, or the container of the outputs with a symbol for each
+        """
+        found = list(inputs.values()) if isinstance(inputs, Mapping) else inputs
+        found = found if isinstance(found, list | tuple) else (found,)
+        if others or options or not any(isinstance(one, Symbol) for one in found):
+            return super().__call__(inputs, *others, **options)
+        return planning.inline(self, inputs)
+
     # -- form ---------------------------------------------------------------------------------
-
-    @property
-    def n_features(self) -> int:
-        """F of the input; 1 for tokens."""
-        return self.topology.input_form.features
-
-    @property
-    def n_outputs(self) -> int:
-        """K of the output."""
-        return self.topology.forms[-1].features
-
-    @property
-    def output_activation(self) -> Activation | None:
-        """Activation of the last layer if it is a Dense layer, otherwise None."""
-        last = self.layers[-1]
-        return last.activation if isinstance(last, Dense) else None
-
-    def output_shape(self, input_shape: tuple[int, ...]) -> tuple[int, ...]:
-        """Shape of the output for an input of ``input_shape``; nothing is computed."""
-        return self.topology.dry_run(input_shape)
-
-    def lr_multipliers(self) -> np.ndarray | None:
-        """Factor on the learning rate for each number in ``params.flat``; None if all are 1."""
-        factors = [layer.lr_multiplier for layer in self.layers]
-        if all(factor == 1.0 for factor in factors):
-            return None
-        result = np.ones(self.params.size, dtype=self.dtype)
-        for name, part in self.params.slices.items():
-            result[part] = factors[self.topology.layer_of(name)]
-        return result
-
-    def weight_mask(self) -> np.ndarray:
-        """Which numbers in ``params.flat`` are weights; penalties apply to no others."""
-        result = np.zeros(self.params.size, dtype=bool)
-        for name, part in self.params.slices.items():
-            result[part] = Params.is_weight(name)
-        return result
 
     # -- forward and backward -----------------------------------------------------------------
 
@@ -200,17 +250,24 @@ class Network(AnswersOtherNames):
             If an argument is wrong; the message says which one, and what is expected.
         """
         array, real = self.check_input(x, lengths, mask)
-        states = self.check_states(initial_state, array.shape[0])
+        states = self.check_states(initial_state, len(first_of(array)))
         if not isinstance(rng, np.random.Generator | None):
             hint = "Write numpy.random.default_rng(seed)."
             raise InvalidTypeError(sentence("rng", "a numpy.random.Generator", describe(rng), hint))
         if training and rng is None:
             rng = np.random.default_rng(self.seed)
+        box = self.plan.inputs
         # The caller may change x or y afterwards, which must not change the tape.
-        if isinstance(x, np.ndarray) and np.may_share_memory(array, x):
-            array = array.copy()
+        if isinstance(array, tuple):
+            given = box.spread("x", x)
+            array = tuple(map(_apart, array, given))
+            box = box._replace(kind="dict" if isinstance(x, Mapping) else "list")
+        else:
+            array = _apart(array, box.spread("x", x)[0])
+            box = box._replace(kind="dict" if isinstance(x, Mapping) else "single")
         y, tape = self.run(array, real, states, Call(training=bool(training), rng=rng))
-        return y.copy(), tape
+        tape.container = box
+        return self.plan.outputs.gather([one.copy() for one in each(y)]), tape
 
     def run(
         self, x: np.ndarray, mask: np.ndarray | None, states: list[Any], call: Call
@@ -219,29 +276,12 @@ class Network(AnswersOtherNames):
 
         The caller ignores underflow; see :mod:`throughtime.kernels.underflow`.
         """
-        tape = Tape(mask=mask, taped=call.keep)
-        handed = None
-        for i, layer in enumerate(self.layers):
-            state = states[i]
-            if isinstance(layer, Recurrent):  # a given state replaces the one passed on
-                state, handed = handed if state is None else state, None
-            own = own_call(call, layer, i + 1 == len(self.layers))
-            result = layer.forward(self.groups[i], x, mask, state, own)
-            if self.topology.hands_state[i]:
-                handed = result.final_state
-            x, mask = result.y, result.mask
-            tape.outputs.append(x)
-            tape.final_state.append(result.final_state)
-            tape.given.append(states[i] is not None)
-            if call.keep:
-                tape.caches.append(result.cache)
-        tape.output_mask = mask
-        return x, tape
+        return passes.run(self, x, mask, states, call)
 
     @ignore_underflow
     def backward(
         self, tape: Tape, dy: Any, d_final_state: Any = None, *, input_gradient: bool = True
-    ) -> np.ndarray | None:
+    ) -> Any:
         """Backpropagate: ADD dL/dparams to ``net.grads`` and return dL/dx.
 
         Parameters
@@ -249,7 +289,8 @@ class Network(AnswersOtherNames):
         tape : Tape
             The tape from :meth:`forward`. It may be used again; gradients then add.
         dy : array of the shape of the output
-            dL/dy; values at masked steps are ignored.
+            dL/dy; values at masked steps are ignored. Of several outputs, in their container; None
+            means zero.
         d_final_state : list or dict, optional
             dL/d(final state), in the form of ``tape.final_state``; None means zero.
         input_gradient : bool
@@ -258,35 +299,21 @@ class Network(AnswersOtherNames):
         Returns
         -------
         dx : ndarray of the shape of x, or None
-            dL/dx, zero at masked steps; None if x are tokens, or without ``input_gradient``.
+            dL/dx, zero at masked steps; None if x are tokens, or without ``input_gradient``. Of
+            several inputs, in the container that ``forward`` got.
         """
         if not tape.taped:
             raise InvalidArgumentError(
                 "tape must come from net.forward; got one of a pass that kept nothing."
             )
         d_states = self.check_states(d_final_state, tape.outputs[0].shape[0], "d_final_state")
-        shape = tape.outputs[-1].shape
-        dx = check_array("dy", dy, shape=shape, dtype=self.dtype, finite=False)
-        return self.run_back(tape, dx, d_states, input_gradient)
+        checked = check_slopes(self.topology, dy, tape.outputs, self.dtype)
+        dx = self.run_back(tape, checked, d_states, input_gradient)
+        return tape.container.gather(each(dx)) if input_gradient else None
 
-    def run_back(
-        self, tape: Tape, dx: np.ndarray | None, d_states: list[Any], input_gradient: bool
-    ) -> np.ndarray | None:
+    def run_back(self, tape: Tape, dy: Any, d_states: list[Any], input_gradient: bool) -> Any:
         """Backward pass from checked dL/dy and states; ``d_states`` is changed in place."""
-        handed = None
-        tape.d_initial_state = [None] * len(self.layers)
-        tape.d_outputs = [None] * len(self.layers)
-        for i in reversed(range(len(self.layers))):
-            tape.d_outputs[i] = dx
-            if self.topology.hands_state[i]:
-                d_states[i], handed = add_states(d_states[i], handed), None
-            dx, d_initial = self.layers[i].backward(
-                self.grad_groups[i], tape.caches[i], dx, d_states[i], i > 0 or input_gradient
-            )
-            tape.d_initial_state[i] = d_initial
-            if isinstance(self.layers[i], Recurrent):
-                handed = None if tape.given[i] else d_initial
-        return dx if input_gradient else None
+        return passes.run_back(self, tape, dy, d_states, input_gradient)
 
     @ignore_underflow
     def predict(
@@ -314,34 +341,30 @@ class Network(AnswersOtherNames):
             its final state.
         """
         array, real = self.check_input(x, lengths, mask)
-        states = self.check_states(initial_state, len(array))
+        count = len(first_of(array))
+        states = self.check_states(initial_state, count)
         if batch_size is not None:
             check_int("batch_size", batch_size, 1)
         keeper = self.topology.returns_state
-        size = batch_size or self.topology.rows_at_once(array.shape, self.dtype.itemsize)
-        if len(array) <= size:
+        size = batch_size or self.topology.rows_at_once(array, self.dtype.itemsize)
+        if count <= size:
             y, tape = self.run(array, real, states, UNTAPED)
-            return y if keeper is None else (y, tape.final_state[keeper])
-        whole: np.ndarray | None = None
-        finals = []
-        for rows in self.row_parts(array, size):
-            own = [cut_state(state, rows) for state in states]
-            y, tape = self.run(array[rows], None if real is None else real[rows], own, UNTAPED)
-            if whole is None:
-                whole = np.empty((len(array), *y.shape[1:]), y.dtype)
-            whole[rows] = y
-            finals.append(None if keeper is None else tape.final_state[keeper])
-        return whole if keeper is None else (whole, join_states(finals))
+            found = self.plan.outputs.gather(each(y))
+            return found if keeper is None else (found, tape.final_state[keeper])
+        whole, finals = passes.run_parts(self, array, real, states, self.row_parts(array, size))
+        found = self.plan.outputs.gather(whole)
+        return found if keeper is None else (found, join_states([one[keeper] for one in finals]))
 
-    def row_parts(self, x: np.ndarray, batch_size: int | None = None) -> list[slice]:
+    def row_parts(self, x: Arrays, batch_size: int | None = None) -> list[slice]:
         """Cut the rows of a checked input into parts that run together without a tape.
 
         Without ``batch_size`` a part needs 64 MiB or has 16 rows, and small inputs are one part.
         """
-        if batch_size is None and len(x) <= FEWEST_ROWS:
+        count = len(first_of(x))
+        if batch_size is None and count <= FEWEST_ROWS:
             return [slice(0, FEWEST_ROWS)]
-        size = batch_size or self.topology.rows_at_once(x.shape, self.dtype.itemsize)
-        return [slice(first, first + size) for first in range(0, max(len(x), 1), size)]
+        size = batch_size or self.topology.rows_at_once(x, self.dtype.itemsize)
+        return [slice(first, first + size) for first in range(0, max(count, 1), size)]
 
     def stream(self, rows: int = 1) -> Stream:
         """Start a stream, which takes single steps; see :class:`~throughtime.network.Stream`."""
@@ -351,10 +374,11 @@ class Network(AnswersOtherNames):
         """Feed outputs back as inputs; see :func:`throughtime.network.generation.extrapolate`."""
         return extrapolate(self, x, steps, lengths, feedback)
 
-    def check_input(
-        self, x: Any, lengths: Any = None, mask: Any = None
-    ) -> tuple[np.ndarray, np.ndarray | None]:
-        """Return ``x`` in the network's dtype, zero at masked steps, and the mask or None."""
+    def check_input(self, x: Any, lengths: Any = None, mask: Any = None) -> tuple[Any, Any]:
+        """Return ``x`` in the network's dtype, zero at masked steps, and the mask or None.
+
+        Of several inputs, tuples of arrays and of masks.
+        """
         return check_input(self.topology, x, lengths, mask, self.dtype)
 
     def check_states(self, states: Any, batch: int, name: str = "initial_state") -> list[Any]:
@@ -365,12 +389,7 @@ class Network(AnswersOtherNames):
 
     def to_config(self) -> dict[str, Any]:
         """A JSON-ready description of the architecture."""
-        return {
-            "layers": [LAYERS.to_config(layer) for layer in self.layers],
-            "n_features": None if self.topology.input_form.kind == "tokens" else self.n_features,
-            "dtype": str(self.dtype),
-            "seed": self.seed,
-        }
+        return described(self)
 
     @classmethod
     def from_config(cls, config: Any, size: int | None = None) -> Network:
@@ -383,27 +402,11 @@ class Network(AnswersOtherNames):
             Number of parameters that the caller will fill in. A description of another number is
             refused before memory is taken for it, and the parameters are zero instead of initial.
         """
-        if not isinstance(config, dict) or not isinstance(config.get("layers"), list):
-            raise ModelFileError(f"the file describes no network; got {describe(config)}.")
-        unknown = sorted(config.keys() - {"layers", "n_features", "dtype", "seed"})
-        if unknown:
-            raise ModelFileError(f"the file gives a network an unknown entry {unknown[0]!r}.")
-        layers = [LAYERS.from_config(layer) for layer in config["layers"]]
-        try:
-            topology = Topology(layers, config.get("n_features"))
-            dtype = check_dtype(config.get("dtype"))
-            seed = check_int("seed", config.get("seed"), 0)
-            wanted = sum(math.prod(shape) for shape in topology.param_shapes().values())
-        # The description may say anything, and a user-defined layer may fail on it in any way.
-        except Exception as error:
-            raise ModelFileError(f"the file describes no valid network: {error}") from None
-        if size is not None and wanted != size:
-            many = wanted if wanted < 2**63 else "more than 2**63"  # Python prints no huge number
-            raise ModelFileError(
-                f"the file describes a network of {many} parameters and holds {size}."
-            )
+        topology, dtype, seed, name, frozen = read(config, size)
         net = cls.__new__(cls)
+        net.name = name
         net._prepare(topology, dtype, seed)
+        net.frozen = frozen
         if size is None:
             net.reset_parameters()
         return net
@@ -415,7 +418,9 @@ class Network(AnswersOtherNames):
     def astype(self, dtype: str) -> Network:
         """An independent network with the same parameters in another dtype."""
         other = Network.__new__(Network)
+        other.name = self.name
         other._prepare(self.topology, check_dtype(dtype), self.seed)
+        other.frozen = self.frozen
         other.params.flat[...] = self.params.flat
         other.trained_with = dict(self.trained_with)
         return other
@@ -432,8 +437,10 @@ class Network(AnswersOtherNames):
         return state
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        self.trained_with = {}  # a pickle of 0.1 has none
+        # A pickle of 0.1 does not say what the network was trained with; one of 0.2 has no name.
+        self.trained_with, self.name, self.frozen = {}, None, frozenset()
         self.__dict__.update(state)
+        self.layers = self.topology.layers
         self._bind()
 
     def __str__(self) -> str:
@@ -443,5 +450,11 @@ class Network(AnswersOtherNames):
         return html_table(self.topology, self.params)
 
     def __repr__(self) -> str:
-        names = ", ".join(layer.kind for layer in self.layers)
+        names = ", ".join(layer.kind if layer.name is None else layer.name for layer in self.layers)
         return f"<Network of {names}; {self.params.size} parameters, {self.dtype}>"
+
+
+def _apart(array: np.ndarray, given: Any) -> np.ndarray:
+    """``array``, or a copy of it if it shares memory with what the caller gave."""
+    shared = isinstance(given, np.ndarray) and np.may_share_memory(array, given)
+    return array.copy() if shared else array

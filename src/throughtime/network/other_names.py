@@ -44,7 +44,7 @@ class AnswersOtherNames:
     tenth longer.
     """
 
-    def __call__(self, *args: Any, **options: Any) -> NoReturn:
+    def __call__(self, *args: Any, **options: Any) -> Any:
         """Refuse a call, which other libraries answer with an output."""
         raise InvalidTypeError(
             "a network is not called: write net.predict(x) for its output, or net.forward(x) for"

@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from throughtime.network.containers import Container
+
 
 @dataclass(repr=False)
 class Tape:
@@ -16,12 +18,12 @@ class Tape:
     Attributes
     ----------
     outputs : list of ndarray
-        Output of each layer.
+        Output of each layer; of a layer that is called several times, of each call.
     mask : ndarray of bool of shape (N, T), or None
-        Unmasked steps of the input; None if no step is masked.
+        Unmasked steps of the input; None if no step is masked. Of several inputs, a tuple.
     output_mask : ndarray of bool of shape (N, T), or None
         Unmasked steps of the output, which has fewer steps than the input after some layers; None
-        if no step is masked, or if the output is a vector.
+        if no step is masked, or if the output is a vector. Of several outputs, a tuple.
     final_state : list
         For each layer None, or its state after each sequence's last unmasked step.
     d_initial_state : list
@@ -40,6 +42,8 @@ class Tape:
     caches: list[Any] = field(default_factory=list)
     given: list[bool] = field(default_factory=list)
     taped: bool = True
+    #: The container of the inputs: dL/dx comes back in the same.
+    container: Container = field(default_factory=Container.single)
 
     def __repr__(self) -> str:
         return f"<Tape of layers with outputs {', '.join(str(y.shape) for y in self.outputs)}>"

@@ -1,0 +1,132 @@
+"""The forward and the backward pass through the layers of a network.
+
+The tape of a graph is the tapes of its layers. With signal s, its takers c and dL/ds its gradient:
+
+    y_i = layer_i(y_s for s in sources(i)),  in the order of the calls                  (GR1)
+    dL/dy_s = dL/dy_s of the outputs + sum over c in takers(s) of dL/dx_c               (GR2)
+    dL/dstate_i = sum over c that start from state_i of dL/dstate0_c                    (GR3)
+    dL/dp = sum over the calls of the layer that owns p                                 (GR4)
+
+The backward pass walks the calls in reverse order, so that (GR2) and (GR3) are complete when a call
+is reached; a layer adds to its gradients, which is (GR4). See ``docs/math/graph.md``.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+import numpy as np
+
+from throughtime.layers import Layer, Recurrent
+from throughtime.layers.base import UNTAPED, Call, own_call
+from throughtime.network.graph import Topology
+from throughtime.network.signals import alike, cut, each, first_of
+from throughtime.network.tape import Tape, add_states, cut_state
+
+
+class Runnable(Protocol):
+    """What a pass asks of a :class:`throughtime.Network`."""
+
+    topology: Topology
+    layers: tuple[Layer, ...]
+    groups: list[Any]
+    grad_groups: list[Any]
+    dtype: np.dtype
+
+
+def run(net: Runnable, x: Any, mask: Any, states: list[Any], call: Call) -> tuple[Any, Tape]:
+    """Forward pass; see :meth:`throughtime.Network.run`."""
+    plan = net.topology.plan
+    tape = Tape(mask=mask, taped=call.keep)
+    values, masks = list(each(x)), list(each(mask)) if isinstance(x, tuple) else [mask]
+    ends = net.topology.ends
+    skip = call.logits if isinstance(call.logits, frozenset) else frozenset(ends * call.logits)
+    for i, (layer, (_, sources, source)) in enumerate(zip(net.layers, plan.calls, strict=True)):
+        state = states[i]
+        if state is None and source is not None:  # a given state replaces the one passed on
+            if isinstance(source, int):
+                state = tape.final_state[source]
+            else:
+                state = _made_state(net, i, [values[s] for s in source])
+        own = own_call(call, layer, i in skip)
+        if layer.several:
+            taken, real = tuple(values[s] for s in sources), tuple(masks[s] for s in sources)
+            result = layer.forward(net.groups[i], taken, real, state, own)
+        else:
+            s = sources[0]
+            result = layer.forward(net.groups[i], values[s], masks[s], state, own)  # (GR1)
+        values.append(result.y)
+        masks.append(result.mask)
+        tape.outputs.append(result.y)
+        tape.final_state.append(result.final_state)
+        tape.given.append(states[i] is not None)
+        if call.keep:
+            tape.caches.append(result.cache)
+    signals = plan.signals
+    tape.output_mask = alike(tuple(masks[s] for s in signals))
+    return alike(tuple(values[s] for s in signals)), tape
+
+
+def _made_state(net: Runnable, i: int, state: list[np.ndarray]) -> Any:
+    """The initial state of call ``i`` that is made of vectors, as its layer takes it."""
+    layer, before = net.layers[i], net.topology.before[i]
+    return layer.check_state(state, before, len(state[0]), net.dtype, f"initial_state[{i}]")
+
+
+def run_parts(
+    net: Runnable, x: Any, mask: Any, states: list[Any], parts: list[slice]
+) -> tuple[list[np.ndarray], list[list[Any]]]:
+    """Run parts of the rows without a tape: the whole outputs, the final states of each part."""
+    whole: list[np.ndarray] = []
+    finals = []
+    for rows in parts:
+        own = [cut_state(state, rows) for state in states]
+        y, tape = run(net, cut(x, rows), cut(mask, rows), own, UNTAPED)
+        if not whole:
+            whole = [np.empty((len(first_of(x)), *one.shape[1:]), one.dtype) for one in each(y)]
+        for target, one in zip(whole, each(y), strict=True):
+            target[rows] = one
+        finals.append(tape.final_state)
+    return whole, finals
+
+
+def run_back(net: Runnable, tape: Tape, dy: Any, d_states: list[Any], input_gradient: bool) -> Any:
+    """Backward pass; see :meth:`throughtime.Network.run_back`."""
+    plan, inputs = net.topology.plan, len(net.topology.plan.forms)
+    slopes: list[Any] = [None] * (inputs + len(net.layers))  # dL/d(signal)
+    for s, one in zip(plan.signals, each(dy), strict=True):
+        slopes[s] = _sum(slopes[s], one)
+    tape.d_initial_state = [None] * len(net.layers)
+    tape.d_outputs = slopes[inputs:]
+    for i in reversed(range(len(net.layers))):
+        layer, (_, sources, source), slope = net.layers[i], plan.calls[i], slopes[inputs + i]
+        tape.d_outputs[i] = slope
+        if slope is None and not isinstance(layer, Recurrent):
+            if d_states[i] is None:
+                continue  # nothing that has a gradient depends on it
+            slope = np.zeros_like(tape.outputs[i])
+        if slope is None and d_states[i] is None:
+            continue
+        wanted = input_gradient or any(s >= inputs for s in sources)
+        dx, d_initial = layer.backward(
+            net.grad_groups[i], tape.caches[i], slope, d_states[i], wanted
+        )
+        tape.d_initial_state[i] = d_initial
+        for s, part in zip(sources, dx if layer.several else (dx,), strict=True):
+            slopes[s] = _sum(slopes[s], part)  # (GR2)
+        if source is None or tape.given[i]:
+            continue
+        if isinstance(source, int):
+            d_states[source] = add_states(d_states[source], d_initial)  # (GR3)
+        else:
+            for s, part in zip(source, d_initial, strict=False):
+                slopes[s] = _sum(slopes[s], part)
+    return alike(tuple(slopes[:inputs])) if input_gradient else None
+
+
+def _sum(a: np.ndarray | None, b: np.ndarray | None) -> np.ndarray | None:
+    """Sum of two gradients of a signal, either of which may be None; both stay as they are."""
+    if a is None or b is None:
+        return b if a is None else a
+    total: np.ndarray = a + b
+    return total
