@@ -156,7 +156,9 @@ class Layer:
         }
         for f in dataclasses.fields(self):
             if "registry" in f.metadata:
-                value = find[f.metadata["registry"]](getattr(self, f.name))
+                value, registry = getattr(self, f.name), f.metadata["registry"]
+                # A layer can be called, on symbols, but is no function of arrays.
+                value = registry.get(value) if isinstance(value, Layer) else find[registry](value)
                 object.__setattr__(self, f.name, value)
         if self.name is not None:
             check_name(self.name)

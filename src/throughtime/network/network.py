@@ -16,11 +16,6 @@ from throughtime.errors import (
     sentence,
 )
 from throughtime.kernels.underflow import ignore_underflow
-<<<<<<< HEAD
-from throughtime.layers import Dense, Layer, Recurrent
-from throughtime.layers.base import LAYERS, UNTAPED, Call, own_call
-from throughtime.network.generation import extrapolate
-=======
 from throughtime.layers import Layer
 from throughtime.layers.base import UNTAPED, Call
 from throughtime.layers.forms import check_name
@@ -30,18 +25,14 @@ from throughtime.network import plan as planning
 from throughtime.network.description import described, read
 from throughtime.network.ends import Ends
 from throughtime.network.freezing import Freezing
->>>>>>> 5443c27 (Networks are graphs: symbols, a plan, shared layers, states between layers, several inputs and outputs)
+from throughtime.network.generation import extrapolate
 from throughtime.network.graph import FEWEST_ROWS, Topology
 from throughtime.network.inputs import check_input, check_slopes, check_states
 from throughtime.network.other_names import AnswersOtherNames
 from throughtime.network.params import Params, check_dtype
-<<<<<<< HEAD
-from throughtime.network.stream import Stream
-=======
 from throughtime.network.plan import Loan
-from throughtime.network.signals import Arrays, each, first_of
-from throughtime.network.stream import Stream, extrapolate
->>>>>>> 5443c27 (Networks are graphs: symbols, a plan, shared layers, states between layers, several inputs and outputs)
+from throughtime.network.signals import Arrays, alike, each, first_of
+from throughtime.network.stream import Stream
 from throughtime.network.summary import html_table, table
 from throughtime.network.tape import Tape, join_states
 from throughtime.registry import translate
@@ -258,15 +249,10 @@ class Network(Freezing, Ends, AnswersOtherNames):
             rng = np.random.default_rng(self.seed)
         box = self.plan.inputs
         # The caller may change x or y afterwards, which must not change the tape.
-        if isinstance(array, tuple):
-            given = box.spread("x", x)
-            array = tuple(map(_apart, array, given))
-            box = box._replace(kind="dict" if isinstance(x, Mapping) else "list")
-        else:
-            array = _apart(array, box.spread("x", x)[0])
-            box = box._replace(kind="dict" if isinstance(x, Mapping) else "single")
+        array = alike(tuple(map(_apart, each(array), box.spread("x", x))))
+        kind = "dict" if isinstance(x, Mapping) else "list" if len(box.names) > 1 else "single"
         y, tape = self.run(array, real, states, Call(training=bool(training), rng=rng))
-        tape.container = box
+        tape.container = box._replace(kind=kind)
         return self.plan.outputs.gather([one.copy() for one in each(y)]), tape
 
     def run(
