@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from throughtime.layers import (
+    CRF,
     Conv1D,
     Dense,
     Dropout,
@@ -152,6 +153,24 @@ def run_windows(layer: Any, p: Any, x: Any, real: Any, state: Any) -> Any:
     return outputs, np.arange(len(outputs)) < len(found), final
 
 
+def run_crf(layer: Any, p: Any, x: Any, real: Any) -> Any:
+    """The potential of every pair of tags, one by one."""
+    steps, K = np.flatnonzero(real), x.shape[1]
+    y = np.zeros((len(x), K * K))
+    for t in steps:
+        for i in range(K):
+            for j in range(K):
+                score = x[t, j]
+                if t > steps[0]:
+                    score += p["W"][i, j]
+                elif layer.use_ends:
+                    score += p["start"][j]
+                if t == steps[-1] and layer.use_ends:
+                    score += p["end"][j]
+                y[t, i * K + j] = score
+    return y
+
+
 def row_of(state: Any, n: int) -> Any:
     if state is None:
         return None
@@ -181,6 +200,8 @@ def run_one(net: Any, x: Any, real: Any, states: list[Any]) -> tuple[Any, list[A
         elif isinstance(layer, Dense):
             rows = [layer.activation(row @ p["W"] + p.get("b", 0.0)) for row in np.atleast_2d(x)]
             x = np.array(rows) * real[:, None] if x.ndim == 2 else rows[0]
+        elif isinstance(layer, CRF):
+            x = run_crf(layer, p, x, real)
         elif isinstance(layer, RepeatVector):
             x, real = np.array([x] * layer.steps), np.ones(layer.steps, dtype=bool)
         elif isinstance(layer, LastStep):

@@ -11,6 +11,7 @@ import numpy as np
 from throughtime import activations
 from throughtime.activations import ACTIVATIONS, Custom
 from throughtime.layers import (
+    CRF,
     GRU,
     LSTM,
     RNN,
@@ -265,6 +266,11 @@ def other_cases() -> list[Case]:
         Case("mean, whole", [MeanPool()]),
         Case("maximum", [deep, MaxPool(), Dense(2)], mask="holes"),
         Case("maximum, whole", [deep, MaxPool()]),
+        Case("crf, ragged", [deep, Dense(3), CRF()], mask="ragged"),
+        Case("crf, holes", [deep, CRF()], mask="holes"),
+        Case("crf, whole", [CRF()]),
+        Case("crf, one step", [deep, CRF()], steps=1),
+        Case("crf without ends", [CRF(use_ends=False), Dense(2)], mask="holes"),
     ]
 
 

@@ -34,6 +34,25 @@ def ctc(y, target, blank=0):
     )
 
 
+def crf(y, target):
+    """-log of the share of the tags in the sum over all tags; y (T, K K)."""
+    m = y.reshape(len(y), math.isqrt(y.shape[1]), -1)
+
+    def score(tags):
+        return sum(m[t, i, j] for t, (i, j) in enumerate(itertools.pairwise((0, *tags))))
+
+    every = itertools.product(range(m.shape[1]), repeat=len(m))
+    return math.log(sum(math.exp(score(tags)) for tags in every)) - score(target)
+
+
+def normal(rng, shape):
+    return rng.normal(size=shape)
+
+
+def tags(n_tags):
+    return lambda rng: rng.integers(0, n_tags, size=(ROWS, STEPS))
+
+
 def distribution(rng, shape):
     p = rng.uniform(0.1, 0.9, size=shape)
     return p / p.sum(axis=-1, keepdims=True)
@@ -79,6 +98,11 @@ CASES = {
         4,
         {"blank": 2},
     ),
+}
+
+CASES |= {
+    "crf": SequenceCase("crf", normal, tags(3), crf, 9),
+    "crf, two tags": SequenceCase("crf", normal, tags(2), crf, 4),
 }
 
 

@@ -9,6 +9,7 @@ from network_cases import CASES, CELLS, FUNCTIONS, Case, leaves
 
 from throughtime.errors import DataError, InvalidArgumentError, InvalidTypeError, ShapeError
 from throughtime.layers import (
+    CRF,
     GRU,
     LSTM,
     RNN,
@@ -175,7 +176,7 @@ def test_every_network_streams_or_says_why_not(case):
         assert "handed on" in case.name or any(
             getattr(layer, "bidirectional", False)
             or getattr(layer, "reverse", False)
-            or isinstance(layer, RepeatVector | Flatten | MaxPool1D | MeanPool1D)
+            or isinstance(layer, CRF | RepeatVector | Flatten | MaxPool1D | MeanPool1D)
             or getattr(layer, "stride", 1) > 1
             or (isinstance(layer, Conv1D) and layer.padding != "causal" and layer.kernel_size > 1)
             for layer in case.layers

@@ -1,4 +1,4 @@
-"""Everything between a file or an array and a network's input.
+"""Everything between a file or an array and a network's input, and from its output to labels.
 
 ================ =======================================================================
 sequences        ragged lists and padded arrays, both ways
@@ -7,6 +7,7 @@ windows          sliding windows over one series or text
 batches          which samples form one training step
 scaling          scalers, with one centre and one scale per feature
 encoding         one-hot vectors, class ids, characters
+decoding         from outputs to labels: paths through time, distances between labels
 series           one time series: its calendar and its gaps
 tables           from a table in a file to series
 datasets         real data that ship inside the package
@@ -26,6 +27,11 @@ _HOME = {
     "co2": "datasets",
     "digits": "datasets",
     "seattle_temperature": "datasets",
+    "crf_marginals": "decoding",
+    "crf_viterbi": "decoding",
+    "ctc_beam": "decoding",
+    "ctc_greedy": "decoding",
+    "edit_distance": "decoding",
     "Vocabulary": "encoding",
     "labels": "encoding",
     "one_hot": "encoding",
@@ -52,8 +58,8 @@ _HOME = {
     "sliding_windows": "windows",
 }
 _MODULES = {
-    "batches", "datasets", "encoding", "masks", "scaling", "sequences", "series", "tables",
-    "tasks", "windows",
+    "batches", "datasets", "decoding", "encoding", "masks", "scaling", "sequences", "series",
+    "tables", "tasks", "windows",
 }  # fmt: skip
 
 __all__ = [*_HOME, *sorted(_MODULES)]

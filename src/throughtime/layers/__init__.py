@@ -2,6 +2,7 @@
 
 from throughtime.layers.base import LAYERS, Call, Layer, Result
 from throughtime.layers.convolution import Conv1D
+from throughtime.layers.crf import CRF
 from throughtime.layers.dense import Dense, Dropout, Embedding
 from throughtime.layers.forms import Form, Steps
 from throughtime.layers.pooling import Flatten, LastStep, MaxPool, MeanPool, RepeatVector
@@ -11,6 +12,7 @@ from throughtime.layers.symbols import Input, StateSymbol, Symbol
 from throughtime.layers.window_pooling import MaxPool1D, MeanPool1D
 
 __all__ = [
+    "CRF",
     "GRU",
     "LAYERS",
     "LSTM",

@@ -10,6 +10,7 @@ from typing import Any
 
 from throughtime.losses.base import LOSSES, Loss
 from throughtime.losses.classification import BinaryCrossentropy, CategoricalCrossentropy
+from throughtime.losses.crf import CRF
 from throughtime.losses.ctc import CTC
 from throughtime.losses.custom import Custom
 from throughtime.losses.custom_sequence import CustomSequence
@@ -18,6 +19,7 @@ from throughtime.losses.regression import MAE, MSE, MSLE, HalfMSE, Huber, Poisso
 from throughtime.losses.sequence import SequenceLoss
 
 __all__ = [
+    "CRF",
     "CTC",
     "LOSSES",
     "MAE",

@@ -177,6 +177,18 @@ class Loss(ABC):
         """Return the point forecast that the outputs ``y (..., K)`` contain."""
         return y
 
+    def answers(self, y: np.ndarray, mask: np.ndarray | None) -> np.ndarray:
+        """Return what metrics compare with the targets: the point forecasts.
+
+        Parameters
+        ----------
+        y : ndarray of shape (N, K) or (N, T, K)
+            Outputs of the network.
+        mask : ndarray of bool, of shape (N,) or (N, T), or None
+            True at the unmasked steps.
+        """
+        return self.point(y)
+
     def __call__(
         self,
         y: np.ndarray,

@@ -51,8 +51,8 @@ class CTC(SequenceLoss):
     ``softmax``. The target is a list of labels for each sequence, without blanks and without times:
     a list of arrays of different lengths, or an integer array (N, L) in which -1 stands after the
     last label. A list may be empty. With ``"mean"``, each sequence has the weight 1, whatever the
-    number of its labels. :func:`~throughtime.losses.ctc_greedy` and
-    :func:`~throughtime.losses.ctc_beam` turn outputs into labels.
+    number of its labels. :func:`~throughtime.data.ctc_greedy` and
+    :func:`~throughtime.data.ctc_beam` turn outputs into labels.
 
     Parameters
     ----------

@@ -160,9 +160,9 @@ def check_samples(
         weight = _check_weight(sample_weight, shape, shown if by_step else None, by_step, loss)
     counted = _counted(shown, weight, shape)
     target = loss.check_target(y, shape, counted)
-    point = loss.point(np.zeros((1, shape[-1])))
+    answer = loss.answers(np.zeros((*(1,) * (len(shape) - 1), shape[-1])), None)
     for metric in metrics:
-        metric.check_target(target, (*shape[:-1], point.shape[-1]), counted)
+        metric.check_target(target, (*shape[:-1], answer.shape[-1]), counted)
     if not per_step:
         weight = drop_empty(weight, real)
     if loss.batch_weight(shape, shown, weight) == 0.0:

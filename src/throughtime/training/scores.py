@@ -66,8 +66,9 @@ class Scores:
         result = {f"{prefix}loss": self.loss}
         if self.outputs is not None:
             # A loss may need more outputs than targets: a variance, several quantiles.
-            point, samples = self.loss_function.point(self.outputs), self.samples
+            samples, mask = self.samples, self.samples.output_mask
+            answers = self.loss_function.answers(self.outputs, mask)
             for metric in self.metrics:
-                value = metric(point, samples.y, samples.output_mask, samples.weight)
+                value = metric(answers, samples.y, mask, samples.weight)
                 result[f"{prefix}{metric.name}"] = float(value)
         return result
