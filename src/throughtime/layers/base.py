@@ -314,7 +314,8 @@ class Layer:
 
     def stream_step(self, p: Any, x: Any, state: State) -> tuple[np.ndarray, State]:
         """One step ``x (N, F)`` of a stream; return the output ``(N, K)`` and the new state."""
-        result = self.forward(p, x, None, None, UNTAPED)
+        mask = (None,) * len(x) if self.several else None
+        result = self.forward(p, x, mask, None, UNTAPED)
         return result.y, state
 
     def stream_after(self, x: Any, mask: Any, final_state: Any) -> State:

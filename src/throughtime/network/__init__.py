@@ -14,6 +14,7 @@ ends        what a network takes and gives
 inputs      checks of what goes in: arrays, lengths, masks, states
 params      one flat vector with named views
 tape        what a forward pass leaves for the backward pass
+fixed       the inputs of a stream that stay the same
 stream      one step at a time
 generation  a network goes on by itself: ``tt.generate``, ``net.extrapolate``
 sampling    how a token is drawn

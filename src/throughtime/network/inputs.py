@@ -34,8 +34,8 @@ def check_input(
     """
     box = topology.plan.inputs
     if len(box.names) == 1:
-        (value,) = box.spread("x", x)
-        array, real = _check_array(
+        value = box.spread("x", x)[0] if isinstance(x, Mapping) else x
+        array, real = check_one(
             topology, 0, value, _only(box, "lengths", lengths), _only(box, "mask", mask), dtype
         )
         if topology.counts_steps and topology.input_form.kind != "vector":
@@ -77,7 +77,7 @@ def _check_several(
     masks: list[Any] = []
     for k, name in enumerate(box.names):
         try:
-            array, real = _check_array(topology, k, values[k], own_lengths[k], own_masks[k], dtype)
+            array, real = check_one(topology, k, values[k], own_lengths[k], own_masks[k], dtype)
         except ThroughtimeError as error:
             raise type(error)(
                 Message(
@@ -168,9 +168,10 @@ def _by_input(topology: Topology, argument: str, value: Any, depth: int) -> tupl
     return tuple(None if form.steps is None else value for form in forms)
 
 
-def _check_array(
+def check_one(
     topology: Topology, k: int, x: Any, lengths: Any, mask: Any, dtype: np.dtype
 ) -> tuple[np.ndarray, np.ndarray | None]:
+    """Input ``k`` in ``dtype``, zero at masked steps, and its mask or None."""
     kind, features = topology.input_forms[k].kind, topology.input_forms[k].features
     if kind == "vector":
         if lengths is not None or mask is not None:

@@ -352,9 +352,11 @@ class Network(Freezing, Ends, AnswersOtherNames):
         size = batch_size or self.topology.rows_at_once(x, self.dtype.itemsize)
         return [slice(first, first + size) for first in range(0, max(count, 1), size)]
 
-    def stream(self, rows: int = 1) -> Stream:
+    def stream(
+        self, rows: int = 1, fixed: Any = None, *, lengths: Any = None, mask: Any = None
+    ) -> Stream:
         """Start a stream, which takes single steps; see :class:`~throughtime.network.Stream`."""
-        return Stream(self, rows)
+        return Stream(self, rows, fixed, lengths, mask)
 
     def extrapolate(self, x: Any, steps: int, lengths: Any = None, *, feedback: Any = None) -> Any:
         """Feed outputs back as inputs; see :func:`throughtime.network.generation.extrapolate`."""

@@ -18,7 +18,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from throughtime.layers import Layer, Recurrent
-from throughtime.layers.base import UNTAPED, Call, own_call
+from throughtime.layers.base import UNTAPED, Call, Result, own_call
 from throughtime.network.graph import Topology
 from throughtime.network.signals import alike, cut, each, first_of
 from throughtime.network.tape import Tape, add_states, cut_state
@@ -39,22 +39,12 @@ def run(net: Runnable, x: Any, mask: Any, states: list[Any], call: Call) -> tupl
     plan = net.topology.plan
     tape = Tape(mask=mask, taped=call.keep)
     values, masks = list(each(x)), list(each(mask)) if isinstance(x, tuple) else [mask]
-    ends = net.topology.ends
-    skip = call.logits if isinstance(call.logits, frozenset) else frozenset(ends * call.logits)
-    for i, (layer, (_, sources, source)) in enumerate(zip(net.layers, plan.calls, strict=True)):
-        state = states[i]
-        if state is None and source is not None:  # a given state replaces the one passed on
-            if isinstance(source, int):
-                state = tape.final_state[source]
-            else:
-                state = _made_state(net, i, [values[s] for s in source])
+    skip: Any = call.logits or ()
+    if skip is True:
+        skip = net.topology.ends
+    for i, layer in enumerate(net.layers):
         own = own_call(call, layer, i in skip)
-        if layer.several:
-            taken, real = tuple(values[s] for s in sources), tuple(masks[s] for s in sources)
-            result = layer.forward(net.groups[i], taken, real, state, own)
-        else:
-            s = sources[0]
-            result = layer.forward(net.groups[i], values[s], masks[s], state, own)  # (GR1)
+        result = run_call(net, i, values, masks, tape.final_state, states[i], own)
         values.append(result.y)
         masks.append(result.mask)
         tape.outputs.append(result.y)
@@ -62,15 +52,43 @@ def run(net: Runnable, x: Any, mask: Any, states: list[Any], call: Call) -> tupl
         tape.given.append(states[i] is not None)
         if call.keep:
             tape.caches.append(result.cache)
-    signals = plan.signals
+    signals, tape.masks = plan.signals, masks
     tape.output_mask = alike(tuple(masks[s] for s in signals))
     return alike(tuple(values[s] for s in signals)), tape
 
 
-def _made_state(net: Runnable, i: int, state: list[np.ndarray]) -> Any:
-    """The initial state of call ``i`` that is made of vectors, as its layer takes it."""
-    layer, before = net.layers[i], net.topology.before[i]
-    return layer.check_state(state, before, len(state[0]), net.dtype, f"initial_state[{i}]")
+def run_call(
+    net: Runnable, i: int, values: Any, masks: Any, finals: Any, state: Any, call: Call
+) -> Result:
+    """Run call ``i`` of the plan.
+
+    Parameters
+    ----------
+    values, masks : sequence or mapping of int to ndarray
+        The signals so far, by their numbers.
+    finals : sequence or mapping of int to tuple
+        The final states of the calls so far.
+    state : tuple or None
+        A given initial state, which replaces the one that the plan has.
+    """
+    layer, (_, sources, source) = net.layers[i], net.topology.plan.calls[i]
+    if state is None and source is not None:
+        state = initial_state(net, i, values, finals)
+    if layer.several:
+        taken, real = tuple(values[s] for s in sources), tuple(masks[s] for s in sources)
+        return layer.forward(net.groups[i], taken, real, state, call)
+    return layer.forward(net.groups[i], values[sources[0]], masks[sources[0]], state, call)  # (GR1)
+
+
+def initial_state(net: Runnable, i: int, values: Any, finals: Any) -> Any:
+    """The initial state that the plan gives to call ``i``: a final state, or vectors."""
+    source = net.topology.plan.calls[i].state
+    if isinstance(source, int):
+        return finals[source]
+    assert source is not None
+    vectors, before = [values[s] for s in source], net.topology.before[i]
+    where = f"initial_state[{i}]"
+    return net.layers[i].check_state(vectors, before, len(vectors[0]), net.dtype, where)
 
 
 def run_parts(

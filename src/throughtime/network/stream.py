@@ -26,7 +26,12 @@ from throughtime.kernels.underflow import ignore_underflow
 from throughtime.layers import Layer
 from throughtime.layers.base import UNTAPED, Call
 from throughtime.layers.pooling import Pool
+from throughtime.network.containers import Container
+from throughtime.network.fixed import Fixed, run_fixed
 from throughtime.network.graph import Topology
+from throughtime.network.inputs import check_one
+from throughtime.network.passes import initial_state, run_call
+from throughtime.network.signals import Arrays, cut, each, first_of
 from throughtime.network.tape import Tape, join_states
 
 #: Up to this number of rows, one native call for each row is faster than NumPy for all of them.
@@ -39,6 +44,7 @@ class Streamable(Protocol):
     topology: Topology
     layers: tuple[Layer, ...]
     groups: list[Any]
+    grad_groups: list[Any]
     dtype: np.dtype
 
     @property
@@ -47,15 +53,11 @@ class Streamable(Protocol):
     @property
     def n_outputs(self) -> int: ...
 
-    def check_input(
-        self, x: Any, lengths: Any = None, mask: Any = None
-    ) -> tuple[np.ndarray, np.ndarray | None]: ...
+    def check_input(self, x: Any, lengths: Any = None, mask: Any = None) -> tuple[Any, Any]: ...
 
-    def run(
-        self, x: np.ndarray, mask: np.ndarray | None, states: list[Any], call: Call
-    ) -> tuple[np.ndarray, Tape]: ...
+    def run(self, x: Any, mask: Any, states: list[Any], call: Call) -> tuple[Any, Tape]: ...
 
-    def row_parts(self, x: np.ndarray) -> list[slice]: ...
+    def row_parts(self, x: Arrays) -> list[slice]: ...
 
 
 class Stream:
@@ -69,6 +71,12 @@ class Stream:
         The network; each step uses its parameters of that moment.
     rows : int
         Number N of independent sequences that run in parallel.
+    fixed : dict of str to array, optional
+        Inputs of a graph that are known before the first step and stay the same, by name: vectors,
+        and whole sequences, for example the source of a decoder. What depends on them alone is
+        computed once, here. Steps bring the other inputs.
+    lengths, mask : dict of str to array, optional
+        Those of fixed sequences.
 
     Raises
     ------
@@ -84,25 +92,71 @@ class Stream:
     (2,)
     """
 
-    def __init__(self, net: Streamable, rows: int = 1) -> None:
+    def __init__(
+        self,
+        net: Streamable,
+        rows: int = 1,
+        fixed: Any = None,
+        lengths: Any = None,
+        mask: Any = None,
+    ) -> None:
         self.net = net
         self.rows = check_int("rows", rows, 1)
-        if net.topology.input_form.kind == "vector":
+        self._know(run_fixed(net, self.rows, fixed, lengths, mask))
+        if all(net.topology.input_forms[k].kind == "vector" for k in self._taken):
             raise InvalidArgumentError(
                 "the network takes one vector a sequence, so it cannot be run as a stream."
             )
-        for i, layer in enumerate(net.layers):
-            reason = layer.stream_refusal()
-            if reason is not None:
-                raise InvalidArgumentError(
-                    f"layer {i} ({layer.kind}) cannot be run as a stream: {reason}."
-                )
-        if any(net.topology.hands_state):
+        for i in self._live:
+            self._check_call(i)
+        self._adopt(self._start(self.rows))
+
+    def _know(self, fixed: Fixed) -> None:
+        """Sort the inputs and the calls: what is known before the first step, and what is not."""
+        topology, self._fixed = self.net.topology, fixed
+        #: The inputs that every step brings, and the calls that every step runs.
+        self._taken = [k for k in range(len(topology.input_forms)) if k not in fixed.values]
+        self._live = [i for i in range(len(topology.layers)) if i not in fixed.finals]
+        self._lookups = {i for i in self._live if self._looks_up(i)}
+        self._takes_tokens = topology.input_forms[self._taken[0]].kind == "tokens"
+        self._n_outputs = topology.output_forms[0].features
+
+    def _check_call(self, i: int) -> None:
+        """Refuse a call that needs more than the steps so far."""
+        topology, known = self.net.topology, self._fixed
+        reason = None if i in self._lookups else self.net.layers[i].stream_refusal()
+        if reason is not None:
+            raise InvalidArgumentError(f"{topology.named(i)} cannot be run as a stream: {reason}.")
+        state = topology.plan.calls[i].state
+        if isinstance(state, int) and state not in known.finals:
             raise InvalidArgumentError(
                 "a decoder starts from the end of its encoder's input, which a stream has not"
                 " seen yet: stream the two as networks of their own."
+                + ("" if topology.plan.stack else " Or give that input as fixed=.")
             )
-        self._adopt(self._start(self.rows))
+        if isinstance(state, tuple) and not all(s in known.values for s in state):
+            raise InvalidArgumentError(
+                f"{topology.named(i)} starts from a vector, which a stream must know before its"
+                " first step: give that input as fixed=."
+            )
+        for s in topology.plan.calls[i].sources:
+            if s in known.values and known.values[s].ndim == 3 and i not in self._lookups:
+                raise InvalidArgumentError(
+                    f"{topology.named(i)} cannot be run as a stream: it takes a whole sequence and"
+                    " single steps."
+                )
+
+    def _looks_up(self, i: int) -> bool:
+        """Whether call ``i`` takes steps and, beside them, fixed sequences: attention does."""
+        layer, sources = self.net.layers[i], self.net.topology.plan.calls[i].sources
+        others = [self._fixed.values.get(s) for s in sources[1:]]
+        return (
+            layer.several
+            and not layer.aligned
+            and len(others) > 0
+            and sources[0] not in self._fixed.values
+            and all(one is not None for one in others)
+        )
 
     def _adopt(self, state: list[State]) -> None:
         self._state = state
@@ -110,39 +164,59 @@ class Stream:
         self._stepper: Any = None
 
     def _native_stepper(self, kernels: Kernels) -> Any:
-        """The whole network as one native object; False if there is none.
+        """The calls of a step as one native object; False if there is none.
 
         A first layer that takes tokens looks them up in NumPy: the object is that of the others.
         """
         net, first = self.net, int(self._takes_tokens)
-        if self.rows > _FEW or len(net.layers) == first or (first and self._state[0]):
+        if self.rows > _FEW or not self._is_chain() or len(self._live) == first:
+            return False
+        if first and self._state[self._live[0]]:
             return False
         stepper = kernels.Stepper(self.rows, net.dtype == np.float64)
-        every = zip(net.layers[first:], net.groups[first:], self._state[first:], strict=True)
         fits = all(
-            own_kernel(layer, "native_stream") and layer.stream_native(kernels, stepper, p, own)
-            for layer, p, own in every
+            own_kernel(net.layers[i], "native_stream")
+            and net.layers[i].stream_native(kernels, stepper, net.groups[i], self._state[i])
+            for i in self._live[first:]
         )
         return stepper if fits else False
 
-    def _start(self, rows: int) -> list[State]:
-        net = self.net
-        return [
-            layer.stream_start(p, rows, net.dtype)
-            for layer, p in zip(net.layers, net.groups, strict=True)
-        ]
+    def _is_chain(self) -> bool:
+        """Whether each call of a step takes what the one before it gives, and the last one ends."""
+        plan = self.net.topology.plan
+        inputs, (before, *more) = len(plan.forms), self._taken
+        for i in self._live:
+            if plan.calls[i].sources != (before,):
+                return False
+            before = inputs + i
+        return not more and plan.signals == (before,)
 
-    def step(self, x: Any) -> np.ndarray:
+    def _start(self, rows: int) -> list[State]:
+        net, known = self.net, self._fixed
+        state: list[State] = []
+        for i, (layer, p) in enumerate(zip(net.layers, net.groups, strict=True)):
+            if i not in self._live:
+                state.append(())
+            elif net.topology.plan.calls[i].state is None:
+                state.append(layer.stream_start(p, rows, net.dtype))
+            else:
+                given = initial_state(net, i, known.values, known.finals)
+                state.append(tuple(part.copy() for part in given))
+        return state
+
+    def step(self, x: Any) -> Any:
         """Take one step.
 
         Parameters
         ----------
         x : array of shape (N, F), or (F,) for one row
-            One step of each row; integers (N,) if the first layer is an Embedding.
+            One step of each row; integers (N,) for tokens. Of several inputs that are not fixed, a
+            dict or a list.
 
         Returns
         -------
         y : ndarray of shape (N, K), or (K,)
+            The output; of several, in the container that the network was made with.
         """
         kernels = selection.kernels()
         if kernels is not None:
@@ -153,51 +227,69 @@ class Stream:
         return self._reference_step(x)
 
     @ignore_underflow
-    def _reference_step(self, x: Any) -> np.ndarray:
-        y, single = self._prepare(x)
-        state = []
-        for layer, p, own in zip(self.net.layers, self.net.groups, self._state, strict=True):
-            y, new = layer.stream_step(p, y, own)
-            state.append(new)
+    def _reference_step(self, x: Any) -> Any:
+        net, plan, inputs = self.net, self.net.topology.plan, len(self.net.topology.plan.forms)
+        arrays, single = self._prepare(x)
+        values = {**self._fixed.values, **dict(zip(self._taken, arrays, strict=True))}
+        state = list(self._state)
+        for i in self._live:
+            layer, sources = net.layers[i], plan.calls[i].sources
+            if i in self._lookups:
+                masks = {**dict.fromkeys(sources), **self._fixed.masks}
+                values[inputs + i] = run_call(net, i, values, masks, {}, None, UNTAPED).y
+                continue
+            taken: Any = tuple(values[s] for s in sources) if layer.several else values[sources[0]]
+            values[inputs + i], state[i] = layer.stream_step(net.groups[i], taken, self._state[i])
         self._adopt(state)
-        return y[0] if single else y
+        outputs = [values[s] for s in plan.signals]
+        return plan.outputs.gather([y[0] for y in outputs] if single else outputs)
 
-    def _native_step(self, x: Any) -> np.ndarray:
+    def _native_step(self, x: Any) -> Any:
         net = self.net
+        outputs, box = self._n_outputs, net.topology.plan.outputs
         if type(x) is np.ndarray and not self._takes_tokens:
-            y = np.empty(net.n_outputs if x.ndim == 1 else (self.rows, net.n_outputs), net.dtype)
+            y = np.empty(outputs if x.ndim == 1 else (self.rows, outputs), net.dtype)
             if self._stepper.step(x, y):
-                return y
-        array, single = self._prepare(x)
+                return y if box.kind == "single" else box.gather([y])
+        (array,), single = self._prepare(x)
         if self._takes_tokens:
-            array, _ = net.layers[0].stream_step(net.groups[0], array, ())
-        y = np.empty((self.rows, net.n_outputs), net.dtype)
+            i = self._live[0]
+            array, _ = net.layers[i].stream_step(net.groups[i], array, ())
+        y = np.empty((self.rows, outputs), net.dtype)
         self._stepper.step(packed(array), y)
-        return y[0] if single else y
+        return box.gather([y[0] if single else y])
 
-    @property
-    def _takes_tokens(self) -> bool:
-        return self.net.topology.input_form.kind == "tokens"
+    def _prepare(self, x: Any) -> tuple[list[np.ndarray], bool]:
+        """One step of each input that is not fixed, and whether it is that of one row alone."""
+        names = self.net.topology.plan.inputs.names
+        several = len(self._taken) > 1
+        kind = "list" if several else "single"
+        box = Container(kind, tuple(names[k] for k in self._taken))
+        found = [
+            self._prepare_one(k, one, f"x[{names[k]!r}]" if several else "x")
+            for k, one in zip(self._taken, box.spread("x", x), strict=True)
+        ]
+        return [array for array, _ in found], all(single for _, single in found)
 
-    def _prepare(self, x: Any) -> tuple[np.ndarray, bool]:
-        net = self.net
-        if self._takes_tokens:
-            array = as_array("x", x)
-            tokens, _ = net.check_input(array.reshape(-1, 1))
+    def _prepare_one(self, k: int, x: Any, name: str) -> tuple[np.ndarray, bool]:
+        net, form = self.net, self.net.topology.input_forms[k]
+        if form.kind == "tokens":
+            array = as_array(name, x)
+            tokens, _ = check_one(net.topology, k, array.reshape(-1, 1), None, None, net.dtype)
             if len(tokens) != self.rows:
                 raise ShapeError(
-                    sentence("x", f"{self.rows} tokens, one a row", tokens.size, must="hold")
+                    sentence(name, f"{self.rows} tokens, one a row", tokens.size, must="hold")
                 )
             return tokens[:, 0], array.ndim == 0
-        array = check_array("x", x, dtype=net.dtype)
+        array = check_array(name, x, dtype=net.dtype)
         single = array.ndim == 1
         if single:
             array = array[None]
-        if array.shape != (self.rows, net.n_features):
+        if array.shape != (self.rows, form.features):
             raise ShapeError(
                 sentence(
-                    "x",
-                    f"of shape {(self.rows, net.n_features)}, one step of each row",
+                    name,
+                    f"of shape {(self.rows, form.features)}, one step of each row",
                     f"shape {np.shape(x)}",
                 )
             )
@@ -276,7 +368,7 @@ class Stream:
         chosen = self._selected(rows)
         if not len(chosen):
             raise InvalidArgumentError(sentence("rows", "at least one row", "none", must="select"))
-        self.rows = len(chosen)
+        self.rows, self._fixed = len(chosen), self._fixed.take(chosen)
         self._adopt([tuple(part[chosen] for part in own) for own in self._state])
 
     def _selected(self, rows: Any) -> np.ndarray:
@@ -291,40 +383,45 @@ class Stream:
             ) from None
 
     @ignore_underflow
-    def warm_up(self, x: Any, lengths: Any = None, *, mask: Any = None) -> np.ndarray:
+    def warm_up(self, x: Any, lengths: Any = None, *, mask: Any = None) -> Any:
         """Reset, take all steps of ``x (N, T, F)`` at once, and return the last output (N, K).
 
         Rows may differ in length; each row is at its own end afterwards.
         """
         net = self.net
+        if self._fixed.values:
+            raise InvalidArgumentError(
+                "a stream with fixed inputs cannot be warmed up: take its first steps one by one."
+            )
         array, real = net.check_input(x, lengths, mask)
-        if len(array) != self.rows:
+        count = len(first_of(array))
+        if count != self.rows:
             raise ShapeError(
-                sentence("x", f"{self.rows} rows, those of the stream", len(array), must="have")
+                sentence("x", f"{self.rows} rows, those of the stream", count, must="have")
             )
         ends, states = [], []
         for rows in net.row_parts(array):
-            y, state = self._after(array[rows], None if real is None else real[rows])
+            y, state = self._after(cut(array, rows), cut(real, rows))
             ends.append(y)
             states.append(state)
         self._adopt([join_states(parts) for parts in zip(*states, strict=True)])
-        return np.concatenate(ends)
+        joined = [np.concatenate(parts) for parts in zip(*ends, strict=True)]
+        return net.topology.plan.outputs.gather(joined)
 
-    def _after(self, x: np.ndarray, mask: np.ndarray | None) -> tuple[np.ndarray, list[State]]:
-        """The last output and the state of every layer after the sequences ``x``."""
-        net = self.net
+    def _after(self, x: Any, mask: Any) -> tuple[list[np.ndarray], list[State]]:
+        """The last outputs and the state of every layer after the sequences ``x``."""
+        net, plan = self.net, self.net.topology.plan
         y, tape = net.run(x, mask, [None] * len(net.layers), UNTAPED)
-        state = []
+        values, masks, state = [*each(x), *tape.outputs], tape.masks, []
         for i, layer in enumerate(net.layers):
-            state.append(layer.stream_after(x, mask, tape.final_state[i]))
-            x = tape.outputs[i]
-            mask = mask if x.ndim == 3 else None
-        if y.ndim == 2:
-            return y, state
-        last = np.full(len(y), y.shape[1] - 1)
-        if tape.output_mask is not None:
-            last -= tape.output_mask[:, ::-1].argmax(axis=1)
-        return y[np.arange(len(y)), last], state
+            sources = plan.calls[i].sources
+            taken: Any = tuple(values[s] for s in sources)
+            real: Any = tuple(masks[s] for s in sources)
+            if not layer.several:
+                taken, real = taken[0], real[0]
+            state.append(layer.stream_after(taken, real, tape.final_state[i]))
+        pairs = zip(each(y), each(tape.output_mask), strict=True)
+        return [_last_step(one, real) for one, real in pairs], state
 
     def copy(self) -> Stream:
         """Return an independent stream of the same network, in the same state."""
@@ -334,6 +431,20 @@ class Stream:
         # A native stepper cannot be copied. The copy makes its own at its first step.
         return self.__dict__ | {"_state": self.state, "_stepper": None}
 
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._know(state.get("_fixed", Fixed()))  # a pickle of 0.2 has none
+
     def __repr__(self) -> str:
         rows = "1 row" if self.rows == 1 else f"{self.rows} rows"
         return f"<Stream of {rows} through {', '.join(layer.kind for layer in self.net.layers)}>"
+
+
+def _last_step(y: np.ndarray, mask: np.ndarray | None) -> np.ndarray:
+    """The output at the last unmasked step of each row; a vector has none."""
+    if y.ndim == 2:
+        return y
+    last = np.full(len(y), y.shape[1] - 1)
+    if mask is not None:
+        last -= mask[:, ::-1].argmax(axis=1)
+    return y[np.arange(len(y)), last]

@@ -40,6 +40,7 @@ class Tape:
     d_initial_state: list[Any] = field(default_factory=list)
     d_outputs: list[np.ndarray | None] = field(default_factory=list)
     caches: list[Any] = field(default_factory=list)
+    masks: list[Any] = field(default_factory=list)
     given: list[bool] = field(default_factory=list)
     taped: bool = True
     #: The container of the inputs: dL/dx comes back in the same.
