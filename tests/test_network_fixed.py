@@ -82,16 +82,16 @@ def test_a_vector_that_is_not_fixed_comes_with_every_step():
             None,
             InvalidArgumentError,
             (
-                "a decoder starts from the end of its encoder's input, which a stream has not seen yet:"
-                " stream the two as networks of their own. Or give that input as fixed=."
+                "a decoder starts from the end of its encoder's input, which a stream has not seen"
+                " yet: stream the two as networks of their own. Or give that input as fixed=."
             ),
         ),
         (
             {"source": X["source"]},
             InvalidArgumentError,
             (
-                "layer 2 (GRU) starts from a vector, which a stream must know before its first step:"
-                " give that input as fixed=."
+                "layer 2 (GRU) starts from a vector, which a stream must know before its first"
+                " step: give that input as fixed=."
             ),
         ),
         (

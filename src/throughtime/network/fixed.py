@@ -67,7 +67,7 @@ def run_fixed(net: Runnable, rows: int, fixed: Any, lengths: Any, mask: Any) -> 
     if fixed is None:
         if lengths is not None or mask is not None:
             raise InvalidArgumentError(
-                "lengths and mask are those of fixed inputs; give fixed too."
+                "lengths and mask are those of fixed inputs: give fixed as well."
             )
         return found
     if not isinstance(fixed, Mapping):
