@@ -266,7 +266,7 @@ class Recurrent(Layer):
             finals.append(final)
             caches.append(cache)
         return Result(
-            merge(self.merge, outputs),
+            merge(self.merge, outputs) if self.bidirectional else outputs[0],
             mask if self.return_sequences else None,
             [(*c, slope) for c, slope in zip(caches, slopes(self.merge, outputs), strict=True)],
             tuple(finals) if self.bidirectional else finals[0],

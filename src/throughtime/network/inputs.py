@@ -34,10 +34,8 @@ def check_input(
     """
     box = topology.plan.inputs
     if len(box.names) == 1:
-        value = box.spread("x", x)[0] if isinstance(x, Mapping) else x
-        array, real = check_one(
-            topology, 0, value, _only(box, "lengths", lengths), _only(box, "mask", mask), dtype
-        )
+        value, own_lengths = _only(box, "x", x), _only(box, "lengths", lengths)
+        array, real = check_one(topology, 0, value, own_lengths, _only(box, "mask", mask), dtype)
         if topology.counts_steps and topology.input_form.kind != "vector":
             rows = np.array([array.shape[1]]) if real is None else real.sum(axis=1)
             topology.output_lengths(rows)
@@ -62,8 +60,11 @@ def lengths_of(topology: Topology, x: Arrays, mask: Any) -> Any:
 
 
 def _only(box: Container, argument: str, value: Any) -> Any:
-    """The lengths or the mask of the only input, also out of a dict."""
-    return box.spread(argument, value, part=True)[0] if isinstance(value, Mapping) else value
+    """What belongs to the only input, also out of a dict."""
+    if value is None or type(value) is np.ndarray:  # asked first, because it takes no time
+        return value
+    part = argument != "x"
+    return box.spread(argument, value, part=part)[0] if isinstance(value, Mapping) else value
 
 
 def _check_several(

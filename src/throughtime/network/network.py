@@ -332,10 +332,12 @@ class Network(Freezing, Ends, AnswersOtherNames):
         if batch_size is not None:
             check_int("batch_size", batch_size, 1)
         keeper = self.topology.returns_state
-        size = batch_size or self.topology.rows_at_once(array, self.dtype.itemsize)
+        size = batch_size or FEWEST_ROWS
+        if batch_size is None and count > size:
+            size = self.topology.rows_at_once(array, self.dtype.itemsize)
         if count <= size:
             y, tape = self.run(array, real, states, UNTAPED)
-            found = self.plan.outputs.gather(each(y))
+            found = y if self.plan.outputs.kind == "single" else self.plan.outputs.gather(each(y))
             return found if keeper is None else (found, tape.final_state[keeper])
         whole, finals = passes.run_parts(self, array, real, states, self.row_parts(array, size))
         found = self.plan.outputs.gather(whole)

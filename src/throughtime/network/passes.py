@@ -36,25 +36,35 @@ class Runnable(Protocol):
 
 def run(net: Runnable, x: Any, mask: Any, states: list[Any], call: Call) -> tuple[Any, Tape]:
     """Forward pass; see :meth:`throughtime.Network.run`."""
-    plan = net.topology.plan
+    plan, groups = net.topology.plan, net.groups
     tape = Tape(mask=mask, taped=call.keep)
-    values, masks = list(each(x)), list(each(mask)) if isinstance(x, tuple) else [mask]
+    finals, given, caches = tape.final_state, tape.given, tape.caches
+    values, masks = ([*x], [*mask]) if isinstance(x, tuple) else ([x], [mask])
     skip: Any = call.logits or ()
     if skip is True:
         skip = net.topology.ends
+    plain = call.rng is None and not skip
     for i, layer in enumerate(net.layers):
-        own = own_call(call, layer, i in skip)
-        result = run_call(net, i, values, masks, tape.final_state, states[i], own)
+        own, state = call if plain else own_call(call, layer, i in skip), states[i]
+        _, sources, source = plan.calls[i]
+        if source is not None or layer.several:
+            result = run_call(net, i, values, masks, finals, state, own)
+        else:
+            (s,) = sources
+            result = layer.forward(groups[i], values[s], masks[s], state, own)  # (GR1)
         values.append(result.y)
         masks.append(result.mask)
-        tape.outputs.append(result.y)
-        tape.final_state.append(result.final_state)
-        tape.given.append(states[i] is not None)
+        finals.append(result.final_state)
+        given.append(state is not None)
         if call.keep:
-            tape.caches.append(result.cache)
-    signals, tape.masks = plan.signals, masks
-    tape.output_mask = alike(tuple(masks[s] for s in signals))
-    return alike(tuple(values[s] for s in signals)), tape
+            caches.append(result.cache)
+    tape.outputs, tape.masks = values[len(plan.forms) :], masks
+    if len(plan.signals) == 1:
+        (s,) = plan.signals
+        tape.output_mask = masks[s]
+        return values[s], tape
+    tape.output_mask = tuple(masks[s] for s in plan.signals)
+    return tuple(values[s] for s in plan.signals), tape
 
 
 def run_call(
@@ -77,7 +87,7 @@ def run_call(
     if layer.several:
         taken, real = tuple(values[s] for s in sources), tuple(masks[s] for s in sources)
         return layer.forward(net.groups[i], taken, real, state, call)
-    return layer.forward(net.groups[i], values[sources[0]], masks[sources[0]], state, call)  # (GR1)
+    return layer.forward(net.groups[i], values[sources[0]], masks[sources[0]], state, call)
 
 
 def initial_state(net: Runnable, i: int, values: Any, finals: Any) -> Any:

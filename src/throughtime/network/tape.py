@@ -44,7 +44,7 @@ class Tape:
     given: list[bool] = field(default_factory=list)
     taped: bool = True
     #: The container of the inputs: dL/dx comes back in the same.
-    container: Container = field(default_factory=Container.single)
+    container: Container = Container.single()
 
     def __repr__(self) -> str:
         return f"<Tape of layers with outputs {', '.join(str(y.shape) for y in self.outputs)}>"
