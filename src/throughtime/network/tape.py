@@ -10,6 +10,9 @@ import numpy as np
 
 from throughtime.network.containers import Container
 
+#: The container of one input.
+ALONE = Container.single()
+
 
 @dataclass(repr=False)
 class Tape:
@@ -44,7 +47,7 @@ class Tape:
     given: list[bool] = field(default_factory=list)
     taped: bool = True
     #: The container of the inputs: dL/dx comes back in the same.
-    container: Container = Container.single()
+    container: Container = ALONE
 
     def __repr__(self) -> str:
         return f"<Tape of layers with outputs {', '.join(str(y.shape) for y in self.outputs)}>"
