@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from throughtime.errors import ModelFileError, ThroughtimeError, check_int, describe
+from throughtime.errors import ModelFileError, ThroughtimeError, check_bool, check_int, describe
 from throughtime.layers import Recurrent
 from throughtime.layers.base import LAYERS, Layer
 from throughtime.layers.forms import Form, Steps, check_name
@@ -18,7 +18,7 @@ from throughtime.network.params import check_dtype
 from throughtime.network.plan import Call, Plan, Unit
 
 STACK = {"layers", "n_features", "dtype", "seed", "name", "frozen"}
-GRAPH = {"inputs", "units", "calls", "outputs", "dtype", "seed", "name", "frozen"}
+GRAPH = {"inputs", "units", "calls", "outputs", "stack", "dtype", "seed", "name", "frozen"}
 
 
 def describe_plan(plan: Plan) -> dict[str, Any]:
@@ -55,6 +55,7 @@ def describe_plan(plan: Plan) -> dict[str, Any]:
             "names": list(plan.outputs.names),
             "signals": list(plan.signals),
         },
+        "stack": plan.stack,
     }
 
 
@@ -123,6 +124,7 @@ def _read_graph(config: dict[str, Any]) -> Plan:
         tuple(calls),
         Container(boxes[1], outputs),
         signals,
+        check_bool("stack", config["stack"]),
     )
 
 

@@ -9,8 +9,9 @@ from throughtime.network.network import Network
 from throughtime.serialization.container import read_container, write_container
 
 KIND = "network"
-#: Version 2 holds what the network was trained with, which release 0.1 cannot read.
-VERSION = 2
+#: Version 2 holds what the network was trained with, which release 0.1 cannot read; version 3
+#: graphs, names and what is frozen, which release 0.2 cannot read.
+VERSION = 3
 
 
 def save(net: Network, path: str | os.PathLike[str]) -> None:
@@ -23,7 +24,10 @@ def save(net: Network, path: str | os.PathLike[str]) -> None:
     """
     config, version = net.to_config(), 1
     if net.trained_with:
-        config["trained_with"], version = net.trained_with, VERSION
+        config["trained_with"], version = net.trained_with, 2
+    named = any(layer.name is not None for layer in net.layers)
+    if named or not config.keys() <= {"layers", "n_features", "dtype", "seed", "trained_with"}:
+        version = VERSION
     write_container(path, dict(net.params), config, KIND, version)
 
 

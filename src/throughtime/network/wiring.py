@@ -225,7 +225,8 @@ class Wiring:
     def find(self, key: Any) -> int | None:
         """The first call of the layer with a name, an owner, or the number of a call."""
         if isinstance(key, str):
-            return self._numbers.get(key)
+            named = {layer.name: i for i, layer in reversed([*enumerate(self.layers)])}
+            return self._numbers.get(key, named.get(key))
         return key if 0 <= key < len(self.layers) else None
 
     def param_shapes(self) -> dict[str, tuple[int, ...]]:
