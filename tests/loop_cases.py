@@ -12,7 +12,7 @@ from network_cases import FUNCTIONS
 
 import throughtime as tt
 from throughtime import cells, engines
-from throughtime.activations import Custom, Softmax
+from throughtime.activations import Custom, Softmax, Tanh
 from throughtime.cells import Cell
 from throughtime.kernels import selection
 
@@ -26,6 +26,10 @@ CELLS: dict[str, Cell] = {
     "gru": cells.GRU(),
     "gru, reset before": cells.GRU(reset_after=False),
     "lstm": cells.LSTM(),
+    "mingru": cells.MinGRU(),
+    "minlstm": cells.MinLSTM(),
+    "indrnn": cells.IndRNN(Tanh()),
+    "lru": cells.LRU(),
 }
 
 #: Cells with every activation in every position that takes one.
@@ -34,6 +38,8 @@ for _name, _f in FUNCTIONS.items():
     for _cell in ("gru", "gru, reset before", "lstm"):
         ACTIVE[f"{_cell} of {_name}"] = replace(CELLS[_cell], activation=_f)
         ACTIVE[f"{_cell}, gates of {_name}"] = replace(CELLS[_cell], recurrent_activation=_f)
+    for _cell in ("mingru", "minlstm", "indrnn"):
+        ACTIVE[f"{_cell} of {_name}"] = replace(CELLS[_cell], activation=_f)
 
 
 def scale_of(name: str) -> float:
@@ -71,7 +77,10 @@ def mask_of(kind: str, rows: int, steps: int, rng: np.random.Generator) -> np.nd
 
 @dataclass(frozen=True)
 class Loop:
-    """The options of one run of the loops; ``shape`` is (N, T, F, H)."""
+    """The options of one run of the loops; ``shape`` is (N, T, F, H).
+
+    A cell without W_h has no ``time_bias`` and no ``drop``.
+    """
 
     cell: Cell
     shape: tuple[int, int, int, int] = (3, 5, 2, 3)
@@ -95,12 +104,17 @@ class Loop:
             return (scale * rng.normal(size=shape)).astype("float32").astype(dtype)
 
         p = {"W_x": normal(F, width, scale=self.scale)}
-        p["W_h"] = normal(H, width, scale=self.scale / np.sqrt(max(H, 1)))
+        if self.cell.recurrent_weights:
+            p["W_h"] = normal(H, width, scale=self.scale / np.sqrt(max(H, 1)))
+        extra = self.cell.extra_shapes(H)
+        p |= {name: normal(*shape, scale=self.scale) for name, shape in extra.items()}
         if self.bias:
             p["b"] = normal(width, scale=self.scale)
             extra = self.cell.bias_shapes(H)
             p |= {name: normal(*shape, scale=self.scale) for name, shape in extra.items()}
-        if self.time_bias:
+        timed = self.time_bias and self.cell.recurrent_weights
+        dropped = self.drop and self.cell.recurrent_weights
+        if timed:
             p["b_time"] = normal(width, scale=self.scale)
         mask = mask_of(self.mask, N, T, rng)
         x = normal(N, T, F, scale=self.size)
@@ -110,11 +124,12 @@ class Loop:
         started, kept = rng.random(N) < 0.5, rng.random((N, H)) < 0.7
         options = {
             "mask": mask,
-            "started": started if self.started and self.time_bias else None,
-            "drop": (1.5 * kept).astype(dtype) if self.drop else None,
+            "started": started if self.started and timed else None,
+            "drop": (1.5 * kept).astype(dtype) if dropped else None,
             "reverse": self.reverse,
         }
-        dy, d_final = normal(N, T, H), tuple(normal(N, H) for _ in self.cell.states)
+        dy = normal(N, T, self.cell.outputs * H)
+        d_final = tuple(normal(N, H) for _ in self.cell.states)
         return Data(self.cell, p, x, state, options, dy, d_final)
 
 

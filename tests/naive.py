@@ -59,16 +59,65 @@ def lstm(layer: Any, p: dict[str, Any], x: Any, state: Any, time: Any) -> Any:
     return o * layer.activation(c), c
 
 
-STEPS = {"RNN": elman, "GRU": gru, "LSTM": lstm}
+def min_gru(layer: Any, p: dict[str, Any], x: Any, state: Any, time: Any) -> Any:
+    (h,) = state
+    a_z, a_n = np.split(x @ p["W_x"] + p["b"], 2)
+    z = 1 / (1 + np.exp(-a_z))
+    return ((1 - z) * h + z * layer.activation(a_n),)
+
+
+def min_lstm(layer: Any, p: dict[str, Any], x: Any, state: Any, time: Any) -> Any:
+    (h,) = state
+    a_i, a_f, a_g = np.split(x @ p["W_x"] + p["b"], 3)
+    i, f = 1 / (1 + np.exp(-a_i)), 1 / (1 + np.exp(-a_f))
+    return (f / (f + i) * h + i / (f + i) * layer.activation(a_g),)
+
+
+def ind_rnn(layer: Any, p: dict[str, Any], x: Any, state: Any, time: Any) -> Any:
+    (h,) = state
+    return (layer.activation(x @ p["W_x"] + p["b"] + p["u"] * h),)
+
+
+def lru(layer: Any, p: dict[str, Any], x: Any, state: Any, time: Any) -> Any:
+    re, im, *_ = state
+    radius, phase, g = np.exp(-np.exp(p["nu"])), np.exp(p["theta"]), np.exp(p["gamma"])
+    a_re, a_im = np.split(x @ p["W_x"], 2)
+    return (
+        radius * (np.cos(phase) * re - np.sin(phase) * im) + g * a_re,
+        radius * (np.cos(phase) * im + np.sin(phase) * re) + g * a_im,
+        x @ p["W_d"] if "W_d" in p else None,
+    )
+
+
+STEPS = {
+    "RNN": elman,
+    "GRU": gru,
+    "LSTM": lstm,
+    "MinGRU": min_gru,
+    "MinLSTM": min_lstm,
+    "IndRNN": ind_rnn,
+    "LRU": lru,
+}
+
+
+def output(layer: Any, p: dict[str, Any], state: Any) -> Any:
+    """What the layer puts out in a state."""
+    if type(layer).__name__ != "LRU":
+        return state[0]
+    re, im, skip = state
+    return np.concatenate([re, im]) @ p["W_y"] + p.get("b_y", 0.0) + skip
 
 
 def run_direction(layer: Any, p: Any, x: Any, real: Any, state: Any, reverse: bool) -> Any:
-    """Run one direction on one sequence x (T, F); return the outputs (T, H) and the final state."""
-    names = ("h", "c")[: 2 if type(layer).__name__ == "LSTM" else 1]
+    """Run one direction on one sequence x (T, F).
+
+    Return the outputs (T, H), the last one of them, and the final state.
+    """
+    widths = {name: n for name, n in layer.state_widths.items() if name != "started"}
     p = {"b": 0.0, **p}
     started = False
     if state is None:
-        state = tuple(p.get(f"{name}_0", np.zeros(layer.units)) for name in names)
+        state = tuple(p.get(f"{name}_0", np.zeros(n)) for name, n in widths.items())
     elif layer.time_bias:
         *state, flag = state
         started = flag[0] == 1
@@ -79,16 +128,16 @@ def run_direction(layer: Any, p: Any, x: Any, real: Any, state: Any, reverse: bo
             continue
         time = p["b_time"] if layer.time_bias and started else 0.0
         state = STEPS[type(layer).__name__](layer, p, x[t], tuple(state), time)
-        outputs[t] = state[0]
+        outputs[t] = output(layer, p, state)
         started = True
     final = tuple(state) + ((np.array([float(started)]),) if layer.time_bias else ())
-    return outputs, final
+    return outputs, output(layer, p, tuple(state)), final
 
 
 def run_recurrent(layer: Any, params: Any, x: Any, real: Any, state: Any) -> Any:
     if not layer.bidirectional:
-        outputs, final = run_direction(layer, params, x, real, state, layer.reverse)
-        return (outputs if layer.return_sequences else final[0]), final
+        outputs, last, final = run_direction(layer, params, x, real, state, layer.reverse)
+        return (outputs if layer.return_sequences else last), final
     parts = []
     for d, group in enumerate(("forward", "backward")):
         own = {
@@ -98,8 +147,8 @@ def run_recurrent(layer: Any, params: Any, x: Any, real: Any, state: Any) -> Any
         }
         start = None if state is None else state[d]
         parts.append(run_direction(layer, own, x, real, start, reverse=group == "backward"))
-    finals = tuple(final for _, final in parts)
-    one, two = (outputs if layer.return_sequences else final[0] for outputs, final in parts)
+    finals = tuple(final for _, _, final in parts)
+    one, two = (outputs if layer.return_sequences else last for outputs, last, _ in parts)
     merged = {
         "concat": lambda: np.concatenate([one, two], axis=-1),
         "sum": lambda: one + two,

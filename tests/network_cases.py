@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,6 +14,7 @@ from throughtime.activations import ACTIVATIONS, Custom
 from throughtime.layers import (
     CRF,
     GRU,
+    LRU,
     LSTM,
     RNN,
     Conv1D,
@@ -20,12 +22,15 @@ from throughtime.layers import (
     Dropout,
     Embedding,
     Flatten,
+    IndRNN,
     LastStep,
     Layer,
     MaxPool,
     MaxPool1D,
     MeanPool,
     MeanPool1D,
+    MinGRU,
+    MinLSTM,
     RepeatVector,
 )
 from throughtime.layers.base import Call
@@ -142,7 +147,18 @@ CELLS: dict[str, tuple[type[Layer], dict[str, Any]]] = {
     "gru": (GRU, {}),
     "gru, reset before": (GRU, {"reset_after": False}),
     "lstm": (LSTM, {}),
+    "mingru": (MinGRU, {}),
+    "minlstm": (MinLSTM, {}),
+    "indrnn": (IndRNN, {"activation": "tanh"}),  # the default has a kink
+    "lru": (LRU, {}),
+    "lru, large state": (LRU, {"state_size": 4}),
 }
+
+
+def offered(layer: type[Layer], **options: Any) -> dict[str, Any]:
+    """Those of the options that the layer has."""
+    names = {f.name for f in dataclasses.fields(layer)}
+    return {name: value for name, value in options.items() if name in names}
 
 
 def cell_cases() -> list[Case]:
@@ -154,7 +170,7 @@ def cell_cases() -> list[Case]:
             found.append(Case(f"{name}: {what}", layers, **data))
 
         def make(units: int = 3, layer: Any = layer, own: Any = own, **options: Any) -> Layer:
-            return layer(units, **own, **options)
+            return layer(units, **own, **offered(layer, **options))
 
         sequence = {"return_sequences": True}
         add("all outputs, given state", make(**sequence), states=True)
@@ -225,6 +241,9 @@ def activation_cases() -> list[Case]:
         add("rnn", RNN(3, activation=f, **sequence))
         add("gru", GRU(2, activation=f, **sequence))
         add("lstm", LSTM(2, activation=f, **sequence))
+        add("mingru", MinGRU(2, activation=f, **sequence))
+        add("minlstm", MinLSTM(2, activation=f, **sequence))
+        add("indrnn", IndRNN(2, activation=f, **sequence))
         add("dense", Dense(3, activation=f))
         add("convolution", Conv1D(3, 2, activation=f))
         add("gates of gru", GRU(2, recurrent_activation=f, **sequence))

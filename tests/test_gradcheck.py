@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from network_cases import CASES, CELLS, Case
+from network_cases import CASES, CELLS, Case, offered
 
 import throughtime as tt
 from throughtime import gradcheck
@@ -25,8 +25,15 @@ def test_every_cell_with_everything_at_once(cell):
     """Ragged rows, weights, penalties, a given state, dropout, float32 parameters."""
     layer, own = CELLS[cell]
     layers = [
-        layer(3, return_sequences=True, bidirectional=True, dropout=0.2, time_bias=True, **own),
-        layer(2, learn_initial_state=True, recurrent_dropout=0.3, **own),
+        layer(
+            3,
+            return_sequences=True,
+            bidirectional=True,
+            dropout=0.2,
+            **offered(layer, time_bias=True),
+            **own,
+        ),
+        layer(2, learn_initial_state=True, **offered(layer, recurrent_dropout=0.3), **own),
         Dense(1, activation="softplus", l1=0.1),
     ]
     net = Case("", layers).network("float32")
@@ -39,7 +46,7 @@ def test_every_cell_with_everything_at_once(cell):
     assert report.ok, str(report)
     assert bool(report)
     names = [row.name for row in report.rows]
-    assert {"0.forward.W_x", "1.W_h", "2.b", "x", "direction 3"} <= set(names)
+    assert {"0.forward.W_x", "1.W_x", "2.b", "x", "direction 3"} <= set(names)
     assert "initial_state[0][0][0]" in names
     assert report.worst.error < 1e-6
 

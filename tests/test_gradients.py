@@ -14,7 +14,8 @@ STEPS = (1e-3, 1e-4, 1e-5, 1e-6)
 
 #: Options that no gradient depends on: initialisers, and how weights are updated.
 WITHOUT_GRADIENT = {
-    "name", "initializer", "recurrent_initializer", "forget_bias", "lr_multiplier",
+    "name", "initializer", "recurrent_initializer", "forget_bias", "lr_multiplier", "r_min",
+    "r_max", "max_phase",
 }  # fmt: skip
 #: Options that the objective applies; test_gradients_losses.py has them.
 OF_THE_OBJECTIVE = {"l1", "l2"}

@@ -5,7 +5,7 @@ import pickle
 
 import numpy as np
 import pytest
-from network_cases import CASES, CELLS, FUNCTIONS, Case, leaves
+from network_cases import CASES, CELLS, FUNCTIONS, Case, leaves, offered
 
 from throughtime.errors import DataError, InvalidArgumentError, InvalidTypeError, ShapeError
 from throughtime.layers import (
@@ -45,7 +45,9 @@ MODELS = {
     "convolution of one step": [Conv1D(3, 1), Conv1D(2, 1, padding="same")],
     "softmax inside": [GRU(3, recurrent_activation=FUNCTIONS["softmax, warm"]), Dense(1)],
 } | {
-    f"{name}{what}": [layer(3, return_sequences=True, **own, **options), Dense(2)]
+    f"{name}{what}": [
+        layer(3, return_sequences=True, **own, **offered(layer, **options)), Dense(2)
+    ]
     for name, (layer, own) in CELLS.items()
     for what, options in {"": {}, ", time bias": {"time_bias": True},
                           ", learned state": {"learn_initial_state": True},

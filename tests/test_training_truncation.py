@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from network_cases import CELLS, Case
+from network_cases import CELLS, Case, offered
 from test_gradients import error_along
 
 import throughtime as tt
@@ -36,6 +36,7 @@ MASK = np.array(
 
 def problem(cell="lstm", vector=False, mask=True, windows=False, **options):
     layer, own = CELLS[cell]
+    options = offered(layer, **options)
     layers = [
         *([Conv1D(2, 2, dilation=2, padding="causal", activation="tanh")] if windows else []),
         layer(3, return_sequences=True, **own, **options),

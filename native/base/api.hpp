@@ -11,6 +11,7 @@
 #include "base/optimizers.hpp"
 #include "base/pointwise.hpp"
 #include "base/rolling.hpp"
+#include "base/scan.hpp"
 #include "base/vectors.hpp"
 
 namespace throughtime {
@@ -36,6 +37,7 @@ struct Api {
     ForBoth<Optimizers> optimizers;
     ForBoth<Losses> losses;
     ForBoth<Pointwises> pointwise;
+    ForBoth<Scans> scans;
     const Rolling* rolling;
 };
 

@@ -45,6 +45,16 @@ inline bool is_aligned(const Py_buffer& view) {
            0;
 }
 
+// Whether an array holds float64. Kernels exist for it and for float32.
+inline bool is_double(nb::handle array) {
+    Py_buffer view;
+    if (PyObject_GetBuffer(array.ptr(), &view, PyBUF_FORMAT | PyBUF_STRIDES) != 0)
+        throw nb::python_error();
+    const bool found = view.itemsize == sizeof(double);
+    PyBuffer_Release(&view);
+    return found;
+}
+
 class View {
    public:
     explicit View(nb::handle object) {

@@ -19,16 +19,6 @@ namespace {
 
 template <class S> const Loops<S>& loops() { return api().loops.of<S>(); }
 
-// Whether an array holds float64. Kernels exist for it and for float32.
-bool is_double(nb::handle array) {
-    Py_buffer view;
-    if (PyObject_GetBuffer(array.ptr(), &view, PyBUF_FORMAT | PyBUF_STRIDES) != 0)
-        throw nb::python_error();
-    const bool found = view.itemsize == sizeof(double);
-    PyBuffer_Release(&view);
-    return found;
-}
-
 // The arrays of unroll() and bptt() as Python gives them, None if there is none.
 struct Forwards {
     nb::handle x, W_x, W_h, b, b_time, b_hn, h_0, c_0, mask, started, drop, y, h_T, c_T;

@@ -20,6 +20,7 @@ void bind_losses(nb::module_& m);
 void bind_optimizers(nb::module_& m);
 void bind_pointwise(nb::module_& m);
 void bind_rolling(nb::module_& m);
+void bind_scan(nb::module_& m);
 void bind_stream(nb::module_& m);
 void bind_vectors(nb::module_& m);
 
@@ -71,6 +72,7 @@ NB_MODULE(_native, m) {
     bind_optimizers(m);
     bind_pointwise(m);
     bind_rolling(m);
+    bind_scan(m);
     bind_stream(m);
     bind_vectors(m);
 

@@ -17,6 +17,8 @@ extern const Losses<float> losses_f32;
 extern const Losses<double> losses_f64;
 extern const Pointwises<float> pointwise_f32;
 extern const Pointwises<double> pointwise_f64;
+extern const Scans<float> scans_f32;
+extern const Scans<double> scans_f64;
 extern const Rolling rolling;
 
 namespace {
@@ -28,6 +30,7 @@ constexpr Api table{
     {&optimizers_f32, &optimizers_f64},
     {&losses_f32, &losses_f64},
     {&pointwise_f32, &pointwise_f64},
+    {&scans_f32, &scans_f64},
     &rolling,
 };
 }

@@ -75,6 +75,46 @@ def bptt(
     dc_0: np.ndarray | None,
 ) -> None: ...
 
+# What a scan computes: its number, and the number and the parameter of its activation.
+class ScanForm:
+    def __init__(self, kind: int, activation: int, parameter: float) -> None: ...
+
+# What a scan keeps for its backward pass.
+class ScanTape: ...
+
+# Fills y and last; returns a tape if keep is true.
+def scan(
+    form: ScanForm,
+    *,
+    reverse: bool,
+    keep: bool,
+    x: np.ndarray,
+    W: np.ndarray,
+    b: np.ndarray | None,
+    c: np.ndarray | None,
+    first: np.ndarray,
+    first_2: np.ndarray | None,
+    mask: np.ndarray | None,
+    y: np.ndarray,
+    last: np.ndarray,
+    last_2: np.ndarray | None,
+) -> ScanTape | None: ...
+
+# Adds to dW, db and dc; fills dx and d_first.
+def scan_back(
+    tape: ScanTape,
+    *,
+    dy: np.ndarray | None,
+    d_last: np.ndarray | None,
+    d_last_2: np.ndarray | None,
+    dW: np.ndarray,
+    db: np.ndarray | None,
+    dc: np.ndarray | None,
+    dx: np.ndarray | None,
+    d_first: np.ndarray,
+    d_first_2: np.ndarray | None,
+) -> None: ...
+
 # Fills y.
 def affine(x: np.ndarray, W: np.ndarray, b: np.ndarray | None, y: np.ndarray) -> None: ...
 

@@ -102,7 +102,7 @@ def unroll(
     Returns
     -------
     y : ndarray of shape (N, T, H)
-        h_t, zero where masked.
+        h_t, zero where masked; ``cell.outputs`` states side by side.
     state : tuple of ndarray of shape (N, H)
         The state after the last unmasked step of each sequence.
     tape : LoopTape or None
@@ -140,7 +140,8 @@ def unroll(
             for slots, k in zip(saved, kept, strict=True):
                 slots[t] = k
 
-    y = states[0][1:]
+    outputs = [s[1:] for s in states[: cell.outputs]]
+    y = outputs[0] if len(outputs) == 1 else np.concatenate(outputs, axis=-1)
     if mask_time is not None:
         y = np.where(mask_time[..., None], y, 0)  # (B3)
     final = tuple(slots[steps].copy() for slots in states)
@@ -190,7 +191,9 @@ def bptt(
             if not tape.whole[t]:
                 real = mask[t, :, None]  # type: ignore[index]  # whole is all True without a mask
                 dy_t = np.where(real, dy_t, 0)
-            dstate = (dstate[0] + dy_t, *dstate[1:])  # (B3')
+            parts = np.split(dy_t, cell.outputs, axis=-1)
+            outputs = (d + part for d, part in zip(dstate, parts, strict=False))
+            dstate = (*outputs, *dstate[cell.outputs :])  # (B3')
         da_t, d_previous = cell.step_backward(  # (B2')
             p,
             dstate,

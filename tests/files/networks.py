@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import numpy as np
@@ -31,6 +32,10 @@ CELLS: dict[str, tuple[Any, dict[str, Any]]] = {
     "gru": (GRU, {}),
     "gru-reset-before": (GRU, {"reset_after": False}),
     "lstm": (LSTM, {}),
+} | {
+    name.lower(): (getattr(tt.layers, name), {})
+    for name in ("MinGRU", "MinLSTM", "IndRNN", "LRU")  # since 0.3
+    if name in tt.layers.LAYERS
 }
 #: Options of a recurrent layer, each in a separate file.
 RECURRENT: dict[str, dict[str, Any]] = {
@@ -79,10 +84,13 @@ def stacks() -> dict[str, list[Any]]:
     for name, (layer, own) in CELLS.items():
         found[name] = [layer(3, **own)]
         for option, values in RECURRENT.items():
-            found[f"{name}-{option}"] = [layer(2, **own, **values)]
+            if values.keys() <= {f.name for f in dataclasses.fields(layer)}:
+                found[f"{name}-{option}"] = [layer(2, **own, **values)]
         decoder = [RepeatVector(3), layer(2, **own, **SEQUENCE), Dense(1)]
         found[f"{name}-encoder-decoder"] = [layer(2, **own, return_state=True), *decoder]
     found["lstm-forget-bias"] = [LSTM(2, forget_bias=2.0)]
+    if "LRU" in tt.layers.LAYERS:  # since 0.3
+        found["lru-ring"] = [tt.layers.LRU(3, state_size=4, r_min=0.5, r_max=0.9, max_phase=1.0)]
     deep = RNN(3, **SEQUENCE)
     found |= {
         "dense": [Dense(3, activation="tanh"), Dense(2)],

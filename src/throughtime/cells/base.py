@@ -52,6 +52,8 @@ class Cell:
     gates: ClassVar[tuple[str, ...]]
     #: Names of the states; the first is the output.
     states: ClassVar[tuple[str, ...]] = ("h",)
+    #: How many of the states, side by side, are the output.
+    outputs: ClassVar[int] = 1
     #: Whether the cell has the recurrent weights W_h (H, G*H).
     recurrent_weights: ClassVar[bool] = True
     #: The number of the kernel in native/ that must equal the cell (``CellKind`` in

@@ -1,7 +1,7 @@
 """The time loops on the native engine, with the functions of :mod:`throughtime.bptt`.
 
-The loops themselves are in ``native/``. User-defined cells and activations run on the reference
-loops.
+The loops themselves are in ``native/``; those of cells without W_h are reached through
+:mod:`throughtime.engines.scan`. User-defined cells and activations run on the reference loops.
 """
 
 from __future__ import annotations
@@ -14,7 +14,9 @@ import numpy as np
 
 from throughtime import bptt as reference
 from throughtime.activations import Softmax, native_kind
+from throughtime.cells import Diagonal
 from throughtime.cells.base import Cell, State
+from throughtime.engines import scan
 from throughtime.kernels import selection
 from throughtime.kernels.arrays import alike, packed, strided
 from throughtime.kernels.rule import own_kernel
@@ -57,6 +59,10 @@ def unroll(
 ) -> tuple[np.ndarray, State, Any]:
     """Run a cell over time; see :func:`throughtime.bptt.unroll`."""
     kernels = selection.kernels()
+    if isinstance(cell, Diagonal) and drop is None and not hasattr(p, "b_time"):
+        found = scan.unroll(cell, p, x, state, mask=mask, reverse=reverse, keep=keep)
+        if found is not None:
+            return found
     form = None if kernels is None else native_form(cell)
     if kernels is None or form is None or not alike(x, p.W_x, *state):
         return reference.unroll(
@@ -98,6 +104,8 @@ def bptt(
     inputs: bool = True,
 ) -> tuple[np.ndarray | None, State]:
     """Backpropagate through time; see :func:`throughtime.bptt.bptt`."""
+    if isinstance(tape, scan.ScanTape):
+        return scan.bptt(tape, grad, dy, d_final, inputs)
     kernels = selection.extension()
     assert kernels is not None  # the extension wrote the tape
     dx = np.empty(tape.x.shape, tape.x.dtype) if inputs else None

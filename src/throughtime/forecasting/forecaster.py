@@ -29,7 +29,7 @@ from throughtime.forecasting.seasonality import check_season, cycles
 from throughtime.forecasting.series import Group
 from throughtime.forecasting.settings import Settings, check_use
 from throughtime.forecasting.sharing import for_each
-from throughtime.layers.rnn import RECURRENT
+from throughtime.layers import RECURRENT
 from throughtime.registry import translate
 from throughtime.training.callbacks import check_callbacks
 

@@ -22,8 +22,7 @@ from throughtime.forecasting.inputs import WindowBatch
 from throughtime.forecasting.sampling import Sampler
 from throughtime.forecasting.settings import Settings
 from throughtime.forecasting.windows import TrainingWindows
-from throughtime.layers import Dense, Layer
-from throughtime.layers.rnn import RECURRENT
+from throughtime.layers import RECURRENT, Dense, Layer
 from throughtime.network import Network
 from throughtime.optimizers import Adam
 from throughtime.optimizers.schedules import Cosine

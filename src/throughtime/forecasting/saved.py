@@ -31,8 +31,7 @@ from throughtime.forecasting.reading import LARGEST
 from throughtime.forecasting.series import FORMS, Group, Observed
 from throughtime.forecasting.settings import Settings
 from throughtime.forecasting.smoothing import Smoothing
-from throughtime.layers import Dense
-from throughtime.layers.rnn import RECURRENT
+from throughtime.layers import RECURRENT, Dense
 from throughtime.network import Network
 
 

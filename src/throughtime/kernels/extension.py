@@ -84,6 +84,40 @@ class Kernels(Protocol):
         dh_0: np.ndarray,
         dc_0: np.ndarray | None,
     ) -> None: ...
+    def ScanForm(  # noqa: N802  # a class
+        self, kind: int, activation: int, parameter: float
+    ) -> _native.ScanForm: ...
+    def scan(
+        self,
+        form: _native.ScanForm,
+        *,
+        reverse: bool,
+        keep: bool,
+        x: np.ndarray,
+        W: np.ndarray,
+        b: np.ndarray | None,
+        c: np.ndarray | None,
+        first: np.ndarray,
+        first_2: np.ndarray | None,
+        mask: np.ndarray | None,
+        y: np.ndarray,
+        last: np.ndarray,
+        last_2: np.ndarray | None,
+    ) -> _native.ScanTape | None: ...
+    def scan_back(
+        self,
+        tape: _native.ScanTape,
+        *,
+        dy: np.ndarray | None,
+        d_last: np.ndarray | None,
+        d_last_2: np.ndarray | None,
+        dW: np.ndarray,
+        db: np.ndarray | None,
+        dc: np.ndarray | None,
+        dx: np.ndarray | None,
+        d_first: np.ndarray,
+        d_first_2: np.ndarray | None,
+    ) -> None: ...
     def affine(self, x: np.ndarray, W: np.ndarray, b: np.ndarray | None, y: np.ndarray) -> None: ...
     def affine_back(
         self,

@@ -4,27 +4,42 @@ from throughtime.layers.base import LAYERS, Call, Layer, Result
 from throughtime.layers.convolution import Conv1D
 from throughtime.layers.crf import CRF
 from throughtime.layers.dense import Dense, Dropout, Embedding
+from throughtime.layers.diagonal import LRU, Diagonal, IndRNN, MinGRU, MinLSTM
 from throughtime.layers.forms import Form, Steps
 from throughtime.layers.pooling import Flatten, LastStep, MaxPool, MeanPool, RepeatVector
 from throughtime.layers.recurrent import Recurrent
-from throughtime.layers.rnn import GRU, LSTM, RECURRENT, RNN
+from throughtime.layers.rnn import GRU, LSTM, RNN
 from throughtime.layers.symbols import Input, StateSymbol, Symbol
 from throughtime.layers.window_pooling import MaxPool1D, MeanPool1D
+
+#: The recurrent layers by the name of their cell in ``CELLS``.
+RECURRENT: dict[str, type[Recurrent]] = {
+    "rnn": RNN,
+    "gru": GRU,
+    "lstm": LSTM,
+    "mingru": MinGRU,
+    "minlstm": MinLSTM,
+    "indrnn": IndRNN,
+    "lru": LRU,
+}
 
 __all__ = [
     "CRF",
     "GRU",
     "LAYERS",
+    "LRU",
     "LSTM",
     "RECURRENT",
     "RNN",
     "Call",
     "Conv1D",
     "Dense",
+    "Diagonal",
     "Dropout",
     "Embedding",
     "Flatten",
     "Form",
+    "IndRNN",
     "Input",
     "LastStep",
     "Layer",
@@ -32,6 +47,8 @@ __all__ = [
     "MaxPool1D",
     "MeanPool",
     "MeanPool1D",
+    "MinGRU",
+    "MinLSTM",
     "Recurrent",
     "RepeatVector",
     "Result",

@@ -33,7 +33,7 @@ from throughtime.layers.symbols import call_layer
 from throughtime.registry import Registry, Words
 
 
-def chosen(default: str, registry: Registry[Any]) -> Any:
+def chosen(default: Any, registry: Registry[Any]) -> Any:
     """Declare an option that takes a name in ``registry``, an object of it, or a function."""
     return field(default=default, metadata={"registry": registry})
 

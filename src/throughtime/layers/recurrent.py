@@ -149,6 +149,17 @@ class Recurrent(Layer):
     # -- form and parameters ------------------------------------------------------------------
 
     @property
+    def state_units(self) -> int:
+        """Width of each state of the cell."""
+        return self.units
+
+    @property
+    def state_widths(self) -> dict[str, int]:
+        """Names and widths of the arrays of a state: those of the cell, then others."""
+        widths = dict.fromkeys(self.cell.states, self.state_units)
+        return widths | {"started": 1} if self.time_bias else widths
+
+    @property
     def directions(self) -> tuple[tuple[str, bool], ...]:
         """For each direction: name of its parameter group, and whether it runs in reverse."""
         if self.bidirectional:
@@ -168,7 +179,16 @@ class Recurrent(Layer):
         return len(self.directions) * (form.size + steps * inner * self.units) + after.size
 
     def param_shapes(self, form: Form) -> dict[str, tuple[int, ...]]:
-        cell, units = self.cell, self.units
+        shapes = self.direction_shapes(form)
+        return {
+            in_group(group, leaf): shape
+            for group, _ in self.directions
+            for leaf, shape in shapes.items()
+        }
+
+    def direction_shapes(self, form: Form) -> dict[str, tuple[int, ...]]:
+        """Name and shape of the parameters of one direction."""
+        cell, units = self.cell, self.state_units
         width = len(cell.gates) * units
         shapes: dict[str, tuple[int, ...]] = {"W_x": (form.features, width)}
         if cell.recurrent_weights:
@@ -180,11 +200,7 @@ class Recurrent(Layer):
             shapes["b_time"] = (width,)
         if self.learn_initial_state:
             shapes |= {f"{state}_0": (units,) for state in cell.states}
-        return {
-            _in_group(group, leaf): shape
-            for group, _ in self.directions
-            for leaf, shape in shapes.items()
-        }
+        return shapes
 
     def initialize(self, params: Mapping[str, np.ndarray], rng: np.random.Generator) -> None:
         drawn = {"W_x": self.initializer}
@@ -192,12 +208,12 @@ class Recurrent(Layer):
             drawn["W_h"] = self.recurrent_initializer
         for group, _ in self.directions:
             for leaf, init in drawn.items():
-                array = params[_in_group(group, leaf)]
+                array = params[in_group(group, leaf)]
                 for gate in range(len(self.cell.gates)):
-                    block = array[:, gate * self.units : (gate + 1) * self.units]
+                    block = array[:, gate * self.state_units : (gate + 1) * self.state_units]
                     block[...] = init(block.shape, rng, array.dtype)
-            if self.use_bias:
-                self.initialize_bias(params[_in_group(group, "b")])
+            if in_group(group, "b") in params:
+                self.initialize_bias(params[in_group(group, "b")])
 
     def initialize_bias(self, b: np.ndarray) -> None:
         """Fill b, which is zero so far."""
@@ -223,34 +239,38 @@ class Recurrent(Layer):
         )
 
     def _check_one(self, state: Any, batch: int, dtype: np.dtype, where: str) -> State:
-        names = self.cell.states + (("started",) if self.time_bias else ())
+        widths = self.state_widths
+        names = tuple(widths)
         if not isinstance(state, np.ndarray | tuple | list):
             raise InvalidTypeError(
                 sentence(where, f"a tuple ({', '.join(names)})", describe(state))
             )
         parts = [state] if isinstance(state, np.ndarray) else list(state)
-        if self.time_bias and len(parts) == len(names) - 1:
-            parts.append(np.ones((batch, 1), dtype=dtype))  # a given state continues a sequence
+        if len(parts) == len(self.cell.states):
+            # A given state continues a sequence.
+            parts += [
+                np.full((batch, width), name == "started", dtype)
+                for name, width in widths.items()
+                if name not in self.cell.states
+            ]
         if len(parts) != len(names):
             raise ShapeError(
                 sentence(where, f"a tuple ({', '.join(names)})", f"{len(parts)} arrays")
             )
-        widths = [1 if name == "started" else self.units for name in names]
         return tuple(
             check_array(f"{where}: {name}", part, shape=(batch, width), dtype=dtype)
-            for name, part, width in zip(names, parts, widths, strict=True)
+            for (name, width), part in zip(widths.items(), parts, strict=True)
         )
 
     def initial_state(self, p: Any, batch: int, dtype: np.dtype) -> State:
         """The initial state of one direction if none is given: zero, or the learned one."""
-        names = self.cell.states
-        if self.learn_initial_state:
-            state = [np.repeat(getattr(p, f"{name}_0")[None], batch, axis=0) for name in names]
-        else:
-            state = [np.zeros((batch, self.units), dtype) for _ in names]
-        if self.time_bias:
-            state.append(np.zeros((batch, 1), dtype))
-        return tuple(state)
+        learned = self.cell.states if self.learn_initial_state else ()
+        return tuple(
+            np.repeat(getattr(p, f"{name}_0")[None], batch, axis=0)
+            if name in learned
+            else np.zeros((batch, width), dtype)
+            for name, width in self.state_widths.items()
+        )
 
     # -- forward and backward -----------------------------------------------------------------
 
@@ -262,7 +282,7 @@ class Recurrent(Layer):
             own = getattr(p, group) if group else p
             start = state[d] if self.bidirectional and state is not None else state
             y, final, cache = self._run(own, x, mask, start, reverse, call)
-            outputs.append(y if self.return_sequences else final[0].copy())
+            outputs.append(y)
             finals.append(final)
             caches.append(cache)
         return Result(
@@ -281,20 +301,21 @@ class Recurrent(Layer):
         reverse: bool,
         call: Call,
     ) -> tuple[np.ndarray, State, Any]:
+        """Run one direction: its output, its final state, and what :meth:`_run_back` needs."""
         batch = x.shape[0]
         given = state is not None
         start: State = state if state is not None else self.initial_state(p, batch, x.dtype)
-        started = None
-        if self.time_bias:
-            started = start[-1][:, 0] > 0.5
-            start = start[:-1]
+        n = len(self.cell.states)
+        start, other = start[:n], start[n:]
+        started = other[0][:, 0] > 0.5 if self.time_bias else None
         drop_x = keep_mask(self.dropout, (batch, 1, x.shape[2]), x.dtype, call)
         drop_h = keep_mask(self.recurrent_dropout, (batch, self.units), x.dtype, call)
         loops = reference if call.readable else engines
-        y, final, tape = loops.unroll(
+        x = x if drop_x is None else x * drop_x
+        h, final, tape = loops.unroll(
             self.cell,
             p,
-            x if drop_x is None else x * drop_x,
+            x,
             start,
             mask=mask,
             started=started,
@@ -305,7 +326,47 @@ class Recurrent(Layer):
         if started is not None:
             seen = np.ones(batch, dtype=bool) if mask is None else mask.any(axis=1)
             final = (*final, (started | seen)[:, None].astype(x.dtype))
-        return y, final, (tape, drop_x, given)
+        y, final, of_output = self._output(p, x, mask, h, final, other, reverse)
+        return y, final, (tape, drop_x, given, of_output)
+
+    def _output(
+        self,
+        p: Any,
+        x: np.ndarray,
+        mask: np.ndarray | None,
+        h: np.ndarray,
+        final: State,
+        other: State,
+        reverse: bool,
+    ) -> tuple[np.ndarray, State, Any]:
+        """The output of one direction, its final state, and what :meth:`_output_back` needs.
+
+        Parameters
+        ----------
+        x : ndarray of shape (N, T, F)
+            The input, dropout applied.
+        h : ndarray of shape (N, T, H)
+            The output of the cell at each step, zero where masked.
+        final : tuple of ndarray
+            The final state of the cell.
+        other : tuple of ndarray
+            The initial state without that of the cell.
+        """
+        return (h if self.return_sequences else final[0].copy()), final, None
+
+    def _output_back(
+        self, grad: Any, kept: Any, dy: np.ndarray | None, d_final: State | None, inputs: bool
+    ) -> tuple[np.ndarray | None, State | None, np.ndarray | None, State]:
+        """Add to ``grad``; return dL/dh, dL/d(final state of the cell), the part of dL/dx beside
+        the loop, and dL/d(``other`` of :meth:`_output`). All but the last may be None, for zero.
+        """
+        n = len(self.cell.states)
+        d_cell = None if d_final is None else d_final[:n]
+        if not self.return_sequences and dy is not None:
+            # The output is the final h, so its gradient joins that of the final state.
+            rest = d_cell or tuple(np.zeros_like(dy) for _ in range(n))
+            d_cell, dy = (rest[0] + dy, *rest[1:]), None
+        return dy, d_cell, None, ()
 
     def backward(
         self,
@@ -333,19 +394,17 @@ class Recurrent(Layer):
     def _run_back(
         self, grad: Any, cache: Any, dy: np.ndarray | None, d_final: State | None, inputs: bool
     ) -> tuple[np.ndarray | None, State]:
-        tape, drop_x, given, _ = cache
-        n_states = len(self.cell.states)
-        d_final = None if d_final is None else d_final[:n_states]
-        if not self.return_sequences and dy is not None:
-            # The output is the final h, so its gradient joins that of the final state.
-            rest = d_final or tuple(np.zeros_like(dy) for _ in range(n_states))
-            d_final, dy = (rest[0] + dy, *rest[1:]), None
-        dx, d_initial = engines.bptt(tape, grad, dy, d_final, inputs)
+        tape, drop_x, given, of_output, _ = cache
+        dh, d_cell, dx_beside, d_other = self._output_back(grad, of_output, dy, d_final, inputs)
+        dx, d_initial = engines.bptt(tape, grad, dh, d_cell, inputs)
+        if dx is not None and dx_beside is not None:
+            dx += dx_beside
         if self.learn_initial_state and not given:
             for name, d in zip(self.cell.states, d_initial, strict=True):
                 getattr(grad, f"{name}_0")[...] += d.sum(axis=0)
         if self.time_bias:
-            d_initial = (*d_initial, np.zeros_like(d_initial[0][:, :1]))
+            d_other = (np.zeros_like(d_initial[0][:, :1]),)
+        d_initial = (*d_initial, *d_other)
         return (dx if dx is None or drop_x is None else dx * drop_x), d_initial
 
     # -- streams ------------------------------------------------------------------------------
@@ -354,8 +413,8 @@ class Recurrent(Layer):
         return self.initial_state(p, rows, dtype)
 
     def stream_step(self, p: Any, x: np.ndarray, state: State) -> tuple[np.ndarray, State]:
-        _, final, _ = self._run(p, x[:, None], None, state, False, UNTAPED)
-        return final[0], final
+        y, final, _ = self._run(p, x[:, None], None, state, False, UNTAPED)
+        return (y[:, 0] if self.return_sequences else y), final
 
     def stream_native(self, kernels: Kernels, stepper: Any, p: Any, state: State) -> bool:
         form = native_form(self.cell)
@@ -387,6 +446,6 @@ class Recurrent(Layer):
         return None
 
 
-def _in_group(group: str, leaf: str) -> str:
+def in_group(group: str, leaf: str) -> str:
     """The name of a parameter of one direction."""
     return f"{group}.{leaf}" if group else leaf

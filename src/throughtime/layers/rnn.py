@@ -94,7 +94,3 @@ class LSTM(Recurrent):
 
     def initialize_bias(self, b: np.ndarray) -> None:
         b[self.units : 2 * self.units] = self.forget_bias
-
-
-#: The recurrent layers by the name of their cell in ``CELLS``.
-RECURRENT: dict[str, type[Recurrent]] = {"rnn": RNN, "gru": GRU, "lstm": LSTM}

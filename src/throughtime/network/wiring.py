@@ -145,10 +145,10 @@ class Wiring:
         forms = [self._form(s) for s in sources]
         states = layer.cell.states
         fits = len(forms) == len(states) and not layer.bidirectional
-        if not fits or any((f.kind, f.features) != ("vector", layer.units) for f in forms):
+        if not fits or any((f.kind, f.features) != ("vector", layer.state_units) for f in forms):
             names = ", ".join(states)
             raise InvalidArgumentError(
-                f"{self.named(j)} needs an initial_state of vectors ({names}) of {layer.units}"
+                f"{self.named(j)} needs an initial_state of vectors ({names}) of {layer.state_units}"
                 f" features each; got {' and '.join(map(str, forms))}."
                 + (" A bidirectional layer takes a state only." if layer.bidirectional else "")
             )
@@ -275,4 +275,4 @@ def _steps_by_number(layer: Layer, steps: Steps | None) -> Steps | None:
 
 
 def _state_form(layer: Recurrent) -> tuple[Any, ...]:
-    return layer.units, layer.cell.states, layer.time_bias, layer.bidirectional
+    return tuple(layer.state_widths.items()), layer.bidirectional
