@@ -17,8 +17,6 @@ from throughtime.engines.native import native_form
 from throughtime.errors import (
     InvalidArgumentError,
     InvalidTypeError,
-    ShapeError,
-    check_array,
     check_bool,
     check_choice,
     check_float,
@@ -31,6 +29,7 @@ from throughtime.kernels.extension import Kernels
 from throughtime.layers.base import UNTAPED, Call, Layer, Result, chosen, keep_mask
 from throughtime.layers.forms import Form
 from throughtime.layers.merge import WAYS, merge, slopes, unmerge
+from throughtime.layers.states import check_state
 from throughtime.layers.symbols import LayerCall, StateSymbol, call_layer
 
 
@@ -223,7 +222,7 @@ class Recurrent(Layer):
     def check_state(self, state: Any, form: Form, batch: int, dtype: np.dtype, where: str) -> Any:
         """Return ``state`` as tuples of arrays, or raise."""
         if not self.bidirectional:
-            return self._check_one(state, batch, dtype, where)
+            return check_state(state, self.state_widths, batch, dtype, where)
         if not isinstance(state, (tuple, list)) or len(state) != 2:
             raise InvalidTypeError(
                 sentence(
@@ -234,32 +233,8 @@ class Recurrent(Layer):
             )
         names = ("forward", "backward")
         return tuple(
-            self._check_one(s, batch, dtype, f"{where}, {n}")
+            check_state(s, self.state_widths, batch, dtype, f"{where}, {n}")
             for n, s in zip(names, state, strict=True)
-        )
-
-    def _check_one(self, state: Any, batch: int, dtype: np.dtype, where: str) -> State:
-        widths = self.state_widths
-        names = tuple(widths)
-        if not isinstance(state, np.ndarray | tuple | list):
-            raise InvalidTypeError(
-                sentence(where, f"a tuple ({', '.join(names)})", describe(state))
-            )
-        parts = [state] if isinstance(state, np.ndarray) else list(state)
-        if len(parts) == len(self.cell.states):
-            # A given state continues a sequence.
-            parts += [
-                np.full((batch, width), name == "started", dtype)
-                for name, width in widths.items()
-                if name not in self.cell.states
-            ]
-        if len(parts) != len(names):
-            raise ShapeError(
-                sentence(where, f"a tuple ({', '.join(names)})", f"{len(parts)} arrays")
-            )
-        return tuple(
-            check_array(f"{where}: {name}", part, shape=(batch, width), dtype=dtype)
-            for (name, width), part in zip(widths.items(), parts, strict=True)
         )
 
     def initial_state(self, p: Any, batch: int, dtype: np.dtype) -> State:

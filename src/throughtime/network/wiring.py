@@ -144,11 +144,11 @@ class Wiring:
     def _check_vectors(self, j: int, layer: Recurrent, sources: tuple[int, ...]) -> None:
         forms = [self._form(s) for s in sources]
         states = layer.cell.states
-        fits = len(forms) == len(states) and not layer.bidirectional
-        if not fits or any((f.kind, f.features) != ("vector", layer.state_units) for f in forms):
+        units, fits = layer.state_units, len(forms) == len(states) and not layer.bidirectional
+        if not fits or any((f.kind, f.features) != ("vector", units) for f in forms):
             names = ", ".join(states)
             raise InvalidArgumentError(
-                f"{self.named(j)} needs an initial_state of vectors ({names}) of {layer.state_units}"
+                f"{self.named(j)} needs an initial_state of vectors ({names}) of {units}"
                 f" features each; got {' and '.join(map(str, forms))}."
                 + (" A bidirectional layer takes a state only." if layer.bidirectional else "")
             )
