@@ -96,8 +96,6 @@ def _read_graph(config: dict[str, Any]) -> Plan:
     units = tuple(
         Unit(_owner(one["owner"]), LAYERS.from_config(one["layer"])) for one in config["units"]
     )
-    if len({unit.owner for unit in units}) != len(units) or len(set(names)) != len(names):
-        raise ModelFileError("the file gives a network two layers or inputs of one name.")
     calls: list[Call] = []
     for one in config["calls"]:
         unit = check_int("unit", one["unit"], 0, len(units) - 1)
@@ -112,11 +110,19 @@ def _read_graph(config: dict[str, Any]) -> Plan:
     outputs = tuple(_name(name) for name in ends["names"])
     if not forms or not signals or len(outputs) != len(signals):
         raise ModelFileError("the file describes a network without ends.")
+    for found in ([unit.owner for unit in units], names, outputs):
+        if len({*found}) != len(found):
+            raise ModelFileError("the file gives two layers, inputs or outputs one name.")
     if {call.unit for call in calls} != set(range(len(units))):
         raise ModelFileError("the file describes a layer that is not called.")
     boxes = config["inputs"]["container"], ends["container"]
-    if not {*boxes} <= {"single", "list", "dict"} or (boxes[1] == "single" and len(signals) > 1):
-        raise ModelFileError("the file names an unknown container.")
+    for box, found in zip(boxes, (names, outputs), strict=True):
+        if box not in ("single", "list", "dict") or (box == "single" and len(found) > 1):
+            raise ModelFileError(f"the file puts {len(found)} arrays into a container {box!r}.")
+    stack = check_bool("stack", config["stack"])
+    in_a_row = boxes == ("single", "single") and (len(forms), signals) == (1, (last,))
+    if stack and not in_a_row:
+        raise ModelFileError("the file describes a list of layers that is none.")
     return Plan(
         Container(boxes[0], names),
         forms,
@@ -124,7 +130,7 @@ def _read_graph(config: dict[str, Any]) -> Plan:
         tuple(calls),
         Container(boxes[1], outputs),
         signals,
-        check_bool("stack", config["stack"]),
+        stack,
     )
 
 

@@ -74,11 +74,23 @@ def _check_several(
     values = box.spread("x", x)
     own_lengths = _by_input(topology, "lengths", lengths, 1)
     own_masks = _by_input(topology, "mask", mask, 2)
-    arrays: list[np.ndarray] = []
-    masks: list[Any] = []
-    for k, name in enumerate(box.names):
+    # Inputs with the same steps have one mask, which those that come with lengths bring.
+    roots = [f.steps.axis if f.steps and f.steps.count is None else k for k, f in enumerate(forms)]
+    brings = [
+        value is not None or real is not None or is_ragged(x)
+        for value, real, x in zip(own_lengths, own_masks, values, strict=True)
+    ]
+    arrays: list[Any] = [None] * len(forms)
+    masks: list[Any] = [None] * len(forms)
+    shared: dict[int, int] = {}
+    for k in sorted(range(len(forms)), key=lambda k: not brings[k]):
+        name, real = box.names[k], own_masks[k]
+        first = shared.setdefault(roots[k], k)
+        if not brings[k] and masks[first] is not None:
+            fits = np.shape(values[k])[:2] == masks[first].shape
+            real = masks[first] if fits else None
         try:
-            array, real = check_one(topology, k, values[k], own_lengths[k], own_masks[k], dtype)
+            arrays[k], masks[k] = check_one(topology, k, values[k], own_lengths[k], real, dtype)
         except ThroughtimeError as error:
             raise type(error)(
                 Message(
@@ -90,54 +102,36 @@ def _check_several(
                     problem=error.message.with_hint(""),
                 )
             ) from None
-        if arrays and len(array) != len(arrays[0]):
-            raise ShapeError(
-                sentence(
-                    f"x[{name!r}]",
-                    f"{len(arrays[0])} rows, as x[{box.names[0]!r}] has",
-                    len(array),
-                    must="have",
-                )
-            )
-        arrays.append(array)
-        masks.append(real)
-    for k, form in enumerate(forms):
-        axis = form.steps.axis if form.steps and form.steps.count is None else k
-        if axis != k:
-            _share_steps(box.names, arrays, masks, axis, k)
-        wanted = form.steps.count if form.steps else None
-        if wanted is not None and arrays[k].shape[1] != wanted:
-            raise ShapeError(
-                sentence(f"x[{box.names[k]!r}]", f"{wanted} steps", arrays[k].shape[1], must="have")
-            )
-    # Inputs with the same steps have one mask: a later one may have brought it.
-    roots = [f.steps.axis if f.steps and f.steps.count is None else k for k, f in enumerate(forms)]
-    return tuple(arrays), tuple(masks[root] for root in roots)
+    for k, (name, array, form) in enumerate(zip(box.names, arrays, forms, strict=True)):
+        if len(array) != len(arrays[0]):
+            wanted = f"{len(arrays[0])} rows, as x[{box.names[0]!r}] has"
+            raise ShapeError(sentence(f"x[{name!r}]", wanted, len(array), must="have"))
+        if form.steps is not None:
+            _share_steps(box.names, arrays, masks, form.steps.count, roots[k], k)
+    return tuple(arrays), tuple(masks)
 
 
 def _share_steps(
-    names: tuple[str, ...], arrays: list[np.ndarray], masks: list[Any], first: int, k: int
+    names: tuple[str, ...],
+    arrays: list[np.ndarray],
+    masks: list[Any],
+    count: int | None,
+    first: int,
+    k: int,
 ) -> None:
-    """Check that input ``k`` has the steps of input ``first``, which a layer takes together."""
-    steps, real = arrays[first].shape[1], masks[first]
-    if arrays[k].shape[1] != steps:
-        raise ShapeError(
-            sentence(
-                f"x[{names[k]!r}]",
-                f"the {steps} steps of x[{names[first]!r}], because a layer takes both together",
-                arrays[k].shape[1],
-                must="have",
-            )
-        )
-    if masks[k] is None:
-        return
-    if real is None:
-        masks[first] = masks[k]
-    elif not np.array_equal(real, masks[k]):
-        row = int((real != masks[k]).any(axis=1).argmax())
+    """Check that input ``k`` has ``count`` steps, or those of ``first``: a layer takes both."""
+    steps, mine = arrays[first].shape[1], arrays[k].shape[1]
+    wanted = f"the {steps} steps of x[{names[first]!r}], because a layer takes both together"
+    if count is not None:
+        steps, wanted = count, f"{count} steps"
+    if mine != steps:
+        raise ShapeError(sentence(f"x[{names[k]!r}]", wanted, mine, must="have"))
+    pair = [np.ones((1, steps), bool) if masks[i] is None else masks[i] for i in (first, k)]
+    differ = (pair[0] != pair[1]).any(axis=1)
+    if differ.any():
         raise ShapeError(
             f"x[{names[k]!r}] and x[{names[first]!r}] must have the same unmasked steps, because a"
-            f" layer takes both together; they differ in row {row}."
+            f" layer takes both together; they differ in row {int(differ.argmax())}."
         )
 
 
@@ -152,8 +146,8 @@ def _by_input(topology: Topology, argument: str, value: Any, depth: int) -> tupl
     if isinstance(value, Mapping):
         return box.spread(argument, value, part=True)
     if isinstance(value, list | tuple) and len(value) == len(forms):
-        depths = [np.ndim(one) for one in value if one is not None]
-        if None in value or all(found == depth for found in depths):
+        depths = {np.ndim(one) for one in value if one is not None}
+        if depths <= {depth} or any(one is None for one in value):
             return tuple(value)
     axes = {
         f.steps.axis if f.steps.count is None else -1 - k for k, f in enumerate(forms) if f.steps

@@ -149,7 +149,15 @@ class Network(Freezing, Ends, AnswersOtherNames):
         """Take over the weights of networks that stand in this one, and what is frozen there."""
         for loan in loans:
             for name, array in loan.net.params.owned(loan.local).items():
-                self.params[f"{loan.owner}.{Params.local(name)}"][...] = array
+                own = f"{loan.owner}.{Params.local(name)}"
+                if self.params.shapes[own] != array.shape:
+                    raise InvalidArgumentError(
+                        f"{self.topology.named(self.topology.layer_of(own))} stands in a network"
+                        f" whose {name!r} has the shape {array.shape}, and would need"
+                        f" {self.params.shapes[own]} here. Give that network as many features as it"
+                        " was made for."
+                    )
+                self.params[own] = array
             if loan.local in loan.net.frozen:
                 self.frozen |= {loan.owner}
 
@@ -194,8 +202,6 @@ class Network(Freezing, Ends, AnswersOtherNames):
         if others or options or not any(isinstance(one, Symbol) for one in found):
             return super().__call__(inputs, *others, **options)
         return planning.inline(self, inputs)
-
-    # -- form ---------------------------------------------------------------------------------
 
     # -- forward and backward -----------------------------------------------------------------
 

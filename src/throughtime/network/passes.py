@@ -140,7 +140,8 @@ def run_back(net: Runnable, tape: Tape, dy: Any, d_states: list[Any], input_grad
             net.grad_groups[i], tape.caches[i], slope, d_states[i], wanted
         )
         tape.d_initial_state[i] = d_initial
-        for s, part in zip(sources, dx if layer.several else (dx,), strict=True):
+        parts = (dx,) * len(sources) if dx is None or not layer.several else dx
+        for s, part in zip(sources, parts, strict=True):
             slopes[s] = _sum(slopes[s], part)  # (GR2)
         if source is None or tape.given[i]:
             continue

@@ -109,7 +109,7 @@ class Plan:
     signals : tuple of int
         The signal that each output is.
     stack : bool
-        Whether the plan is a list of layers.
+        Whether the plan is a list of layers, and of networks with one input and one output.
     """
 
     inputs: Container
@@ -157,7 +157,11 @@ def _check_layers(layers: Any) -> tuple[Any, ...]:
     if isinstance(layers, Layer):
         layers = [layers]
     if not isinstance(layers, list | tuple) or not layers:
-        raise InvalidTypeError(sentence("layers", "a list of at least one layer", describe(layers)))
+        hint = ""
+        if isinstance(layers, Symbol):
+            hint = "A graph is tt.Network(inputs=..., outputs=...)."
+        expected = "a list of at least one layer"
+        raise InvalidTypeError(sentence("layers", expected, describe(layers), hint))
     for i, layer in enumerate(layers):
         if not isinstance(layer, Layer) and not isinstance(getattr(layer, "plan", None), Plan):
             raise InvalidTypeError(sentence(f"layers[{i}]", "a layer", describe(layer)))
@@ -247,14 +251,13 @@ def graph(inputs: Any, outputs: Any) -> tuple[Plan, list[Loan]]:
     units: list[Unit] = []
     owned: dict[Any, int] = {}
     loans: list[Loan] = []
-    prefixes: dict[int, str] = {}
-    numbers: dict[int, int] = {}
+    called: dict[int, str] = {}
     calls: list[Call] = []
     for call in found:
         key = _key(call.owner)
         if key not in owned:
             owned[key] = len(units)
-            owner = _owner(call, prefixes, numbers)
+            owner = _owner(call, called)
             units.append(Unit(owner, call.layer))
             if isinstance(call.owner, tuple):
                 loans.append(Loan(owner, *call.owner))
@@ -266,7 +269,6 @@ def graph(inputs: Any, outputs: Any) -> tuple[Plan, list[Loan]]:
         sources = tuple(_signal(s, signals) for s in call.sources)
         signals[id(call)] = len(begin) + len(calls)
         calls.append(Call(owned[key], sources, state))
-    _check_names([unit.owner for unit in units])
     used = {s for call in calls for s in (*call.sources, *_signals_of(call.state))}
     ends = tuple(_signal(one, signals) for one in end)
     box = _named(taken, names)
@@ -355,26 +357,22 @@ def _key(owner: Any) -> Any:
     return (id(owner[0]), owner[1]) if isinstance(owner, tuple) else id(owner)
 
 
-def _owner(call: LayerCall, prefixes: dict[int, str], numbers: dict[int, int]) -> str:
-    """The name of a new unit: its own, or its number; behind that of the network it stands in."""
-    if not isinstance(call.owner, tuple):
-        numbers[id(call.layer)] = len(numbers)
-        name = call.layer.name
-        return str(numbers[id(call.layer)]) if name is None else name
-    net, local = call.owner
-    if id(net) not in prefixes:
-        numbers[id(net)] = len(numbers)
-        prefixes[id(net)] = str(numbers[id(net)]) if net.name is None else net.name
-    return f"{prefixes[id(net)]}/{local}"
+def _owner(call: LayerCall, called: dict[int, str]) -> str:
+    """The owner of a new unit: the name or number of its layer, or of the network it stands in.
 
-
-def _check_names(owners: Sequence[str]) -> None:
-    double = next((owner for owner in owners if list(owners).count(owner) > 1), None)
-    if double is not None:
-        raise InvalidArgumentError(
-            f"two layers are called {double!r}, and would have the same parameters. Give them names"
-            " of their own, or call one layer twice to share its parameters."
-        )
+    ``called`` holds those of the layers and networks before, in the order of their first call.
+    """
+    inside = isinstance(call.owner, tuple)
+    outer, local = call.owner if inside else (call.layer, "")
+    if id(outer) not in called:
+        name = str(len(called)) if outer.name is None else outer.name
+        if name in called.values():
+            raise InvalidArgumentError(
+                f"two layers or networks are called {name!r}. Give them names of their own, or call"
+                " one of them twice to share its parameters."
+            )
+        called[id(outer)] = name
+    return f"{called[id(outer)]}/{local}" if inside else called[id(outer)]
 
 
 def inline(net: Any, inputs: Any) -> Any:
@@ -388,8 +386,9 @@ def inline(net: Any, inputs: Any) -> Any:
     else:
         given = check_symbols("the input of the network", inputs)
         if len(given) != len(plan.forms):
+            wanted = "1 symbol" if len(plan.forms) == 1 else f"{len(plan.forms)} symbols"
             raise InvalidArgumentError(
-                sentence("the input of the network", f"{len(plan.forms)} symbols", str(len(given)))
+                sentence("the input of the network", wanted, str(len(given)))
             )
     symbols = list(check_symbols("the input of the network", list(given)))
     first = len(symbols)
