@@ -17,7 +17,7 @@ from throughtime.errors import (
 )
 from throughtime.network.graph import Topology
 from throughtime.network.params import Params
-from throughtime.network.plan import Plan
+from throughtime.network.plan import Loan, Plan
 
 
 @dataclass(frozen=True)
@@ -99,6 +99,22 @@ class Freezing:
         for name, part in self.params.slices.items():
             result[part] = Params.is_weight(name)
         return result
+
+    def _borrow(self, loans: Sequence[Loan]) -> None:
+        """Take over the weights of networks that stand in this one, and what is frozen there."""
+        for loan in loans:
+            for name, array in loan.net.params.owned(loan.local).items():
+                own = f"{loan.owner}.{Params.local(name)}"
+                if self.params.shapes[own] != array.shape:
+                    raise InvalidArgumentError(
+                        f"{self.topology.named(self.topology.layer_of(own))} stands in a network"
+                        f" whose {name!r} has the shape {array.shape}, and would need"
+                        f" {self.params.shapes[own]} here. Give that network as many features as it"
+                        " was made for."
+                    )
+                self.params[own] = array
+            if loan.local in loan.net.frozen:
+                self.frozen |= {loan.owner}
 
     def load_matching(self, source: Any) -> Matched:
         """Take over every parameter that another network has under the same name and shape.

@@ -30,7 +30,6 @@ from throughtime.network.graph import FEWEST_ROWS, Topology
 from throughtime.network.inputs import check_input, check_slopes, check_states
 from throughtime.network.other_names import AnswersOtherNames
 from throughtime.network.params import Params, check_dtype
-from throughtime.network.plan import Loan
 from throughtime.network.signals import Arrays, alike, each, first_of
 from throughtime.network.stream import Stream
 from throughtime.network.summary import html_table, table
@@ -144,22 +143,6 @@ class Network(Freezing, Ends, AnswersOtherNames):
         self._prepare(Topology(plan), check_dtype(dtype), check_int("seed", seed, 0))
         self.reset_parameters()
         self._borrow(loans)
-
-    def _borrow(self, loans: Sequence[Loan]) -> None:
-        """Take over the weights of networks that stand in this one, and what is frozen there."""
-        for loan in loans:
-            for name, array in loan.net.params.owned(loan.local).items():
-                own = f"{loan.owner}.{Params.local(name)}"
-                if self.params.shapes[own] != array.shape:
-                    raise InvalidArgumentError(
-                        f"{self.topology.named(self.topology.layer_of(own))} stands in a network"
-                        f" whose {name!r} has the shape {array.shape}, and would need"
-                        f" {self.params.shapes[own]} here. Give that network as many features as it"
-                        " was made for."
-                    )
-                self.params[own] = array
-            if loan.local in loan.net.frozen:
-                self.frozen |= {loan.owner}
 
     def _prepare(self, topology: Topology, dtype: np.dtype, seed: int) -> None:
         """Set up everything; all parameters are zero."""
