@@ -55,6 +55,34 @@ def cross_entropy(y, t):
     return [-sum(b * math.log(a) for a, b in zip(y, t, strict=True))]
 
 
+def smoothed(terms, s):
+    """Terms of targets of which a share ``s`` is spread over all classes."""
+
+    def own(y, t):
+        rows = np.eye(len(y))[t] if np.ndim(t) == 0 else np.asarray(t)
+        return terms(y, (1.0 - s) * rows + s / len(y))
+
+    return own
+
+
+def binary(y, t):
+    return -t * math.log(y) - (1 - t) * math.log(1 - y)
+
+
+def binary_focal(gamma, yes=1.0, no=1.0):
+    return lambda y, t: (
+        -yes * t * (1 - y) ** gamma * math.log(y) - no * (1 - t) * y**gamma * math.log(1 - y)
+    )
+
+
+def focal(gamma):
+    def terms(y, t):
+        t = np.eye(len(y))[t] if np.ndim(t) == 0 else t
+        return [-sum(b * (1 - a) ** gamma * math.log(a) for a, b in zip(y, t, strict=True))]
+
+    return terms
+
+
 def gaussian(min_variance, constant):
     def terms(y, t):
         k = len(t)
@@ -112,13 +140,70 @@ CASES = {
         "binary_crossentropy",
         unit,
         unit,
-        each(lambda y, t: -t * math.log(y) - (1 - t) * math.log(1 - y)),
+        each(binary),
     ),
     "cce, numbers": Case(
         "categorical_crossentropy", distribution, class_number, cross_entropy, columns=4
     ),
     "cce, probabilities": Case(
         "categorical_crossentropy", distribution, distribution, cross_entropy, columns=3
+    ),
+    "bce, smoothed": Case(
+        "binary_crossentropy",
+        unit,
+        unit,
+        each(lambda y, t: binary(y, 0.8 * t + 0.1)),
+        {"label_smoothing": 0.2},
+    ),
+    "cce, numbers, smoothed": Case(
+        "categorical_crossentropy",
+        distribution,
+        class_number,
+        smoothed(cross_entropy, 0.1),
+        {"label_smoothing": 0.1},
+        columns=4,
+    ),
+    "cce, probabilities, smoothed": Case(
+        "categorical_crossentropy",
+        distribution,
+        distribution,
+        smoothed(cross_entropy, 0.3),
+        {"label_smoothing": 0.3},
+        columns=3,
+    ),
+    "binary focal": Case("binary_focal_crossentropy", unit, unit, each(binary_focal(2.0))),
+    "binary focal, weighted": Case(
+        "binary_focal_crossentropy",
+        unit,
+        unit,
+        each(binary_focal(0.5, 0.25, 0.75)),
+        {"gamma": 0.5, "alpha": 0.25},
+    ),
+    "binary focal, smoothed": Case(
+        "binary_focal_crossentropy",
+        unit,
+        unit,
+        each(lambda y, t: binary_focal(2.0)(y, 0.9 * t + 0.05)),
+        {"label_smoothing": 0.1},
+    ),
+    "focal, numbers": Case(
+        "categorical_focal_crossentropy", distribution, class_number, focal(2.0), columns=4
+    ),
+    "focal, probabilities": Case(
+        "categorical_focal_crossentropy",
+        distribution,
+        distribution,
+        focal(0.5),
+        {"gamma": 0.5},
+        columns=3,
+    ),
+    "focal, smoothed": Case(
+        "categorical_focal_crossentropy",
+        distribution,
+        class_number,
+        smoothed(focal(3.0), 0.2),
+        {"gamma": 3.0, "label_smoothing": 0.2},
+        columns=3,
     ),
     "gaussian": Case("gaussian_nll", normal, normal, gaussian(1e-6, 0.0)),
     "gaussian, full": Case(

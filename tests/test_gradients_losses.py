@@ -32,6 +32,8 @@ ENDS = {
     "poisson": ["exp", "softplus"],
     "binary_crossentropy": ["sigmoid", "softmax"],
     "categorical_crossentropy": ["softmax", "softmax, not fused", Softmax(temperature=2.5)],
+    "binary_focal_crossentropy": ["sigmoid", "softmax"],
+    "categorical_focal_crossentropy": ["softmax", "softmax, not fused"],
 }
 ALL = [
     (name, end)

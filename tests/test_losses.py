@@ -233,7 +233,7 @@ def test_targets_may_be_lists_and_lack_an_axis_of_one(case):
     loss = case.loss()
     y, target = case.data((3, 4))
     assert loss(y, target.tolist())[0] == loss(y, target)[0]
-    if case.name == "categorical_crossentropy":
+    if case.loss().activation == "softmax":
         return
     y = y[..., : loss.outputs(1)]
     assert loss(y, target[..., 0])[0] == loss(y, target[..., :1])[0]
@@ -281,8 +281,27 @@ def test_get():
     assert get(pow) == Custom(pow)
 
 
+def test_a_focal_loss_without_focus_is_the_cross_entropy():
+    for focal, plain, case in (
+        ("binary_focal", "bce", "bce"),
+        ("focal", "cce", "cce, numbers"),
+        ("focal", "cce", "cce, probabilities"),
+    ):
+        y, target = CASES[case].data((3, 4))
+        own = LOSSES[focal](gamma=0.0, label_smoothing=0.1)
+        other = LOSSES[plain](label_smoothing=0.1)
+        z = np.log(y)
+        for found, expected in (
+            (own(y, target), other(y, target)),
+            (own.from_logits(z, target), other.from_logits(z, target)),
+        ):
+            assert found[0] == pytest.approx(expected[0], rel=1e-13)
+            np.testing.assert_allclose(found[1], expected[1], rtol=1e-12, atol=1e-15)
+
+
 def test_fuses_only_with_its_own_activation():
     fused = {"categorical_crossentropy": "softmax", "binary_crossentropy": "sigmoid"}
+    fused |= {"categorical_focal_crossentropy": "softmax", "binary_focal_crossentropy": "sigmoid"}
     fused |= {"poisson": "exp", "ctc": "softmax"}
     for name in LOSSES:
         for activation in ACTIVATIONS:

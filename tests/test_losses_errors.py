@@ -62,6 +62,31 @@ def test_unknown_names_and_objects():
             "full must be True or False; got 1.",
         ),
         (
+            lambda: LOSSES["bce"](label_smoothing=1.0),
+            InvalidArgumentError,
+            "label_smoothing must be a number in [0, 1); got 1.0.",
+        ),
+        (
+            lambda: LOSSES["focal"](label_smoothing=-0.1),
+            InvalidArgumentError,
+            "label_smoothing must be a number in [0, 1); got -0.1.",
+        ),
+        (
+            lambda: LOSSES["binary_focal"](gamma=-1.0),
+            InvalidArgumentError,
+            "gamma must be a finite number >= 0; got -1.0.",
+        ),
+        (
+            lambda: LOSSES["focal"](gamma="2"),
+            InvalidTypeError,
+            "gamma must be a finite number >= 0; got '2'.",
+        ),
+        (
+            lambda: LOSSES["binary_focal"](alpha=1.5),
+            InvalidArgumentError,
+            "alpha must be a number in [0, 1]; got 1.5.",
+        ),
+        (
             lambda: Quantile(levels=0.5),
             InvalidTypeError,
             "levels must be a sequence of numbers; got 0.5.",

@@ -9,6 +9,7 @@ import numpy as np
 
 import throughtime as tt
 from throughtime.layers import (
+    CRF,
     GRU,
     LSTM,
     RNN,
@@ -99,6 +100,8 @@ def stacks() -> dict[str, list[Any]]:
         "embedding": [Embedding(TOKENS, 3), GRU(2, **SEQUENCE)],
         "embedding-options": [Embedding(TOKENS, 2, lr_multiplier=0.5, l1=0.5, l2=0.25)],
         "vector": [RepeatVector(4), LSTM(2, **SEQUENCE), Dense(1)],
+        "crf": [deep, Dense(3), CRF()],
+        "crf-options": [CRF(use_ends=False, initializer="normal", lr_multiplier=0.5, l1=0.5)],
         "flatten": [deep, Flatten(STEPS), Dense(2)],
         "last-step": [deep, LastStep(), Dense(2)],
         "mean": [deep, MeanPool(), Dense(2)],

@@ -14,6 +14,7 @@ from throughtime.losses.crf import CRF
 from throughtime.losses.ctc import CTC
 from throughtime.losses.custom import Custom
 from throughtime.losses.custom_sequence import CustomSequence
+from throughtime.losses.focal import BinaryFocalCrossentropy, CategoricalFocalCrossentropy
 from throughtime.losses.probabilistic import GaussianNLL, Quantile
 from throughtime.losses.regression import MAE, MSE, MSLE, HalfMSE, Huber, Poisson
 from throughtime.losses.sequence import SequenceLoss
@@ -26,7 +27,9 @@ __all__ = [
     "MSE",
     "MSLE",
     "BinaryCrossentropy",
+    "BinaryFocalCrossentropy",
     "CategoricalCrossentropy",
+    "CategoricalFocalCrossentropy",
     "Custom",
     "CustomSequence",
     "GaussianNLL",

@@ -36,32 +36,13 @@ from throughtime.losses.checks import (
     shaped_target,
     step_weights,
 )
+from throughtime.losses.domain import Domain
 from throughtime.registry import Registry, Words
 
 Terms = tuple[np.ndarray, np.ndarray]
 
 #: Number of outputs that are computed at once: their float64 copies, 1 MiB, stay in the cache.
 BLOCK = 2**17
-
-
-@dataclass(frozen=True)
-class Domain:
-    """The outputs for which a loss is defined.
-
-    Attributes
-    ----------
-    low, high : float
-        The limits, both included.
-    words : str
-        The limits in words, for a message: ``"from 0 to 1"``.
-    activation : str
-        An activation that gives such outputs.
-    """
-
-    low: float
-    high: float
-    words: str
-    activation: str
 
 
 @dataclass(frozen=True)
@@ -103,6 +84,11 @@ class Loss(ABC):
 
     def __post_init__(self) -> None:
         check_choice("reduction", self.reduction, ("mean", "sum"))
+
+    @property
+    def compiled(self) -> bool:
+        """Whether the native kernels compute the loss with these options."""
+        return True
 
     @property
     def parameter(self) -> float:
@@ -346,7 +332,7 @@ class Loss(ABC):
         """
         kernels = selection.kernels()
         name = own_kernel(self, "logits_kernel" if logits else "kernel")
-        if kernels is None or name is None:
+        if kernels is None or name is None or not self.compiled:
             return None
         function: LossKernel = getattr(kernels, name)
         mean, parameter = self.reduction == "mean", self.parameter
@@ -431,6 +417,9 @@ OTHER_NAMES: Words = {
     "delta": ("beta", "threshold"),
     "levels": ("alpha", "q", "quantile", "quantiles", "tau"),
     "min_variance": ("eps",),
+    "label_smoothing": ("smoothing",),
+    "gamma": ("focal_gamma", "focusing"),
+    "alpha": ("focal_alpha",),
     "class_weight= or sample_weight= of tt.train": (
         "class_weight", "pos_weight", "weight", "weights",
     ),

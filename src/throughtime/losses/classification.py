@@ -8,9 +8,17 @@ from typing import Any, ClassVar
 import numpy as np
 
 from throughtime.activations import Sigmoid
-from throughtime.errors import InvalidArgumentError, Message, ShapeError, check_array, sentence
-from throughtime.losses.base import LOSSES, Domain, Loss, Terms
+from throughtime.errors import (
+    InvalidArgumentError,
+    Message,
+    ShapeError,
+    check_array,
+    check_float,
+    sentence,
+)
+from throughtime.losses.base import LOSSES, Loss, Terms
 from throughtime.losses.checks import label_hint, refuse, shape_hint
+from throughtime.losses.domain import Domain
 from throughtime.losses.floors import log_floored, smallest
 
 #: How far above 1 a probability, or the sum of several, may be: they are often rounded to 4 digits.
@@ -20,9 +28,37 @@ ROUNDING = 1e-4
 SLACK = 1e-3
 
 
+@dataclass(frozen=True)
+class YesNo(Loss):
+    """Base of the losses of K independent yes/no outputs, each with a target t from 0 to 1."""
+
+    label_smoothing: float = 0.0
+
+    activation: ClassVar[str | None] = "sigmoid"
+    domain: ClassVar[Domain | None] = Domain(0.0, 1.0, "from 0 to 1", "sigmoid")
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_float("label_smoothing", self.label_smoothing, 0.0, 1.0, inclusive="low")
+
+    def _smooth(self, target: np.ndarray) -> np.ndarray:
+        s = self.label_smoothing
+        return target if s == 0.0 else (1.0 - s) * target + 0.5 * s
+
+    def check_values(self, target: np.ndarray, mask: np.ndarray | None) -> None:
+        super().check_values(target, mask)
+        outside = (target < 0.0) | (target > 1.0)
+        hint = label_hint(target if mask is None else target[mask], 2)
+        refuse(outside, mask, target, f"from 0 to 1 for loss {self.name!r}", hint)
+
+    def classes(self, target: np.ndarray) -> np.ndarray | None:
+        """With one output, "no" is class 0 and "yes" is class 1; several outputs name no class."""
+        return None if target.shape[-1] > 1 else np.concatenate((1.0 - target, target), axis=-1)
+
+
 @LOSSES.register("binary_crossentropy", "bce")
 @dataclass(frozen=True)
-class BinaryCrossentropy(Loss):
+class BinaryCrossentropy(YesNo):
     """Cross-entropy of K independent yes/no outputs, each with a target t from 0 to 1.
 
     l = -t log(y) - (1 - t) log(1 - y); fused with ``sigmoid``,
@@ -32,13 +68,22 @@ class BinaryCrossentropy(Loss):
     From probabilities: where y, or 1 - y, is too small for its dtype, the logarithm is continued
     as in :func:`~throughtime.losses.floors.log_floored`. So the loss of a certain but wrong answer
     is finite (float32: 72 at y = 0, 18 at y = 1), and that of a certain right answer is 0.
+
+    Parameters
+    ----------
+    label_smoothing : float
+        Share s, from 0 to below 1, of each target that is drawn to the middle: t (1 - s) + s / 2.
+        Szegedy et al. (2016), CVPR.
     """
 
-    activation: ClassVar[str | None] = "sigmoid"
     logits_kernel: ClassVar[str | None] = "sigmoid_crossentropy"
-    domain: ClassVar[Domain | None] = Domain(0.0, 1.0, "from 0 to 1", "sigmoid")
+
+    @property
+    def compiled(self) -> bool:
+        return self.label_smoothing == 0.0
 
     def terms(self, y: np.ndarray, target: np.ndarray, limits: np.finfo) -> Terms:
+        target = self._smooth(target)
         log_yes, slope_yes = log_floored(y, smallest(limits))
         log_no, slope_no = log_floored(1.0 - y, float(limits.epsneg))
         # 1 - y rounds a small y away; log1p does not.
@@ -49,52 +94,27 @@ class BinaryCrossentropy(Loss):
         )
 
     def terms_from_logits(self, z: np.ndarray, target: np.ndarray, limits: np.finfo) -> Terms:
+        target = self._smooth(target)
         term = np.maximum(z, 0.0) - target * z + np.log1p(np.exp(-np.abs(z)))
         # sigmoid(z) - t, in a form without cancellation where the answer is nearly right
         sigmoid = Sigmoid()
         return term, (1.0 - target) * sigmoid(z) - target * sigmoid(-z)
 
-    def check_values(self, target: np.ndarray, mask: np.ndarray | None) -> None:
-        super().check_values(target, mask)
-        outside = (target < 0.0) | (target > 1.0)
-        hint = label_hint(target if mask is None else target[mask], 2)
-        refuse(outside, mask, target, "from 0 to 1 for loss 'binary_crossentropy'", hint)
 
-    def classes(self, target: np.ndarray) -> np.ndarray | None:
-        """With one output, "no" is class 0 and "yes" is class 1; several outputs name no class."""
-        return None if target.shape[-1] > 1 else np.concatenate((1.0 - target, target), axis=-1)
-
-
-@LOSSES.register(
-    "categorical_crossentropy", "cce", "crossentropy", "sparse_categorical_crossentropy"
-)
 @dataclass(frozen=True)
-class CategoricalCrossentropy(Loss):
-    """Cross-entropy of one class out of K; one term for each step.
+class OneOfMany(Loss):
+    """Base of the losses of one class out of K, with probabilities as outputs."""
 
-    l = -sum_k t_k log(y_k); fused with ``softmax``, l = sum_k t_k (logsumexp(z) - z_k),
-    dl/dz_k = softmax(z)_k sum_j t_j - t_k.
-
-    The target is a class number from 0 to K - 1, or K probabilities (one-hot for certainty). From
-    probabilities y, the logarithm of zero is continued as in
-    :func:`~throughtime.losses.floors.log_floored`: in float32, the loss of certainty in a wrong
-    class is 72. The outputs must sum to 1: otherwise the network could make all classes likely at
-    once.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> logits = np.array([[800.0, 0.0, -800.0], [0.0, 0.0, 0.0]])
-    >>> value, dz = CategoricalCrossentropy().from_logits(logits, [0, 2])
-    >>> round(value, 4), dz.round(4).tolist()
-    (0.5493, [[0.0, 0.0, 0.0], [0.1667, 0.1667, -0.3333]])
-    """
+    label_smoothing: float = 0.0
 
     activation: ClassVar[str | None] = "softmax"
-    logits_kernel: ClassVar[str | None] = "softmax_crossentropy"
     domain: ClassVar[Domain | None] = Domain(
         0.0, 1.0 + ROUNDING, "that are probabilities", "softmax"
     )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_float("label_smoothing", self.label_smoothing, 0.0, 1.0, inclusive="low")
 
     def outside_domain(self, y: np.ndarray) -> tuple[str, float] | None:
         found = super().outside_domain(y)
@@ -118,26 +138,13 @@ class CategoricalCrossentropy(Loss):
                 )
             )
 
-    def terms(self, y: np.ndarray, target: np.ndarray, limits: np.finfo) -> Terms:
-        if target.ndim == 1:
-            y += 0.0 * y.sum(axis=1, keepdims=True)  # a NaN in any class makes its step NaN
-            place = np.arange(len(y)), target
-            log, slope = log_floored(y[place], smallest(limits))
-            derivative = np.zeros_like(y)
-            derivative[place] = -slope
-            return -log[:, None], derivative
-        log, slope = log_floored(y, smallest(limits))
-        return -(target * log).sum(axis=1, keepdims=True), -target * slope
-
-    def terms_from_logits(self, z: np.ndarray, target: np.ndarray, limits: np.finfo) -> Terms:
-        if target.ndim == 1:
-            return certain_terms(z, target)
-        t = target
-        log_p, p, not_p = log_softmax(z)
-        # A logit of -inf excludes a class: log p = -inf, which counts only if t is not 0.
-        term = -(t * np.where(t == 0.0, 0.0, log_p)).sum(axis=1, keepdims=True)
-        # p sum(t) - t, in a form without cancellation where the answer is nearly right
-        return term, p * (t.sum(axis=1, keepdims=True) - t) - t * not_p
+    def _smooth(self, target: np.ndarray, n_classes: int) -> np.ndarray:
+        """Targets (M,) or (M, K) as they count; smoothed ones are rows (M, K)."""
+        s = self.label_smoothing
+        if s == 0.0:
+            return target
+        rows = shares(target, n_classes)
+        return (1.0 - s) * rows + s / n_classes
 
     def check_target(
         self, target: Any, y_shape: tuple[int, ...], mask: np.ndarray | None = None
@@ -185,6 +192,75 @@ class CategoricalCrossentropy(Loss):
         with np.errstate(invalid="ignore", over="ignore"):  # steps that do not count hold anything
             total = target.sum(axis=-1, dtype=np.float64)
         refuse(np.abs(total - 1.0) > ROUNDING, mask, total, "probabilities that sum to 1")
+
+
+@LOSSES.register(
+    "categorical_crossentropy", "cce", "crossentropy", "sparse_categorical_crossentropy"
+)
+@dataclass(frozen=True)
+class CategoricalCrossentropy(OneOfMany):
+    """Cross-entropy of one class out of K; one term for each step.
+
+    l = -sum_k t_k log(y_k); fused with ``softmax``, l = sum_k t_k (logsumexp(z) - z_k),
+    dl/dz_k = softmax(z)_k sum_j t_j - t_k.
+
+    The target is a class number from 0 to K - 1, or K probabilities (one-hot for certainty). From
+    probabilities y, the logarithm of zero is continued as in
+    :func:`~throughtime.losses.floors.log_floored`: in float32, the loss of certainty in a wrong
+    class is 72. The outputs must sum to 1: otherwise the network could make all classes likely at
+    once.
+
+    Parameters
+    ----------
+    label_smoothing : float
+        Share s, from 0 to below 1, of each target that is spread over all classes:
+        t (1 - s) + s / K. Szegedy et al. (2016), CVPR.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> logits = np.array([[800.0, 0.0, -800.0], [0.0, 0.0, 0.0]])
+    >>> value, dz = CategoricalCrossentropy().from_logits(logits, [0, 2])
+    >>> round(value, 4), dz.round(4).tolist()
+    (0.5493, [[0.0, 0.0, 0.0], [0.1667, 0.1667, -0.3333]])
+    """
+
+    logits_kernel: ClassVar[str | None] = "softmax_crossentropy"
+
+    @property
+    def compiled(self) -> bool:
+        return self.label_smoothing == 0.0
+
+    def terms(self, y: np.ndarray, target: np.ndarray, limits: np.finfo) -> Terms:
+        target = self._smooth(target, y.shape[1])
+        if target.ndim == 1:
+            y += 0.0 * y.sum(axis=1, keepdims=True)  # a NaN in any class makes its step NaN
+            place = np.arange(len(y)), target
+            log, slope = log_floored(y[place], smallest(limits))
+            derivative = np.zeros_like(y)
+            derivative[place] = -slope
+            return -log[:, None], derivative
+        log, slope = log_floored(y, smallest(limits))
+        return -(target * log).sum(axis=1, keepdims=True), -target * slope
+
+    def terms_from_logits(self, z: np.ndarray, target: np.ndarray, limits: np.finfo) -> Terms:
+        t = self._smooth(target, z.shape[1])
+        if t.ndim == 1:
+            return certain_terms(z, t)
+        log_p, p, not_p = log_softmax(z)
+        # A logit of -inf excludes a class: log p = -inf, which counts only if t is not 0.
+        term = -(t * np.where(t == 0.0, 0.0, log_p)).sum(axis=1, keepdims=True)
+        # p sum(t) - t, in a form without cancellation where the answer is nearly right
+        return term, p * (t.sum(axis=1, keepdims=True) - t) - t * not_p
+
+
+def shares(target: np.ndarray, n_classes: int) -> np.ndarray:
+    """Return class numbers (M,) as one-hot rows (M, K), and rows as they are."""
+    if target.ndim > 1:
+        return target
+    rows = np.zeros((len(target), n_classes))
+    rows[np.arange(len(target)), target] = 1.0
+    return rows
 
 
 def class_numbers(array: np.ndarray, n_classes: int, mask: np.ndarray | None) -> np.ndarray:

@@ -31,8 +31,9 @@ from throughtime.errors import (
     check_int,
     sentence,
 )
-from throughtime.losses.base import LOSSES, Domain, Terms
+from throughtime.losses.base import LOSSES, Terms
 from throughtime.losses.classification import CategoricalCrossentropy, log_softmax
+from throughtime.losses.domain import Domain
 from throughtime.losses.floors import log_floored, smallest
 from throughtime.losses.labels import END, label_rows
 from throughtime.losses.sequence import SequenceLoss

@@ -11,8 +11,9 @@ from typing import ClassVar
 import numpy as np
 
 from throughtime.errors import check_float
-from throughtime.losses.base import LOSSES, Domain, Loss, Terms
+from throughtime.losses.base import LOSSES, Loss, Terms
 from throughtime.losses.checks import refuse
+from throughtime.losses.domain import Domain
 from throughtime.losses.floors import log_floored, smallest
 
 

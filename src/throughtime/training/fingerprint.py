@@ -17,6 +17,8 @@ from throughtime.training.samples import Samples
 
 #: Options that a resumed run may change, because they do not change what is computed.
 FREE = ("epochs",)
+#: Options that checkpoints of 0.2 do not know, with what was computed then.
+NEWER = {"name": None, "merge": "concat", "label_smoothing": 0.0}
 
 
 def fingerprint(
@@ -84,8 +86,7 @@ def describe_option(value: Any) -> Any:
         return [describe_option(item) for item in value]
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         fields = {f.name: getattr(value, f.name) for f in dataclasses.fields(value) if f.init}
-        if fields.get("name", "") is None:  # checkpoints of 0.2 know no name of a layer
-            del fields["name"]
-        return {"class": type(value).__qualname__, **describe_option(fields)}
+        known = {k: v for k, v in fields.items() if k not in NEWER or v != NEWER[k]}
+        return {"class": type(value).__qualname__, **describe_option(known)}
     named = value if hasattr(value, "__qualname__") else type(value)
     return f"{named.__module__}.{named.__qualname__}"
