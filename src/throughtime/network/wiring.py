@@ -93,9 +93,7 @@ class Wiring:
                     f" {form.kind if form.kind == 'tokens' else 'a ' + form.kind}."
                     f" {self._way_out(source, layer.takes[0])}"
                 )
-        if not layer.several:
-            return None
-        if layer.aligned:
+        if layer.several and layer.aligned:
             timed = [
                 (s, f.steps)
                 for s, f in zip(call.sources, forms, strict=True)
