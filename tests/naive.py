@@ -18,12 +18,18 @@ from throughtime.layers import (
     Embedding,
     Flatten,
     LastStep,
+    LayerNorm,
     MaxPool,
     MaxPool1D,
     MeanPool,
     MeanPool1D,
     Recurrent,
+    Repeat,
     RepeatVector,
+    RMSNorm,
+    SliceFeatures,
+    SliceSteps,
+    TimeReverse,
 )
 from throughtime.layers.forms import Form, Steps
 
@@ -259,6 +265,25 @@ def run_layer(layer: Any, p: Any, x: Any, real: Any, state: Any) -> tuple[Any, A
 def own(params: Any, owner: str) -> dict[str, Any]:
     """The parameters of one owner."""
     return {k.partition(".")[2]: v for k, v in params.items() if k.startswith(f"{owner}.")}
+def normalised(layer: Any, p: Any, x: Any) -> Any:
+    """One step x (F,) after a normalisation."""
+    centre = x - sum(x) / len(x) if isinstance(layer, LayerNorm) else x
+    spread = sum(value**2 for value in centre) / len(x)
+    return centre / np.sqrt(spread + layer.epsilon) * p.get("g", 1.0) + p.get("b", 0.0)
+
+
+def rearranged(layer: Any, x: Any, real: Any) -> Any:
+    """The steps of one sequence that is sliced or repeated, at the start of its row; its mask."""
+
+    def changed(steps: Any) -> Any:
+        if isinstance(layer, SliceSteps):
+            return steps[layer.start : layer.stop]
+        return [step for step in steps for _ in range(layer.times)]
+
+    found = changed(list(x[real]))
+    outputs = np.zeros((max(len(changed(list(x))), 1), x.shape[1]))
+    outputs[: len(found)] = np.reshape(found, (-1, x.shape[1]))
+    return outputs, np.arange(len(outputs)) < len(found)
 
 
 def run_one(net: Any, x: Any, real: Any, states: list[Any]) -> tuple[Any, list[Any]]:
@@ -271,6 +296,40 @@ def run_one(net: Any, x: Any, real: Any, states: list[Any]) -> tuple[Any, list[A
         if recurrent:
             later = any(isinstance(other, Recurrent) for other in net.layers[i + 1 :])
             handed = final if layer.return_state and later else None
+            if layer.return_state and later:
+                handed = final
+        elif isinstance(layer, Conv1D | MaxPool1D | MeanPool1D):
+            x, real, final = run_windows(layer, p, x, real, states[i])
+        elif isinstance(layer, Flatten):
+            size = layer.steps * x.shape[1]
+            x = x[real].ravel() if real.any() else np.zeros(size)
+        elif isinstance(layer, Embedding):
+            x = np.array([p["W"][token] for token in x]) * real[:, None]
+        elif isinstance(layer, Dense):
+            rows = [layer.activation(row @ p["W"] + p.get("b", 0.0)) for row in np.atleast_2d(x)]
+            x = np.array(rows) * real[:, None] if x.ndim == 2 else rows[0]
+        elif isinstance(layer, CRF):
+            x = run_crf(layer, p, x, real)
+        elif isinstance(layer, LayerNorm | RMSNorm):
+            rows = np.array([normalised(layer, p, row) for row in np.atleast_2d(x)])
+            x = rows * real[:, None] if x.ndim == 2 else rows[0]
+        elif isinstance(layer, SliceFeatures):
+            x = x[..., layer.start : layer.stop]
+        elif isinstance(layer, TimeReverse):
+            x = x.copy()
+            x[real] = x[real][::-1]
+        elif isinstance(layer, Repeat | SliceSteps):
+            x, real = rearranged(layer, x, real)
+        elif isinstance(layer, RepeatVector):
+            x, real = np.array([x] * layer.steps), np.ones(layer.steps, dtype=bool)
+        elif isinstance(layer, LastStep):
+            x = x[real][-1] if real.any() else np.zeros(x.shape[1])
+        elif isinstance(layer, MeanPool):
+            x = x[real].mean(axis=0) if real.any() else np.zeros(x.shape[1])
+        elif isinstance(layer, MaxPool):
+            x = x[real].max(axis=0) if real.any() else np.zeros(x.shape[1])
+        else:
+            assert isinstance(layer, Dropout)
         finals.append(final)
     return x, finals
 

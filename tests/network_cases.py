@@ -25,13 +25,19 @@ from throughtime.layers import (
     IndRNN,
     LastStep,
     Layer,
+    LayerNorm,
     MaxPool,
     MaxPool1D,
     MeanPool,
     MeanPool1D,
     MinGRU,
     MinLSTM,
+    Repeat,
     RepeatVector,
+    RMSNorm,
+    SliceFeatures,
+    SliceSteps,
+    TimeReverse,
 )
 from throughtime.layers.base import Call
 from throughtime.layers.forms import Steps
@@ -348,4 +354,40 @@ def window_cases() -> list[Case]:
     ]
 
 
-CASES = [*cell_cases(), *other_cases(), *window_cases(), *activation_cases()]
+def layer_cases() -> list[Case]:
+    """Normalisation, and layers that move steps or features."""
+    found = []
+    deep = RNN(2, return_sequences=True)
+
+    def add(what: str, *layers: Layer, **data: Any) -> None:
+        found.append(Case(what, layers, **data))
+
+    for norm in (LayerNorm, RMSNorm):
+        name = norm.__name__
+        for mask in (None, "ragged", "holes"):
+            add(f"{name}, {mask}", Dense(3), norm(), Dense(2), mask=mask)
+        add(f"{name}, first", norm(epsilon=0.3), features=3, mask="holes")
+        add(f"{name} on vectors", RNN(3), norm(), mask="ragged", states=True)
+        add(f"{name} without a scale", deep, norm(use_scale=False), Dense(1))
+        add(f"{name}, one of each", norm(epsilon=0.1), rows=1, steps=1, features=2)
+    add("LayerNorm without a bias", norm(), LayerNorm(use_bias=False), features=3, mask="holes")
+    for mask in (None, "ragged", "holes"):
+        add(f"reversed, {mask}", TimeReverse(), deep, mask=mask, states=True)
+        add(f"reversed twice, {mask}", TimeReverse(), deep, TimeReverse(), Dense(1), mask=mask)
+        for start, stop in ((0, 2), (1, None), (0, -1), (1, -1), (-2, None), (-3, -1), (-9, None)):
+            layers = [deep, SliceSteps(start, stop), Dense(1)]
+            least = {-1: 2, None: 1}.get(stop, 1) + max(start, 0)
+            if mask is None or least == 1:
+                add(f"steps {start}:{stop}, {mask}", *layers, mask=mask)
+        add(f"repeated, {mask}", deep, Repeat(3), Dense(2), mask=mask)
+        add(f"repeated, then recurrent, {mask}", Repeat(2), GRU(2), mask=mask)
+        add(f"features, {mask}", deep, SliceFeatures(1), Dense(2), mask=mask)
+        add(f"features of the input, {mask}", SliceFeatures(-2, -1), features=3, mask=mask)
+    add("one step, reversed", TimeReverse(), steps=1, rows=1)
+    add("one step, repeated", Repeat(1), steps=1, rows=1)
+    add("one step, sliced", SliceSteps(0), steps=1, rows=1)
+    add("features of a vector", RNN(4), SliceFeatures(1, 3), Dense(1))
+    return found
+
+
+CASES = [*cell_cases(), *other_cases(), *window_cases(), *layer_cases(), *activation_cases()]

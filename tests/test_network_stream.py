@@ -19,13 +19,22 @@ from throughtime.layers import (
     Embedding,
     Flatten,
     LastStep,
+    LayerNorm,
     MaxPool,
     MaxPool1D,
     MeanPool,
     MeanPool1D,
+    Repeat,
     RepeatVector,
+    RMSNorm,
+    SliceFeatures,
+    SliceSteps,
+    TimeReverse,
 )
 from throughtime.network import Network
+
+#: Layers that never put out one step for each step that they take.
+WHOLE = (CRF, Flatten, MaxPool1D, MeanPool1D, Repeat, RepeatVector, SliceSteps, TimeReverse)
 
 MODELS = {
     "mean": [RNN(3, return_sequences=True), MeanPool(), Dense(2)],
@@ -43,6 +52,7 @@ MODELS = {
     "convolution and pool": [Conv1D(3, 3, padding="causal"), LSTM(2, return_sequences=True),
                              Conv1D(2, 2, dilation=2, padding="causal"), MaxPool()],
     "convolution of one step": [Conv1D(3, 1), Conv1D(2, 1, padding="same")],
+    "normalised": [LayerNorm(), GRU(3, return_sequences=True), RMSNorm(), SliceFeatures(1)],
     "softmax inside": [GRU(3, recurrent_activation=FUNCTIONS["softmax, warm"]), Dense(1)],
 } | {
     f"{name}{what}": [
@@ -178,7 +188,7 @@ def test_every_network_streams_or_says_why_not(case):
         assert "handed on" in case.name or any(
             getattr(layer, "bidirectional", False)
             or getattr(layer, "reverse", False)
-            or isinstance(layer, CRF | RepeatVector | Flatten | MaxPool1D | MeanPool1D)
+            or isinstance(layer, WHOLE)
             or getattr(layer, "stride", 1) > 1
             or (isinstance(layer, Conv1D) and layer.padding != "causal" and layer.kernel_size > 1)
             for layer in case.layers
@@ -241,6 +251,17 @@ def test_networks_that_cannot_stream_are_refused():
     assert refused(stream(RNN(2, return_sequences=True), MaxPool1D(1)), InvalidArgumentError) == (
         "layer 1 (MaxPool1D) cannot be run as a stream: it does not put out one step for each"
         " step that it takes."
+    )
+    assert refused(stream(TimeReverse()), InvalidArgumentError) == (
+        "layer 0 (TimeReverse) cannot be run as a stream: it reads each sequence from its end,"
+        " which a stream has not seen yet."
+    )
+    assert refused(stream(SliceSteps(1)), InvalidArgumentError) == (
+        "layer 0 (SliceSteps) cannot be run as a stream: it does not put out one step for each"
+        " step that it takes."
+    )
+    assert refused(stream(Repeat(2)), InvalidArgumentError) == (
+        "layer 0 (Repeat) cannot be run as a stream: it makes many steps of one."
     )
     assert refused(stream(Flatten(2)), InvalidArgumentError) == (
         "layer 0 (Flatten) cannot be run as a stream: it needs all steps of a sequence at once."

@@ -9,13 +9,24 @@ from typing import Any
 
 from throughtime.activations import ACTIVATIONS, Softmax
 from throughtime.initializers import INITIALIZERS
-from throughtime.layers import Dense, Dropout, Embedding, LastStep, Layer, Recurrent, RepeatVector
+from throughtime.layers import (
+    Dense,
+    Dropout,
+    Embedding,
+    LastStep,
+    Layer,
+    LayerNorm,
+    Recurrent,
+    RepeatVector,
+    RMSNorm,
+    SliceFeatures,
+)
 from throughtime.layers.forms import Form
 from throughtime.layers.pooling import Pool
 from throughtime.network import Network, Params
 
 #: Layers that act on each step separately.
-STEPWISE = (Dense, Dropout, Embedding)
+STEPWISE = (Dense, Dropout, Embedding, LayerNorm, RMSNorm, SliceFeatures)
 
 #: Options that have no note in a picture: it shows them otherwise, or they do not change it.
 SHOWN = {

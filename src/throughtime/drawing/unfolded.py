@@ -225,7 +225,7 @@ def _stepwise(pen: Pen, grid: Grid, band: Band, signal: Signal, layer: int | Non
             label = pen.gradient(signal.at(number))
             pen.label(x - 14, y + NODE / 2 + 14, label, "end", "outgoing")
         elif not pen.gradients:
-            for line, leaf in enumerate(leaf for leaf in ("W", "b") if leaf in leaves):
+            for line, leaf in enumerate(leaf for leaf in ("W", "g", "b") if leaf in leaves):
                 label_ = math(f"{drawn.index}.{leaf}")
                 pen.label(x + 6, y + NODE / 2 + 14 + 15 * line, label_, "start", "forecast")
         points.append((x, y - 15))

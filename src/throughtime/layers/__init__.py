@@ -6,7 +6,10 @@ from throughtime.layers.crf import CRF
 from throughtime.layers.dense import Dense, Dropout, Embedding
 from throughtime.layers.diagonal import LRU, Diagonal, IndRNN, MinGRU, MinLSTM
 from throughtime.layers.forms import Form, Steps
+from throughtime.layers.merging import Add, Average, Concatenate, Multiply
+from throughtime.layers.normalization import LayerNorm, RMSNorm
 from throughtime.layers.pooling import Flatten, LastStep, MaxPool, MeanPool, RepeatVector
+from throughtime.layers.rearranging import Repeat, SliceFeatures, SliceSteps, TimeReverse
 from throughtime.layers.recurrent import Recurrent
 from throughtime.layers.rnn import GRU, LSTM, RNN
 from throughtime.layers.symbols import Input, StateSymbol, Symbol
@@ -31,7 +34,10 @@ __all__ = [
     "LSTM",
     "RECURRENT",
     "RNN",
+    "Add",
+    "Average",
     "Call",
+    "Concatenate",
     "Conv1D",
     "Dense",
     "Diagonal",
@@ -43,16 +49,23 @@ __all__ = [
     "Input",
     "LastStep",
     "Layer",
+    "LayerNorm",
     "MaxPool",
     "MaxPool1D",
     "MeanPool",
     "MeanPool1D",
     "MinGRU",
     "MinLSTM",
+    "Multiply",
+    "RMSNorm",
     "Recurrent",
+    "Repeat",
     "RepeatVector",
     "Result",
+    "SliceFeatures",
+    "SliceSteps",
     "StateSymbol",
     "Steps",
     "Symbol",
+    "TimeReverse",
 ]
