@@ -232,39 +232,6 @@ def row_of(state: Any, n: int) -> Any:
     return tuple(row_of(s, n) for s in state) if isinstance(state, tuple) else state[n]
 
 
-def run_layer(layer: Any, p: Any, x: Any, real: Any, state: Any) -> tuple[Any, Any, Any]:
-    """Run a layer on one sequence; return its output, the mask of that, and its final state."""
-    final = None
-    if isinstance(layer, Recurrent):
-        x, final = run_recurrent(layer, p, x, real, state)
-    elif isinstance(layer, Conv1D | MaxPool1D | MeanPool1D):
-        x, real, final = run_windows(layer, p, x, real, state)
-    elif isinstance(layer, Flatten):
-        size = layer.steps * x.shape[1]
-        x = x[real].ravel() if real.any() else np.zeros(size)
-    elif isinstance(layer, Embedding):
-        x = np.array([p["W"][token] for token in x]) * real[:, None]
-    elif isinstance(layer, Dense):
-        rows = [layer.activation(row @ p["W"] + p.get("b", 0.0)) for row in np.atleast_2d(x)]
-        x = np.array(rows) * real[:, None] if x.ndim == 2 else rows[0]
-    elif isinstance(layer, CRF):
-        x = run_crf(layer, p, x, real)
-    elif isinstance(layer, RepeatVector):
-        x, real = np.array([x] * layer.steps), np.ones(layer.steps, dtype=bool)
-    elif isinstance(layer, LastStep):
-        x = x[real][-1] if real.any() else np.zeros(x.shape[1])
-    elif isinstance(layer, MeanPool):
-        x = x[real].mean(axis=0) if real.any() else np.zeros(x.shape[1])
-    elif isinstance(layer, MaxPool):
-        x = x[real].max(axis=0) if real.any() else np.zeros(x.shape[1])
-    else:
-        assert isinstance(layer, Dropout)
-    return x, real, final
-
-
-def own(params: Any, owner: str) -> dict[str, Any]:
-    """The parameters of one owner."""
-    return {k.partition(".")[2]: v for k, v in params.items() if k.startswith(f"{owner}.")}
 def normalised(layer: Any, p: Any, x: Any) -> Any:
     """One step x (F,) after a normalisation."""
     centre = x - sum(x) / len(x) if isinstance(layer, LayerNorm) else x
@@ -286,6 +253,51 @@ def rearranged(layer: Any, x: Any, real: Any) -> Any:
     return outputs, np.arange(len(outputs)) < len(found)
 
 
+def run_layer(layer: Any, p: Any, x: Any, real: Any, state: Any) -> tuple[Any, Any, Any]:
+    """Run a layer on one sequence; return its output, the mask of that, and its final state."""
+    final = None
+    if isinstance(layer, Recurrent):
+        x, final = run_recurrent(layer, p, x, real, state)
+    elif isinstance(layer, Conv1D | MaxPool1D | MeanPool1D):
+        x, real, final = run_windows(layer, p, x, real, state)
+    elif isinstance(layer, Flatten):
+        size = layer.steps * x.shape[1]
+        x = x[real].ravel() if real.any() else np.zeros(size)
+    elif isinstance(layer, Embedding):
+        x = np.array([p["W"][token] for token in x]) * real[:, None]
+    elif isinstance(layer, Dense):
+        rows = [layer.activation(row @ p["W"] + p.get("b", 0.0)) for row in np.atleast_2d(x)]
+        x = np.array(rows) * real[:, None] if x.ndim == 2 else rows[0]
+    elif isinstance(layer, CRF):
+        x = run_crf(layer, p, x, real)
+    elif isinstance(layer, LayerNorm | RMSNorm):
+        rows = np.array([normalised(layer, p, row) for row in np.atleast_2d(x)])
+        x = rows * real[:, None] if x.ndim == 2 else rows[0]
+    elif isinstance(layer, SliceFeatures):
+        x = x[..., layer.start : layer.stop]
+    elif isinstance(layer, TimeReverse):
+        x = x.copy()
+        x[real] = x[real][::-1]
+    elif isinstance(layer, Repeat | SliceSteps):
+        x, real = rearranged(layer, x, real)
+    elif isinstance(layer, RepeatVector):
+        x, real = np.array([x] * layer.steps), np.ones(layer.steps, dtype=bool)
+    elif isinstance(layer, LastStep):
+        x = x[real][-1] if real.any() else np.zeros(x.shape[1])
+    elif isinstance(layer, MeanPool):
+        x = x[real].mean(axis=0) if real.any() else np.zeros(x.shape[1])
+    elif isinstance(layer, MaxPool):
+        x = x[real].max(axis=0) if real.any() else np.zeros(x.shape[1])
+    else:
+        assert isinstance(layer, Dropout)
+    return x, real, final
+
+
+def own(params: Any, owner: str) -> dict[str, Any]:
+    """The parameters of one owner."""
+    return {k.partition(".")[2]: v for k, v in params.items() if k.startswith(f"{owner}.")}
+
+
 def run_one(net: Any, x: Any, real: Any, states: list[Any]) -> tuple[Any, list[Any]]:
     """Run all layers on one sequence; return the output and the final state of each layer."""
     handed, finals = None, []
@@ -296,40 +308,6 @@ def run_one(net: Any, x: Any, real: Any, states: list[Any]) -> tuple[Any, list[A
         if recurrent:
             later = any(isinstance(other, Recurrent) for other in net.layers[i + 1 :])
             handed = final if layer.return_state and later else None
-            if layer.return_state and later:
-                handed = final
-        elif isinstance(layer, Conv1D | MaxPool1D | MeanPool1D):
-            x, real, final = run_windows(layer, p, x, real, states[i])
-        elif isinstance(layer, Flatten):
-            size = layer.steps * x.shape[1]
-            x = x[real].ravel() if real.any() else np.zeros(size)
-        elif isinstance(layer, Embedding):
-            x = np.array([p["W"][token] for token in x]) * real[:, None]
-        elif isinstance(layer, Dense):
-            rows = [layer.activation(row @ p["W"] + p.get("b", 0.0)) for row in np.atleast_2d(x)]
-            x = np.array(rows) * real[:, None] if x.ndim == 2 else rows[0]
-        elif isinstance(layer, CRF):
-            x = run_crf(layer, p, x, real)
-        elif isinstance(layer, LayerNorm | RMSNorm):
-            rows = np.array([normalised(layer, p, row) for row in np.atleast_2d(x)])
-            x = rows * real[:, None] if x.ndim == 2 else rows[0]
-        elif isinstance(layer, SliceFeatures):
-            x = x[..., layer.start : layer.stop]
-        elif isinstance(layer, TimeReverse):
-            x = x.copy()
-            x[real] = x[real][::-1]
-        elif isinstance(layer, Repeat | SliceSteps):
-            x, real = rearranged(layer, x, real)
-        elif isinstance(layer, RepeatVector):
-            x, real = np.array([x] * layer.steps), np.ones(layer.steps, dtype=bool)
-        elif isinstance(layer, LastStep):
-            x = x[real][-1] if real.any() else np.zeros(x.shape[1])
-        elif isinstance(layer, MeanPool):
-            x = x[real].mean(axis=0) if real.any() else np.zeros(x.shape[1])
-        elif isinstance(layer, MaxPool):
-            x = x[real].max(axis=0) if real.any() else np.zeros(x.shape[1])
-        else:
-            assert isinstance(layer, Dropout)
         finals.append(final)
     return x, finals
 
