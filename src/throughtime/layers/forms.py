@@ -73,7 +73,8 @@ class Steps:
 
     def __str__(self) -> str:
         if self.count is None:
-            return "T'" if self.changed else "T"
+            number = "" if self.axis == 0 else str(self.axis + 1)
+            return f"T{number}'" if self.changed else f"T{number}"
         return str(self.count)
 
 

@@ -107,7 +107,7 @@ class Wiring:
                     raise InvalidArgumentError(
                         f"{self.named(i)} needs inputs with the same steps: those of"
                         f" {self._called(timed[0][0])} are {first}, and those of"
-                        f" {self._called(source)} are {steps}."
+                        f" {self._called(source)} are {steps}.{_fixed_steps(first, steps)}"
                     )
         refusal = layer.refusal(forms)
         if refusal is not None:
@@ -274,3 +274,11 @@ def _steps_by_number(layer: Layer, steps: Steps | None) -> Steps | None:
 
 def _state_form(layer: Recurrent) -> tuple[Any, ...]:
     return tuple(layer.state_widths.items()), layer.bidirectional
+
+
+def _fixed_steps(a: Steps, b: Steps) -> str:
+    """The way out where one number of steps is known and the other is that of an input."""
+    known = [one.count for one in (a, b) if one.count is not None]
+    if len(known) != 1 or a.changed or b.changed:
+        return ""
+    return f" If an input always has so many, write tt.Input(..., steps={known[0]})."
