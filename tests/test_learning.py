@@ -9,7 +9,7 @@ import pytest
 
 import throughtime as tt
 from throughtime.data import tasks
-from throughtime.layers import GRU, LSTM, RNN, Dense
+from throughtime.layers import CRF, GRU, LSTM, RNN, Dense
 from throughtime.optimizers import Adam
 from throughtime.optimizers.schedules import Cosine
 
@@ -59,3 +59,83 @@ def test_first_letter_equals_last_letter():
     layers = [GRU(16, dropout=0.2, recurrent_dropout=0.2), Dense(1, activation="sigmoid")]
     net = learn(task, layers, epochs=150, lr=0.02)
     assert np.mean((net.predict(held_out.x) > 0.5) == held_out.y) >= 0.99 > held_out.baseline
+
+
+def strokes(n, seed):
+    """Curves of letters one after the other, some with a rest between, and the letters."""
+    rng = np.random.default_rng(seed)
+    xs, ys = [], []
+    for _ in range(n):
+        letters = rng.integers(1, 5, size=rng.integers(2, 6))
+        curves = []
+        for letter in letters:
+            t = np.linspace(0.0, np.pi, int(rng.integers(4, 8)))
+            curves.append((-1) ** letter * np.sin(t if letter < 3 else 2 * t))
+            curves.append(np.zeros(int(rng.integers(0, 4))))
+        x = np.concatenate(curves)[:, None]
+        xs.append(x + 0.05 * rng.normal(size=x.shape))
+        ys.append(letters)
+    return xs, ys
+
+
+def test_letters_that_nobody_has_cut_apart():
+    x, letters = strokes(200, seed=0)
+    held_out, wanted = strokes(100, seed=1)
+    layers = [GRU(24, return_sequences=True, bidirectional=True), Dense(5, activation="softmax")]
+    net = tt.Network(layers, n_features=1, seed=0)
+    history = tt.train(
+        net, x, letters, loss="ctc", optimizer=Adam(Cosine(0.02, length=20)), epochs=20,
+        batch_size=20, clip_norm=5.0, metrics=["edit_distance"],
+    )  # fmt: skip
+    assert history["edit_distance"][-1] == 0.0 < 0.5 < history["edit_distance"][0]
+    x, lengths = tt.data.pad(held_out)
+    for decode in (tt.data.ctc_greedy, tt.data.ctc_beam):
+        assert not tt.data.edit_distance(decode(net.predict(x, lengths), lengths), wanted).any()
+
+
+#: Which tag follows which, row by row; tag 0 begins.
+NEXT = np.array(
+    [
+        [0.7, 0.3, 0.0, 0.0, 0.0],
+        [0.0, 0.1, 0.6, 0.3, 0.0],
+        [0.0, 0.0, 0.2, 0.5, 0.3],
+        [0.3, 0.0, 0.0, 0.2, 0.5],
+        [0.6, 0.1, 0.0, 0.0, 0.3],
+    ]
+)
+
+
+def tagged(n, seed):
+    """Noisy views of tags that follow each other by :data:`NEXT`."""
+    rng = np.random.default_rng(seed)
+    xs, ys = [], []
+    for _ in range(n):
+        tags = [0]
+        for _ in range(int(rng.integers(8, 20))):
+            tags.append(rng.choice(5, p=NEXT[tags[-1]]))
+        ys.append(np.array(tags[1:]))
+        xs.append(np.eye(5)[ys[-1]] + 0.8 * rng.normal(size=(len(ys[-1]), 5)))
+    return xs, ys
+
+
+@pytest.mark.parametrize("before", [[], [GRU(16, return_sequences=True)]], ids=["scores", "gru"])
+def test_a_tagger_with_transitions_beats_the_same_without(before):
+    x, tags = tagged(60, seed=0)
+    held_out, wanted = tagged(300, seed=1)
+    held_out, lengths = tt.data.pad(held_out)
+    right, whole, impossible = [], [], []
+    for f, end, loss in (("softmax", [], "cce"), ("identity", [CRF()], "crf")):
+        net = tt.Network([*before, Dense(5, activation=f), *end], n_features=5, seed=0)
+        tt.train(
+            net, x, tags, loss=loss, optimizer=Adam(0.02), epochs=30, batch_size=10, clip_norm=5.0
+        )
+        y = net.predict(held_out, lengths)
+        said = tt.data.crf_viterbi(y, lengths) if end else tt.data.labels(y)
+        said = [own[:n] for own, n in zip(said, lengths, strict=True)]
+        pairs = np.concatenate([np.stack((own[:-1], own[1:])) for own in said], axis=1)
+        right.append(np.mean(np.concatenate(said) == np.concatenate(wanted)))
+        whole.append(np.mean([np.array_equal(*pair) for pair in zip(said, wanted, strict=True)]))
+        impossible.append(np.mean(NEXT[tuple(pairs)] == 0.0))
+    assert right[1] > right[0] + 0.02
+    assert whole[1] > 1.5 * whole[0]
+    assert impossible[1] < 0.25 * impossible[0]

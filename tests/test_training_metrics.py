@@ -11,6 +11,7 @@ import pytest
 from throughtime.errors import InvalidArgumentError, InvalidTypeError, ShapeError
 from throughtime.training import metrics
 from throughtime.training.metrics import (
+    AUC,
     F1,
     MAE,
     MASE,
@@ -27,9 +28,11 @@ from throughtime.training.metrics import (
     Perplexity,
     Precision,
     Recall,
+    SequenceMetric,
     Specificity,
+    TopKAccuracy,
 )
-from throughtime.training.metrics.classification import ClassMetric
+from throughtime.training.metrics.classification import ClassMetric, OfClasses
 
 # Six steps, three classes: predicted are 0 three times (2 correct), 1 once (wrong), 2 twice
 # (correct).
@@ -37,6 +40,8 @@ TRUE = np.array([0, 0, 1, 2, 2, 0])
 SAID = np.array([0, 1, 0, 2, 2, 0])
 SCORES = np.full((6, 3), 0.25)
 SCORES[np.arange(6), SAID] = 0.5
+RANKED = SCORES.copy()
+RANKED[2] = [0.5, 0.2, 0.3]  # the true class, 1, is the last one
 # TP 2 0 2, FP 1 1 0, FN 1 1 0, TN 2 4 4
 
 # Eight steps of yes or no: TP 3, FP 1, FN 2, TN 2.
@@ -80,6 +85,16 @@ CASES = {
         (NPV(average="micro"), SCORES, TRUE, 10 / 12),
         (NPV(), YES, IS, 2 / 4),
     ],
+    # pairs in the right order: of class 0 6 of 9, of class 1 2 of 5, of class 2 all
+    "auc": [
+        (AUC(), SCORES, TRUE, (6 / 9 + 2 / 5 + 1) / 3),
+        (AUC(average="weighted"), SCORES, TRUE, (3 * 6 / 9 + 2 / 5 + 2 * 1) / 6),
+        (AUC(), YES, IS, 13 / 15),
+    ],
+    "top_k_accuracy": [
+        (TopKAccuracy(k=1), SCORES, TRUE, 4 / 6),
+        (TopKAccuracy(k=2), RANKED, TRUE, 5 / 6),
+    ],
     # sum (t - mean)^2: 6 and 9 + 9 + 144 = 234 around 21
     "r2": [(R2(), NUMBERS, MEANT, ((1 - 8 / 6) + (1 - 17 / 234)) / 2)],
     "mae": [(MAE(), NUMBERS, MEANT, 11 / 6)],
@@ -113,7 +128,7 @@ ALL = [
 
 
 def test_the_cases_are_the_whole_registry():
-    assert set(CASES) == set(METRICS)
+    assert set(CASES) == {name for name in METRICS if not issubclass(METRICS[name], SequenceMetric)}
     for name, cases in CASES.items():
         assert all(type(case[0]) is METRICS[name] for case in cases)
 
@@ -186,7 +201,7 @@ def test_greater_is_better_says_what_perfect_outputs_have(metric, y, target, exp
 
 
 @pytest.mark.parametrize(
-    "name", [name for name in METRICS if issubclass(METRICS[name], ClassMetric)]
+    "name", [name for name in METRICS if issubclass(METRICS[name], OfClasses | TopKAccuracy)]
 )
 def test_class_numbers_one_hot_and_soft_targets_agree(name):
     metric = METRICS[name]()

@@ -27,9 +27,13 @@ from throughtime.training.metrics.classification import (
     Recall,
     Specificity,
 )
+from throughtime.training.metrics.confusion import ConfusionMatrix, confusion_matrix
+from throughtime.training.metrics.ranking import AUC, TopKAccuracy
 from throughtime.training.metrics.regression import MAE, MASE, MSE, R2, RMSE, SMAPE
+from throughtime.training.metrics.sequences import EditDistance, SequenceMetric
 
 __all__ = [
+    "AUC",
     "F1",
     "MAE",
     "MASE",
@@ -41,11 +45,16 @@ __all__ = [
     "SMAPE",
     "Accuracy",
     "BalancedAccuracy",
+    "ConfusionMatrix",
+    "EditDistance",
     "FunctionMetric",
     "Metric",
     "Perplexity",
     "Precision",
     "Recall",
+    "SequenceMetric",
     "Specificity",
+    "TopKAccuracy",
+    "confusion_matrix",
     "get",
 ]

@@ -105,7 +105,12 @@ class Metric:
 
 
 #: What other libraries call the options.
-OTHER_NAMES: Words = {"seasonality": ("m", "season_length", "sp"), "training": ("y_train",)}
+OTHER_NAMES: Words = {
+    "seasonality": ("m", "season_length", "sp"),
+    "training": ("y_train",),
+    "width": ("beam_width", "beam"),
+    "k": ("top_k",),
+}
 
 METRICS: Registry[Metric] = Registry("metric", Metric, OTHER_NAMES)
 

@@ -66,27 +66,23 @@ def count_labels(predicted: np.ndarray, actual: np.ndarray, weight: np.ndarray) 
 
 
 @dataclass(frozen=True)
-class ClassMetric(Metric):
-    """Base of the metrics that compare predicted classes with true ones.
+class OfClasses(Metric):
+    """Base of the metrics whose targets are classes, or labels each of which is true or not.
 
     The target holds class numbers, or rows of probabilities (one-hot for certainty) whose largest
     is the true class. With one output, or with ``multilabel``, it holds 0 or 1 for each output.
 
     Parameters
     ----------
-    threshold : float
-        With one output, or with ``multilabel``: the probability above which "yes" is predicted.
     multilabel : bool
         Whether every output is an independent yes/no, as with several sigmoids and binary
         cross-entropy; any number of them may be true.
     """
 
     greater_is_better: ClassVar[bool] = True
-    threshold: float = 0.5
     multilabel: bool = field(default=False, kw_only=True)
 
     def __post_init__(self) -> None:
-        check_float("threshold", self.threshold, 0.0, 1.0)
         check_bool("multilabel", self.multilabel)
 
     def check_target(
@@ -115,6 +111,25 @@ class ClassMetric(Metric):
                 f" none. For independent yes/no outputs write {type(self).__name__}"
                 "(multilabel=True)."
             )
+
+
+@dataclass(frozen=True)
+class ClassMetric(OfClasses):
+    """Base of the metrics that compare predicted classes with true ones.
+
+    Parameters
+    ----------
+    threshold : float
+        With one output, or with ``multilabel``: the probability above which "yes" is predicted.
+    multilabel : bool
+        As in :class:`OfClasses`.
+    """
+
+    threshold: float = 0.5
+
+    def __post_init__(self) -> None:
+        check_float("threshold", self.threshold, 0.0, 1.0)
+        super().__post_init__()
 
     def score(self, y: np.ndarray, target: np.ndarray, weight: np.ndarray) -> float:
         if self.multilabel:
