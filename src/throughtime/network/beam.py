@@ -5,7 +5,7 @@ these B * V go on. One that ends with a stop token does not go on; it is a resul
 result, or the continuation of full length, with the highest score. For L tokens with the
 probabilities p_1 ... p_L and the length penalty a::
 
-    score = (log p_1 + ... + log p_L) / L^a            (GN4)
+    score = (log p_1 + ... + log p_L) / L^a            (GN5)
 
 With a = 0 that is the most probable one, and a beam as wide as there are continuations finds it for
 certain. Of equal scores the first wins: the shorter one, then the one with smaller tokens.
@@ -68,7 +68,7 @@ def search(
     width : int
         Number of continuations that go on, B.
     length_penalty : float
-        a in (GN4).
+        a in (GN5).
     stop : list of int
         The tokens that end a continuation.
     scores, inputs : callable

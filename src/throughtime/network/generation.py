@@ -100,9 +100,9 @@ def generate(
         and ``top_k``, reach this share.
     beam : int, optional
         Width of a beam search, which draws nothing: it looks for the continuation with the highest
-        score (GN4).
+        score (GN5).
     length_penalty : float
-        Exponent a in the score (GN4) of a beam search. 0 looks for the most probable continuation,
+        Exponent a in the score (GN5) of a beam search. 0 looks for the most probable continuation,
         and so prefers short ones; 1 compares means.
     stop : int or list of int, optional
         Tokens that end a row. The one that ended it is its last token.

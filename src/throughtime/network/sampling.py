@@ -4,11 +4,11 @@ With the network's own probabilities p (N, V), a temperature T and a uniform num
 
     w_i = p_i^(1/T)                                    (GN1)
     q_i = w_i / sum_j w_j                              (GN2)
-    token = the first i with q_0 + ... + q_i > u       (GN3)
+    token = the first i with q_0 + ... + q_i > u       (GN4)
 
-``top_k`` and ``top_p`` set w to 0 where a token is not among the most probable ones. Of equally
-probable tokens the one with the smaller number comes first. All of it is computed in float64, and
-each row by itself.
+``top_k`` sets w to 0 where a token is not among the k most probable ones. ``top_p`` then keeps the
+fewest of them that reach a share of what is left, (GN3). Of equally probable tokens the one with
+the smaller number comes first. All of it is computed in float64, and each row by itself.
 
 T: Ackley, Hinton and Sejnowski (1985), Cognitive Science 9. top_k: Fan, Lewis and Dauphin (2018),
 arXiv:1805.04833. top_p: Holtzman, Buys, Du, Forbes and Choi (2020), arXiv:1904.09751.
@@ -56,7 +56,7 @@ def distribution(
     if top_k is not None:
         ranked[:, top_k:] = 0.0
     if top_p is not None and top_p < 1:
-        # A token stays where those before it do not reach the share; so the first one always stays.
+        # (GN3): a token stays where those before it do not reach the share, so the first one does.
         reached = np.cumsum(ranked, axis=-1)
         ranked[:, 1:][reached[:, :-1] >= top_p * reached[:, -1:]] = 0.0
     np.put_along_axis(w, order, ranked, axis=-1)
@@ -64,7 +64,7 @@ def distribution(
 
 
 def draw(q: np.ndarray, u: np.ndarray) -> np.ndarray:
-    """The tokens ``(N,)`` that the uniform numbers ``u (N,)`` choose by ``q (N, V)``, (GN3)."""
+    """The tokens ``(N,)`` that the uniform numbers ``u (N,)`` choose by ``q (N, V)``, (GN4)."""
     reached = np.cumsum(q, axis=-1)
     # u < 1, so u times the last sum is less than it, and a token of probability 0 is never drawn.
     return (reached <= u[:, None] * reached[:, -1:]).sum(axis=-1)
