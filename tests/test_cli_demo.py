@@ -90,8 +90,8 @@ def test_an_end_in_a_later_demo_says_what_was_written(stop, code, said, small, c
     small.main = main_of_demo
     assert main(["demo", "all"]) == code
     assert capsys.readouterr().err == (
-        f"throughtime: Stopped by {said}; 2 of 9 demos had ended, and their pictures were"
-        " written.\n"
+        f"throughtime: Stopped by {said}; 2 of {len(demo.NAMES)} demos had ended, and their"
+        " pictures were written.\n"
     )
     assert len(list(Path().iterdir())) == 2
 

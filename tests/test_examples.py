@@ -37,6 +37,7 @@ PICTURES = {
     ],
     "first-equals-last": ["hidden-states.png", "scores.png"],
     "noisy-sine": ["noise.png", "scores.png", "sine.png"],
+    "alice": ["scores.png"],
 }  # fmt: skip
 
 
@@ -115,10 +116,17 @@ def noisy_sine(table):
     assert table["RNN(10): guess"].published == 0.991
 
 
+def alice(table):
+    letter, four = table.rows
+    assert letter.ours < 0.5 * letter.naive
+    assert four.ours < 0.93 * four.naive
+
+
 BARS = {
     "lecture-oscillator": oscillator, "lecture-weather": weather, "lecture-digits": digits,
     "slides-sine": slides, "mod3": mod3, "mod3-sum": mod3_sum, "sine-window": sine_window,
     "first-equals-last": first_equals_last, "noisy-sine": noisy_sine,
+    "alice": alice,
 }  # fmt: skip
 
 
