@@ -295,16 +295,16 @@ def test_words_of_other_libraries_are_answered():
 def test_wrong_prefixes_are_refused():
     net = network()
     assert refused(net, [1, 9], 3).startswith(
-        "x must hold integers from 0 to 5, the tokens of the first layer; got"
+        "prefix must hold integers from 0 to 5, the tokens of the first layer; got"
     )
     for name in ("gru", "one-hot"):
         padded = np.array([[1, 2]]), {"lengths": [0]}, 0
         for prefix, options, row in (([[1], []], {}, 1), padded):
             assert refused(network(name), prefix, 3, error=DataError, **options) == (
-                f"prefix must hold at least one token in each row; got none in row {row}."
+                f"prefix must hold at least one step in each row; got none in row {row}."
             )
-        assert refused(network(name), [], 3, error=DataError).endswith(
-            " must have at least one time step; got shape (1, 0, 1)."
+        assert refused(network(name), [], 3, error=DataError) == (
+            "prefix must have at least one time step; got shape (1, 0, 1)."
         )
     hot = network("one-hot")
     way_out = (

@@ -8,18 +8,16 @@ probable continuation (:mod:`throughtime.network.beam`). A network of values fee
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
-from throughtime.activations import Activation, Identity, Softmax
 from throughtime.data.encoding import one_hot
-from throughtime.data.sequences import check_sequences, is_ragged, unpad
+from throughtime.data.sequences import unpad
 from throughtime.errors import (
     DataError,
     InvalidArgumentError,
     InvalidTypeError,
-    as_array,
     check_bool,
     check_float,
     check_int,
@@ -27,20 +25,20 @@ from throughtime.errors import (
     sentence,
 )
 from throughtime.kernels.underflow import ignore_underflow
-from throughtime.layers import Embedding
 from throughtime.network.beam import search
+from throughtime.network.prefixes import (
+    Generator,
+    Target,
+    begin,
+    find_target,
+    gives_logits,
+    output_of,
+)
 from throughtime.network.sampling import distribution, draw, log_probabilities, uniform_numbers
 from throughtime.network.stream import Stream, Streamable
 from throughtime.registry import translate
 
 __all__ = ["extrapolate", "generate"]
-
-
-class Generator(Streamable, Protocol):
-    """What generation asks of a :class:`throughtime.Network`."""
-
-    @property
-    def output_activation(self) -> Activation | None: ...
 
 
 @translate(
@@ -61,6 +59,7 @@ def generate(
     steps: int,
     *,
     lengths: Any = None,
+    fixed: Any = None,
     temperature: float = 1.0,
     top_k: int | None = None,
     top_p: float | None = None,
@@ -88,8 +87,12 @@ def generate(
         ``(N, T, F)``, or a list of arrays ``(T_i, F)``.
     steps : int
         Number of steps to add, S; the largest number with ``stop``.
-    lengths : array of int of shape (N,), optional
-        Number of steps of each row; each row is continued from its own end.
+    lengths : array of int of shape (N,), or dict, optional
+        Number of steps of each row; each row is continued from its own end. With ``fixed``, a dict
+        by the names of the inputs.
+    fixed : dict of str to array, optional
+        The other inputs of a graph, by name: the source of a decoder, or a vector. They are read
+        once, whole. The prefix is that of the input that is left; one row of it begins all rows.
     temperature : float
         T in (GN1). Below 1 probable tokens become more probable. 0 takes the most probable token
         and draws nothing.
@@ -146,7 +149,8 @@ def generate(
     """
     steps = check_int("steps", steps, 1)
     check_bool("return_log_probabilities", return_log_probabilities)
-    logits = None if feedback is not None else _gives_logits(net)
+    target = find_target(net, fixed)
+    logits = None if feedback is not None else gives_logits(net, target)
     given = {
         "temperature": check_float("temperature", temperature, 0.0) != 1.0,
         "top_k": top_k is not None,
@@ -158,9 +162,7 @@ def generate(
     }
     if logits is None:
         _refuse(given, given, "a network that generates values")
-        array, single = _rows_of_values(prefix)
-        values = extrapolate(net, array, steps, lengths, feedback)
-        return values[0] if single else values
+        return _feed_back(net, target, prefix, steps, lengths, fixed, feedback)
     if beam is None:
         _refuse(given, ("length_penalty",), "a generation without a beam")
     else:
@@ -171,16 +173,14 @@ def generate(
     if top_p is not None:
         check_float("top_p", top_p, 0.0, 1.0, inclusive="high")
     check_int("seed", seed, 0)
-    ends = _check_stop(stop, net.n_outputs)
-    array, mask, single = _rows_of_tokens(net, prefix, lengths)
-    stream = Stream(net, len(array))
-    y = stream.warm_up(array, mask=mask)
+    ends = _check_stop(stop, target.n_outputs)
+    stream, y, single = begin(net, target, prefix, lengths, fixed, tokens=True)
 
-    def scores(y: np.ndarray) -> np.ndarray:
-        return _check_finite(log_probabilities(y, logits))
+    def scores(y: Any) -> np.ndarray:
+        return _check_finite(log_probabilities(output_of(net, y), logits))
 
     def inputs(tokens: np.ndarray) -> np.ndarray:
-        return tokens if _embeds(net) else one_hot(tokens, net.n_features, net.dtype)
+        return tokens if target.embeds else one_hot(tokens, target.features, net.dtype)
 
     if beam is not None:
         found = search(
@@ -188,7 +188,7 @@ def generate(
             scores=scores, inputs=inputs,
         )  # fmt: skip
     else:
-        numbers = uniform_numbers(seed, len(array), steps) if temperature > 0 else None
+        numbers = uniform_numbers(seed, len(y), steps) if temperature > 0 else None
 
         def choose(log_p: np.ndarray, rows: np.ndarray, t: int) -> np.ndarray:
             if numbers is None:
@@ -271,54 +271,40 @@ def extrapolate(
     (2, 5, 1)
     """
     check_int("steps", steps, 1)
+    return _feed_back(net, find_target(net, None), x, steps, lengths, None, feedback, "x")
+
+
+def _feed_back(
+    net: Streamable,
+    target: Target,
+    prefix: Any,
+    steps: int,
+    lengths: Any,
+    fixed: Any,
+    feedback: Callable[[np.ndarray], Any] | None,
+    name: str = "prefix",
+) -> np.ndarray:
+    """Values (N, S, K): each output makes the next input; for one row (S, K)."""
     if feedback is not None and not callable(feedback):
         raise InvalidTypeError(
             sentence("feedback", "a function of an output (N, K)", describe(feedback))
         )
-    if feedback is None and (_embeds(net) or net.n_outputs != net.n_features):
-        kind = "a token" if _embeds(net) else f"{net.n_features} numbers"
+    if feedback is None and (target.embeds or target.n_outputs != target.features):
+        kind = "a token" if target.embeds else f"{target.features} numbers"
         raise InvalidArgumentError(
-            f"feedback must be given, a function of an output ({net.n_outputs} numbers) that"
+            f"feedback must be given, a function of an output ({target.n_outputs} numbers) that"
             f" returns the next input ({kind})."
         )
-    array, mask = net.check_input(x, lengths)
-    stream = Stream(net, len(array))
-    y = stream.warm_up(array, mask=mask)
-    result = np.empty((len(array), steps, net.n_outputs), dtype=net.dtype)
+    stream, y, single = begin(net, target, prefix, lengths, fixed, tokens=target.embeds, name=name)
+    result = np.empty((len(y), steps, target.n_outputs), dtype=net.dtype)
     result[:, 0] = y
     for t in range(1, steps):
-        result[:, t] = stream.step(y if feedback is None else feedback(y))
-        y = result[:, t]
-    return result
+        y = result[:, t - 1]
+        result[:, t] = output_of(net, stream.step(y if feedback is None else feedback(y)))
+    return result[0] if single else result
 
 
 # -- arguments and results --------------------------------------------------------------------
-
-
-def _embeds(net: Streamable) -> bool:
-    return net.topology.input_form.kind == "tokens"
-
-
-def _gives_logits(net: Generator) -> bool | None:
-    """Whether a network of tokens gives logits and not probabilities; None if it gives values."""
-    last = net.output_activation
-    if not _embeds(net):
-        one_hot_tokens = isinstance(last, Softmax) and net.n_outputs == net.n_features > 1
-        return False if one_hot_tokens else None
-    if not isinstance(last, Softmax | Identity):
-        raise InvalidArgumentError(
-            "a network that generates tokens must end with a Dense layer that has the activation"
-            " 'softmax', or none for logits. Give feedback, a function that makes the next token of"
-            " an output, to generate values."
-        )
-    first = net.layers[0]
-    assert isinstance(first, Embedding)  # it alone takes tokens
-    if net.n_outputs > first.n_tokens:
-        raise InvalidArgumentError(
-            f"a network that generates tokens must take all that it gives; this one gives"
-            f" {net.n_outputs} and takes {first.n_tokens}."
-        )
-    return isinstance(last, Identity)
 
 
 def _refuse(given: dict[str, bool], unfit: Iterable[str], what: str) -> None:
@@ -333,50 +319,6 @@ def _check_stop(stop: Any, n_outputs: int) -> list[int]:
         return []
     several = stop if isinstance(stop, list | tuple | set) else [stop]
     return [check_int("stop", token, 0, n_outputs - 1) for token in several]
-
-
-def _rows_of_values(prefix: Any) -> tuple[Any, bool]:
-    """The prefixes as many rows, and whether there was one without the axis N."""
-    single = not is_ragged(prefix) and np.ndim(prefix) == 2
-    return (as_array("prefix", prefix)[None] if single else prefix), single
-
-
-def _rows_of_tokens(
-    net: Streamable, prefix: Any, lengths: Any
-) -> tuple[np.ndarray, np.ndarray | None, bool]:
-    """The checked input of a stream for tokens, its mask, and whether there was one row alone."""
-    listed = is_ragged(prefix)
-    single = all(np.ndim(part) == 0 for part in prefix) if listed else np.ndim(prefix) == 1
-    rows = as_array("prefix", prefix)[None] if single else prefix
-    if _embeds(net):
-        x, mask = net.check_input(rows, lengths)
-    else:
-        x, mask = _one_hot_rows(net, rows, lengths)
-    if mask is not None and not mask.any(axis=1).all():
-        row = mask.any(axis=1).argmin()
-        raise DataError(
-            sentence("prefix", "at least one token in each row", f"none in row {row}", must="hold")
-        )
-    return x, mask, single
-
-
-def _one_hot_rows(net: Streamable, rows: Any, lengths: Any) -> tuple[np.ndarray, np.ndarray | None]:
-    """The one-hot vectors of tokens as a checked input, and its mask."""
-    tokens, mask = check_sequences(rows, lengths, univariate=True, name="prefix")
-    inside = (tokens >= 0) & (tokens < net.n_features) & (tokens == np.floor(tokens))
-    if tokens.shape[2] != 1 or not inside.all():
-        raise InvalidArgumentError(
-            sentence(
-                "prefix",
-                f"tokens, integers from 0 to {net.n_features - 1}",
-                f"shape {tokens.shape}" if tokens.shape[2] != 1 else f"{tokens[~inside][0]:g}",
-                "The network takes one-hot vectors, which are made of them here. Of vectors,"
-                " tt.data.labels(x) gives the tokens.",
-                must="hold",
-            )
-        )
-    x = one_hot(tokens[..., 0].astype(np.int64), net.n_features, net.dtype)
-    return net.check_input(x, mask=mask)
 
 
 def _check_finite(log_p: np.ndarray) -> np.ndarray:

@@ -164,9 +164,18 @@ def _by_input(topology: Topology, argument: str, value: Any, depth: int) -> tupl
 
 
 def check_one(
-    topology: Topology, k: int, x: Any, lengths: Any, mask: Any, dtype: np.dtype
+    topology: Topology,
+    k: int,
+    x: Any,
+    lengths: Any,
+    mask: Any,
+    dtype: np.dtype,
+    name: str = "x",
 ) -> tuple[np.ndarray, np.ndarray | None]:
-    """Input ``k`` in ``dtype``, zero at masked steps, and its mask or None."""
+    """Input ``k`` in ``dtype``, zero at masked steps, and its mask or None.
+
+    Messages call it ``name``.
+    """
     kind, features = topology.input_forms[k].kind, topology.input_forms[k].features
     if kind == "vector":
         if lengths is not None or mask is not None:
@@ -174,36 +183,36 @@ def check_one(
             raise InvalidArgumentError(
                 f"lengths and mask must be left out: {taker} vectors (N, F)."
             )
-        return check_array("x", x, shape=("N", features), dtype=dtype), None
+        return check_array(name, x, shape=("N", features), dtype=dtype), None
     if kind == "tokens":
-        return _check_tokens(topology.n_tokens(k), x, lengths, mask)
-    return check_sequences(x, lengths, mask, dtype=dtype, n_features=features)
+        return _check_tokens(topology.n_tokens(k), x, lengths, mask, name)
+    return check_sequences(x, lengths, mask, dtype=dtype, n_features=features, name=name)
 
 
 def _check_tokens(
-    n_tokens: int, x: Any, lengths: Any, mask: Any
+    n_tokens: int, x: Any, lengths: Any, mask: Any, name: str
 ) -> tuple[np.ndarray, np.ndarray | None]:
     if not is_ragged(x):
-        x = as_array("x", x)
+        x = as_array(name, x)
         if x.ndim == 3 and x.shape[2] == 1:
             x = x[..., 0]  # as throughtime.data.pad gives them
         if x.ndim != 2:
             raise ShapeError(
                 sentence(
-                    "x",
+                    name,
                     "tokens of shape (N, T)",
                     f"shape {x.shape}",
                     "The first layer is an Embedding, which takes integers.",
                     must="hold",
                 )
             )
-    array, real = check_sequences(x, lengths, mask, univariate=True, n_features=1)
+    array, real = check_sequences(x, lengths, mask, univariate=True, n_features=1, name=name)
     array = array[..., 0]
     inside = (array >= 0) & (array < n_tokens) & (array == np.floor(array))
     if not inside.all():
         raise InvalidArgumentError(
             sentence(
-                "x",
+                name,
                 f"integers from 0 to {n_tokens - 1}, the tokens of the first layer",
                 f"values from {array.min()} to {array.max()}",
                 must="hold",
