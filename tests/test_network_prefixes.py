@@ -225,4 +225,6 @@ def test_what_does_not_fit_is_refused():
 def test_a_vector_cannot_be_generated():
     image = tt.Input(3, name="image", time=False)
     net = tt.Network(inputs=image, outputs=Dense(3)(GRU(2)(RepeatVector(2)(image))))
-    assert refused(net, np.zeros((1, 3)), 3) == ""
+    assert refused(net, np.zeros((1, 3)), 3) == (
+        "a network generates a sequence, and what this one takes, (N, 3), is none."
+    )

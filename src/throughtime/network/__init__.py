@@ -17,6 +17,7 @@ tape        what a forward pass leaves for the backward pass
 fixed       the inputs of a stream that stay the same
 stream      one step at a time
 generation  a network goes on by itself: ``tt.generate``, ``net.extrapolate``
+prefixes    what generation starts from
 sampling    how a token is drawn
 beam        search for the most probable continuation
 summary     ``print(net)``

@@ -70,6 +70,10 @@ def find_target(net: Streamable, fixed: Any) -> Target:
             f" {', '.join(map(repr, plan.inputs.names))}."
         )
     form = net.topology.input_forms[found[0]]
+    if form.kind == "vector":
+        raise InvalidArgumentError(
+            f"a network generates a sequence, and what this one takes, {form}, is none."
+        )
     return Target(
         found[0],
         plan.inputs.names[found[0]],
@@ -155,17 +159,18 @@ def begin(
 def _read(net: Streamable, stream: Stream, x: np.ndarray, mask: np.ndarray | None) -> np.ndarray:
     """Step through prefixes; return the last output, each row being at its own end afterwards."""
     counts = np.full(len(x), x.shape[1]) if mask is None else mask.sum(axis=1)
-    state, y = None, None
-    for t in range(x.shape[1]):
-        now, after = output_of(net, stream.step(x[:, t])), stream.state
+    y = output_of(net, stream.step(x[:, 0]))
+    for t in range(1, x.shape[1]):
         ended = counts <= t  # these rows keep the output and the state of their own end
-        if state is not None and ended.any():
-            now[ended] = y[ended]
-            for old, new in zip(state, after, strict=True):
+        before = stream.state if ended.any() else None
+        now = output_of(net, stream.step(x[:, t]))
+        if before is not None:
+            after = stream.state
+            for old, new in zip(before, after, strict=True):
                 for a, b in zip(old, new, strict=True):
                     b[ended] = a[ended]
-        state, y = after, now
-    stream.state = state
+            stream.state = after
+        y = np.where(ended[:, None], y, now)
     return y
 
 
