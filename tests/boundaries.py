@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from mutate import Copy, Mutant
 
-HELPERS = ("network_cases.py",)
+HELPERS = ("network_cases.py", "option_cases.py")
 
 
 class Boundary(NamedTuple):

@@ -68,6 +68,30 @@ def own_activation(x):
 
 
 ZOO = {
+    "lstm, every option": (
+        [
+            LSTM(
+                12,
+                layer_norm=True,
+                peepholes=True,
+                proj_size=5,
+                cell_clip=2.0,
+                hidden_clip=0.5,
+                zoneout=0.1,
+                cell_zoneout=0.05,
+                time_bias=True,
+                return_sequences=True,
+            ),
+            Dense(1),
+        ],
+        3,
+    ),
+    "lstm, coupled": ([LSTM(8, coupled_gates=True, peepholes=True, layer_norm=True)], 3),
+    "lstm, coupled gates alone": ([LSTM(8, coupled_gates=True, bidirectional=True)], 3),
+    "gru, normalised": ([GRU(8, layer_norm=True, zoneout=0.2, return_sequences=True)], 2),
+    "cho's gru, normalised": ([GRU(8, layer_norm=True, reset_after=False), Dense(2)], 2),
+    "rnn, normalised": ([RNN(8, layer_norm=True, reverse=True), Dense(2)], 2),
+    "rnn, clipped": ([RNN(8, hidden_clip=0.5, return_sequences=True)], 2),
     "rnn": ([RNN(16, return_sequences=True), Dense(1)], 3),
     "gru, many to one": ([GRU(16), Dense(1)], 3),
     "lstm": ([LSTM(16, return_sequences=True), Dense(1)], 3),

@@ -15,10 +15,11 @@ import tempfile
 from collections.abc import Iterable, Sequence
 from importlib.machinery import BuiltinImporter, FrozenImporter, PathFinder
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy.testing  # noqa: F401  # loaded once, for every fork
 import pytest
+from mutants import OF_OPTIONS, Mutant
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -50,29 +51,19 @@ FIRST = {
     "network/network.py": ("test_gradients.py",),
 }
 #: Test modules that SUITE imports.
-HELPERS = ("loss_cases.py", "naive.py", "network_cases.py", "sequence_loss_cases.py")
+HELPERS = (
+    "loss_cases.py",
+    "naive.py",
+    "network_cases.py",
+    "option_cases.py",
+    "sequence_loss_cases.py",
+)
 #: Exit code of a run that imported another package instead of the copy.
 NOT_THE_COPY = 99
 #: First word of a line about a failed test.
 CAUSE = "CAUSE"
 #: Errors of assertions; the second is raised by ``pytest.raises`` if nothing was raised.
 ASSERTIONS = ("AssertionError", "Failed")
-
-
-class Mutant(NamedTuple):
-    """A mistake: ``new`` replaces ``old``, which occurs once in ``file``."""
-
-    name: str
-    file: str
-    old: str
-    new: str
-    wrong_forwards: bool = False  # and backward agrees with it, so gradient checks pass
-
-    def of(self, text: str) -> str:
-        """The text of the file with the mistake."""
-        if text.count(self.old) != 1:
-            raise LookupError(f"{self.old!r} must occur once in {self.file}; update the mutant")
-        return text.replace(self.old, self.new)
 
 
 H_USED = "dropped(tape.states[0][:-1], tape.drop)"
@@ -144,6 +135,7 @@ MUTANTS = [
     Mutant("forget gate with c_t", "cells/lstm.py", "dc * c_prev", "dc * state[1]"),
     Mutant("output gate with c_t", "cells/lstm.py", "backward(dh * phi", "backward(dh * state[1]"),
     Mutant("the forget gate does not close the way back", "cells/lstm.py", "dc * f)", "dc)"),
+    *OF_OPTIONS,
     # -- activations and losses
     Mutant("diagonal softmax", "activations.py",
            "return y * (dy - inner) /", "return y * (1 - y) * dy + 0 * inner /"),

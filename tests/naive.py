@@ -34,35 +34,79 @@ from throughtime.layers import (
 from throughtime.layers.forms import Form, Steps
 
 
+def standard(v: Any) -> Any:
+    """One group of numbers, layer-normalised."""
+    return (v - np.mean(v)) / np.sqrt(np.var(v) + 1e-5)
+
+
+def sums(p: dict[str, Any], x: Any, time: Any, groups: int = 1) -> Any:
+    """x W_x, with its biases; normalised, the last gate by itself if there are two groups."""
+    v = x @ p["W_x"]
+    if "g_x" in p:
+        cut = len(v) * 2 // 3 if groups == 2 else len(v)
+        v = p["g_x"] * np.concatenate(
+            [standard(v[:cut]), *map(standard, [v[cut:]][: cut < len(v)])]
+        )
+    return v + p["b"] + time
+
+
 def elman(layer: Any, p: dict[str, Any], x: Any, state: Any, time: Any) -> Any:
     (h,) = state
-    return (layer.activation(x @ p["W_x"] + p["b"] + h @ p["W_h"] + time),)
+    v = h @ p["W_h"]
+    if layer.layer_norm:
+        v = p["g_h"] * standard(v)
+    return (layer.activation(sums(p, x, time) + v),)
 
 
 def gru(layer: Any, p: dict[str, Any], x: Any, state: Any, time: Any) -> Any:
     (h,) = state
     H = len(h)
-    a = x @ p["W_x"] + p["b"] + time
-    W_r, W_z, W_n = p["W_h"][:, :H], p["W_h"][:, H : 2 * H], p["W_h"][:, 2 * H :]
-    r = layer.recurrent_activation(a[:H] + h @ W_r)
-    z = layer.recurrent_activation(a[H : 2 * H] + h @ W_z)
+    a = sums(p, x, time, groups=2)
+    W_rz, W_n = p["W_h"][:, : 2 * H], p["W_h"][:, 2 * H :]
+    v = h @ W_rz
+    if layer.layer_norm:
+        v = p["g_h"][: 2 * H] * standard(v)
+
+    def candidate(left: Any) -> Any:
+        q = left @ W_n
+        return p["g_h"][2 * H :] * standard(q) if layer.layer_norm else q
+
+    r = layer.recurrent_activation(a[:H] + v[:H])
+    z = layer.recurrent_activation(a[H : 2 * H] + v[H:])
     if layer.reset_after:
-        n = layer.activation(a[2 * H :] + r * (h @ W_n + p.get("b_hn", 0.0)))
+        n = layer.activation(a[2 * H :] + r * (candidate(h) + p.get("b_hn", 0.0)))
     else:
-        n = layer.activation(a[2 * H :] + (r * h) @ W_n)
+        n = layer.activation(a[2 * H :] + candidate(r * h))
     return ((1 - z) * n + z * h,)
 
 
 def lstm(layer: Any, p: dict[str, Any], x: Any, state: Any, time: Any) -> Any:
     h, c = state
-    H = len(h)
-    u = x @ p["W_x"] + p["b"] + time + h @ p["W_h"]
-    i = layer.recurrent_activation(u[:H])
-    f = layer.recurrent_activation(u[H : 2 * H])
-    g = layer.activation(u[2 * H : 3 * H])
-    o = layer.recurrent_activation(u[3 * H :])
-    c = f * c + i * g
-    return o * layer.activation(c), c
+    v = h @ p["W_h"]
+    if layer.layer_norm:
+        v = p["g_h"] * standard(v)
+    *gates, u_g, u_o = np.split(sums(p, x, time) + v, 3 if layer.coupled_gates else 4)
+    looks = p["W_c"] if layer.peepholes else np.zeros((3, len(c)))
+    gates = [layer.recurrent_activation(u + w * c) for u, w in zip(gates, looks, strict=False)]
+    i, f = gates if len(gates) == 2 else (gates[0], 1 - gates[0])
+    c = f * c + i * layer.activation(u_g)
+    if layer.cell_clip is not None:
+        c = np.clip(c, -layer.cell_clip, layer.cell_clip)
+    o = layer.recurrent_activation(u_o + looks[-1] * c)
+    shown = p["g_c"] * standard(c) + p.get("b_c", 0.0) if layer.layer_norm else c
+    m = o * layer.activation(shown)
+    return (m @ p["W_r"] if layer.proj_size else m), c
+
+
+def settled(layer: Any, new: Any, old: Any) -> Any:
+    """Clipping of h, and the expectation of zoneout."""
+    if not hasattr(layer, "zoneout"):
+        return new
+    h, *others = new
+    if layer.hidden_clip is not None:
+        h = np.clip(h, -layer.hidden_clip, layer.hidden_clip)
+    rates = (layer.zoneout, getattr(layer, "cell_zoneout", 0.0))
+    return [z * a + (1 - z) * b for z, a, b in zip(rates, old, [h, *others], strict=False)]
 
 
 def min_gru(layer: Any, p: dict[str, Any], x: Any, state: Any, time: Any) -> Any:
@@ -127,13 +171,13 @@ def run_direction(layer: Any, p: Any, x: Any, real: Any, state: Any, reverse: bo
     elif layer.time_bias:
         *state, flag = state
         started = flag[0] == 1
-    outputs = np.zeros((len(x), layer.units))
+    outputs = np.zeros((len(x), layer.output_units))
     steps = range(len(x))
     for t in reversed(steps) if reverse else steps:
         if not real[t]:
             continue
         time = p["b_time"] if layer.time_bias and started else 0.0
-        state = STEPS[type(layer).__name__](layer, p, x[t], tuple(state), time)
+        state = settled(layer, STEPS[layer.kind](layer, p, x[t], tuple(state), time), state)
         outputs[t] = output(layer, p, state)
         started = True
     final = tuple(state) + ((np.array([float(started)]),) if layer.time_bias else ())

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from option_cases import OPTIONS, VARIANTS
 
 from throughtime import activations
 from throughtime.activations import ACTIVATIONS, Custom
@@ -158,6 +159,7 @@ CELLS: dict[str, tuple[type[Layer], dict[str, Any]]] = {
     "indrnn": (IndRNN, {"activation": "tanh"}),  # the default has a kink
     "lru": (LRU, {}),
     "lru, large state": (LRU, {"state_size": 4}),
+    **VARIANTS,
 }
 
 
@@ -184,7 +186,8 @@ def cell_cases() -> list[Case]:
         add("last output, ragged", make(), mask="ragged", states=True)
         add("one step", make(**sequence), steps=1, states=True)
         add("one row", make(**sequence), rows=1, steps=6, states=True)
-        add("one of each", make(1), rows=1, steps=1, features=1)
+        few = 2 if "layer_norm" in own else 1
+        add("one of each", make(few), rows=1, steps=1, features=1)
         add("reverse", make(reverse=True, **sequence), mask="ragged", states=True)
         add("reverse, last output", make(reverse=True), mask="holes")
         add("bidirectional", make(2, bidirectional=True, **sequence), mask="holes", states=True)
@@ -234,6 +237,24 @@ def cell_cases() -> list[Case]:
     return found
 
 
+def option_cases() -> list[Case]:
+    """Every option of the recurrent layers, with every pattern of lengths and masks."""
+    found = []
+    for name, (layer, own) in OPTIONS.items():
+
+        def add(what: str, one: Layer, name: str = name, **data: Any) -> None:
+            found.append(Case(f"{name}: {what}", [one], **data))
+
+        own = {"return_sequences": True, "dropout": 0.3, "recurrent_dropout": 0.3} | own
+        both = own | {"bidirectional": True, "learn_initial_state": True, "use_bias": False}
+        add("given state", layer(3, **own), states=True, rows=2)
+        add("learned state, both ways, holes", layer(2, **both), mask="holes")
+        add("training, holes", layer(3, **own), training=True, mask="holes", states=True)
+        ends = own | {"return_sequences": False, "reverse": True, "time_bias": True}
+        add("training, reverse, ragged", layer(3, **ends), training=True, mask="ragged")
+    return found
+
+
 def activation_cases() -> list[Case]:
     """Every activation in every position that takes one."""
     found = []
@@ -258,6 +279,14 @@ def activation_cases() -> list[Case]:
             GRU(2, recurrent_activation=f, activation=f, reset_after=False, **sequence),
         )
         add("gates of lstm", LSTM(2, recurrent_activation=f, **sequence))
+        every = {"activation": f, "layer_norm": True, "zoneout": 0.2, **sequence}
+        add("rnn, normalised,", RNN(3, **every))
+        for after in (True, False):
+            add(
+                f"gru, normalised {after},",
+                GRU(3, recurrent_activation=f, reset_after=after, **every),
+            )
+        add("lstm, normalised,", LSTM(3, recurrent_activation=f, **every))
     return found
 
 
@@ -390,4 +419,11 @@ def layer_cases() -> list[Case]:
     return found
 
 
-CASES = [*cell_cases(), *other_cases(), *window_cases(), *layer_cases(), *activation_cases()]
+CASES = [
+    *cell_cases(),
+    *option_cases(),
+    *other_cases(),
+    *window_cases(),
+    *layer_cases(),
+    *activation_cases(),
+]

@@ -6,19 +6,21 @@ import numpy as np
 import pytest
 from naive import STEPS
 from network_cases import CELLS, FUNCTIONS, offered
+from option_cases import OPTIONS
 from test_gradients import largest_error
 
 from throughtime import cells
 from throughtime.layers import GRU, LSTM, RECURRENT, RNN
 from throughtime.network import Network
 
-every_cell = pytest.mark.parametrize("name", CELLS)
+EVERY = CELLS | OPTIONS
+every_cell = pytest.mark.parametrize("name", EVERY)
 VARIANTS = ["tanh", "softmax, warm", "custom"]
 
 
 def setting(name, activation="tanh", bias=True):
     """A layer, its parameters, and what goes into one step of three rows."""
-    cls, own = CELLS[name]
+    cls, own = EVERY[name]
     gate = "sigmoid" if activation == "tanh" else activation
     functions = {"activation": FUNCTIONS[activation], "recurrent_activation": FUNCTIONS[gate]}
     layer = cls(3, use_bias=bias, **own | offered(cls, **functions))
@@ -26,9 +28,9 @@ def setting(name, activation="tanh", bias=True):
     net = Network([layer], 2, "float64")
     net.params.flat = rng.normal(size=net.params.size)
     grad = net.grads.group("0")
-    state = tuple(rng.normal(size=(3, layer.state_units)) for _ in layer.cell.states)
+    state = tuple(rng.normal(size=(3, layer.state_widths[name])) for name in layer.cell.states)
     a = rng.normal(size=(3, len(layer.cell.gates) * layer.state_units))
-    drop = rng.choice([0.0, 2.0], size=(3, 3)) if layer.cell.recurrent_weights else None
+    drop = rng.choice([0.0, 2.0], size=state[0].shape) if layer.cell.recurrent_weights else None
     return layer, net, grad, a, state, drop, rng
 
 
@@ -56,12 +58,13 @@ def test_step_backward_is_the_derivative_of_step(name, activation, dropped):
         states, _ = cell.step(p, a, state, drop)
         return sum(float((u * s).sum()) for u, s in zip(up, states, strict=True))
 
-    da, d_state = cell.step_backward(p, up, state, new, saved, drop)
+    da, d_state, *more = cell.step_backward(p, up, state, new, saved, drop)
     used = state[0] if drop is None else state[0] * drop
-    cell.recurrent_gradients(grad, used, da, saved)
+    cell.recurrent_gradients(grad, used, da, saved, *more)
     errors = [largest_error(value, a, da)]
     errors += [largest_error(value, s, d) for s, d in zip(state, d_state, strict=True)]
-    for leaf in {"W_h", "b_hn", *cell.extra_shapes(3)} & vars(p).keys():
+    others = {"W_h", "b_hn", *cell.extra_shapes(3), *cell.bias_shapes(3)} & vars(p).keys()
+    for leaf in others - {"g_x"}:  # that is of the input's part
         errors.append(largest_error(value, net.params[f"0.{leaf}"], getattr(grad, leaf)))
     assert max(errors) < 1e-6, errors
 
@@ -74,6 +77,7 @@ def test_step_is_the_equations_gate_by_gate(name, activation, bias):
     new, _ = layer.cell.step(net.params.group("0"), a, state)
     p = {key[2:]: value for key, value in net.params.items()} | {"W_x": np.eye(a.shape[1]), "b": 0}
     p.pop("W_d", None)  # of the layer, not of the cell
+    p.pop("g_x", None)  # a_t is the whole of the input's part
     for n in range(3):
         expected = STEPS[type(layer).__name__](layer, p, a[n], tuple(s[n] for s in state), 0.0)
         for got, want in zip(new, expected[: len(new)], strict=True):

@@ -208,6 +208,24 @@ def test_a_node_has_the_equations_of_its_cell():
     assert {"(L1)", "(L2)", "(L3)", "(L4)", "i", "f", "g", "o", "c_{t-1}", "c_t"} <= {*lstm}
 
 
+def test_a_node_with_options_has_their_equations():
+    """It is one box with its states: the diagram of the plain cell would be wrong."""
+    found = names(draw(network("lstm, every option"), node=(0, 2)).svg)
+    numbers = {f"(L{n})" for n in (2, 6, 7, 8, 9, 11, 12, 13, 14, 15, 16)}
+    assert numbers | {"step", "h_{t-1}", "c_{t-1}", "W_h", "h_t", "c_t"} <= {*found}
+    assert "(L1)" not in found
+    back = names(draw(network("lstm, every option"), node=(0, 2), gradients=True).svg)
+    assert {f"(L{n}\u2032)" for n in (2, 3, 7, 8, 9, 11, 12, 13, 14, 15, 16)} <= {*back}
+    coupled = names(draw(network("lstm, coupled"), node=(0, 1)).svg)
+    assert "(L10)" in coupled
+    gru = names(draw(network("gru, normalised"), node=(0, 2)).svg)
+    assert {"step", "(L18)", "(L19)", "(L20)", "(G4)", "(L16)"} <= {*gru}
+    assert "(L20b)" in names(draw(network("cho's gru, normalised"), node=(0, 2)).svg)
+    assert "(L17)" in names(draw(network("rnn, normalised"), node=(0, 1)).svg)
+    clipped = names(draw(network("rnn, clipped"), node=(0, 2)).svg)
+    assert {"step", "(E2)", "(L15)"} <= {*clipped}
+
+
 def test_the_gradients_of_a_node():
     found = names(draw(network("time bias"), node=(0, 2), gradients=True).svg)
     wanted = {"dL/dz_t", "dL/dW_x", "dL/dW_h", "dL/db", "dL/db_time", "dL/dx_t", "dL/dh_{t-1}"}

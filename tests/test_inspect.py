@@ -1,6 +1,7 @@
 """States over time, and every node's share of the gradient."""
 
 from dataclasses import dataclass
+from functools import partial
 from typing import ClassVar
 
 import numpy as np
@@ -42,9 +43,20 @@ NETWORKS = {
 }  # fmt: skip
 
 
+#: Layers with options, as functions of their units.
+OPTIONED = {
+    "rnn": partial(RNN, layer_norm=True, hidden_clip=0.8),
+    "gru": partial(GRU, layer_norm=True, zoneout=0.2),
+    "lstm": partial(
+        LSTM, layer_norm=True, peepholes=True, proj_size=2, cell_clip=0.9, cell_zoneout=0.1
+    ),
+    "lstm, coupled": partial(LSTM, coupled_gates=True, zoneout=0.3),
+}
+
+
 @pytest.mark.parametrize("ragged", [False, True])
 @pytest.mark.parametrize("form", NETWORKS)
-@pytest.mark.parametrize("cell", [RNN, GRU, LSTM])
+@pytest.mark.parametrize("cell", [RNN, GRU, LSTM, *OPTIONED.values()])
 def test_the_shares_of_all_nodes_make_the_gradient(cell, form, ragged):
     net = jittered(NETWORKS[form](cell))
     x, y = data(net, (3, 5, 2))
@@ -141,7 +153,18 @@ def test_the_gates_of_an_lstm_give_its_states():
     np.testing.assert_allclose(node.state["h"], o * np.tanh(c), rtol=1e-13)
 
 
-@pytest.mark.parametrize("cell", [RNN, GRU, LSTM])
+def test_the_preactivations_of_a_normalised_layer_give_its_gates():
+    net = jittered([LSTM(3, layer_norm=True, peepholes=True)])
+    node = trace(net, *data(net, (2, 4, 2))).node(0, 3)
+    i, f, g, o = (node.gates[name] for name in "ifgo")
+    sigmoid = 1 / (1 + np.exp(-node.z))
+    np.testing.assert_allclose(sigmoid[:, :6], np.hstack([i, f]), rtol=1e-13)
+    np.testing.assert_allclose(np.tanh(node.z[:, 6:9]), g, rtol=1e-13)
+    np.testing.assert_allclose(sigmoid[:, 9:], o, rtol=1e-13)
+    np.testing.assert_allclose(node.state["c"], f * node.previous["c"] + i * g, rtol=1e-13)
+
+
+@pytest.mark.parametrize("cell", [RNN, GRU, LSTM, *OPTIONED.values()])
 def test_states_of_a_layer_that_puts_out_the_last_one(cell):
     net, whole = jittered([cell(3)]), jittered([cell(3, return_sequences=True)])
     x, _ = data(net, (3, 5, 2))

@@ -3,11 +3,13 @@ r"""THE TIME LOOPS, once for all cells: the network unrolled, and backpropagatio
 Forward, for t = 1 ... T (or T ... 1 with ``reverse``), with m_t the mask (1 = unmasked step):
 
     a_t = x_t W_x + b + e_t b_time                                  (B1)
+    a_t = w_t g_x + b + e_t b_time,  w_t the layer-normalised x_t W_x   (L7)  with a gain g_x
     s_t = step(a_t, s_{t-1}) where m_t, else s_{t-1}                (B2)
     y_t = h_t where m_t, else 0                                     (B3)
 
 e_t is 1 if the sequence has a step before t (or goes on from a given state), else 0: at the first
-step the whole time term, with its own bias, is absent. Backward, for t = T ... 1, with
+step the whole time term, with its own bias, is absent. Between step() and the mask an ``Update``
+(clipping, zoneout) may act, (L15) and (L16). Backward, for t = T ... 1, with
 ds_T = dL/d(final state):
 
     ds_t    += dL/dy_t (into h)  where m_t                          (B3')
@@ -28,6 +30,8 @@ from typing import Any, ClassVar
 import numpy as np
 
 from throughtime.cells.base import Cell, Saved, State, dropped
+from throughtime.cells.normalisation import normalise, normalise_backward
+from throughtime.cells.update import Update
 
 
 @dataclass
@@ -46,6 +50,12 @@ class LoopTape:
         True at unmasked steps.
     started : ndarray of bool of shape (T, N), or None
         e_t of (B1); None without a time bias.
+    update : Update or None
+        Clipping and zoneout.
+    proposed : tuple of ndarray of shape (T, N, H)
+        The states that the cell proposed; empty without an update.
+    normalised : tuple of ndarray
+        w_t and k_t of the input's part; empty if it is not normalised.
     """
 
     cell: Cell
@@ -58,11 +68,18 @@ class LoopTape:
     drop: np.ndarray | None
     reverse: bool
     whole: list[bool] = field(default_factory=list)
+    update: Update | None = None
+    proposed: State = ()
+    normalised: tuple[np.ndarray, ...] = ()
     engine: ClassVar[str] = "reference"
 
     def state_at(self, t: int) -> State:
         """The states after ``t`` steps of the loop, each (N, H)."""
         return tuple(s[t] for s in self.states)
+
+    def proposed_at(self, t: int) -> State:
+        """The states that the cell proposed at step ``t`` of the loop, before any update."""
+        return tuple(s[t] for s in self.proposed) if self.proposed else self.state_at(t + 1)
 
 
 def unroll(
@@ -74,6 +91,7 @@ def unroll(
     mask: np.ndarray | None = None,
     started: np.ndarray | None = None,
     drop: np.ndarray | None = None,
+    update: Update | None = None,
     reverse: bool = False,
     keep: bool = True,
 ) -> tuple[np.ndarray, State, LoopTape | None]:
@@ -94,6 +112,8 @@ def unroll(
         Whether ``state`` goes on from earlier steps; used with b_time only.
     drop : ndarray of shape (N, H), optional
         Recurrent dropout mask, scaled.
+    update : Update, optional
+        Clipping of h, and zoneout.
     reverse : bool
         Run from the last step to the first.
     keep : bool
@@ -112,23 +132,27 @@ def unroll(
     mask_time = None if mask is None else mask.T[order]
     steps, batch = x_time.shape[:2]
 
-    a = x_time @ p.W_x  # (B1)
-    if hasattr(p, "b"):
-        a += p.b
     started_time = None
     if hasattr(p, "b_time"):
         started_time = _started(steps, batch, mask_time, started)
-        a += started_time[..., None] * p.b_time
+    a, normalised = input_part(cell, p, x_time, started_time)
 
     # A step without masked rows needs no selection.
     whole = [mask_time is None or bool(mask_time[t].all()) for t in range(steps)]
     states = tuple(np.empty((steps + 1, *s.shape), dtype=x.dtype) for s in state)
     for slots, s in zip(states, state, strict=True):
         slots[0] = s
+    proposed: State = ()
+    if keep and update is not None:
+        proposed = tuple(np.empty((steps, *s.shape), dtype=x.dtype) for s in state)
     saved: Saved = ()
     for t in range(steps):
         previous = tuple(slots[t] for slots in states)
         new, kept = cell.step(p, a[t], previous, drop)  # (B2)
+        for slots, n in zip(proposed, new, strict=False):
+            slots[t] = n
+        if update is not None:
+            new = update.at(t).apply(new, previous)
         if not whole[t]:
             real = mask_time[t, :, None]  # type: ignore[index]  # whole is all True without a mask
             new = tuple(np.where(real, n, old) for n, old in zip(new, previous, strict=True))
@@ -145,7 +169,10 @@ def unroll(
     if mask_time is not None:
         y = np.where(mask_time[..., None], y, 0)  # (B3)
     final = tuple(slots[steps].copy() for slots in states)
-    tape = LoopTape(cell, p, x_time, states, saved, mask_time, started_time, drop, reverse, whole)
+    tape = LoopTape(
+        cell, p, x_time, states, saved, mask_time, started_time, drop, reverse, whole,
+        update, proposed, normalised,
+    )  # fmt: skip
     return y[order].swapaxes(0, 1), final, tape if keep else None
 
 
@@ -185,6 +212,7 @@ def bptt(
     dstate = tuple(np.zeros_like(s[0]) for s in tape.states) if d_final is None else d_final
 
     da = np.empty((steps, batch, p.W_x.shape[1]), dtype=tape.x.dtype)
+    more: Saved = ()
     for t in reversed(range(steps)):
         if dy_time is not None:
             dy_t = dy_time[t]
@@ -194,37 +222,72 @@ def bptt(
             parts = np.split(dy_t, cell.outputs, axis=-1)
             outputs = (d + part for d, part in zip(dstate, parts, strict=False))
             dstate = (*outputs, *dstate[cell.outputs :])  # (B3')
-        da_t, d_previous = cell.step_backward(  # (B2')
-            p,
-            dstate,
-            tape.state_at(t),
-            tape.state_at(t + 1),
-            tuple(s[t] for s in tape.saved),
-            tape.drop,
-        )
-        if not tape.whole[t]:
-            real = mask[t, :, None]  # type: ignore[index]  # as above
-            da_t = np.where(real, da_t, 0)
-            d_previous = tuple(
-                np.where(real, new, old) for new, old in zip(d_previous, dstate, strict=True)
-            )
-        da[t] = da_t
-        dstate = d_previous
+        da[t], dstate, *others = step_back(tape, t, dstate)
+        if not more:
+            more = tuple(np.empty((steps, *d.shape), dtype=d.dtype) for d in others)
+        for slots, d in zip(more, others, strict=True):
+            slots[t] = d
 
     rows = _rows(da)
     if steps:  # else no step has saved anything
         h_used = _rows(dropped(tape.states[0][:-1], tape.drop))
-        cell.recurrent_gradients(grad, h_used, rows, tuple(_rows(s) for s in tape.saved))
-    grad.W_x += _rows(tape.x).T @ rows  # (B1'')
+        saved = tuple(_rows(s) for s in tape.saved)
+        cell.recurrent_gradients(grad, h_used, rows, saved, *map(_rows, more))
     if hasattr(grad, "b"):
         grad.b += rows.sum(axis=0)
     if hasattr(grad, "b_time"):
         assert tape.started is not None
         grad.b_time += rows[tape.started.ravel()].sum(axis=0)
+    if tape.normalised:
+        w, k = map(_rows, tape.normalised)
+        grad.g_x += (rows * w).sum(axis=0)
+        rows = normalise_backward(rows * p.g_x, w, k, cell.normalised)  # (L7')
+    grad.W_x += _rows(tape.x).T @ rows  # (B1'')
     if not inputs:
         return None, dstate
     dx = (rows @ p.W_x.T).reshape(tape.x.shape)  # (B1')
     return dx[order].swapaxes(0, 1), dstate
+
+
+def input_part(
+    cell: Cell, p: Any, x: np.ndarray, started: np.ndarray | None
+) -> tuple[np.ndarray, tuple[np.ndarray, ...]]:
+    """Return a_t of (B1) or (L7) for ``x (T, N, F)``, and w_t and k_t if it is normalised."""
+    a = x @ p.W_x  # (B1)
+    normalised: tuple[np.ndarray, ...] = ()
+    if hasattr(p, "g_x"):
+        normalised = normalise(a, cell.normalised)
+        a = normalised[0] * p.g_x  # (L7)
+    if hasattr(p, "b"):
+        a += p.b
+    if started is not None:
+        a += started[..., None] * p.b_time
+    return a, normalised
+
+
+def step_back(tape: LoopTape, t: int, dstate: State) -> tuple[Any, ...]:
+    """One step backward, (B2'), with the mask and the update.
+
+    Return dL/da_t (N, G*H), dL/d(state before), and what else the cell returns for its parameters.
+    """
+    passed: State = ()
+    proposed, update = tape.proposed_at(t), None if tape.update is None else tape.update.at(t)
+    d_proposed = dstate
+    if update is not None:
+        d_proposed, passed = update.backward(dstate, proposed)
+    saved = tuple(s[t] for s in tape.saved)
+    da, d_previous, *more = tape.cell.step_backward(
+        tape.p, d_proposed, tape.state_at(t), proposed, saved, tape.drop
+    )
+    if passed:
+        d_previous = tuple(d + p for d, p in zip(d_previous, passed, strict=True))
+    if not tape.whole[t]:
+        real = tape.mask[t, :, None]  # type: ignore[index]  # whole is all True without a mask
+        da, *more = (np.where(real, d, 0) for d in (da, *more))
+        d_previous = tuple(
+            np.where(real, new, old) for new, old in zip(d_previous, dstate, strict=True)
+        )
+    return da, d_previous, *more
 
 
 def _rows(a: np.ndarray) -> np.ndarray:

@@ -59,6 +59,9 @@ class Cell:
     #: The number of the kernel in native/ that must equal the cell (``CellKind`` in
     #: native/base/loops.hpp); None runs on the reference loops.
     kernel: ClassVar[int | None] = None
+    #: Whose sums are layer-normalised together: so many gates each time, (4,) or (2, 1); empty if
+    #: the cell does not normalise.
+    normalised: tuple[int, ...] = ()
     activation: Activation
 
     def kernel_form(self) -> KernelForm:
@@ -87,17 +90,22 @@ class Cell:
         state: State,
         saved: Saved,
         drop: np.ndarray | None = None,
-    ) -> tuple[np.ndarray, State]:
-        """Return dL/da_t ``(N, G*H)`` and dL/ds_{t-1}, given dL/ds_t."""
+    ) -> tuple[Any, ...]:
+        """Return dL/da_t ``(N, G*H)`` and dL/ds_{t-1}, given dL/ds_t.
+
+        What follows them in the tuple, arrays ``(N, ...)``, :meth:`recurrent_gradients` receives.
+        ``state`` is what :meth:`step` returned: s_t, before any clipping and zoneout.
+        """
         raise NotImplementedError
 
     def recurrent_gradients(
-        self, grad: Any, h_used: np.ndarray, da: np.ndarray, saved: Saved
+        self, grad: Any, h_used: np.ndarray, da: np.ndarray, saved: Saved, *more: np.ndarray
     ) -> None:
         """Add dL/dW_h (and the like) of all steps to ``grad`` in one matrix product.
 
-        ``h_used (M, H)`` is h_{t-1}, dropout applied; ``da (M, G*H)`` is dL/da_t; ``saved`` holds
-        ``(M, ...)`` arrays; M runs over all steps of all samples.
+        ``h_used (M, H)`` is h_{t-1}, dropout applied; ``da (M, G*H)`` is dL/da_t; ``saved`` and
+        ``more``, from :meth:`step_backward`, hold ``(M, ...)`` arrays, those of ``more`` zero at
+        masked steps; M runs over all steps of all samples.
         """
         if self.recurrent_weights:
             grad.W_h += h_used.T @ da

@@ -116,7 +116,7 @@ class GRU(Cell):
         return np.concatenate([da_rz, da_n], axis=1), (dh * z + dropped(dused, drop),)
 
     def recurrent_gradients(
-        self, grad: Any, h_used: np.ndarray, da: np.ndarray, saved: Saved
+        self, grad: Any, h_used: np.ndarray, da: np.ndarray, saved: Saved, *more: np.ndarray
     ) -> None:
         rz, q = saved[0], saved[2]
         two = rz.shape[1]

@@ -16,6 +16,7 @@ from throughtime import bptt as reference
 from throughtime.activations import Softmax, native_kind
 from throughtime.cells import Diagonal
 from throughtime.cells.base import Cell, State
+from throughtime.cells.update import Update
 from throughtime.engines import scan
 from throughtime.kernels import selection
 from throughtime.kernels.arrays import alike, packed, strided
@@ -54,6 +55,7 @@ def unroll(
     mask: np.ndarray | None = None,
     started: np.ndarray | None = None,
     drop: np.ndarray | None = None,
+    update: Update | None = None,
     reverse: bool = False,
     keep: bool = True,
 ) -> tuple[np.ndarray, State, Any]:
@@ -64,10 +66,12 @@ def unroll(
         if found is not None:
             return found
     form = None if kernels is None else native_form(cell)
-    if kernels is None or form is None or not alike(x, p.W_x, *state):
+    plain = form is not None and update is None
+    if kernels is None or not plain or not alike(x, p.W_x, *state):
         return reference.unroll(
-            cell, p, x, state, mask=mask, started=started, drop=drop, reverse=reverse, keep=keep
-        )
+            cell, p, x, state,
+            mask=mask, started=started, drop=drop, update=update, reverse=reverse, keep=keep,
+        )  # fmt: skip
     x = strided(x)
     first = tuple(map(packed, state))
     y = np.empty((*x.shape[:2], first[0].shape[1]), x.dtype)

@@ -293,11 +293,10 @@ def _node(layer: int, t: int, group: str, one: LoopTape, above: np.ndarray, late
     grad = SimpleNamespace(**{name: np.zeros_like(a) for name, a in vars(p).items()})
     dx, before = bptt.bptt(one, grad, above[:, None], later)
     assert dx is not None  # it was asked for
+    a, _ = bptt.input_part(cell, p, one.x, one.started)
     saved = tuple(s[0] for s in one.saved)
     previous, state = one.state_at(0), one.state_at(1)
-    delta, _ = cell.step_backward(p, (later[0] + above, *later[1:]), previous, state, saved)
-    if one.mask is not None:
-        delta = np.where(one.mask[0][:, None], delta, 0)
+    delta = bptt.step_back(one, 0, (later[0] + above, *later[1:]))[0]
     return Node(
         layer=layer,
         t=t,
@@ -305,8 +304,8 @@ def _node(layer: int, t: int, group: str, one: LoopTape, above: np.ndarray, late
         x=one.x[0],
         previous=dict(zip(names, previous, strict=True)),
         state=dict(zip(names, state, strict=True)),
-        gates=dict(zip(cell.gates, cell.gate_values(saved, state), strict=False)),
-        z=cell.preactivation(p, _input_part(one), previous[0], saved),
+        gates=dict(zip(cell.gates, cell.gate_values(saved, one.proposed_at(0)), strict=False)),
+        z=cell.preactivation(p, a[0], previous[0], saved),
         dh_above=above,
         dh_later=later[0],
         delta=delta,
@@ -329,14 +328,7 @@ def _step(loop: LoopTape, k: int) -> LoopTape:
         loop.drop,
         False,
         loop.whole[k : k + 1],
+        loop.update,
+        tuple(s[k : k + 1] for s in loop.proposed),
+        tuple(s[k : k + 1] for s in loop.normalised),
     )
-
-
-def _input_part(one: LoopTape) -> np.ndarray:
-    """a_t of the single step of a tape, (B1)."""
-    a = one.x[0] @ one.p.W_x
-    if hasattr(one.p, "b"):
-        a = a + one.p.b
-    if one.started is not None:
-        a = a + one.started[0][:, None] * one.p.b_time
-    return a

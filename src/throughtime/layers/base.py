@@ -96,6 +96,21 @@ class Result:
     final_state: Any = None
 
 
+def drawn(shape: tuple[int, ...], call: Call, *, by_step: bool = False) -> np.ndarray:
+    """Draw uniform random numbers in [0, 1) for a training pass.
+
+    With ``by_step`` the first axis is time, and the numbers of ``call.offset`` earlier steps are
+    skipped.
+    """
+    rng = call.rng
+    assert rng is not None  # the network provides one whenever it trains
+    if by_step and call.offset:
+        generator = rng.bit_generator
+        assert isinstance(generator, np.random.PCG64)  # the network makes the layers' streams
+        generator.advance(call.offset * shape[1] * shape[2])
+    return rng.random(shape)
+
+
 def keep_mask(
     rate: float,
     shape: tuple[int, ...],
@@ -106,18 +121,11 @@ def keep_mask(
 ) -> np.ndarray | None:
     """Inverted dropout: 0 with probability ``rate``, else 1 / (1 - rate); None outside training.
 
-    With ``by_step`` the first axis is time, and the numbers of ``call.offset`` earlier steps are
-    skipped.
+    ``by_step`` is that of :func:`drawn`.
     """
     if rate == 0.0 or not call.training:
         return None
-    rng = call.rng
-    assert rng is not None  # the network provides one whenever it trains
-    if by_step and call.offset:
-        generator = rng.bit_generator
-        assert isinstance(generator, np.random.PCG64)  # the network makes the layers' streams
-        generator.advance(call.offset * shape[1] * shape[2])
-    return (rng.random(shape) >= rate).astype(dtype) / dtype.type(1.0 - rate)
+    return (drawn(shape, call, by_step=by_step) >= rate).astype(dtype) / dtype.type(1.0 - rate)
 
 
 @dataclass(frozen=True)

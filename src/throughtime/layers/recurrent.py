@@ -13,6 +13,7 @@ from throughtime import engines
 from throughtime.activations import ACTIVATIONS
 from throughtime.cells import Cell
 from throughtime.cells.base import State
+from throughtime.cells.update import Update
 from throughtime.engines.native import native_form
 from throughtime.errors import (
     InvalidArgumentError,
@@ -149,7 +150,12 @@ class Recurrent(Layer):
 
     @property
     def state_units(self) -> int:
-        """Width of each state of the cell."""
+        """Width of each state of the cell, without options."""
+        return self.units
+
+    @property
+    def output_units(self) -> int:
+        """Width of the output of one direction."""
         return self.units
 
     @property
@@ -166,7 +172,7 @@ class Recurrent(Layer):
         return (("", self.reverse),)
 
     def output_form(self, form: Form) -> Form:
-        features = self.units * (len(self.directions) if self.merge == "concat" else 1)
+        features = self.output_units * (len(self.directions) if self.merge == "concat" else 1)
         if self.return_sequences:
             return Form("sequence", features, form.steps)
         return Form("vector", features)
@@ -191,14 +197,14 @@ class Recurrent(Layer):
         width = len(cell.gates) * units
         shapes: dict[str, tuple[int, ...]] = {"W_x": (form.features, width)}
         if cell.recurrent_weights:
-            shapes["W_h"] = (units, width)
+            shapes["W_h"] = (self.output_units, width)
         if self.use_bias:
             shapes |= {"b": (width,), **cell.bias_shapes(units)}
         shapes |= cell.extra_shapes(units)
         if self.time_bias:
             shapes["b_time"] = (width,)
         if self.learn_initial_state:
-            shapes |= {f"{state}_0": (units,) for state in cell.states}
+            shapes |= {f"{state}_0": (self.state_widths[state],) for state in cell.states}
         return shapes
 
     def initialize(self, params: Mapping[str, np.ndarray], rng: np.random.Generator) -> None:
@@ -249,6 +255,10 @@ class Recurrent(Layer):
 
     # -- forward and backward -----------------------------------------------------------------
 
+    def update(self, steps: int, batch: int, call: Call) -> Update | None:
+        """What the loop does to the states that the cell proposes; None if nothing."""
+        return None
+
     def forward(
         self, p: Any, x: np.ndarray, mask: np.ndarray | None, state: Any, call: Call
     ) -> Result:
@@ -284,7 +294,7 @@ class Recurrent(Layer):
         start, other = start[:n], start[n:]
         started = other[0][:, 0] > 0.5 if self.time_bias else None
         drop_x = keep_mask(self.dropout, (batch, 1, x.shape[2]), x.dtype, call)
-        drop_h = keep_mask(self.recurrent_dropout, (batch, self.units), x.dtype, call)
+        drop_h = keep_mask(self.recurrent_dropout, start[0].shape, x.dtype, call)
         loops = reference if call.readable else engines
         x = x if drop_x is None else x * drop_x
         h, final, tape = loops.unroll(
@@ -295,6 +305,7 @@ class Recurrent(Layer):
             mask=mask,
             started=started,
             drop=drop_h,
+            update=self.update(x.shape[1], batch, call),
             reverse=reverse,
             keep=call.keep,
         )
@@ -339,7 +350,8 @@ class Recurrent(Layer):
         d_cell = None if d_final is None else d_final[:n]
         if not self.return_sequences and dy is not None:
             # The output is the final h, so its gradient joins that of the final state.
-            rest = d_cell or tuple(np.zeros_like(dy) for _ in range(n))
+            widths = list(self.state_widths.values())[:n]
+            rest = d_cell or tuple(np.zeros((len(dy), width), dy.dtype) for width in widths)
             d_cell, dy = (rest[0] + dy, *rest[1:]), None
         return dy, d_cell, None, ()
 
@@ -363,7 +375,8 @@ class Recurrent(Layer):
 
     def of_direction(self, cache: Any, d: int, dy: np.ndarray) -> np.ndarray:
         """The gradient of the output of direction ``d``, where ``dy`` is that of the layer's."""
-        half = slice(d * self.units, (d + 1) * self.units)
+        width = self.output_units
+        half = slice(d * width, (d + 1) * width)
         return unmerge(self.merge, dy, cache[d][-1], half)
 
     def _run_back(
@@ -394,6 +407,8 @@ class Recurrent(Layer):
     def stream_native(self, kernels: Kernels, stepper: Any, p: Any, state: State) -> bool:
         form = native_form(self.cell)
         if form is None or not self.cell.kernel_form().streams:
+            return False
+        if self.update(1, len(state[0]), UNTAPED) is not None:
             return False
         own = vars(p)
         started = state[-1] if self.time_bias else None

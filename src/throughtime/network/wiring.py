@@ -141,13 +141,15 @@ class Wiring:
 
     def _check_vectors(self, j: int, layer: Recurrent, sources: tuple[int, ...]) -> None:
         forms = [self._form(s) for s in sources]
-        states = layer.cell.states
-        units, fits = layer.state_units, len(forms) == len(states) and not layer.bidirectional
-        if not fits or any((f.kind, f.features) != ("vector", units) for f in forms):
-            names = ", ".join(states)
+        widths = {name: layer.state_widths[name] for name in layer.cell.states}
+        found = [f.features for f in forms if f.kind == "vector"]
+        if layer.bidirectional or len(found) != len(forms) or found != list(widths.values()):
+            names, numbers = ", ".join(widths), ", ".join(map(str, widths.values()))
+            same = len({*widths.values()}) == 1
+            sizes = f"{layer.state_units} features each" if same else f"({numbers}) features"
             raise InvalidArgumentError(
-                f"{self.named(j)} needs an initial_state of vectors ({names}) of {units}"
-                f" features each; got {' and '.join(map(str, forms))}."
+                f"{self.named(j)} needs an initial_state of vectors ({names}) of {sizes};"
+                f" got {' and '.join(map(str, forms))}."
                 + (" A bidirectional layer takes a state only." if layer.bidirectional else "")
             )
 

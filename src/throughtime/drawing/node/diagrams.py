@@ -5,6 +5,7 @@ from __future__ import annotations
 from throughtime.cells import GRU, LSTM, Elman
 from throughtime.drawing.drawn_layer import slope_of, words_of
 from throughtime.drawing.node.context import NodeContext
+from throughtime.drawing.node.options import update_of
 from throughtime.drawing.node.pen import NodePen
 from throughtime.drawing.text import Label, math
 from throughtime.layers import Dense, Recurrent
@@ -18,7 +19,7 @@ def height(context: NodeContext) -> float:
     """Height of the diagram of a node."""
     layer = context.drawn.layer
     if isinstance(layer, Recurrent):
-        return 324.0 if type(layer.cell) is Elman else 452.0
+        return 324.0 if type(layer.cell) is Elman and update_of(layer) is None else 452.0
     return 324.0
 
 
@@ -30,7 +31,8 @@ def diagram(pen: NodePen, context: NodeContext) -> None:
         return
     assert isinstance(layer, Recurrent)
     kinds = {Elman: elman, GRU: gru, LSTM: lstm}
-    kinds.get(type(layer.cell), unknown)(pen, context)
+    known = kinds.get(type(layer.cell), unknown)
+    (known if update_of(layer) is None else unknown)(pen, context)
 
 
 def _below(pen: NodePen, context: NodeContext, x: float, top: float, bottom: float, w: str) -> None:
@@ -249,7 +251,7 @@ def dense(pen: NodePen, context: NodeContext, layer: Dense) -> None:
 
 
 def unknown(pen: NodePen, context: NodeContext) -> None:
-    """Draw a user-defined cell, of which only the states and the parameters are known."""
+    """Draw a cell as one box with its states: a user-defined one, or one with options."""
     middle, low = (LEFT + RIGHT) / 2, 240.0
     left, right = middle - 100, middle + 100
     pen.frame(LEFT, 72, RIGHT, 352)
@@ -260,8 +262,7 @@ def unknown(pen: NodePen, context: NodeContext) -> None:
         y = low - 32 + apart * place
         pen.arrive((WEST, y), (left, y))
         pen.leave((right, y), (EAST, y))
-        last = place + 1 == len(states)
-        _state_in(pen, context, y, state, *(["W_h"] if last else []))
+        _state_in(pen, context, y, state, *(["W_h"] if place == 0 else []))
         pen.leaving(EAST, y - 13, f"{state}_t", anchor="end")
     _origin(pen, context, low - 68)
     _target(pen, context, low - 32 + apart * (len(states) - 1) + 14)

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from throughtime.activations import Activation, Softmax
 from throughtime.cells import GRU, LSTM, Elman
 from throughtime.drawing.drawn_layer import words_of
+from throughtime.drawing.node import options
 from throughtime.drawing.node.context import NodeContext
 from throughtime.layers import Dense, Recurrent
 
@@ -53,8 +54,11 @@ def _forward(context: NodeContext) -> Iterator[Equation]:
     # A user-defined cell need not have an activation.
     f = words_of(getattr(cell, "activation", None))
     names = f" = [{', '.join(f'a_{g}' for g in cell.gates)}]" if len(cell.gates) > 1 else ""
-    if "b_time" in leaves:
-        time = " + b_time" if context.time_bias else ""
+    time = " + b_time" if context.time_bias else ""
+    if cell.normalised:
+        yield "L6", 'w(v) = k (v - m)  "of each row:" m "its mean," 1/k "its deviation"'
+        yield "L7", f"a_t = g_x * w(x_t W_x){bias}{time}{names}"
+    elif "b_time" in leaves:
         yield "B1", f"a_t = x_t W_x{bias}{time}{names}"
     else:
         yield "P", f"a_t = x_t W_x{bias}{names}"
@@ -77,6 +81,9 @@ def _forward(context: NodeContext) -> Iterator[Equation]:
         yield "L2", "i = s(u_i),  f = s(u_f),  g = φ(u_g),  o = s(u_o)"
         yield "L3", "c_t = f * c_{t-1} + i * g"
         yield "L4", f"h_t = o * φ(c_t),  s = {s},  φ = {f}"
+    else:
+        yield from options.forward(cell, leaves)
+    yield from options.updated(options.update_of(layer), cell.states)
 
 
 def _backward(context: NodeContext) -> Iterator[Equation]:
@@ -90,6 +97,7 @@ def _backward(context: NodeContext) -> Iterator[Equation]:
     cell = layer.cell
     p = "\u2032"
     yield f"B3{p}", f"dL/dh_t = {' + '.join(context.sources)}"
+    yield from options.updated_backward(options.update_of(layer), cell.states)
     if type(cell) is Elman:
         yield slope(f"E2{p}", "h", cell.activation)
         yield f"E1{p}", "dL/dh_{t-1} = dL/dz_t W_h^T"
@@ -114,12 +122,18 @@ def _backward(context: NodeContext) -> Iterator[Equation]:
         yield f"L3{p}", "di = dc * g,  dg = dc * i,  df = dc * c_{t-1},  dc_{t-1} = dc * f"
         yield f"L2{p}", f"du = [s{p}(u_i) di, s{p}(u_f) df, φ{p}(u_g) dg, s{p}(u_o) do] = da_t"
         yield f"L1{p}", "dh_{t-1} = du W_h^T,  dW_h += h_{t-1}^T du"
+    else:
+        yield from options.backward(cell, leaves)
     gates = getattr(cell, "recurrent_activation", None), getattr(cell, "activation", None)
     if type(cell) is not Elman and any(isinstance(f, Softmax) for f in gates):
         yield "Y4", f"softmax: its {p} is the whole Jacobian,  J_ij = y_i (δ_ij - y_j)"
     a = "dL/da_t" if type(cell) is Elman else "da_t"
-    yield f"B1{p}", f"dL/dx_t = {a} W_x^T"
-    sums = [f"dL/dW_x += x_t^T {a}"]
+    product = a
+    if cell.normalised:
+        yield f"L7{p}", f'dv = "N of" {a} * g_x,  dg_x += {a} * w(x_t W_x)'
+        product = "dv"
+    yield f"B1{p}", f"dL/dx_t = {product} W_x^T"
+    sums = [f"dL/dW_x += x_t^T {product}"]
     sums += [f"dL/db += {a}"] if "b" in leaves else []
     sums += [f"dL/db_time += {a}"] if context.time_bias else []
     yield "B1\u2033", ",  ".join(sums)
