@@ -213,6 +213,13 @@ CASES = {
         gaussian(0.1, 0.5 * math.log(2 * math.pi)),
         {"min_variance": 0.1, "full": True},
     ),
+    "contrastive": Case(
+        "contrastive",
+        positive,
+        unit,
+        each(lambda y, t: t * y * y / 2 + (1 - t) * max(1.5 - y, 0.0) ** 2 / 2),
+        {"margin": 1.5},
+    ),
     "quantile": Case("quantile", normal, normal, quantile((0.1, 0.5, 0.9))),
     "quantile, own": Case("quantile", normal, normal, quantile(LEVELS), {"levels": LEVELS}),
 }

@@ -29,6 +29,7 @@ REAL = np.array([[1, 1, 0, 1], [0, 1, 0, 0], [1, 1, 1, 1], [0, 0, 0, 0]], dtype=
 ENDS = {
     "ctc": ["softmax", "softmax, not fused", Softmax(temperature=2.5)],
     "msle": ["softplus", "sigmoid"],
+    "contrastive": ["softplus", "sigmoid"],
     "poisson": ["exp", "softplus"],
     "binary_crossentropy": ["sigmoid", "softmax"],
     "categorical_crossentropy": ["softmax", "softmax, not fused", Softmax(temperature=2.5)],

@@ -62,6 +62,24 @@ def test_unknown_names_and_objects():
             "full must be True or False; got 1.",
         ),
         (
+            lambda: LOSSES["contrastive"](margin=0.0),
+            InvalidArgumentError,
+            "margin must be a finite number > 0; got 0.0.",
+        ),
+        (
+            lambda: LOSSES["contrastive"]()(Y2, 2 * Y2 + 1),
+            DataError,
+            "y must be from 0 to 1 for loss 'contrastive'; got 2 at index (0, 0).",
+        ),
+        (
+            lambda: LOSSES["contrastive"]()(-Y2, Y2),
+            InvalidArgumentError,
+            (
+                "loss 'contrastive' needs outputs >= 0; got -0.5. End the network with"
+                " activation='softplus'."
+            ),
+        ),
+        (
             lambda: LOSSES["bce"](label_smoothing=1.0),
             InvalidArgumentError,
             "label_smoothing must be a number in [0, 1); got 1.0.",

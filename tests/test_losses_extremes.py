@@ -143,7 +143,7 @@ def test_gradient_at_the_kink_is_zero(name):
 def domain(case):
     """Values of EDGES, of either sign, that the outputs of a case may take."""
     values = np.array([*EDGES, *(-e for e in EDGES)])
-    if case.name in ("msle", "poisson"):
+    if case.name in ("msle", "poisson", "contrastive"):
         return values[values >= 0]
     if case.loss().activation in ("sigmoid", "softmax"):
         return values[(values >= 0) & (values <= 1)]

@@ -5,6 +5,7 @@ from throughtime.layers.convolution import Conv1D
 from throughtime.layers.crf import CRF
 from throughtime.layers.dense import Dense, Dropout, Embedding
 from throughtime.layers.diagonal import LRU, Diagonal, IndRNN, MinGRU, MinLSTM
+from throughtime.layers.distance import Distance
 from throughtime.layers.forms import Form, Steps
 from throughtime.layers.merging import Add, Average, Concatenate, Multiply
 from throughtime.layers.normalization import LayerNorm, RMSNorm
@@ -41,6 +42,7 @@ __all__ = [
     "Conv1D",
     "Dense",
     "Diagonal",
+    "Distance",
     "Dropout",
     "Embedding",
     "Flatten",

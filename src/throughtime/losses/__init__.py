@@ -16,7 +16,7 @@ from throughtime.losses.custom import Custom
 from throughtime.losses.custom_sequence import CustomSequence
 from throughtime.losses.focal import BinaryFocalCrossentropy, CategoricalFocalCrossentropy
 from throughtime.losses.probabilistic import GaussianNLL, Quantile
-from throughtime.losses.regression import MAE, MSE, MSLE, HalfMSE, Huber, Poisson
+from throughtime.losses.regression import MAE, MSE, MSLE, Contrastive, HalfMSE, Huber, Poisson
 from throughtime.losses.sequence import SequenceLoss
 
 __all__ = [
@@ -30,6 +30,7 @@ __all__ = [
     "BinaryFocalCrossentropy",
     "CategoricalCrossentropy",
     "CategoricalFocalCrossentropy",
+    "Contrastive",
     "Custom",
     "CustomSequence",
     "GaussianNLL",

@@ -144,3 +144,42 @@ class Poisson(Loss):
     def check_values(self, target: np.ndarray, mask: np.ndarray | None) -> None:
         super().check_values(target, mask)
         refuse(target < 0.0, mask, target, ">= 0 for loss 'poisson'")
+
+
+@LOSSES.register("contrastive")
+@dataclass(frozen=True)
+class Contrastive(Loss):
+    """Loss of the distance of a pair: l = t y^2 / 2 + (1 - t) h^2 / 2, h = max(margin - y, 0).
+
+    dl/dy = t y - (1 - t) h. The target t is 1 for two that belong together, which are drawn to each
+    other, and 0 for others, which are pushed apart until their distance is ``margin``. Hadsell,
+    Chopra and LeCun (2006), CVPR, whose Y is 1 - t. End the network with
+    :class:`throughtime.layers.Distance`.
+
+    Parameters
+    ----------
+    margin : float
+        Distance from which on a pair that does not belong together has no loss; > 0.
+    """
+
+    margin: float = 1.0
+
+    domain: ClassVar[Domain | None] = Domain(0.0, np.inf, ">= 0", "softplus")
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_float("margin", self.margin, 0.0, inclusive="neither")
+
+    def terms(self, y: np.ndarray, target: np.ndarray, limits: np.finfo) -> Terms:
+        h = np.maximum(self.margin - y, 0.0)
+        term = 0.5 * (target * y * y + (1.0 - target) * h * h)
+        return term, target * y - (1.0 - target) * h
+
+    def check_values(self, target: np.ndarray, mask: np.ndarray | None) -> None:
+        super().check_values(target, mask)
+        outside = (target < 0.0) | (target > 1.0)
+        refuse(outside, mask, target, "from 0 to 1 for loss 'contrastive'")
+
+    def classes(self, target: np.ndarray) -> np.ndarray | None:
+        """With one output, class 1 are the pairs that belong together."""
+        return None if target.shape[-1] > 1 else np.concatenate((1.0 - target, target), axis=-1)

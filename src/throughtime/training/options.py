@@ -23,6 +23,7 @@ from throughtime.errors import (
     sentence,
 )
 from throughtime.layers import Dense, Recurrent
+from throughtime.layers.several import Several
 from throughtime.losses.base import Loss
 from throughtime.network import Network
 from throughtime.optimizers import OPTIMIZERS
@@ -194,7 +195,7 @@ def check_outputs(net: Network, loss: Loss) -> None:
     """Refuse a loss that is not defined for the outputs that a network has."""
     loss.check_n_outputs(net.n_outputs)
     i = len(net.layers) - 1
-    while i > 0 and not isinstance(net.layers[i], Dense | Recurrent):
+    while i > 0 and not isinstance(net.layers[i], Dense | Recurrent | Several):
         i -= 1  # a layer without an activation
     activation = getattr(net.layers[i], "activation", None)
     # A user-defined activation is judged later, by the outputs that it gives.
