@@ -24,10 +24,11 @@ import numpy as np
 from throughtime import bptt
 from throughtime.bptt import LoopTape
 from throughtime.errors import InvalidArgumentError, check_choice, check_int, describe, sentence
-from throughtime.inspect.states import loops
+from throughtime.inspect.states import find, loops
 from throughtime.kernels.underflow import ignore_underflow
 from throughtime.layers import Recurrent
 from throughtime.network.params import Params
+from throughtime.network.signals import alike, each, first_of
 from throughtime.registry import translate
 from throughtime.training import objective
 from throughtime.training.memory import loss_of
@@ -47,7 +48,7 @@ class Node:
     Attributes
     ----------
     layer, t : int
-        The number of the layer, from 0, and the time step, from 1.
+        The number of the layer, from 0 (in a graph, of the call), and the time step, from 1.
     direction : str
         ``"forward"`` or ``"backward"`` for a bidirectional layer, otherwise ``""``.
     x : ndarray of shape (N, F)
@@ -60,8 +61,8 @@ class Node:
     z : ndarray of shape (N, G*H)
         The pre-activations.
     dh_above, dh_later : ndarray of shape (N, H)
-        dL/dh_t from the output of the layer, and from the next step of the loop, or from the layer
-        that starts from the final state.
+        dL/dh_t from the output of the layer, and from the next step of the loop, or from the layers
+        that start from the final state.
     delta : ndarray of shape (N, G*H)
         dL/dz_t. It is dL/da_t too, where a_t is the input's part of z_t.
     dx : ndarray of shape (N, F)
@@ -109,7 +110,7 @@ class Trace:
     loss : float
         The loss, without penalties.
     outputs : list of ndarray
-        The output of each layer.
+        The output of each layer; in a graph, of each call.
     gradients : Params
         dL/dparams, with the names of ``net.params``; without penalties.
     tape : Tape
@@ -129,13 +130,14 @@ class Trace:
         return f"Trace(loss {self.loss:.6g}; outputs {shapes})"
 
     @ignore_underflow
-    def node(self, layer: int, t: int, direction: str = "forward") -> Node:
+    def node(self, layer: int | str, t: int, direction: str = "forward") -> Node:
         """Return the node of a recurrent layer at step ``t``.
 
         Parameters
         ----------
-        layer : int
-            Number of the recurrent layer, from 0.
+        layer : int or str
+            Number of the recurrent layer, from 0 (in a graph, of the call), or its name, which
+            means its first call.
         t : int
             Time step, from 1 to T.
         direction : {"forward", "backward"}
@@ -151,19 +153,19 @@ class Trace:
         return next(node for node in nodes if node.t == t)
 
     @ignore_underflow
-    def nodes(self, layer: int, direction: str = "forward") -> list[Node]:
+    def nodes(self, layer: int | str, direction: str = "forward") -> list[Node]:
         """Return all nodes of a recurrent layer, from t = 1 to T; see :meth:`node`."""
         _, nodes = self._loop(layer, direction)
         return sorted(nodes, key=lambda node: node.t)
 
-    def _loop(self, layer: int, direction: str) -> tuple[LoopTape, Iterator[Node]]:
+    def _loop(self, key: int | str, direction: str) -> tuple[LoopTape, Iterator[Node]]:
         """The tape and the nodes of one direction of a layer."""
-        check_int("layer", layer, 0, len(self.net.layers) - 1)
+        layer = find(self.net.topology, key)
         found = self.net.layers[layer]
         if not isinstance(found, Recurrent):
             which = [i for i, one in enumerate(self.net.layers) if isinstance(one, Recurrent)]
-            expected, got = f"a recurrent layer, one of {which}", f"{layer}, which is {found.kind}"
-            raise InvalidArgumentError(sentence("layer", expected, got, value=layer))
+            expected, got = f"a recurrent layer, one of {which}", f"{key}, which is {found.kind}"
+            raise InvalidArgumentError(sentence("layer", expected, got, value=key))
         check_choice("direction", direction, ("forward", "backward"))
         if direction == "backward" and not found.bidirectional:
             expected = f"'forward', the only direction of layer {layer} ({found.kind})"
@@ -177,16 +179,16 @@ class Trace:
         self, i: int, layer: Recurrent, d: int, loop: LoopTape
     ) -> tuple[np.ndarray, State]:
         """The gradients that one direction of layer ``i`` receives: from above, in the order of the
-        loop, and from the layer that starts from its final state.
+        loop, and from the layers that start from its final state.
         """
         above = np.zeros_like(loop.states[0][1:])  # (T, N, H)
         final: State = tuple(np.zeros_like(s[0]) for s in loop.states)
-        if self.net.topology.hands_state[i]:
-            taker = next(j for j in range(i + 1, len(self.net.layers)) if self._recurs(j))
-            if not self.tape.given[taker]:
-                initial = self.tape.d_initial_state[taker]
-                initial = initial[d] if layer.bidirectional else initial
-                final = tuple(a + b for a, b in zip(final, initial, strict=False))  # h, c: no e_t
+        for j, call in enumerate(self.net.plan.calls):
+            initial = self.tape.d_initial_state[j]
+            if call.state != i or self.tape.given[j] or initial is None:
+                continue
+            initial = initial[d] if layer.bidirectional else initial
+            final = tuple(a + b for a, b in zip(final, initial, strict=False))  # h, c: no e_t
         dy = self.tape.d_outputs[i]
         if dy is None:
             return above, final
@@ -202,9 +204,6 @@ class Trace:
         chosen = np.flatnonzero(present)
         above[last[chosen], chosen] = dy[chosen]
         return above, (final[0] + np.where(present[:, None], 0, dy), *final[1:])
-
-    def _recurs(self, j: int) -> bool:
-        return isinstance(self.net.layers[j], Recurrent)
 
 
 @translate(OTHER_NAMES)
@@ -229,7 +228,7 @@ def trace(
         The network.
     x, lengths, mask, initial_state :
         As in :meth:`throughtime.Network.forward`.
-    y : array-like, or list of arrays
+    y : array-like, list of arrays, or dict
         The targets, in the form that the loss takes; see :func:`throughtime.train`.
     loss : str, Loss or callable, optional
         The loss; by default the one that the network was trained with, or ``"mse"``.
@@ -260,11 +259,11 @@ def trace(
     data = check_samples(own, function, (), x, y, lengths, mask)
     found = objective.evaluate_and_backward(
         own,
-        data.x.copy(),
+        alike(tuple(one.copy() for one in each(data.x))),
         data.y,
         function,
         mask=data.mask,
-        initial_state=own.check_states(initial_state, len(data.x)),
+        initial_state=own.check_states(initial_state, len(first_of(data.x))),
         sample_weight=data.weight,
         share=0.0,  # of penalties, which belong to no node
         readable=True,

@@ -2,27 +2,63 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from throughtime.errors import ShapeError, check_array, check_float, sentence
+from throughtime.errors import (
+    InvalidArgumentError,
+    ShapeError,
+    check_array,
+    check_float,
+    check_int,
+    describe,
+    sentence,
+)
 from throughtime.kernels.underflow import ignore_underflow
 from throughtime.layers import Recurrent
 from throughtime.layers.base import Call
+from throughtime.network.signals import first_of
 from throughtime.training.options import check_network
 
 if TYPE_CHECKING:
     from throughtime.bptt import LoopTape
     from throughtime.network import Network
+    from throughtime.network.graph import Topology
 
 States = dict[str, np.ndarray]
+
+
+class ByLayer(list[Any]):
+    """A list with an entry for each layer, which the name of the layer finds as well.
+
+    In a graph a layer counts as often as it is called; its name means its first call.
+    """
+
+    def __init__(self, net: Network, entries: Iterable[Any]) -> None:
+        super().__init__(entries)
+        self._topology = net.topology
+
+    def __getitem__(self, key: Any) -> Any:
+        return super().__getitem__(find(self._topology, key) if isinstance(key, str) else key)
+
+
+def find(topology: Topology, layer: Any) -> int:
+    """The number of the call that ``layer`` means: a number, or the name of a layer."""
+    if not isinstance(layer, str):
+        return check_int("layer", layer, 0, len(topology.layers) - 1)
+    found = topology.find(layer)
+    if found is None:
+        known = ", ".join(map(repr, dict.fromkeys(topology.owners)))
+        raise InvalidArgumentError(sentence("layer", f"one of {known}", describe(layer)))
+    return found
 
 
 @ignore_underflow
 def hidden_states(
     net: Network, x: Any, lengths: Any = None, *, mask: Any = None, initial_state: Any = None
-) -> list[States | None]:
+) -> ByLayer:
     """Return the states of every recurrent layer after every step.
 
     Parameters
@@ -35,7 +71,9 @@ def hidden_states(
     Returns
     -------
     list of dict or None
-        An entry for each layer; None for a layer without a state. For an Elman or GRU layer it is
+        An entry for each layer, in a graph for each call of a layer; None for a layer without a
+        state. The name of a layer finds it, too: ``states["encoder"]``, in a graph its first call.
+        For an Elman or GRU layer it is
         ``{"h": (N, T, H)}``, for an LSTM there is also ``"c"``, for a bidirectional layer
         ``"forward.h"`` and ``"backward.h"``. The steps are in the order of time, even if a layer
         runs in reverse. A masked step holds the state of the step before.
@@ -55,12 +93,15 @@ def hidden_states(
     """
     net = check_network(net)
     array, real = net.check_input(x, lengths, mask)
-    states = net.check_states(initial_state, len(array))
+    states = net.check_states(initial_state, len(first_of(array)))
     _, tape = net.run(array, real, states, Call(readable=True))
-    found: list[States | None] = []
-    for layer, cache in zip(net.layers, tape.caches, strict=True):
-        found.append(_of_layer(layer, cache) if isinstance(layer, Recurrent) else None)
-    return found
+    return ByLayer(
+        net,
+        (
+            _of_layer(layer, cache) if isinstance(layer, Recurrent) else None
+            for layer, cache in zip(net.layers, tape.caches, strict=True)
+        ),
+    )
 
 
 def saturation(h: Any, limit: float = 0.97) -> np.ndarray:

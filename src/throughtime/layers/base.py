@@ -383,8 +383,10 @@ OTHER_NAMES: Words = {
 LAYERS: Registry[Layer] = Registry("layer", Layer, OTHER_NAMES)
 
 
-def summary_of(layer: Layer) -> str:
+def summary_of(layer: Layer, *, named: bool = True) -> str:
     """Return the layer as Python code, with the options that differ from their defaults.
+
+    The name of the layer is left out unless ``named``.
 
     Examples
     --------
@@ -396,6 +398,8 @@ def summary_of(layer: Layer) -> str:
     # The name stands last: it is of the base, whose fields come first.
     for f in sorted(dataclasses.fields(layer), key=lambda f: f.name == "name"):
         value, registry = getattr(layer, f.name), f.metadata.get("registry")
+        if f.name == "name" and not named:
+            continue
         if f.default is dataclasses.MISSING:
             parts.append(str(value))
         elif value != (f.default if registry is None else registry.get(f.default)):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from throughtime.layers.base import summary_of
 from throughtime.layers.forms import Form
@@ -25,38 +25,106 @@ def table(topology: Topology, params: Params) -> str:
     1 Dense(1) (N, 1)             9
     -------------------------------
     305 parameters, float32, 1.2 kB
+
+    The table of a graph has a column that says who feeds whom:
+
+    >>> x, y = tt.Input(3, name="x"), tt.Input(1, name="y")
+    >>> _, state = tt.layers.GRU(8, return_state=True, name="encoder")(x)
+    >>> h = tt.layers.GRU(8, return_sequences=True, name="decoder")(y, initial_state=state)
+    >>> print(tt.Network(inputs=[x, y], outputs=tt.layers.Dense(1)(h)))
+    layer                                 from                output    parameters
+    ------------------------------------------------------------------------------
+    input x                                                   (N, T, 3)
+    input y                                                   (N, T, 1)
+    encoder GRU(8, return_state=True)     x                   (N, 8)           296
+    decoder GRU(8, return_sequences=True) y, state of encoder (N, T, 8)        248
+    2 Dense(1)                            decoder             (N, T, 1)          9
+    output                                2                   (N, T, 1)
+    ------------------------------------------------------------------------------
+    553 parameters, float32, 2.2 kB
     """
-    rows = [_HEAD, *_rows(topology, params)]
-    widths = [max(len(row[column]) for row in rows) for column in range(3)]
-    lines = [f"{a:<{widths[0]}} {b:<{widths[1]}} {c:>{widths[2]}}".rstrip() for a, b, c in rows]
-    rule = "-" * (sum(widths) + 2)
+    head, rows = _table(topology, params)
+    widths = [max(map(len, column)) for column in zip(head, *rows, strict=True)]
+    lines = [_line(row, widths) for row in [head, *rows]]
+    rule = "-" * (sum(widths) + len(widths) - 1)
     return "\n".join([lines[0], rule, *lines[1:], rule, _total(params)])
 
 
 def html_table(topology: Topology, params: Params) -> str:
     """Return the table as HTML, for notebooks."""
-    rows = "".join(f"<tr>{_cells('td', row)}</tr>" for row in _rows(topology, params))
-    head, total = _cells("th", _HEAD), html.escape(_total(params))
+    titles, found = _table(topology, params)
+    rows = "".join(f"<tr>{_cells('td', row)}</tr>" for row in found)
+    head, total = _cells("th", titles), html.escape(_total(params))
     return (
         f"<table><caption>{total}</caption><thead><tr>{head}</tr></thead>"
         f"<tbody>{rows}</tbody></table>"
     )
 
 
-_HEAD = ("layer", "output", "parameters")
+def _line(row: Sequence[str], widths: Sequence[int]) -> str:
+    """One line of the text: only the last column, of numbers, stands to the right."""
+    cells = [f"{cell:<{width}}" for cell, width in zip(row[:-1], widths, strict=False)]
+    return " ".join([*cells, f"{row[-1]:>{widths[-1]}}"]).rstrip()
 
 
-def _rows(topology: Topology, params: Params) -> Iterator[tuple[str, str, str]]:
-    form = topology.input_form
-    yield "input", "(N, T) tokens" if form.kind == "tokens" else _shape(form), ""
-    for owner, layer, form in zip(topology.owners, topology.layers, topology.forms, strict=True):
+def _table(topology: Topology, params: Params) -> tuple[list[str], list[list[str]]]:
+    """The head and the rows; only the table of a graph says where signals come from."""
+    stack = topology.plan.stack
+    head = ["layer", "from", "output", "parameters"]
+    rows = [*_inputs(topology), *_layers(topology, params)]
+    if stack:
+        del head[1]
+        return head, [[row[0], *row[2:]] for row in rows]
+    return head, [*rows, *_outputs(topology)]
+
+
+def _inputs(topology: Topology) -> Iterator[list[str]]:
+    names = topology.plan.inputs.names
+    for name, form in zip(names, topology.input_forms, strict=True):
+        yield [_end("input", name, len(names)), "", _shape(form), ""]
+
+
+def _layers(topology: Topology, params: Params) -> Iterator[list[str]]:
+    stack = topology.plan.stack
+    for i, (owner, layer) in enumerate(zip(topology.owners, topology.layers, strict=True)):
         count = sum(array.size for array in params.owned(owner).values())
-        yield f"{owner} {summary_of(layer)}", _shape(form), f"{count:,}"
+        calls = topology.owners[:i].count(owner)
+        shown = f"{owner} {summary_of(layer, named=stack)}"
+        yield [
+            f"{shown}, call {calls + 1}" if calls else shown,
+            _sources(topology, i),
+            _shape(topology.forms[i]),
+            "shared" if calls and count else f"{count:,}",
+        ]
+
+
+def _sources(topology: Topology, i: int) -> str:
+    """What call ``i`` takes: signals, and its initial state."""
+    _, sources, state = topology.plan.calls[i]
+    words = [topology.label(s) for s in sources]
+    if isinstance(state, int):
+        words.append(f"state of {topology.label(state + len(topology.input_forms))}")
+    elif state is not None:
+        words.append(f"state from {' and '.join(topology.label(s) for s in state)}")
+    return ", ".join(words)
+
+
+def _outputs(topology: Topology) -> Iterator[list[str]]:
+    plan = topology.plan
+    for name, signal, form in zip(
+        plan.outputs.names, plan.signals, topology.output_forms, strict=True
+    ):
+        title = _end("output", name, len(plan.signals))
+        yield [title, topology.label(signal), _shape(form), ""]
+
+
+def _end(what: str, name: str, number: int) -> str:
+    """The title of an input or an output: with its name, unless it is the only one without one."""
+    return what if number == 1 and name == "0" else f"{what} {name}"
 
 
 def _shape(form: Form) -> str:
-    steps = "" if form.steps is None else f" {form.steps},"
-    return f"(N,{steps} {form.features})"
+    return "(N, T) tokens" if form.kind == "tokens" else str(form)
 
 
 def _total(params: Params) -> str:
@@ -65,5 +133,5 @@ def _total(params: Params) -> str:
     return f"{params.size:,} parameters, {params.dtype}, {human}"
 
 
-def _cells(tag: str, texts: tuple[str, ...]) -> str:
+def _cells(tag: str, texts: Sequence[str]) -> str:
     return "".join(f"<{tag} style='text-align:left'>{html.escape(t)}</{tag}>" for t in texts)

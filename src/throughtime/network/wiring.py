@@ -222,6 +222,21 @@ class Wiring:
             return self.named(signal - inputs)
         return "the input" if inputs == 1 else f"input {self.plan.inputs.names[signal]!r}"
 
+    def label(self, signal: int) -> str:
+        """A short name of a signal: the owner of the layer that gives it, or that of the input.
+
+        Of an input without a name, or with that of a layer, it begins with ``input``.
+        """
+        i = signal - len(self.plan.forms)
+        if i < 0:
+            names = self.plan.inputs.names
+            if len(names) == 1 and names[0] == "0":
+                return "input"
+            name = names[signal]
+            return f"input {name}" if name.isdecimal() or name in self._numbers else name
+        again = self.owners[:i].count(self.owners[i])
+        return f"{self.owners[i]} (call {again + 1})" if again else self.owners[i]
+
     def find(self, key: Any) -> int | None:
         """The first call of the layer with a name, an owner, or the number of a call."""
         if isinstance(key, str):
