@@ -41,7 +41,7 @@ class Caption:
 
 def layer_caption(drawn: DrawnLayer) -> Caption:
     """The caption of one layer."""
-    number = f"{drawn.index} "
+    number = f"{drawn.label} "
     title = shorten(drawn.title, ROOM - 20, 13, "bold")
     lines: list[tuple[Label, float, str]] = [(bold(number + title), 13.0, "ink")]
     lines.append((plain(f"\u2192 {drawn.shape}"), WORDS, "muted"))

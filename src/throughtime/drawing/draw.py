@@ -6,6 +6,7 @@ from typing import Any
 
 from throughtime.drawing.drawn_layer import DrawnLayer, read
 from throughtime.drawing.folded import folded
+from throughtime.drawing.graph import graph
 from throughtime.drawing.modes import modes
 from throughtime.drawing.node.picture import node_picture
 from throughtime.drawing.picture import Drawing
@@ -109,7 +110,10 @@ def draw(
                 must="have",
             )
         )
-    sheet = folded(net) if view == "folded" else unfolded(net, steps, gradients)
+    if not net.plan.stack:
+        sheet = graph(net, None if view == "folded" else steps, gradients)
+    else:
+        sheet = folded(net) if view == "folded" else unfolded(net, steps, gradients)
     return _finished(sheet, theme)
 
 

@@ -102,30 +102,48 @@ class Direction:
 
 @dataclass(frozen=True)
 class DrawnLayer:
-    """A layer as a picture needs it.
+    """A layer as a picture needs it; in a graph, a call of a layer.
 
     Attributes
     ----------
     index : int
         Its number in the network.
+    owner : str
+        What the names of its parameters begin with.
+    label : str
+        What it is called in words, after "layer": its owner, and which call it is.
+    call, calls : int
+        Which call of the owner it is, from 0, and how many there are.
     layer : Layer
         The layer itself.
     kind : str
         ``"recurrent"``, ``"step"`` (acts on each step separately), ``"last"``, ``"pool"``,
         ``"repeat"``, or ``"other"`` (nothing is known about it).
     features, units : int
-        Features of the input and of the output.
+        Features of the input, of several the first one, and of the output.
     before, after : Steps or None
         Steps of the input and of the output; None for a vector.
     directions : tuple of Direction
         The directions of a recurrent layer; one for any other layer.
-    receives, hands : int or None
-        The layer whose final state it starts from, and the layer that starts from its final state.
+    receives : str or None
+        Where its initial state comes from, in words; None for its own.
+    giver : int or None
+        The number of the layer whose final state it starts from.
+    hands : tuple of str
+        The labels of the layers that start from its final state.
     returns : bool
         Whether ``net.predict`` returns its final state.
+    below, above : tuple of str
+        Where its inputs come from and where its output goes, in words.
+    takers : tuple of int
+        The numbers of the layers that take its output.
     """
 
     index: int
+    owner: str
+    label: str
+    call: int
+    calls: int
     layer: Layer
     kind: str
     features: int
@@ -133,9 +151,13 @@ class DrawnLayer:
     before: Steps | None
     after: Steps | None
     directions: tuple[Direction, ...]
-    receives: int | None = None
-    hands: int | None = None
+    receives: str | None = None
+    giver: int | None = None
+    hands: tuple[str, ...] = ()
     returns: bool = False
+    below: tuple[str, ...] = ()
+    above: tuple[str, ...] = ()
+    takers: tuple[int, ...] = ()
 
     @property
     def states(self) -> tuple[str, ...]:
@@ -150,6 +172,11 @@ class DrawnLayer:
         return f"{self.layer.kind}({options})" if options else self.layer.kind
 
     @property
+    def shared(self) -> bool:
+        """Whether several calls have the same parameters."""
+        return self.calls > 1 and any(direction.params for direction in self.directions)
+
+    @property
     def shape(self) -> str:
         """The shape of the output."""
         return shape_of(self.after, self.units)
@@ -159,6 +186,8 @@ class DrawnLayer:
         for f in dataclasses.fields(self.layer):
             if f.default is dataclasses.MISSING or f.name in SHOWN:
                 continue
+            if f.name == "name" and self.layer.name == self.owner:
+                continue  # the title begins with it
             value, registry = getattr(self.layer, f.name), f.metadata.get("registry")
             default = f.default if registry is None else registry.get(f.default)
             if value == default:
@@ -196,35 +225,61 @@ def shape_of(steps: Steps | None, features: int) -> str:
 
 
 def read(net: Network) -> list[DrawnLayer]:
-    """The layers of ``net``, in order."""
-    topology = net.topology
-    steps = input_steps(net)
-    features = topology.input_form.features
-    handing: int | None = None
+    """The layers of ``net``, in order; in a graph, its calls."""
+    topology, plan = net.topology, net.plan
+    inputs = len(plan.forms)
+    signals = [*topology.input_forms, *topology.forms]
+    names = [input_words(topology.label(k)) for k in range(inputs)]
+    labels = [topology.label(inputs + i) for i in range(len(net.layers))]
+    words = [
+        f"layer {label}, {layer.kind}" for label, layer in zip(labels, net.layers, strict=True)
+    ]
     layers: list[DrawnLayer] = []
-    for i, (layer, form) in enumerate(zip(net.layers, topology.forms, strict=True)):
-        after = _steps_of(form)
+    for i, (layer, call) in enumerate(zip(net.layers, plan.calls, strict=True)):
+        before, after, state = signals[call.sources[0]], signals[inputs + i], call.state
         receives = None
-        if isinstance(layer, Recurrent):
-            receives, handing = handing, None
-        if topology.hands_state[i]:
-            handing = i
+        if isinstance(state, int):
+            receives = f"layer {labels[state]}"
+        elif state is not None:
+            own = [*names, *(f"layer {label}" for label in labels)]
+            receives = " and ".join(own[s] for s in state)
+        takers = [j for j, one in enumerate(plan.calls) if inputs + i in one.sources]
         drawn = DrawnLayer(
             i,
+            topology.owners[i],
+            labels[i],
+            topology.owners[:i].count(topology.owners[i]),
+            topology.owners.count(topology.owners[i]),
             layer,
             _kind(layer),
-            features,
-            form.features,
-            steps,
-            after,
+            before.features,
+            after.features,
+            _steps_of(before),
+            _steps_of(after),
             tuple(_directions(net, i, layer)),
             receives,
-            returns=topology.returns_state == i,
+            state if isinstance(state, int) else None,
+            tuple(labels[j] for j, one in enumerate(plan.calls) if one.state == i),
+            topology.returns_state == i,
+            tuple([*names, *words][s] for s in call.sources),
+            (*(words[j] for j in takers), *output_words(net, inputs + i)),
+            tuple(takers),
         )
         layers.append(drawn)
-        steps, features = after, form.features
-    takers = {drawn.receives: drawn.index for drawn in layers if drawn.receives is not None}
-    return [dataclasses.replace(drawn, hands=takers.get(drawn.index)) for drawn in layers]
+    return layers
+
+
+def input_words(label: str) -> str:
+    """What an input is called whose short name is ``label``."""
+    return label if label.split()[0] == "input" else f"input {label}"
+
+
+def output_words(net: Network, signal: int) -> list[str]:
+    """What the outputs of the network are called that a signal is."""
+    plan = net.plan
+    alone = len(plan.signals) == 1 and plan.outputs.kind != "dict"
+    named = zip(plan.outputs.names, plan.signals, strict=True)
+    return ["output" if alone else f"output {name}" for name, s in named if s == signal]
 
 
 def input_steps(net: Network) -> Steps | None:

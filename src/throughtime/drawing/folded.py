@@ -119,7 +119,7 @@ def _connect(
         for source in below:
             sheet.line((source.middle, start), (row.middle, end), role="forecast", width=1.8)
         names = f"{weights}, b" if "b" in direction.leaves else weights
-        label = math(f"{drawn.index}.{names}" if len(rows) == 1 else names)
+        label = math(f"{drawn.owner}.{names}" if len(rows) == 1 else names)
         right = row.middle >= middle - 0.5
         y = (start + bottom) / 2
         x = middle + (row.middle - middle) * (start - y) / (start - end)
@@ -167,7 +167,7 @@ def _layer(sheet: Sheet, drawn: DrawnLayer, direction: Direction, row: UnitRow) 
     )  # fmt: skip
     before = "t+1" if direction.reverse else "t-1"
     names = [f"{state}_{{{before}}}" for state in drawn.states]
-    prefix = f"{drawn.index}." if len(drawn.directions) == 1 else ""
+    prefix = f"{drawn.owner}." if len(drawn.directions) == 1 else ""
     names += [prefix + leaf for leaf in ("W_h", "b_hn", "b_time") if leaf in direction.leaves]
     for line, name in enumerate(names):
         y = row.y + 16 * (line - (len(names) - 1) / 2)
@@ -179,9 +179,9 @@ def _hand_overs(
 ) -> None:
     """Draw the arrows from final states to the layers that start from them."""
     for drawn in layers:
-        if drawn.receives is None:
+        if drawn.giver is None:
             continue
-        one, two = rows[drawn.receives][0], rows[drawn.index][0]
+        one, two = rows[drawn.giver][0], rows[drawn.index][0]
         left = MARGIN + wide + 24
         edge = [row.xs[0] - UNIT - 10 for row in (one, two)]
         sheet.line(
@@ -197,5 +197,5 @@ def _words(layers: list[DrawnLayer]) -> str:
     parts = []
     for drawn in layers:
         loop = " with a loop of its state" if drawn.kind == "recurrent" else ""
-        parts.append(f"Layer {drawn.index} is {drawn.title}{loop}; its output is {drawn.shape}.")
+        parts.append(f"Layer {drawn.label} is {drawn.title}{loop}; its output is {drawn.shape}.")
     return " ".join(parts)

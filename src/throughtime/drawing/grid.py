@@ -55,24 +55,36 @@ class Grid:
 
 def make_grid(layers: list[DrawnLayer], first: Steps | None, columns: int, caption: float) -> Grid:
     """Place ``columns`` columns beside captions of the width ``caption``."""
-    signals = [first, *(drawn.after for drawn in layers)]
-    shown = [signal.names(columns) for signal in signals if signal is not None]
-    count = max((len(names) for names, _ in shown), default=1)
-    dots = DOTS if any(gap for _, gap in shown) else 0.0
+    handed = any(drawn.hands for drawn in layers)
+    both = any(len(drawn.directions) > 1 and drawn.hands for drawn in layers)
+    left = MARGIN + caption + 16 + (14 if both else 0)
+    right = WIDTH - MARGIN - (14 if handed else 0)
+    return grid_between(layers, first, columns, left, right)
+
+
+def sides(layers: list[DrawnLayer]) -> tuple[float, float]:
+    """The space left and right of the columns, for states."""
     directions = [d for drawn in layers if drawn.kind == "recurrent" for d in drawn.directions]
     crossed = any(len(drawn.directions) > 1 for drawn in layers)
     wide = 74.0 if crossed else 56.0  # of an initial state
     begin = wide if any(not d.reverse for d in directions) else 0.0
     end = wide if any(d.reverse for d in directions) else 0.0
-    handed = any(drawn.hands is not None for drawn in layers)
-    leaving = [
-        d for drawn in layers if drawn.hands is not None or drawn.returns for d in drawn.directions
-    ]
+    leaving = [d for drawn in layers if drawn.hands or drawn.returns for d in drawn.directions]
     begin = max(begin, 34.0 if any(d.reverse for d in leaving) else 0.0)
     end = max(end, 34.0 if any(not d.reverse for d in leaving) else 0.0)
-    both = any(len(drawn.directions) > 1 and drawn.hands is not None for drawn in layers)
-    left = MARGIN + caption + 16 + (14 if both else 0)
-    right = WIDTH - MARGIN - (14 if handed else 0)
+    return begin, end
+
+
+def grid_between(
+    layers: list[DrawnLayer], first: Steps | None, columns: int, left: float, right: float
+) -> Grid:
+    """Place ``columns`` columns, and the states beside them, from ``left`` to ``right``."""
+    signals = [first, *(drawn.after for drawn in layers)]
+    shown = [signal.names(columns) for signal in signals if signal is not None]
+    count = max((len(names) for names, _ in shown), default=1)
+    dots = DOTS if any(gap for _, gap in shown) else 0.0
+    crossed = any(len(drawn.directions) > 1 for drawn in layers)
+    begin, end = sides(layers)
     pitch = min(WIDEST, (right - end - left - begin - dots) / count)
     spare = right - end - left - begin - dots - pitch * count
     start = left + begin + spare / 2
@@ -84,4 +96,4 @@ def make_grid(layers: list[DrawnLayer], first: Steps | None, columns: int, capti
     node = min(50.0 if many else 38.0, pitch - 22)
     begin_x = xs[0] - pitch / 2 - begin + 26
     end_x = xs[-1] + pitch / 2 + end - 26
-    return Grid(tuple(xs), begin_x, end_x, left - 12, WIDTH - MARGIN - 6, pitch, node, many)
+    return Grid(tuple(xs), begin_x, end_x, left - 12, right + 8, pitch, node, many)

@@ -69,7 +69,7 @@ def band_height(drawn: DrawnLayer) -> float:
 def prefixed(row: NodeRow, leaf: str) -> tuple[str, str]:
     """The name of a parameter with its layer, and without."""
     symbol = leaf.replace("_", "_{", 1) + "}" if "_" in leaf else leaf
-    return f"{row.drawn.index}.{symbol}", symbol
+    return f"{row.drawn.owner}.{symbol}", symbol
 
 
 def draw_nodes(pen: Pen, grid: Grid, row: NodeRow) -> None:
@@ -189,7 +189,7 @@ def _initial(pen: Pen, grid: Grid, row: NodeRow) -> None:
         biases = [prefixed(row, leaf)[1] for leaf in sorted(leaves & row.direction.leaves)]
         _put(pen, middle, row.y + 13, room, "backtest", ", ".join(biases))
     if row.drawn.receives is not None:
-        words = f"from layer {row.drawn.receives}"
+        words = f"from {row.drawn.receives}"
     else:
         words = "learned" if learned else "zero"
     pen.sheet.text(x, row.y - 22, plain(words), 11, role="muted")

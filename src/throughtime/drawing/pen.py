@@ -55,12 +55,15 @@ class Pen:
         Whether there is room to write dL/dh instead of dh.
     prefix : bool
         Whether there is room for the layer's number in the name of a parameter.
+    owners : bool
+        Whether names of parameters show their layer, if there is room.
     """
 
     sheet: Sheet
     gradients: bool
     long: bool
     prefix: bool
+    owners: bool = True
 
     def gradient(self, quantity: str) -> Label:
         """dL/d(quantity), or d(quantity) if there is little room."""
@@ -74,15 +77,17 @@ class Pen:
         dash: str = "solid",
         back: Point = (-8.0, 0.0),
         given: bool = False,
+        head: bool = True,
     ) -> None:
         """Draw an arrow through ``points``; with gradients also one back, shifted by ``back``.
 
-        A ``given`` gradient comes from outside the network; the others are computed in it.
+        A ``given`` gradient comes from outside the network; the others are computed in it. Without
+        a ``head``, the way goes on beyond its end.
         """
         if not self.gradients:
-            self.sheet.line(*points, role=role, width=width, dash=dash)
+            self.sheet.line(*points, role=role, width=width, dash=dash, head=head)
             return
-        self.sheet.line(*points, role="naive", width=1.2, dash=dash)
+        self.sheet.line(*points, role="naive", width=1.2, dash=dash, head=head)
         moved = [(x + back[0], y + back[1]) for x, y in reversed(points)]
         back_role, back_dash = ("forecast", "solid") if given else ("outgoing", "dash")
         self.sheet.line(*moved, role=back_role, width=1.6, dash=back_dash)

@@ -75,8 +75,8 @@ def unfolded(net: Network, columns: int, gradients: bool) -> Sheet:
         signal = _layer(pen, grid, band, signal, columns, node_rows, len(layers))
         band.caption.put(sheet, MARGIN, band.top + (band.height - band.caption.height) / 2)
     for band in bands:
-        if band.drawn.receives is not None:
-            _hand_over(pen, grid, node_rows[band.drawn.receives], node_rows[band.drawn.index], band)
+        if band.drawn.giver is not None:
+            _hand_over(pen, grid, node_rows[band.drawn.giver], node_rows[band.drawn.index], band)
     _output_row(pen, grid, signal)
     outer.put(sheet, MARGIN, 12)
     _footer(pen, layers)
@@ -143,29 +143,31 @@ def _layer(
     """Draw one layer above ``signal`` and return its output."""
     drawn = band.drawn
     if drawn.kind == "recurrent":
-        rows = _rows(drawn, grid, band, signal)
+        rows = node_rows_of(
+            drawn, grid, band.bottom - (band.height - band_height(drawn)) / 2, signal
+        )
         node_rows[drawn.index] = rows
-        return _recurrent(pen, grid, rows, signal)
+        return draw_recurrent(pen, grid, rows, signal)
     layer = None if count == drawn.index + 1 else drawn.index
     if drawn.kind == "step":
-        return _stepwise(pen, grid, band, signal, layer)
+        return draw_stepwise(pen, grid, band, signal, layer)
     return _bar(pen, grid, band, signal, layer, columns)
 
 
-def _rows(drawn: DrawnLayer, grid: Grid, band: Band, signal: Signal) -> list[NodeRow]:
-    content = band_height(drawn)
-    base = band.bottom - (band.height - content) / 2 - BELOW - NODE / 2
+def node_rows_of(drawn: DrawnLayer, grid: Grid, bottom: float, signal: Signal) -> list[NodeRow]:
+    """The rows of nodes of a recurrent layer, with all that belongs to them above ``bottom``."""
     shift = min(26.0, grid.pitch / 4) if len(drawn.directions) > 1 else 0.0
     rows = []
     for place, direction in enumerate(drawn.directions):
         xs = [x + shift * (2 * place - 1) for x, _ in signal.points]
-        y = base - place * (NODE + BETWEEN)
+        y = bottom - BELOW - NODE / 2 - place * (NODE + BETWEEN)
         layer = drawn.index if grid.several else None
         rows.append(NodeRow(drawn, direction, xs, signal.names, signal.gap, y, layer))
     return rows
 
 
-def _recurrent(pen: Pen, grid: Grid, rows: list[NodeRow], signal: Signal) -> Signal:
+def draw_recurrent(pen: Pen, grid: Grid, rows: list[NodeRow], signal: Signal) -> Signal:
+    """Draw the nodes of a layer above ``signal`` and return its output."""
     for place, row in enumerate(rows):
         draw_inputs(pen, row, signal, -1.0 if len(rows) > 1 and place == 0 else 1.0)
     signal = _output(pen, rows, signal)
@@ -203,7 +205,8 @@ def _output(pen: Pen, rows: list[NodeRow], signal: Signal) -> Signal:
     return Signal("h", layer, names, tops, gap)
 
 
-def _stepwise(pen: Pen, grid: Grid, band: Band, signal: Signal, layer: int | None) -> Signal:
+def draw_stepwise(pen: Pen, grid: Grid, band: Band, signal: Signal, layer: int | None) -> Signal:
+    """Draw a layer that acts on each step above ``signal`` and return its output."""
     drawn, sheet = band.drawn, pen.sheet
     leaves = drawn.directions[0].leaves
     y = band.bottom - (BELOW if leaves else 26.0) - NODE / 2
@@ -226,7 +229,7 @@ def _stepwise(pen: Pen, grid: Grid, band: Band, signal: Signal, layer: int | Non
             pen.label(x - 14, y + NODE / 2 + 14, label, "end", "outgoing")
         elif not pen.gradients:
             for line, leaf in enumerate(leaf for leaf in ("W", "g", "b") if leaf in leaves):
-                label_ = math(f"{drawn.index}.{leaf}")
+                label_ = math(f"{drawn.owner}.{leaf}" if pen.owners else leaf)
                 pen.label(x + 6, y + NODE / 2 + 14 + 15 * line, label_, "start", "forecast")
         points.append((x, y - 15))
     if signal.gap:
@@ -305,13 +308,13 @@ def _words(layers: list[DrawnLayer], gradients: bool) -> str:
     """The description of the picture."""
     parts = []
     for drawn in layers:
-        text = f"Layer {drawn.index} is {drawn.title}"
+        text = f"Layer {drawn.label} is {drawn.title}"
         if drawn.kind == "recurrent":
             ways = [("backward" if s.reverse else "forward") for s in drawn.directions]
             text += f", which runs {' and '.join(ways)} in time"
             text += ", and passes on " + ("every step" if drawn.after else "its last step only")
         if drawn.receives is not None:
-            text += f", and starts from the final state of layer {drawn.receives}"
+            text += f", and starts from the final state of {drawn.receives}"
         parts.append(f"{text}; its output has the shape {drawn.shape}.")
     if gradients:
         parts.append("Gradients flow from the output to the input and from later to earlier steps.")

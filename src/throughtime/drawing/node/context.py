@@ -18,16 +18,15 @@ class NodeContext:
         The step, from 1; None if the layer works on a vector.
     steps : int
         The last step.
-    below, above : DrawnLayer or None
-        The layers before and after it.
+    takers : tuple of DrawnLayer
+        The layers that take its output.
     """
 
     drawn: DrawnLayer
     direction: Direction
     t: int | None
     steps: int
-    below: DrawnLayer | None
-    above: DrawnLayer | None
+    takers: tuple[DrawnLayer, ...]
 
     @property
     def first(self) -> bool:
@@ -57,10 +56,11 @@ class NodeContext:
 
     @property
     def passes(self) -> bool:
-        """Whether this step's h goes to the layer above."""
+        """Whether this step's h goes to the layers above."""
         if not isinstance(self.drawn.layer, Recurrent):
             return True
-        if self.above is not None and self.above.kind == "last" and self.drawn.after:
+        lasts = [taker.kind == "last" for taker in self.takers]
+        if lasts and all(lasts) and len(self.drawn.above) == len(lasts) and self.drawn.after:
             return self.t == self.steps
         return self.drawn.after is not None or self.last
 
@@ -85,22 +85,23 @@ class NodeContext:
     @property
     def from_below(self) -> str:
         """Where the input comes from."""
-        return "input" if self.below is None else layer_words(self.below)
+        return " and ".join(self.drawn.below)
 
     @property
     def to_above(self) -> str:
         """Where the output goes."""
-        return "output" if self.above is None else layer_words(self.above)
+        return " and ".join(self.drawn.above)
 
     @property
     def weights_above(self) -> str:
         """The weights that multiply the output in the layer above; empty if there are none."""
-        if self.above is None:
+        if len(self.drawn.above) != 1 or not self.takers:
             return ""
-        leaves = self.above.directions[0].leaves
+        (above,) = self.takers
+        leaves = above.directions[0].leaves
         for name, formula in (("W_x", "W_x"), ("W", "W")):
-            if name in leaves and self.above.kind in ("recurrent", "step"):
-                return f"{self.above.index}.{formula}"
+            if name in leaves and above.kind in ("recurrent", "step"):
+                return f"{above.owner}.{formula}"
         return ""
 
     @property
@@ -108,8 +109,10 @@ class NodeContext:
         """Where the state comes from, as lines of text."""
         if not self.first:
             return [f"from step {self.before}"]
+        if self.drawn.giver is not None:
+            return ["from the final state", f"of {self.drawn.receives}"]
         if self.drawn.receives is not None:
-            return ["from the final state", f"of layer {self.drawn.receives}"]
+            return [f"from {self.drawn.receives}"]
         learned = next((n for n, _ in self.direction.params if n.endswith(".h_0")), None)
         return ["initial state,", f"learned: {learned}" if learned else "zero"]
 
@@ -118,11 +121,6 @@ class NodeContext:
         """Where the state goes, as lines of text."""
         if not self.last:
             return [f"to step {self.after}"]
-        if self.drawn.hands is not None:
-            return ["final state,", f"to layer {self.drawn.hands}"]
+        if self.drawn.hands:
+            return ["final state,", f"to layer {' and '.join(self.drawn.hands)}"]
         return ["final state", "(returned)" if self.drawn.returns else "(not used)"]
-
-
-def layer_words(drawn: DrawnLayer) -> str:
-    """``layer 1, Dense``."""
-    return f"layer {drawn.index}, {drawn.layer.kind}"

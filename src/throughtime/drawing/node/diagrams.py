@@ -54,7 +54,7 @@ def _above(pen: NodePen, context: NodeContext, x: float, start: float, name: str
     if not context.passes:
         return
     pen.leave((x, start), (x, 12))
-    to = "the loss" if context.above is None and pen.gradients else context.to_above
+    to = "the loss" if pen.gradients and not context.takers else context.to_above
     words = f"{'from' if pen.gradients else 'to'} {to}"
     pen.leaving(x - 10, 22, name, anchor="end", words=[words])
     if context.weights_above and not pen.gradients:

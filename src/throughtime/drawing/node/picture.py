@@ -21,9 +21,8 @@ def node_picture(
 ) -> Sheet:
     """Lay out the node of layer ``index`` at step ``t``, in each direction of the layer."""
     drawn = layers[index]
-    below = layers[index - 1] if index else None
-    above = layers[index + 1] if index + 1 < len(layers) else None
-    place = f"layer {index}, {shorten(drawn.title, 300, 15, 'bold')}"
+    takers = tuple(layers[j] for j in drawn.takers)
+    place = f"layer {drawn.label}, {shorten(drawn.title, 300, 15, 'bold')}"
     time = "" if t is None else f", at t = {t}"
     if t == steps:
         time += " = T"
@@ -32,7 +31,7 @@ def node_picture(
     told = []
     y = MARGIN
     for direction in drawn.directions:
-        context = NodeContext(drawn, direction, t, steps, below, above)
+        context = NodeContext(drawn, direction, t, steps, takers)
         words = f", {direction.group} direction" if direction.group else ""
         title = f"{sheet.title}{words}"
         sheet.text(MARGIN, y + 8, bold(title[0].upper() + title[1:]), 15, "start")
@@ -53,13 +52,14 @@ def node_picture(
 
 def _way(context: NodeContext) -> str:
     """Inputs and outputs of the node in words."""
-    below = "the data" if context.below is None else context.from_below
+    below = "the data" if context.from_below == "input" else context.from_below
     parts = [f"Input: {context.indexed('x_t')}, from {below}."]
     if context.drawn.states:
         states = ", ".join(context.drawn.states)
         parts.append(f"State {states}: {' '.join(context.origin)}; {' '.join(context.target)}.")
     if context.passes:
-        above = "out of the network" if context.above is None else f"to {context.to_above}"
+        out = context.to_above == "output"
+        above = "out of the network" if out else f"to {context.to_above}"
         parts.append(f"Output: {above}.")
     return " ".join(parts)
 

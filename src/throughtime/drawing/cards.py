@@ -1,0 +1,142 @@
+"""The cards of a graph: what each layer, input and output shows, and how large it is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from throughtime.drawing.drawn_layer import DrawnLayer
+from throughtime.drawing.pen import Pen
+from throughtime.drawing.routes import Shape
+from throughtime.drawing.sheet import Point
+from throughtime.drawing.text import Label, bold, code, plain, shorten, width, wrap
+from throughtime.network import Params
+
+#: Space around the words of a card, its least width, and the largest width of its words.
+PAD, LEAST, ROOM = 11.0, 104.0, 178.0
+LINE = 15.5
+TITLE, WORDS, NAMES = 13.0, 11.5, 11.0
+
+Lines = list[tuple[Label, float, str]]
+
+
+@dataclass(frozen=True)
+class Card:
+    """What all cards have: an input or an output is no more than its words.
+
+    Attributes
+    ----------
+    lines : list of tuple
+        The words, as (label, size, role).
+    """
+
+    lines: Lines
+
+    @property
+    def least(self) -> float:
+        """The least width."""
+        return max(width(label, size) for label, size, _ in self.lines) + 4
+
+    @property
+    def most(self) -> float:
+        """The largest width that helps."""
+        return self.least
+
+    def shape(self, room: float) -> Shape:
+        """The size if the card is ``room`` wide."""
+        return Shape(room, LINE * len(self.lines) + 6)
+
+    def ground(self, pen: Pen, centre: Point, shape: Shape) -> None:
+        """Draw what lies below the signals."""
+
+    def content(self, pen: Pen, centre: Point, shape: Shape) -> None:
+        """Draw what lies over the signals."""
+        top = centre[1] - LINE * len(self.lines) / 2
+        for number, (label, size, role) in enumerate(self.lines):
+            pen.sheet.text(centre[0], top + (number + 0.5) * LINE, label, size, "middle", role)
+
+
+def end_card(name: str, form: str) -> Card:
+    """The card of an input or an output."""
+    return Card([(bold(shorten(name, ROOM, TITLE, "bold")), TITLE, "ink"),
+                 (plain(form), WORDS, "muted")])  # fmt: skip
+
+
+@dataclass(frozen=True)
+class LayerCard(Card):
+    """A layer as a box with its words; a recurrent one with a loop for its state."""
+
+    drawn: DrawnLayer
+
+    @property
+    def least(self) -> float:
+        return max(LEAST, max(width(label, size) for label, size, _ in self.lines) + 2 * PAD)
+
+    def shape(self, room: float) -> Shape:
+        height = LINE * len(self.lines) + 2 * PAD - 4
+        side, low = room / 2, height - min(16.0, height / 3)
+        return Shape(room, height, (0, 0), (0, 0), (14 - side, 0), (side - 14, 0), low)
+
+    def ground(self, pen: Pen, centre: Point, shape: Shape) -> None:
+        draw_box(pen, centre, shape, self.drawn)
+        if self.drawn.kind != "recurrent" or pen.gradients:
+            return
+        y = centre[1] - shape.height / 2 + 20
+        for direction in self.drawn.directions:
+            sign = -1.0 if direction.reverse else 1.0
+            x = centre[0] + sign * shape.width / 2
+            pen.sheet.line(
+                (x, y + 8), (x + 15 * sign, y + 15), (x + 19 * sign, y), (x + 15 * sign, y - 15),
+                (x, y - 8), role="backtest", width=2.0, radius=11,
+            )  # fmt: skip
+
+    def content(self, pen: Pen, centre: Point, shape: Shape) -> None:
+        left, top = centre[0] - shape.width / 2 + PAD, centre[1] - shape.height / 2 + PAD - 2
+        put_lines(pen, self.lines, left, top)
+
+
+def draw_box(pen: Pen, centre: Point, shape: Shape, drawn: DrawnLayer) -> None:
+    """Draw the box of a layer, in blue if it shares its weights."""
+    role = "forecast" if drawn.shared else "naive"
+    pen.sheet.box(*centre, shape.width, shape.height, 8, role, "panel", 1.4)
+
+
+def put_lines(pen: Pen, lines: Lines, left: float, top: float) -> None:
+    """Write lines from the left; ``top`` is the upper end of the first one."""
+    for number, (label, size, role) in enumerate(lines):
+        pen.sheet.text(left, top + (number + 0.5) * LINE, label, size, "start", role)
+
+
+def layer_card(drawn: DrawnLayer) -> LayerCard:
+    """The card of a layer."""
+    return LayerCard([*title(drawn, ROOM), *parameters(drawn), *notes(drawn, ROOM)], drawn)
+
+
+def title(drawn: DrawnLayer, room: float) -> Lines:
+    """The name of a layer and the shape of its output."""
+    lines: Lines = [
+        (bold(text), TITLE, "ink")
+        for text in wrap(f"{drawn.owner} {drawn.title}", room, TITLE, "bold")
+    ]
+    return [*lines, (plain(f"\u2192 {drawn.shape}"), WORDS, "muted")]
+
+
+def parameters(drawn: DrawnLayer) -> Lines:
+    """The parameters of a layer, one a line; of a shared one only its first call has them."""
+    if drawn.call:
+        return []
+    return [
+        (code(shorten(text, ROOM, NAMES, "code")), NAMES, "ink")
+        for direction in drawn.directions
+        for text in (f"{Params.local(name)} {shape}" for name, shape in direction.params)
+    ]
+
+
+def notes(drawn: DrawnLayer, room: float) -> Lines:
+    """Which call of a shared layer it is, and options that are not the default."""
+    lines: Lines = []
+    if drawn.shared:
+        words = f"call {drawn.call + 1} of {drawn.calls}, one set of weights"
+        lines += [(plain(text), WORDS, "forecast") for text in wrap(words, room, WORDS)]
+    for note in drawn.notes():
+        lines += [(plain(text), WORDS, "muted") for text in wrap(note, room, WORDS)]
+    return lines
