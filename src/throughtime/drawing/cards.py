@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from throughtime.drawing.drawn_layer import DrawnLayer
 from throughtime.drawing.pen import Pen
-from throughtime.drawing.routes import Shape
+from throughtime.drawing.routes import PORTS, Shape
 from throughtime.drawing.sheet import Point
 from throughtime.drawing.text import Label, bold, code, plain, shorten, width, wrap
 from throughtime.network import Params
@@ -14,6 +14,8 @@ from throughtime.network import Params
 #: Space around the words of a card, its least width, and the largest width of its words.
 PAD, LEAST, ROOM = 11.0, 104.0, 178.0
 LINE = 15.5
+#: Space that the loop of a state takes beside a card.
+LOOP = 22.0
 TITLE, WORDS, NAMES = 13.0, 11.5, 11.0
 
 Lines = list[tuple[Label, float, str]]
@@ -27,14 +29,18 @@ class Card:
     ----------
     lines : list of tuple
         The words, as (label, size, role).
+    ways : int
+        How many ways lead from it.
     """
 
     lines: Lines
+    ways: int = 1
 
     @property
     def least(self) -> float:
         """The least width."""
-        return max(width(label, size) for label, size, _ in self.lines) + 4
+        words = max(width(label, size) for label, size, _ in self.lines)
+        return max(words + 4, PORTS * self.ways)
 
     @property
     def most(self) -> float:
@@ -43,7 +49,7 @@ class Card:
 
     def shape(self, room: float) -> Shape:
         """The size if the card is ``room`` wide."""
-        return Shape(room, LINE * len(self.lines) + 6)
+        return Shape(room, LINE * len(self.lines) + 6, reach=room / 2 - 10, loose=True)
 
     def ground(self, pen: Pen, centre: Point, shape: Shape) -> None:
         """Draw what lies below the signals."""
@@ -55,38 +61,47 @@ class Card:
             pen.sheet.text(centre[0], top + (number + 0.5) * LINE, label, size, "middle", role)
 
 
-def end_card(name: str, form: str) -> Card:
+def end_card(name: str, form: str, ways: int = 1) -> Card:
     """The card of an input or an output."""
-    return Card([(bold(shorten(name, ROOM, TITLE, "bold")), TITLE, "ink"),
-                 (plain(form), WORDS, "muted")])  # fmt: skip
+    title = bold(shorten(name, ROOM, TITLE, "bold"))
+    return Card([(title, TITLE, "ink"), (plain(form), WORDS, "muted")], ways)
 
 
 @dataclass(frozen=True)
 class LayerCard(Card):
     """A layer as a box with its words; a recurrent one with a loop for its state."""
 
-    drawn: DrawnLayer
+    drawn: DrawnLayer = field(kw_only=True)
 
     @property
     def least(self) -> float:
-        return max(LEAST, max(width(label, size) for label, size, _ in self.lines) + 2 * PAD)
+        words = max(width(label, size) for label, size, _ in self.lines)
+        return max(LEAST, words + 2 * PAD, PORTS * self.ways)
 
     def shape(self, room: float) -> Shape:
         height = LINE * len(self.lines) + 2 * PAD - 4
-        side, low = room / 2, height - min(16.0, height / 3)
-        return Shape(room, height, (0, 0), (0, 0), (14 - side, 0), (side - 14, 0), low)
+        loops = LOOP if self.drawn.kind == "recurrent" else 0.0
+        return Shape(
+            room,
+            height,
+            reach=room / 2 - 18,
+            state_into=(14 - room / 2, 0.0),
+            state_out=(room / 2 - 14, 0.0),
+            beside=14.0,
+            right=loops,
+        )
 
     def ground(self, pen: Pen, centre: Point, shape: Shape) -> None:
         draw_box(pen, centre, shape, self.drawn)
         if self.drawn.kind != "recurrent" or pen.gradients:
             return
-        y = centre[1] - shape.height / 2 + 20
-        for direction in self.drawn.directions:
-            sign = -1.0 if direction.reverse else 1.0
-            x = centre[0] + sign * shape.width / 2
+        x, y = centre[0] + shape.width / 2, centre[1] - shape.height / 2 + 19
+        for place, direction in enumerate(self.drawn.directions):
+            sign, at = (-1 if direction.reverse else 1), y + 34 * place
             pen.sheet.line(
-                (x, y + 8), (x + 15 * sign, y + 15), (x + 19 * sign, y), (x + 15 * sign, y - 15),
-                (x, y - 8), role="backtest", width=2.0, radius=11,
+                (x, at - 7 * sign), (x + 15, at - 14 * sign), (x + LOOP - 3, at),
+                (x + 15, at + 14 * sign), (x, at + 7 * sign),
+                role="backtest", width=2.0, radius=11,
             )  # fmt: skip
 
     def content(self, pen: Pen, centre: Point, shape: Shape) -> None:
@@ -106,9 +121,10 @@ def put_lines(pen: Pen, lines: Lines, left: float, top: float) -> None:
         pen.sheet.text(left, top + (number + 0.5) * LINE, label, size, "start", role)
 
 
-def layer_card(drawn: DrawnLayer) -> LayerCard:
-    """The card of a layer."""
-    return LayerCard([*title(drawn, ROOM), *parameters(drawn), *notes(drawn, ROOM)], drawn)
+def layer_card(drawn: DrawnLayer, ways: int = 1) -> LayerCard:
+    """The card of a layer, from whose output ``ways`` lead."""
+    lines = [*title(drawn, ROOM), *parameters(drawn), *notes(drawn, ROOM)]
+    return LayerCard(lines, ways, drawn=drawn)
 
 
 def title(drawn: DrawnLayer, room: float) -> Lines:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from throughtime.drawing.drawn_layer import DrawnLayer, read
+from throughtime.drawing.drawn_layer import read
 from throughtime.drawing.folded import folded
 from throughtime.drawing.graph import graph
 from throughtime.drawing.modes import modes
@@ -33,7 +33,7 @@ MOST_LAYERS = 60
 def draw(
     net: Network,
     steps: int = 4,
-    node: tuple[int, int | None] | None = None,
+    node: tuple[int | str, int | None] | None = None,
     gradients: bool = False,
     *,
     view: str = "unfolded",
@@ -47,16 +47,18 @@ def draw(
         The network to draw.
     steps : int
         Number of time steps in the picture: the first ones and, after an ellipsis, the last one,
-        T. At most 6, or 4 if a layer is bidirectional; any number for a node.
+        T. At most 6, or 4 if a layer is bidirectional; any number for a node. A layer of a graph
+        that shares its row with others shows as many as there is room for.
     node : tuple of int, optional
         ``(layer, t)`` of a node to draw alone, t from 1 to ``steps``, with its inputs, its outputs
         and its numbered equations. The layer must be recurrent or Dense; t is None if it works on
-        vectors.
+        vectors. In a graph the layer is the number of a call, or the name of a layer.
     gradients : bool
         Whether to draw how the gradients flow back: which come in, and which are to be computed.
     view : {"unfolded", "folded"}
         ``"unfolded"`` draws layers by time steps; ``"folded"`` draws each layer once, with a loop
-        for its state.
+        for its state. Of a graph, both draw each call of a layer: a layer that is called twice
+        stands twice, marked as one set of weights.
     theme : {"auto", "light", "dark"}
         Colours of the picture; ``"auto"`` follows the reader's system.
 
@@ -94,7 +96,7 @@ def draw(
             raise InvalidArgumentError(sentence("view", expected, describe(view)))
     if node is not None:
         steps = check_int("steps", steps, 1)
-        index, t = _check_node(node, read(net), steps)
+        index, t = _check_node(node, net, steps)
         sheet = node_picture(read(net), index, t, steps, gradients)
         return _finished(sheet, theme)
     hint = "The last one drawn stands for T, whatever T is; more would be too small to read."
@@ -143,11 +145,12 @@ def _finished(sheet: Sheet, theme: str) -> Drawing:
     return Drawing(paint(sheet, theme), sheet.title, sheet.alt)
 
 
-def _check_node(node: Any, layers: list[DrawnLayer], steps: int) -> tuple[int, int | None]:
+def _check_node(node: Any, net: Network, steps: int) -> tuple[int, int | None]:
     """Check ``node`` and return its layer and its step."""
     if not isinstance(node, tuple | list) or len(node) != 2:
         raise InvalidTypeError(sentence("node", "a pair (layer, t)", describe(node)))
-    index = check_int("the layer of node", node[0], 0, len(layers) - 1)
+    layers = read(net)
+    index = net.topology.number("the layer of node", node[0])
     found = layers[index]
     if not isinstance(found.layer, Recurrent | Dense):
         able = [drawn.index for drawn in layers if isinstance(drawn.layer, Recurrent | Dense)]

@@ -17,6 +17,8 @@ from throughtime.errors import InvalidArgumentError, sentence
 from throughtime.layers.forms import Form
 from throughtime.network import Network
 
+#: Distance of the way back of a gradient.
+BACK = 7.0
 #: Width of a picture without its margins.
 ROOM = WIDTH - 2 * MARGIN
 
@@ -31,16 +33,17 @@ def graph(net: Network, columns: int | None, gradients: bool) -> Sheet:
         _words(net, layers, gradients),
     )
     pen = Pen(sheet, gradients, False, False, owners=False)
-    cards, links, forms = _graph(net, layers, columns)
+    cards, links, forms = _graph(net, layers, columns, gradients)
     levels = _levels(cards, links, len(cards) - len(net.plan.signals), gradients)
     shapes = _shapes(cards, levels)
-    places = place(levels, shapes, MARGIN)
+    places = place(levels, shapes, MARGIN, BACK if gradients else 0.0)
     sheet.height = places.height
     for card, shape, part in zip(cards, shapes, range(len(cards)), strict=True):
         card.ground(pen, places.centres[part], shape)
     for link, way, form in zip(links, places.ways, forms, strict=True):
         if way:
-            _draw_way(pen, way, form, link, link.target >= len(cards) - len(net.plan.signals))
+            out = link.target >= len(cards) - len(net.plan.signals)
+            _draw_way(pen, way, form, link, out, shapes[link.source].through and not link.state)
         else:
             _draw_beside(pen, places, shapes, link)
     for card, shape, part in zip(cards, shapes, range(len(cards)), strict=True):
@@ -50,12 +53,12 @@ def graph(net: Network, columns: int | None, gradients: bool) -> Sheet:
 
 
 def _graph(
-    net: Network, layers: list[DrawnLayer], columns: int | None
+    net: Network, layers: list[DrawnLayer], columns: int | None, apart: bool
 ) -> tuple[list[Card], list[Link], list[Form | None]]:
     """The cards, the links between them, and what each link carries; None for a state."""
     topology, plan = net.topology, net.plan
     cards = [
-        end_card(input_words(topology.label(k)), _shown(form))
+        end_card(input_words(topology.label(k)), _shown(form), _takers(net, k) if apart else 1)
         for k, form in enumerate(topology.input_forms)
     ]
     signals = [*topology.input_forms, *topology.forms]
@@ -63,7 +66,7 @@ def _graph(
     forms: list[Form | None] = []
     for i, (drawn, call) in enumerate(zip(layers, plan.calls, strict=True)):
         number = len(plan.forms) + i
-        cards.append(layer_card(drawn) if columns is None else unfolded_card(drawn, columns))
+        cards.append(layer_card(drawn) if columns is None else unfolded_card(drawn, columns, apart))
         for s in call.sources:
             links.append(Link(s, number))
             forms.append(signals[s])
@@ -80,6 +83,13 @@ def _graph(
         links.append(Link(signal, len(cards) - 1))
         forms.append(signals[signal])
     return cards, links, forms
+
+
+def _takers(net: Network, signal: int) -> int:
+    """How many calls take a signal."""
+    states = [call.state for call in net.plan.calls if isinstance(call.state, tuple)]
+    sources = [call.sources for call in net.plan.calls]
+    return sum(own.count(signal) for own in (*sources, *states))
 
 
 def _forward(drawn: DrawnLayer) -> bool:
@@ -140,7 +150,10 @@ def _shapes(cards: Sequence[Card], levels: Levels) -> list[Shape]:
 # -- signals ------------------------------------------------------------------------------------
 
 
-def _draw_way(pen: Pen, way: list[Point], form: Form | None, link: Link, out: bool) -> None:
+def _draw_way(
+    pen: Pen, way: list[Point], form: Form | None, link: Link, out: bool, through: bool
+) -> None:
+    """Draw a signal, or what flows back on it."""
     thick = form is not None and form.steps is not None
     role, dash, width = ("history", "solid", THICK if thick else 1.5)
     if link.state:
@@ -152,23 +165,24 @@ def _draw_way(pen: Pen, way: list[Point], form: Form | None, link: Link, out: bo
     if form is not None and form.kind == "tokens":
         return  # whole numbers, which have no gradient
     back = [
-        (x - 7, y) if k in (0, len(way) - 1) else (x - 7, y - 7) for k, (x, y) in enumerate(way)
+        (x - BACK, y) if k in (0, len(way) - 1) else (x - BACK, y - BACK)
+        for k, (x, y) in enumerate(way)
     ]
     role, dash = ("forecast", "solid") if out else ("outgoing", "dash")
-    pen.sheet.line(*reversed(back), role=role, dash=dash, width=1.6)
+    pen.sheet.line(*reversed(back), role=role, dash=dash, width=1.6, head=not through)
 
 
 def _draw_beside(pen: Pen, places: Places, shapes: list[Shape], link: Link) -> None:
     """Draw the state that goes to the layer on the right."""
     one, two = shapes[link.source], shapes[link.target]
     (x1, y1), (x2, y2) = places.centres[link.source], places.centres[link.target]
-    start = (x1 + one.width / 2 - one.beside_out, y1 - one.height / 2 + one.beside)
-    end = (x2 - two.width / 2 + two.beside_into, y2 - two.height / 2 + two.beside)
+    start = (x1 + one.width / 2 - one.beside_out, y1 + one.height / 2 - one.beside)
+    end = (x2 - two.width / 2 + two.beside_into, y2 + two.height / 2 - two.beside)
     middle = (x1 + one.width / 2 + x2 - two.width / 2) / 2
     way = [start, end]
     if abs(start[1] - end[1]) > 0.5:
         way = [start, (middle, start[1]), (middle, end[1]), end]
-    pen.connect(*way, role="backtest", width=2.0, dash="dash", back=(0.0, 7.0))
+    pen.connect(*way, role="backtest", width=2.0, dash="dash", back=(0.0, BACK))
     if not pen.gradients:
         y = min(start[1], end[1]) - 9
         pen.sheet.text(middle, y, plain("state"), 11.5, role="backtest")
@@ -190,8 +204,9 @@ def _footer(
     recurrent = any(drawn.kind == "recurrent" for drawn in layers)
     if gradients:
         lines.append("Dashed arrows carry gradients: from the loss down, and back in time.")
+        lines.append("A d before a name is dL/d of it.")
         lines.append(
-            "They add where a signal has several takers, and over all uses of a parameter."
+            "Gradients add where a signal has several takers, and over all uses of a parameter."
         )
     elif columns is None and recurrent:
         lines.append("A loop carries the state of a layer to its next step.")

@@ -184,15 +184,19 @@ def _initial(pen: Pen, grid: Grid, row: NodeRow) -> None:
     if not pen.gradients:
         middle = (start + end) / 2 - 3 * row.sign
         room = abs(end - start) + 6
-        _put(pen, middle, row.y - 12, room, "backtest", *prefixed(row, "W_h"))
+        names = prefixed(row, "W_h")[0 if pen.owners else 1 :]
+        _put(pen, middle, row.y - 12, room, "backtest", *names)
         leaves = {"b_hn"} if row.drawn.receives is None else {"b_hn", "b_time"}
         biases = [prefixed(row, leaf)[1] for leaf in sorted(leaves & row.direction.leaves)]
         _put(pen, middle, row.y + 13, room, "backtest", ", ".join(biases))
-    if row.drawn.receives is not None:
+    if row.drawn.receives is not None and not pen.owners:
+        words = ""  # its arrow says it
+    elif row.drawn.receives is not None:
         words = f"from {row.drawn.receives}"
     else:
         words = "learned" if learned else "zero"
-    pen.sheet.text(x, row.y - 22, plain(words), 11, role="muted")
+    if words:
+        pen.sheet.text(x, row.y - 22, plain(words), 11, role="muted")
     if row.direction.group:
         pen.sheet.text(x, row.y - 36, plain(row.direction.group), 11, role="muted")
 

@@ -21,6 +21,8 @@ GAP, BESIDE = 26.0, 58.0
 TRACK, EDGE = 11.0, 17.0
 #: Largest distance of two signals that enter or leave a part.
 PORTS = 24.0
+#: Least distance of two signals that enter a part.
+CLOSE = 16.0
 #: More signals between two levels are not tried in every order.
 TRIED = 6
 
@@ -36,24 +38,42 @@ class Shape:
     into, out : tuple of float
         Where signals end and start: right of the middle, and above the lower end (``into``) or
         below the upper end (``out``).
+    reach : float
+        How far from there, to either side, a signal may end.
+    rail : bool
+        Whether signals end on a rail, where one place is as good as another; others start at the
+        right end of one.
+    through : bool
+        Whether the way of the output goes on inside the box.
+    loose : bool
+        Whether the part moves to where its signals are straight: an input or an output.
     state_into, state_out : tuple of float
-        The same for states.
+        Where states end and start.
+    state_start : float, optional
+        Where, right of the middle, the way of a state begins at the height of its port.
     beside : float
-        Where the state for a part on the right leaves, and that of one on the left enters, below
-        the upper end.
-    beside_out, beside_into : float
+        How far above the lower end a state leaves for a part on the right, or comes from the left.
+    beside_into, beside_out : float
         How far inside the box that is.
+    right : float
+        Space on the right that the part needs outside of its box.
     """
 
     width: float
     height: float
     into: Point = (0.0, 0.0)
     out: Point = (0.0, 0.0)
+    reach: float = 0.0
+    rail: bool = False
+    through: bool = False
+    loose: bool = False
     state_into: Point = (0.0, 0.0)
     state_out: Point = (0.0, 0.0)
+    state_start: float | None = None
     beside: float = 0.0
-    beside_out: float = 0.0
     beside_into: float = 0.0
+    beside_out: float = 0.0
+    right: float = 0.0
 
 
 @dataclass
@@ -75,11 +95,15 @@ class Places:
     height: float = 0.0
 
 
-def place(levels: Levels, shapes: Sequence[Shape], top: float) -> Places:
-    """Place the parts of ``levels`` below ``top``, and find the ways between them."""
+def place(levels: Levels, shapes: Sequence[Shape], top: float, back: float) -> Places:
+    """Place the parts of ``levels`` below ``top``, and find the ways between them.
+
+    ``back`` is the distance of a second way beside each.
+    """
+    track_height = TRACK + back
     ends = _ends(levels, shapes)
     xs = _positions(levels, shapes, ends)
-    legs = {wire: (xs[wire.low] + low, xs[wire.high] + high) for wire, (low, high) in ends.items()}
+    legs = _legs(levels, shapes, ends, xs)
     tracks = [
         _tracks([wire for wire in levels.wires if wire.low.level == level], legs)
         for level in range(len(levels.rows))
@@ -93,12 +117,12 @@ def place(levels: Levels, shapes: Sequence[Shape], top: float) -> Places:
         tall = max(own, default=0.0)
         for slot in row:
             if not slot.passes:
-                centres[slot.part] = xs[slot], y + tall / 2
+                centres[slot.part] = xs[slot], y + tall - shapes[slot.part].height / 2
         y += tall
         if level:
-            channels[level - 1] = y + EDGE
+            channels[level - 1] = y + EDGE + back
             count = 1 + max(tracks[level - 1].values(), default=-1)
-            y += 2 * EDGE + TRACK * max(count - 1, 0)
+            y += 2 * EDGE + back + track_height * max(count - 1, 0)
     found = Places(centres, height=y)
     for way in levels.ways:
         points: list[Point] = []
@@ -107,10 +131,13 @@ def place(levels: Levels, shapes: Sequence[Shape], top: float) -> Places:
             if not points:
                 shape, (_, middle) = shapes[wire.low.part], centres[wire.low.part]
                 dy = (shape.state_out if wire.state else shape.out)[1]
-                points.append((one, middle - shape.height / 2 + dy))
+                start = middle - shape.height / 2 + dy
+                if wire.state and shape.state_start is not None:
+                    points.append((xs[wire.low] + shape.state_start, start))
+                points.append((one, start))
             if abs(one - two) > 0.5:
                 count = 1 + max(tracks[wire.low.level].values())
-                track = channels[wire.low.level] + TRACK * (
+                track = channels[wire.low.level] + track_height * (
                     count - 1 - tracks[wire.low.level][wire.signal]
                 )
                 points += [(one, track), (two, track)]
@@ -140,7 +167,10 @@ def _ends(levels: Levels, shapes: Sequence[Shape]) -> dict[Wire, Point]:
                 signals = list(dict.fromkeys(wire.signal for wire in out))
                 signals.sort(key=lambda s: min(at[w.high] for w in out if w.signal == s))
                 dx = 0.0 if shape is None else (shape.state_out if state else shape.out)[0]
-                ports = dict(zip(signals, _spread(len(signals), shape), strict=True))
+                places = _spread(len(signals), shape)
+                if shape is not None and shape.rail and not state:
+                    places = [x - places[-1] for x in places] if places else []
+                ports = dict(zip(signals, places, strict=True))
                 for wire in out:
                     lows[wire] = dx + ports[wire.signal]
     return {wire: (lows[wire], highs[wire]) for wire in levels.wires}
@@ -150,6 +180,34 @@ def _spread(count: int, shape: Shape | None) -> list[float]:
     """``count`` places around the middle."""
     apart = 0.0 if shape is None else min(PORTS, (shape.width - 20) / max(count, 1))
     return [(k - (count - 1) / 2) * apart for k in range(count)]
+
+
+def _legs(
+    levels: Levels, shapes: Sequence[Shape], ends: dict[Wire, Point], xs: dict[Slot, float]
+) -> dict[Wire, Point]:
+    """Where each wire leaves its level below and enters the one above.
+
+    A signal that comes from below the part that takes it goes straight up.
+    """
+    legs = {wire: (xs[wire.low] + low, xs[wire.high] + high) for wire, (low, high) in ends.items()}
+    for row in levels.rows:
+        for slot in row:
+            into = [w for w in levels.wires if w.high is slot and not w.state]
+            if slot.passes or not into:
+                continue
+            shape = shapes[slot.part]
+            middle = xs[slot] + shape.into[0]
+            into.sort(key=lambda wire: ends[wire][1])
+            wanted = [
+                legs[w][0] if shape.rail or abs(legs[w][0] - middle) <= shape.reach else legs[w][1]
+                for w in into
+            ]
+            apart = min(CLOSE, 2 * shape.reach / len(into))
+            offsets = [k * apart for k in range(len(into))]
+            low, high = middle - shape.reach, middle + shape.reach
+            found = _settle(wanted, [1.0] * len(into), offsets, low, high)
+            legs |= {w: (legs[w][0], x) for w, x in zip(into, found, strict=True)}
+    return legs
 
 
 # -- positions from left to right ---------------------------------------------------------------
@@ -164,24 +222,34 @@ def _positions(
     for row, own in zip(levels.rows, offsets, strict=True):
         shift = WIDTH / 2 - (own[0] + own[-1]) / 2
         xs |= {slot: offset + shift for slot, offset in zip(row, own, strict=True)}
-    for sweep in range(12):
-        upward = sweep % 2 == 0
-        both = sweep >= 8
+    rounds = ["up", "down"] * 4 + ["both"] * 4 + ["passing"] * 2
+    for number, way in enumerate(rounds):
         order = range(len(levels.rows))
-        for level in order if upward else reversed(order):
+        for level in reversed(order) if number % 2 else order:
             row = levels.rows[level]
-            wanted = [_wanted(levels, slot, xs, ends, upward, both) for slot in row]
-            weights = [6.0 if slot.passes else 1.0 for slot in row]
-            ends_ = [_width(slot, shapes) / 2 for slot in (row[0], row[-1])]
-            settled = _settle(
-                wanted, weights, offsets[level], MARGIN + ends_[0], WIDTH - MARGIN - ends_[1]
-            )
+            still = [
+                way == "passing" and not slot.passes and not shapes[slot.part].loose for slot in row
+            ]
+            wanted = [
+                xs[slot] if fixed else _wanted(levels, slot, shapes, xs, ends, way)
+                for slot, fixed in zip(row, still, strict=True)
+            ]
+            weights = [1000.0 if fixed else 1.0 for fixed in still]
+            low = MARGIN + _width(row[0], shapes) / 2
+            high = WIDTH - MARGIN - _width(row[-1], shapes) / 2 - _right(row[-1], shapes)
+            settled = _settle(wanted, weights, offsets[level], low, high)
             xs |= dict(zip(row, settled, strict=True))
-    return xs
+    left = min(x - _width(slot, shapes) / 2 for slot, x in xs.items())
+    right = max(x + _width(slot, shapes) / 2 + _right(slot, shapes) for slot, x in xs.items())
+    return {slot: x + (WIDTH - left - right) / 2 for slot, x in xs.items()}
 
 
 def _width(slot: Slot, shapes: Sequence[Shape]) -> float:
     return PASSING if slot.passes else shapes[slot.part].width
+
+
+def _right(slot: Slot, shapes: Sequence[Shape]) -> float:
+    return 0.0 if slot.passes else shapes[slot.part].right
 
 
 def _offsets(levels: Levels, row: list[Slot], shapes: Sequence[Shape]) -> list[float]:
@@ -191,27 +259,34 @@ def _offsets(levels: Levels, row: list[Slot], shapes: Sequence[Shape]) -> list[f
         beside = not one.passes and not two.passes and (one.part, two.part) in levels.beside
         gap = BESIDE if beside else PASSING if one.passes or two.passes else GAP
         half = (_width(one, shapes) + _width(two, shapes)) / 2
-        found.append(found[-1] + half + gap)
+        found.append(found[-1] + half + gap + _right(one, shapes))
     return found
 
 
 def _wanted(
     levels: Levels,
     slot: Slot,
+    shapes: Sequence[Shape],
     xs: dict[Slot, float],
     ends: dict[Wire, Point],
-    upward: bool,
-    both: bool,
+    way: str,
 ) -> float:
     """Where a slot would stand best: where its wires would be straight."""
-    found = []
+    below, above = [], []
     for wire in levels.wires:
+        if slot not in (wire.low, wire.high):
+            continue
         low, high = ends[wire]
-        if wire.high is slot and (upward or both):
-            found.append(xs[wire.low] + low - high)
-        if wire.low is slot and (not upward or both):
-            found.append(xs[wire.high] + high - low)
-    return sum(found) / len(found) if found else xs[slot]
+        off = xs[wire.low] + low - xs[wire.high] - high
+        if not wire.high.passes and not wire.state and shapes[wire.high.part].rail:
+            reach = shapes[wire.high.part].reach
+            off -= max(-reach, min(reach, off))
+        if wire.high is slot:
+            below.append(off)
+        else:
+            above.append(-off)
+    moves = {"up": below, "down": above, "both": below + above, "passing": below or above}[way]
+    return xs[slot] + (sum(moves) / len(moves) if moves else 0.0)
 
 
 def _settle(

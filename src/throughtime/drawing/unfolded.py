@@ -24,6 +24,8 @@ from throughtime.drawing.text import math, plain, shorten, width
 from throughtime.network import Network
 
 GAP = 14.0
+#: How far below the upper end of its rows the two directions of a layer are joined.
+JOIN = 8.0
 #: Space below a layer that receives a state, for the arrow of that state.
 WAY = 26.0
 #: Heights of the rows of the input and of the output.
@@ -191,7 +193,7 @@ def _output(pen: Pen, rows: list[NodeRow], signal: Signal) -> Signal:
         points = [(rows[0].xs[i], rows[0].y - NODE / 2) for i in steps]
         return Signal("h", layer, names, points, gap, index)
     tops = []
-    join = rows[1].y - NODE / 2 - ABOVE + 8
+    join = rows[1].y - NODE / 2 - ABOVE + JOIN
     for i in steps:
         x = (rows[0].xs[i] + rows[1].xs[i]) / 2
         for row in rows:

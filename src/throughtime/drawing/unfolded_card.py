@@ -26,10 +26,10 @@ from throughtime.drawing.drawn_layer import DrawnLayer
 from throughtime.drawing.grid import DOTS, NODE, Grid, grid_between, sides
 from throughtime.drawing.node_row import BELOW, NodeRow, band_height
 from throughtime.drawing.pen import Pen, Signal
-from throughtime.drawing.routes import Shape
+from throughtime.drawing.routes import PORTS, Shape
 from throughtime.drawing.sheet import Point
 from throughtime.drawing.text import bold, code, plain, shorten, width, wrap
-from throughtime.drawing.unfolded import Band, draw_recurrent, draw_stepwise, node_rows_of
+from throughtime.drawing.unfolded import JOIN, Band, draw_recurrent, draw_stepwise, node_rows_of
 from throughtime.network import Params
 
 #: Least and largest distance of two columns.
@@ -62,10 +62,13 @@ class UnfoldedCard(LayerCard):
         shape = Shape(
             room,
             high,
-            (grid.middle, UNDER),
+            ((frame.xs[0] + frame.xs[-1]) / 2, UNDER),
             (frame.xs[-1], frame.rail - frame.top),
-            (14 - room / 2, 0.0),
-            (room / 2 - 14, 0.0),
+            reach=(frame.xs[-1] - frame.xs[0]) / 2,
+            rail=True,
+            through=self.drawn.after is None,
+            state_into=(14 - room / 2, 0.0),
+            state_out=(room / 2 - 14, 0.0),
         )
         rows = frame.rows
         if len(rows) != 1:
@@ -78,7 +81,8 @@ class UnfoldedCard(LayerCard):
             shape,
             state_into=(start, frame.bottom - row.y - 14),
             state_out=(sign * (room / 2 - 9), row.y - frame.top),
-            beside=row.y - frame.top,
+            state_start=row.xs[row.final] + sign * (grid.node / 2 + 1),
+            beside=frame.bottom - row.y,
             beside_out=room / 2 - row.xs[row.final] - grid.node / 2 - 1,
             beside_into=start - box + room / 2,
         )
@@ -96,11 +100,13 @@ class UnfoldedCard(LayerCard):
         else:
             band = Band(self.drawn, Caption(()), frame.rail, frame.foot - frame.rail)
             output = draw_stepwise(pen, frame.grid, band, frame.signal, None)
+        if not self.drawn.above:
+            return
         if self.drawn.after is None:
             (point,) = output.points
             pen.connect(point, (point[0], frame.rail), (frame.xs[-1], frame.rail), head=False)
             return
-        for x, y in output.points:
+        for x, y in output.points if len(frame.rows) < 2 else ():
             pen.connect((x, y), (x, frame.rail))
         _rail(pen, frame.xs, frame.rail)
 
@@ -121,8 +127,9 @@ class UnfoldedCard(LayerCard):
 
     def _words(self, room: float) -> Lines:
         """The words above the steps; the last column is left free for what goes out."""
-        free = room - 2 * PAD - 44
         drawn = self.drawn
+        frame = _Frame(self, (0.0, 0.0), room, 0.0)
+        free = frame.xs[-1] - frame.left - 12 - PORTS * (self.ways - 1)
         head = f"{drawn.owner} {drawn.title}"
         shape = f"\u2192 {drawn.shape}"
         lines: Lines = [(bold(t), TITLE, "ink") for t in wrap(head, free, TITLE, "bold")]
@@ -153,7 +160,8 @@ class _Frame:
         self.xs = list(self.grid.xs[: len(names)])
         self.signal = Signal("x", None, names, [(x, self.foot) for x in self.xs], gap)
         content = card._content()
-        self.rail = self.foot - content
+        # Two directions are joined a little below.
+        self.rail = self.foot - content + (JOIN if len(drawn.directions) > 1 else 0.0)
         self.rows: list[NodeRow] = []
         if drawn.kind == "recurrent":
             self.rows = node_rows_of(drawn, self.grid, self.foot, self.signal)
@@ -171,7 +179,7 @@ def _together(drawn: DrawnLayer, room: float) -> list[str]:
     for direction in drawn.directions:
         for name, shape in direction.params:
             text = shorten(f"{Params.local(name)} {shape}", room, NAMES, "code")
-            longer = f"{lines[-1]}  {text}" if lines else ""
+            longer = f"{lines[-1]}\u00a0 {text}" if lines else ""
             if lines and width(code(longer), NAMES) <= room:
                 lines[-1] = longer
             else:
@@ -179,9 +187,13 @@ def _together(drawn: DrawnLayer, room: float) -> list[str]:
     return lines
 
 
-def unfolded_card(drawn: DrawnLayer, columns: int) -> Card:
-    """The card of a layer, with its steps if it has some and we know what it does at each."""
+def unfolded_card(drawn: DrawnLayer, columns: int, apart: bool) -> Card:
+    """The card of a layer, with its steps if it has some and we know what it does at each.
+
+    With ``apart``, its output has a way to each taker.
+    """
+    ways = max(len(drawn.above), 1) if apart else 1
     weights = any(direction.params for direction in drawn.directions)
     if drawn.before is None or drawn.kind not in ("recurrent", "step") or not weights:
-        return layer_card(drawn)
-    return UnfoldedCard([], drawn, columns)
+        return layer_card(drawn, ways)
+    return UnfoldedCard([], ways, drawn=drawn, columns=columns)

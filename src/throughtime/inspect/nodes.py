@@ -24,7 +24,7 @@ import numpy as np
 from throughtime import bptt
 from throughtime.bptt import LoopTape
 from throughtime.errors import InvalidArgumentError, check_choice, check_int, describe, sentence
-from throughtime.inspect.states import find, loops
+from throughtime.inspect.states import loops
 from throughtime.kernels.underflow import ignore_underflow
 from throughtime.layers import Recurrent
 from throughtime.network.params import Params
@@ -160,7 +160,7 @@ class Trace:
 
     def _loop(self, key: int | str, direction: str) -> tuple[LoopTape, Iterator[Node]]:
         """The tape and the nodes of one direction of a layer."""
-        layer = find(self.net.topology, key)
+        layer = self.net.topology.number("layer", key)
         found = self.net.layers[layer]
         if not isinstance(found, Recurrent):
             which = [i for i, one in enumerate(self.net.layers) if isinstance(one, Recurrent)]

@@ -8,12 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from throughtime.errors import (
-    InvalidArgumentError,
     ShapeError,
     check_array,
     check_float,
-    check_int,
-    describe,
     sentence,
 )
 from throughtime.kernels.underflow import ignore_underflow
@@ -25,7 +22,6 @@ from throughtime.training.options import check_network
 if TYPE_CHECKING:
     from throughtime.bptt import LoopTape
     from throughtime.network import Network
-    from throughtime.network.graph import Topology
 
 States = dict[str, np.ndarray]
 
@@ -41,18 +37,9 @@ class ByLayer(list[Any]):
         self._topology = net.topology
 
     def __getitem__(self, key: Any) -> Any:
-        return super().__getitem__(find(self._topology, key) if isinstance(key, str) else key)
-
-
-def find(topology: Topology, layer: Any) -> int:
-    """The number of the call that ``layer`` means: a number, or the name of a layer."""
-    if not isinstance(layer, str):
-        return check_int("layer", layer, 0, len(topology.layers) - 1)
-    found = topology.find(layer)
-    if found is None:
-        known = ", ".join(map(repr, dict.fromkeys(topology.owners)))
-        raise InvalidArgumentError(sentence("layer", f"one of {known}", describe(layer)))
-    return found
+        return super().__getitem__(
+            self._topology.number("layer", key) if isinstance(key, str) else key
+        )
 
 
 @ignore_underflow

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from throughtime.errors import InvalidArgumentError
+from throughtime.errors import InvalidArgumentError, check_int, describe, sentence
 from throughtime.layers import Layer, Recurrent
 from throughtime.layers.forms import Form, Steps
 from throughtime.network.params import Params
@@ -243,6 +243,18 @@ class Wiring:
             named = {layer.name: i for i, layer in reversed([*enumerate(self.layers)])}
             return self._numbers.get(key, named.get(key))
         return key if 0 <= key < len(self.layers) else None
+
+    def number(self, argument: str, key: Any) -> int:
+        """The number of a call that ``key`` means, or raise.
+
+        ``key`` is that number, or the name of a layer, which means its first call.
+        """
+        if not isinstance(key, str):
+            return check_int(argument, key, 0, len(self.layers) - 1)
+        if key not in self._numbers:
+            known = ", ".join(map(repr, self._numbers))
+            raise InvalidArgumentError(sentence(argument, f"one of {known}", describe(key)))
+        return self._numbers[key]
 
     def param_shapes(self) -> dict[str, tuple[int, ...]]:
         """Name and shape of every parameter of the network."""
