@@ -12,6 +12,8 @@ import numpy as np
 
 from throughtime.layers import (
     CRF,
+    Average,
+    Concatenate,
     Conv1D,
     Dense,
     Dropout,
@@ -23,6 +25,7 @@ from throughtime.layers import (
     MaxPool1D,
     MeanPool,
     MeanPool1D,
+    Multiply,
     Recurrent,
     Repeat,
     RepeatVector,
@@ -297,10 +300,32 @@ def rearranged(layer: Any, x: Any, real: Any) -> Any:
     return outputs, np.arange(len(outputs)) < len(found)
 
 
+def merged(layer: Any, parts: list[Any], masks: list[Any]) -> tuple[Any, Any]:
+    """The inputs of a merging layer as one, step by step, and its mask."""
+    real = next((mask for x, mask in zip(parts, masks, strict=True) if x.ndim == 2), None)
+
+    def at(t: int) -> Any:
+        step = [x if x.ndim == 1 else x[t] for x in parts]
+        if isinstance(layer, Concatenate):
+            return np.concatenate(step)
+        if isinstance(layer, Multiply):
+            return np.prod(step, axis=0)
+        return sum(step) / (len(step) if isinstance(layer, Average) else 1)
+
+    if real is None:
+        return at(0), None
+    return np.array([at(t) * real[t] for t in range(len(real))]), real
+
+
 def run_layer(layer: Any, p: Any, x: Any, real: Any, state: Any) -> tuple[Any, Any, Any]:
-    """Run a layer on one sequence; return its output, the mask of that, and its final state."""
+    """Run a layer on one sequence; return its output, the mask of that, and its final state.
+
+    Of a layer that takes several inputs, ``x`` and ``real`` are lists.
+    """
     final = None
-    if isinstance(layer, Recurrent):
+    if layer.several:
+        x, real = merged(layer, x, real)
+    elif isinstance(layer, Recurrent):
         x, final = run_recurrent(layer, p, x, real, state)
     elif isinstance(layer, Conv1D | MaxPool1D | MeanPool1D):
         x, real, final = run_windows(layer, p, x, real, state)

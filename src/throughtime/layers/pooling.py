@@ -45,7 +45,7 @@ class LastStep(Pool):
         if mask is not None:
             last = steps - 1 - mask[:, ::-1].argmax(axis=1)
         # Masked steps are zero already, so a row without an unmasked step gives zero.
-        return Result(x[rows, last], None, (x.shape, rows, last))
+        return Result(x[rows, last], None, (x.shape, rows, last, mask))
 
     def backward(
         self,
@@ -55,10 +55,10 @@ class LastStep(Pool):
         d_final: Any = None,
         inputs: bool = True,
     ) -> tuple[np.ndarray | None, Any]:
-        shape, rows, last = cache
+        shape, rows, last, mask = cache
         assert dy is not None
         dx = np.zeros(shape, dtype=dy.dtype)
-        dx[rows, last] = dy
+        dx[rows, last] = dy if mask is None else np.where(mask.any(axis=1)[:, None], dy, 0)
         return dx, None
 
     def stream_step(self, p: Any, x: np.ndarray, state: State) -> tuple[np.ndarray, State]:

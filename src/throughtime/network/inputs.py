@@ -23,6 +23,7 @@ from throughtime.errors import (
 from throughtime.network.containers import Container
 from throughtime.network.graph import Topology
 from throughtime.network.signals import Arrays, alike, each
+from throughtime.network.tape import Tape
 
 
 def check_input(
@@ -221,16 +222,20 @@ def _check_tokens(
     return array.astype(np.int64), real
 
 
-def check_slopes(topology: Topology, dy: Any, outputs: list[np.ndarray], dtype: np.dtype) -> Any:
-    """Return dL/dy of each output, which is None only where there are several."""
+def check_slopes(topology: Topology, dy: Any, tape: Tape, dtype: np.dtype) -> Any:
+    """Return dL/dy of each output, zero at masked steps; None only where there are several."""
     box = topology.plan.outputs
     several = len(box.names) > 1
     checked = []
-    for name, one, i in zip(box.names, box.spread("dy", dy), topology.ends, strict=True):
+    masks = each(tape.output_mask)
+    for name, one, i, mask in zip(
+        box.names, box.spread("dy", dy), topology.ends, masks, strict=True
+    ):
         argument = f"dy[{name!r}]" if several else "dy"
         if one is not None or not several:
-            shape = outputs[i].shape
+            shape = tape.outputs[i].shape
             one = check_array(argument, one, shape=shape, dtype=dtype, finite=False)
+            one = one if mask is None else np.where(mask[..., None], one, dtype.type(0))
         checked.append(one)
     return alike(tuple(checked))
 

@@ -282,7 +282,7 @@ class Network(Freezing, Ends, AnswersOtherNames):
                 "tape must come from net.forward; got one of a pass that kept nothing."
             )
         d_states = self.check_states(d_final_state, tape.outputs[0].shape[0], "d_final_state")
-        checked = check_slopes(self.topology, dy, tape.outputs, self.dtype)
+        checked = check_slopes(self.topology, dy, tape, self.dtype)
         dx = self.run_back(tape, checked, d_states, input_gradient)
         return tape.container.gather(each(dx)) if input_gradient else None
 
