@@ -4,9 +4,16 @@ import itertools
 
 import numpy as np
 import pytest
+from odd_values import ODD
 
 import throughtime as tt
-from throughtime.errors import DataError, InvalidArgumentError, InvalidTypeError, ShapeError
+from throughtime.errors import (
+    DataError,
+    InvalidArgumentError,
+    InvalidTypeError,
+    ShapeError,
+    ThroughtimeError,
+)
 from throughtime.layers import GRU, LSTM, Concatenate, Dense, Embedding, RepeatVector
 from throughtime.network.sampling import distribution, draw, uniform_numbers
 
@@ -214,6 +221,10 @@ def test_what_does_not_fit_is_refused():
         "a decoder starts from the end of its encoder's input, which a stream has not seen yet:"
         " stream the two as networks of their own. Or give that input as fixed=."
     )
+    lengths = {"sauce": [1, 2, 3]}
+    assert refused(net, [START], 3, fixed={"source": SOURCES}, lengths=lengths) == (
+        "a key of lengths must be one of 'source', 'target'; got 'sauce'."
+    )
     x = tt.Input(tokens=True)
     h = GRU(4, return_sequences=True)(Embedding(V, 3)(x))
     two = tt.Network(inputs=x, outputs={"a": Dense(V)(h), "b": Dense(2)(h)})
@@ -228,3 +239,27 @@ def test_a_vector_cannot_be_generated():
     assert refused(net, np.zeros((1, 3)), 3) == (
         "a network generates a sequence, and what this one takes, (N, 3), is none."
     )
+
+
+#: Values that mean something: rows of two lengths; numbers of two tokens.
+GOOD = {"ragged", "equal dates", "a date that is missing"}
+
+
+@pytest.mark.parametrize("kind", sorted(ODD.keys() - GOOD))
+def test_odd_values_are_refused(kind):
+    make, net = ODD[kind], translator()
+    stack = tt.Network([Embedding(V, 3), GRU(3), Dense(V)])
+    hot = tt.Network([GRU(3), Dense(V, activation="softmax")], n_features=V)
+    for prefix_of in (stack, hot):
+        with pytest.raises(ThroughtimeError):
+            tt.generate(prefix_of, make(), 3)
+    with pytest.raises(ThroughtimeError):
+        tt.generate(net, [START], 3, fixed={"source": make()})
+    for option in ("steps", "seed", "length_penalty", "return_log_probabilities", "temperature"):
+        value = make()
+        if option == "return_log_probabilities" and value is True:
+            continue
+        if option == "temperature" and kind in ("a number", "one number in an array"):
+            continue
+        with pytest.raises(ThroughtimeError):
+            tt.generate(stack, [1], **({"steps": 3} | {option: value}))

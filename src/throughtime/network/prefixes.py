@@ -135,7 +135,11 @@ def begin(
 
     With ``fixed`` a prefix of one row begins every row.
     """
-    own = lengths.get(target.name) if isinstance(lengths, Mapping) else lengths
+    own, others = lengths, None
+    if isinstance(lengths, Mapping):
+        box = net.topology.plan.inputs
+        named = dict(zip(box.names, box.spread("lengths", lengths, part=True), strict=True))
+        own, others = named.pop(target.name), named
     rows, single = _as_rows(name, prefix, 1 if tokens else 2)
     if single and fixed:
         rows, single = np.repeat(rows, _count(fixed), axis=0), False
@@ -151,7 +155,6 @@ def begin(
     if not fixed:
         stream = Stream(net, len(x))
         return Beginning(stream, output_of(net, stream.warm_up(x, mask=mask)), single)
-    others = {k: v for k, v in lengths.items() if k in fixed} if lengths is not own else None
     stream = Stream(net, len(x), fixed, others)
     return Beginning(stream, _read(net, stream, x, mask), single)
 
@@ -182,8 +185,10 @@ def output_of(net: Streamable, y: Any) -> np.ndarray:
 
 def _count(fixed: Mapping[str, Any]) -> int:
     """How many rows the first fixed input has; whether it is one at all is checked later."""
-    first = next(iter(fixed.values()))
-    return len(first) if hasattr(first, "__len__") else 1
+    try:
+        return len(next(iter(fixed.values())))
+    except TypeError:
+        return 1
 
 
 def _as_rows(name: str, prefix: Any, axes: int) -> tuple[Any, bool]:
@@ -192,7 +197,9 @@ def _as_rows(name: str, prefix: Any, axes: int) -> tuple[Any, bool]:
     A list is one of rows, but a list of numbers is one row of tokens.
     """
     if is_ragged(prefix):
-        single = axes == 1 and all(np.ndim(part) == 0 for part in prefix)
+        single = axes == 1 and not any(
+            isinstance(part, list | tuple) or getattr(part, "ndim", 0) for part in prefix
+        )
     else:
         single = np.ndim(prefix) == axes
     return (as_array(name, prefix)[None] if single else prefix), single
