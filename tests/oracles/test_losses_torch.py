@@ -7,7 +7,7 @@ import pytest
 import torch
 import torch.nn.functional as F  # noqa: N812  # as everyone writes it
 
-from throughtime.losses import Quantile, get
+from throughtime.losses import BinaryFocalCrossentropy, CategoricalCrossentropy, Quantile, get
 
 RNG = np.random.default_rng(7)
 STEPS = (4, 5)
@@ -45,6 +45,28 @@ def plain(function, **options):
     return lambda y, t: function(y, t, reduction="none", **options)
 
 
+def smoothed(z, t):
+    t = t.movedim(-1, 1) if t.ndim == z.ndim else t
+    return F.cross_entropy(z.movedim(-1, 1), t, reduction="none", label_smoothing=0.2)
+
+
+def focal(z, t):
+    """Lin et al. (2017), by autograd."""
+    log_p = torch.log_softmax(z, dim=-1)
+    t = F.one_hot(t, z.shape[-1]) if t.ndim < z.ndim else t
+    return -(t * (1 - log_p.exp()) ** 2.0 * log_p).sum(dim=-1)
+
+
+def binary_focal(z, t):
+    log_yes, log_no = F.logsigmoid(z), F.logsigmoid(-z)
+    yes, no = 0.25 * t * log_no.exp() ** 1.5, 0.75 * (1 - t) * log_yes.exp() ** 1.5
+    return -yes * log_yes - no * log_no
+
+
+def contrastive(y, t):
+    return 0.5 * (t * y**2 + (1 - t) * torch.relu(1.0 - y) ** 2)
+
+
 GAUSSIAN = np.concatenate((NORMAL, OTHER), axis=-1)
 FROM_OUTPUTS = {
     "mse": (get("mse"), plain(F.mse_loss), NORMAL, OTHER),
@@ -55,6 +77,7 @@ FROM_OUTPUTS = {
     "cce": (get("cce"), negative_log, PROBABILITIES, CLASSES),
     "poisson": (get("poisson"), plain(F.poisson_nll_loss, log_input=False, eps=0.0), UNIT, COUNTS),
     "gaussian": (get("gaussian_nll"), gaussian, GAUSSIAN, POSITIVE),
+    "contrastive": (get("contrastive"), contrastive, POSITIVE, UNIT),
 }
 FROM_LOGITS = {
     "bce": (get("bce"), plain(F.binary_cross_entropy_with_logits), NORMAL, UNIT),
@@ -63,6 +86,11 @@ FROM_LOGITS = {
     "cce at 800": (get("cce"), cross_entropy, EDGES, CLASSES),
     "cce, probabilities": (get("cce"), cross_entropy, NORMAL, PROBABILITIES),
     "poisson": (get("poisson"), plain(F.poisson_nll_loss), NORMAL, COUNTS),
+    "cce, smoothed": (CategoricalCrossentropy(0.2), smoothed, NORMAL, CLASSES),
+    "cce, probabilities, smoothed": (CategoricalCrossentropy(0.2), smoothed, NORMAL, PROBABILITIES),
+    "focal": (get("focal"), focal, NORMAL, CLASSES),
+    "focal, probabilities": (get("focal"), focal, NORMAL, PROBABILITIES),
+    "binary focal": (BinaryFocalCrossentropy(0.0, 1.5, 0.25), binary_focal, NORMAL, UNIT),
 }
 
 
