@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -27,8 +29,9 @@ class Model(torch.nn.Module):
         self.cell = make_module(cell, WIDTH, UNITS, 1)
         self.out = torch.nn.Linear(UNITS, V, dtype=torch.float64)
 
-    def forward(self, tokens: torch.Tensor) -> torch.Tensor:
-        return self.out(self.cell(self.table(tokens))[0])
+    def forward(self, tokens: torch.Tensor, state: Any = None) -> tuple[torch.Tensor, Any]:
+        h, state = self.cell(self.table(tokens), state)
+        return self.out(h), state
 
     def adjust_gradients(self) -> None:
         """Where two biases are added, ours is one: PyTorch's second one does not move here.
@@ -55,29 +58,38 @@ def network(model: Model) -> tt.Network:
     return net
 
 
+@pytest.mark.parametrize("carried", [False, True], ids=["windows", "the state goes on"])
 @pytest.mark.parametrize("cell", ["rnn", "gru", "lstm"])
-def test_the_loss_after_every_update(cell):
+def test_the_loss_of_every_epoch(cell, carried):
+    """Windows in batches; or long rows in chunks, as the tutorial trains (``tbptt``)."""
     torch.manual_seed(0)
     model = Model(cell)  # PyTorch's initialisation, N(0, 1) for the table
     net = network(model)
+    x, y = (a.reshape(BATCH, -1) for a in (X, Y)) if carried else (X, Y)
+    chunks = [np.split(a, 12, axis=1 if carried else 0) for a in (x, y)]
     adam = torch.optim.Adam(model.parameters(), lr=0.01)
     theirs = []
     for _ in range(3):
-        for x, y in zip(np.split(X, 12), np.split(Y, 12), strict=True):
-            logits = model(torch.from_numpy(x.copy()))
-            loss = F.cross_entropy(logits.movedim(-1, 1), torch.from_numpy(y.copy()))
+        state = None
+        for tokens, classes in zip(*chunks, strict=True):
+            logits, _ = model(torch.from_numpy(tokens.copy()), state)
+            loss = F.cross_entropy(logits.movedim(-1, 1), torch.from_numpy(classes.copy()))
             adam.zero_grad()
             loss.backward()
             model.adjust_gradients()
             adam.step()
             theirs.append(loss.item())
+            if carried:  # the state at the end of the chunk is that of the new weights, as ours is
+                with torch.no_grad():
+                    _, state = model(torch.from_numpy(tokens.copy()), state)
     history = tt.train(
-        net, X, Y, loss="crossentropy", optimizer=tt.optimizers.Adam(0.01), epochs=3,
+        net, x, y, loss="crossentropy", optimizer=tt.optimizers.Adam(0.01), epochs=3,
         batch_size=BATCH, clip_norm=CLIP, shuffle=False, verbose=False,
+        tbptt=(WINDOW, WINDOW) if carried else None,
     )  # fmt: skip
     assert min(history["grad_norm"]) > CLIP
     epochs = np.mean(np.split(np.array(theirs), 3), axis=1)
     np.testing.assert_allclose(history["loss"], epochs, rtol=1e-10)
     with torch.no_grad():
-        p = torch.softmax(model(torch.from_numpy(X.copy())), -1).numpy()
+        p = torch.softmax(model(torch.from_numpy(X.copy()))[0], -1).numpy()
     np.testing.assert_allclose(net.predict(X), p, rtol=1e-8)
