@@ -244,17 +244,18 @@ MUTANTS = [
     # -- the objective
     Mutant("gradient of the penalty twice", "training/objective.py",
            "W.dtype.type(l2) * W", "W.dtype.type(2 * l2) * W"),
-    Mutant("fused softmax without 1 / temperature", "training/objective.py", "dy *= scale", "pass"),
+    Mutant("fused softmax without 1 / temperature", "training/objective.py",
+           "dy *= fusion.scale", "pass"),
     Mutant("truncated: state not carried", "training/truncation.py",
-           "carried = _advance(net, x, mask, begin, start, carried, training, seed)\n",
+           "carried = _advance(net, x, mask, timed, (begin, start), carried, training, seed)\n",
            "carried = None\n"),
     Mutant("truncated: loss of the steps before the chunk too", "training/truncation.py",
-           "own[:, : first - start] = 0.0", "pass"),
+           "weight[:, : first - start] = 0.0", "pass"),
     Mutant("truncated: back through k1 steps alone", "training/truncation.py",
            "end - max(k2, end - first)", "end - (end - first)"),
     Mutant("truncated: ragged rows not aligned", "training/truncation.py",
-           'source = np.argsort(mask, axis=1, kind="stable")',
-           "source = np.tile(np.arange(x.shape[1]), (len(x), 1))"),
+           'source = np.argsort(real, axis=1, kind="stable")',
+           "source = np.tile(np.arange(real.shape[1]), (len(real), 1))"),
 ]  # fmt: skip
 
 

@@ -71,7 +71,7 @@ def test_every_loss_can_be_remembered(name):
     net = tagger()
     loss = LOSSES[name](reduction="sum")
     net.trained_with = {"loss": json.loads(json.dumps(LOSSES.to_config(loss))), "metrics": []}
-    assert tt.training.memory.loss_of(net, None) == loss
+    assert tt.training.memory.heads_of(net)[0].loss == loss
 
 
 @pytest.mark.parametrize("name", list(METRICS))
@@ -80,7 +80,7 @@ def test_every_metric_can_be_remembered(name):
     metric = METRICS[name](scale=(2.0, 3.0)) if name == "mase" else METRICS[name]()
     described = json.loads(json.dumps(METRICS.to_config(metric)))
     net.trained_with = {"loss": {"name": "mse"}, "metrics": [described]}
-    assert tt.training.memory.metrics_of(net, None) == (metric,)
+    assert tt.training.memory.heads_of(net)[0].metrics == (metric,)
 
 
 def largest(y, target):

@@ -99,6 +99,19 @@ class ThroughtimeError(Exception):
         """The same error with another way out."""
         return type(self)(self.message.with_hint(hint))
 
+    def within(self, where: str, parameter: str | None = None) -> Self:
+        """The same error, of a part: ``where`` and a colon stand before it."""
+        return type(self)(
+            Message(
+                "{where}: {problem}",
+                parameter=parameter or self.parameter,
+                value=self.value,
+                hint=self.hint,
+                where=where,
+                problem=self.message.with_hint(""),
+            )
+        )
+
 
 class InvalidArgumentError(ThroughtimeError, ValueError):
     """An argument has a value that is not allowed."""

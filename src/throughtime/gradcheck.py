@@ -29,9 +29,10 @@ from throughtime.errors import InvalidArgumentError, check_bool, check_float, ch
 from throughtime.kernels.underflow import ignore_underflow
 from throughtime.messages import html
 from throughtime.network import Network
+from throughtime.network.signals import each, mapped
 from throughtime.registry import translate
 from throughtime.training import objective
-from throughtime.training.memory import loss_of
+from throughtime.training.memory import heads_of
 from throughtime.training.options import OTHER_NAMES, check_network
 from throughtime.training.samples import check_samples
 
@@ -146,6 +147,7 @@ def check_gradients(
     y: Any,
     loss: Any = None,
     *,
+    loss_weights: Any = None,
     lengths: Any = None,
     mask: Any = None,
     initial_state: Any = None,
@@ -166,8 +168,9 @@ def check_gradients(
         The network. It is not changed; a float64 copy is checked.
     x, y, lengths, mask, sample_weight, l1, l2 :
         As in :func:`throughtime.train`.
-    loss : str, Loss or callable, optional
-        The loss; by default the one that the network was trained with, or ``"mse"``.
+    loss, loss_weights : optional
+        As in :func:`throughtime.train`; by default those that the network was trained with, or
+        ``"mse"``.
     initial_state : list or dict, optional
         Initial state, as in :meth:`Network.forward`; its gradient is checked too.
     training : bool
@@ -203,33 +206,34 @@ def check_gradients(
     l1, l2 = check_float("l1", l1, 0.0), check_float("l2", l2, 0.0)
     training, seed = check_bool("training", training), check_int("seed", seed, 0)
     own = net.astype("float64")
-    function = loss_of(net, loss)
-    samples = check_samples(own, function, (), x, y, lengths, mask, sample_weight)
+    heads = heads_of(net, loss, loss_weights, ())
+    samples = check_samples(own, heads, x, y, lengths, mask, sample_weight)
     # The input and the states are changed and restored below: they must not be the caller's.
-    array = samples.x.copy()
-    states = [_copy(state) for state in own.check_states(initial_state, len(array))]
+    inputs = mapped(np.copy, samples.x)
+    states = mapped(np.copy, tuple(own.check_states(initial_state, len(samples))))
 
     def options() -> dict[str, Any]:
         rng = np.random.default_rng(seed) if training else None
         return {
-            "mask": samples.mask, "initial_state": states, "sample_weight": samples.weight,
+            "mask": samples.mask, "initial_state": list(states), "sample_weight": samples.weight,
             "l1": l1, "l2": l2, "training": training, "rng": rng,
         }  # fmt: skip
 
-    result = objective.evaluate_and_backward(own, array, samples.y, function, **options())
+    result = objective.evaluate_and_backward(own, inputs, samples.y, heads, **options())
     if not np.isfinite(result.value):
         expected = "finite to be differentiated"
         raise InvalidArgumentError(sentence("the objective", expected, result.value))
 
     def value() -> float:
-        return objective.evaluate(own, array, samples.y, function, **options()).value
+        return objective.evaluate(own, inputs, samples.y, heads, **options()).value
 
     parts = [(name, own.params[name], own.grads[name]) for name in own.params]
-    if result.dx is not None:
-        parts.append(("x", array, result.dx))
+    for label, values, slope in zip(_inputs(own), each(inputs), each(result.dx), strict=True):
+        if slope is not None:  # tokens have none
+            parts.append((label, values, slope))
     for i, state in enumerate(states):
-        for label, s, d in _flatten(f"initial_state[{i}]", state, result.tape.d_initial_state[i]):
-            parts.append((label, s, d))
+        label = f"initial_state[{_key(own, i)!r}]"
+        parts += _flatten(label, state, result.tape.d_initial_state[i])
     checker = _Checker(value, result.value, tolerance, np.random.default_rng(seed))
     rows = [
         checker.array(name, values, gradient, n)
@@ -240,10 +244,16 @@ def check_gradients(
     return GradientReport(tuple(rows), tolerance, result.value)
 
 
-def _copy(state: Any) -> Any:
-    if isinstance(state, tuple):
-        return tuple(_copy(part) for part in state)
-    return None if state is None else state.copy()
+def _inputs(net: Network) -> list[str]:
+    names = net.plan.inputs.names
+    return ["x"] if len(names) == 1 else [f"x[{name!r}]" for name in names]
+
+
+def _key(net: Network, i: int) -> int | str:
+    """By what ``initial_state`` calls layer ``i``: its name, or its number."""
+    owner = net.topology.owners[i]
+    named = not net.plan.stack and not owner.isdecimal() and net.topology.find(owner) == i
+    return owner if named else i
 
 
 def _flatten(name: str, state: Any, gradient: Any) -> list[tuple[str, np.ndarray, np.ndarray]]:

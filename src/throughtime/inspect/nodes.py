@@ -28,10 +28,10 @@ from throughtime.inspect.states import loops
 from throughtime.kernels.underflow import ignore_underflow
 from throughtime.layers import Recurrent
 from throughtime.network.params import Params
-from throughtime.network.signals import alike, each, first_of
+from throughtime.network.signals import mapped
 from throughtime.registry import translate
 from throughtime.training import objective
-from throughtime.training.memory import loss_of
+from throughtime.training.memory import heads_of
 from throughtime.training.options import OTHER_NAMES, check_network
 from throughtime.training.samples import check_samples
 
@@ -255,15 +255,15 @@ def trace(
     """
     own = check_network(net).copy()
     own.grads.flat[...] = 0
-    function = loss_of(own, loss)
-    data = check_samples(own, function, (), x, y, lengths, mask)
+    heads = heads_of(own, loss, metrics=())
+    data = check_samples(own, heads, x, y, lengths, mask)
     found = objective.evaluate_and_backward(
         own,
-        alike(tuple(one.copy() for one in each(data.x))),
+        mapped(np.copy, data.x),
         data.y,
-        function,
+        heads,
         mask=data.mask,
-        initial_state=own.check_states(initial_state, len(first_of(data.x))),
+        initial_state=own.check_states(initial_state, len(data)),
         sample_weight=data.weight,
         share=0.0,  # of penalties, which belong to no node
         readable=True,

@@ -334,6 +334,10 @@ class Layer:
         """Why the layer cannot run one step at a time; None if it can."""
         return None
 
+    def chunk_refusal(self) -> str | None:
+        """Why :meth:`forward` cannot run in chunks of time, from state to state; None if it can."""
+        return self.stream_refusal()
+
 
 def own_call(call: Call, layer: Layer, logits: bool) -> Call:
     """Return how one layer of a forward pass runs: with its own random numbers.

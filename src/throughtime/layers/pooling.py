@@ -98,6 +98,9 @@ class MeanPool(Pool):
         total, count = state[0] + x, state[1] + 1
         return total / count, (total, count)
 
+    def chunk_refusal(self) -> str | None:
+        return "it looks at all steps at once"
+
     def stream_after(self, x: np.ndarray, mask: np.ndarray | None, final_state: Any) -> State:
         # Not x.sum(axis=1): its order of summation depends on the strides of x. Masked steps are
         # zero, and adding zero changes no bit of a sum that began as zero.
@@ -145,6 +148,9 @@ class MaxPool(Pool):
         # As argmax does: the earliest of equal values (0 equals -0), and NaN above all.
         best = np.where((old >= x) | np.isnan(old), old, x)
         return best, (best,)
+
+    def chunk_refusal(self) -> str | None:
+        return "it looks at all steps at once"
 
     def stream_after(self, x: np.ndarray, mask: np.ndarray | None, final_state: Any) -> State:
         real = _real(x, mask)

@@ -11,7 +11,6 @@ from throughtime.data.sequences import check_sequences, is_ragged
 from throughtime.errors import (
     InvalidArgumentError,
     InvalidTypeError,
-    Message,
     ShapeError,
     ThroughtimeError,
     as_array,
@@ -93,16 +92,7 @@ def _check_several(
         try:
             arrays[k], masks[k] = check_one(topology, k, values[k], own_lengths[k], real, dtype)
         except ThroughtimeError as error:
-            raise type(error)(
-                Message(
-                    "input {name!r}: {problem}",
-                    parameter="x",
-                    value=error.value,
-                    hint=error.hint,
-                    name=name,
-                    problem=error.message.with_hint(""),
-                )
-            ) from None
+            raise error.within(f"input {name!r}", "x") from None
     for k, (name, array, form) in enumerate(zip(box.names, arrays, forms, strict=True)):
         if len(array) != len(arrays[0]):
             wanted = f"{len(arrays[0])} rows, as x[{box.names[0]!r}] has"

@@ -269,7 +269,7 @@ def graph(inputs: Any, outputs: Any) -> tuple[Plan, list[Loan]]:
         sources = tuple(_signal(s, signals) for s in call.sources)
         signals[id(call)] = len(begin) + len(calls)
         calls.append(Call(owned[key], sources, state))
-    used = {s for call in calls for s in (*call.sources, *_signals_of(call.state))}
+    used = {s for call in calls for s in (*call.sources, *signals_of(call.state))}
     ends = tuple(_signal(one, signals) for one in end)
     box = _named(taken, names)
     if len(begin) == 1 and box.kind == "list":  # a list of one array would look like ragged data
@@ -348,7 +348,8 @@ def _signal(one: Symbol, signals: Mapping[int, int]) -> int:
     return signals[id(one.source)]
 
 
-def _signals_of(state: int | tuple[int, ...] | None) -> tuple[int, ...]:
+def signals_of(state: int | tuple[int, ...] | None) -> tuple[int, ...]:
+    """The signals that an initial state is made of."""
     return state if isinstance(state, tuple) else ()
 
 

@@ -9,7 +9,7 @@ from throughtime.errors import InvalidArgumentError, check_int, describe, senten
 from throughtime.layers import Layer, Recurrent
 from throughtime.layers.forms import Form, Steps
 from throughtime.network.params import Params
-from throughtime.network.plan import Plan
+from throughtime.network.plan import Plan, signals_of
 
 
 class Wiring:
@@ -37,6 +37,10 @@ class Wiring:
         Whether another call starts from the final state of this one.
     ends : tuple of int
         The call that gives each output.
+    apart : tuple of bool
+        Whether each output is nothing else: no layer takes it, and it is listed once.
+    roots : tuple of frozenset of int
+        The inputs that each output depends on.
     returns_state : int or None
         The call of a stack whose final state ``predict`` returns.
     """
@@ -46,6 +50,9 @@ class Wiring:
         self.layers = tuple(plan.units[call.unit].layer for call in plan.calls)
         self.owners = [plan.units[call.unit].owner for call in plan.calls]
         self.ends = tuple(s - len(plan.forms) for s in plan.signals)
+        taken = {s for call in plan.calls for s in (*call.sources, *signals_of(call.state))}
+        self.apart = tuple(s not in taken and plan.signals.count(s) == 1 for s in plan.signals)
+        self.roots = self._roots()
         self._numbers: dict[str, int] = {}
         for i, owner in enumerate(self.owners):
             self._numbers.setdefault(owner, i)
@@ -55,6 +62,15 @@ class Wiring:
         self.returns_state: int | None = None
         self._hand_over()
         self._check_shared()
+
+    def _roots(self) -> tuple[frozenset[int], ...]:
+        inputs = len(self.plan.forms)
+        found = [frozenset([k]) for k in range(inputs)]
+        for call in self.plan.calls:
+            handed = () if not isinstance(call.state, int) else (inputs + call.state,)
+            sources = (*call.sources, *signals_of(call.state), *handed)
+            found.append(frozenset().union(*(found[s] for s in sources)))
+        return tuple(found[s] for s in self.plan.signals)
 
     def _settle(self) -> None:
         """Find all forms; inputs whose steps must be the same get one axis."""

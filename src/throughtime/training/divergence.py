@@ -17,6 +17,7 @@ import numpy as np
 from throughtime.layers import Recurrent
 from throughtime.layers.forms import Steps
 from throughtime.network import Network
+from throughtime.network.signals import each
 from throughtime.network.tape import Tape
 from throughtime.optimizers.base import Optimizer
 from throughtime.training.objective import Evaluation, Pass
@@ -121,9 +122,10 @@ def _parameter(net: Network, finite: np.ndarray) -> tuple[str, int]:
 UNSCALED = 10.0
 
 
-def advice(net: Network, x: np.ndarray, lr: float, clipped: bool) -> str:
+def advice(net: Network, x: Any, lr: float, clipped: bool) -> str:
     """Say what to try, the most likely remedy first."""
-    largest = float(np.abs(x).max(initial=0.0)) if x.dtype.kind == "f" else 0.0
+    sizes = [float(np.abs(one).max(initial=0.0)) for one in each(x) if one.dtype.kind == "f"]
+    largest = max(sizes, default=0.0)
     ways = [f"a lower learning rate (it is {lr:.3g})"]
     if not clipped:
         ways.append("clip_norm=1.0")

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from throughtime.data.batches import minibatches
 from throughtime.errors import check_int
 from throughtime.kernels.underflow import ignore_underflow
-from throughtime.losses.base import Loss
 from throughtime.registry import translate
 from throughtime.training import objective
 from throughtime.training.class_weights import class_weighting
-from throughtime.training.memory import loss_of, metrics_of
-from throughtime.training.metrics import Metric
+from throughtime.training.heads import Heads
+from throughtime.training.memory import heads_of
 from throughtime.training.objective import Evaluation
 from throughtime.training.options import OTHER_NAMES, check_network, check_outputs
 from throughtime.training.samples import Samples, check_samples
@@ -31,7 +30,8 @@ def evaluate(
     y: Any,
     *,
     loss: Any = None,
-    metrics: Sequence[Any] | None = None,
+    loss_weights: Any = None,
+    metrics: Any = None,
     lengths: Any = None,
     mask: Any = None,
     sample_weight: Any = None,
@@ -44,10 +44,13 @@ def evaluate(
     ----------
     net, x, y, lengths, mask, sample_weight :
         As in :func:`throughtime.train`; dropout does not act.
-    loss : str, Loss or callable, optional
+    loss : str, Loss or callable, or a dict or list of them by output, optional
         The loss. By default the one that the network was trained with, also after it was loaded
         from a file; ``"mse"`` for a network that was not trained.
-    metrics : sequence, optional
+    loss_weights : dict or list of float by output, optional
+        Factors on the losses of several outputs. By default those of the training, if ``loss`` is
+        left out; otherwise 1.
+    metrics : sequence, or a dict or list of sequences by output, optional
         The metrics. By default those that the network was trained with.
     class_weight : dict of int to float, or "balanced", optional
         As in :func:`throughtime.train`; ``"balanced"`` goes by the classes of this data.
@@ -58,7 +61,9 @@ def evaluate(
     Returns
     -------
     dict
-        ``"loss"`` and the name of every metric, each with its value.
+        ``"loss"`` and the name of every metric, each with its value. Of several outputs, the loss
+        of all together, and with the name of the output before it everything of each:
+        ``"price_loss"``, ``"price_mae"``.
 
     Raises
     ------
@@ -75,19 +80,18 @@ def evaluate(
     ['loss', 'mae']
     """
     net = check_network(net)
-    function, chosen = loss_of(net, loss), metrics_of(net, metrics)
-    check_outputs(net, function)
+    heads = heads_of(net, loss, loss_weights, metrics)
+    check_outputs(net, heads)
     size = None if batch_size is None else check_int("batch_size", batch_size, 1)
-    samples = check_samples(net, function, chosen, x, y, lengths, mask, sample_weight)
-    weighted = class_weighting(class_weight, function, samples, net.n_outputs)
-    return score(net, weighted(samples), function, chosen, size).row()
+    samples = check_samples(net, heads, x, y, lengths, mask, sample_weight)
+    weighted = class_weighting(class_weight, net, heads, samples)
+    return score(net, weighted(samples), heads, size).row()
 
 
 def score(
     net: Network,
     samples: Samples,
-    loss: Loss,
-    metrics: Sequence[Metric],
+    heads: Heads,
     batch_size: int | None,
     on_batch: Callable[[Evaluation, Samples], None] | None = None,
 ) -> Scores:
@@ -95,11 +99,11 @@ def score(
 
     ``on_batch`` is called with every batch before its scores are added.
     """
-    scores = Scores(net, samples, loss, metrics)
+    scores = Scores(net, samples, heads)
     for rows in minibatches(len(samples), batch_size, shuffle=False):
         part = samples.batch(rows)
         evaluation = objective.evaluate(
-            net, part.x, part.y, loss, mask=part.mask, sample_weight=part.weight
+            net, part.x, part.y, heads, mask=part.mask, sample_weight=part.weight
         )
         if on_batch is not None:
             on_batch(evaluation, part)

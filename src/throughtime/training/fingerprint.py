@@ -11,6 +11,8 @@ import numpy as np
 
 from throughtime.errors import ModelFileError, describe
 from throughtime.network import Network
+from throughtime.network.signals import each
+from throughtime.training.heads import Heads
 from throughtime.training.monitor import BestWeights
 from throughtime.training.options import TrainingOptions
 from throughtime.training.samples import Samples
@@ -31,16 +33,39 @@ def fingerprint(
 ) -> dict[str, Any]:
     """Describe network, data and options, ready for JSON."""
     parts = [data] if held_out is None else [data, held_out]
-    arrays = [a for part in parts for a in (part.x, part.y, part.mask, part.weight)]
+    arrays = [a for p in parts for one in (p.x, p.y, p.mask, p.weight) for a in each(one)]
     result = {
-        "network": describe_option([*net.layers, net.n_features, str(net.dtype)]),
+        "network": describe_network(net),
         "data": digest(arrays),
         "monitor": [best.monitor, best.sign, best.rule.min_delta],
     }
     if renew is not None:
         result["renew"] = describe_option(renew)
     described = describe_option(options)
-    return result | {k: v for k, v in described.items() if k not in ("class", *FREE)}
+    described.update(describe_heads(options.heads))
+    return result | {k: v for k, v in described.items() if k not in ("class", "heads", *FREE)}
+
+
+def describe_network(net: Network) -> Any:
+    """Describe what the bits of a run depend on: the layers, or the plan of a graph."""
+    plan = net.plan
+    shape = [*net.layers, net.n_features] if plan.stack else [plan]
+    frozen = [sorted(net.frozen)] if net.frozen else []
+    return describe_option([*shape, str(net.dtype), *frozen])
+
+
+def describe_heads(heads: Heads) -> dict[str, Any]:
+    """Describe the losses and the metrics, by output where there are several."""
+    if len(heads) == 1:
+        return {
+            "loss": describe_option(heads[0].loss),
+            "metrics": describe_option(heads[0].metrics),
+        }
+    return {
+        "loss": {head.name: describe_option(head.loss) for head in heads},
+        "loss_weights": {head.name: head.weight for head in heads},
+        "metrics": {head.name: describe_option(head.metrics) for head in heads},
+    }
 
 
 def compare(where: str, saved: Mapping[str, Any], now: Mapping[str, Any]) -> None:

@@ -17,6 +17,7 @@ from throughtime.errors import (
     sentence,
 )
 from throughtime.messages import html
+from throughtime.network.containers import Container
 from throughtime.serialization.files import replace_file
 
 if TYPE_CHECKING:
@@ -38,6 +39,8 @@ class History(Mapping[str, list[float]]):
     - ``loss``: the exact mean over the training data, of each batch with the weights before its
       update; and ``val_loss``, if there is a validation set;
     - every metric, such as ``accuracy``, and ``val_accuracy`` for the validation set;
+    - of several outputs, everything of each with its name before it: ``price_loss``,
+      ``kind_accuracy``, ``val_price_loss``; ``loss`` is then their weighted sum;
     - ``penalty``, if there are L1 or L2 penalties: their mean over the batches;
     - ``lr``: the learning rate of the last update;
     - ``grad_norm``: the mean norm of the gradient over the updates, before clipping, without layers
@@ -56,7 +59,8 @@ class History(Mapping[str, list[float]]):
     restored : bool
         Whether the network has the weights of ``best_epoch`` instead of those of the last epoch.
     outputs : list of ndarray
-        The network's outputs after every epoch, if ``keep_outputs`` is True.
+        The network's outputs after every epoch, if ``keep_outputs`` is True; of several outputs, in
+        their container.
     """
 
     def __init__(self) -> None:
@@ -65,7 +69,7 @@ class History(Mapping[str, list[float]]):
         self.monitor = "loss"
         self.best_epoch: int | None = None
         self.restored = False
-        self.outputs: list[np.ndarray] = []
+        self.outputs: list[Any] = []
 
     @property
     def epochs(self) -> list[int]:
@@ -224,9 +228,17 @@ class History(Mapping[str, list[float]]):
 
     def to_state(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         """Return arrays and JSON from which :meth:`from_state` builds the same history."""
-        arrays = {f"outputs.{k}": output for k, output in enumerate(self.outputs)}
         columns = {name: [_to_json(v) for v in values] for name, values in self._columns.items()}
-        return arrays, {"columns": columns}
+        state: dict[str, Any] = {"columns": columns}
+        box = _container(self.outputs[0]) if self.outputs else Container.single()
+        if box.kind == "single":
+            return {f"outputs.{k}": output for k, output in enumerate(self.outputs)}, state
+        arrays = {
+            f"outputs.{k}.{name}": output
+            for k, outputs in enumerate(self.outputs)
+            for name, output in zip(box.names, box.spread("outputs", outputs), strict=True)
+        }
+        return arrays, state | {"container": [box.kind, list(box.names)]}
 
     @classmethod
     def from_state(cls, arrays: Mapping[str, np.ndarray], state: Mapping[str, Any]) -> History:
@@ -234,8 +246,25 @@ class History(Mapping[str, list[float]]):
         history = cls()
         for name, values in state["columns"].items():
             history._columns[name] = [float(v) for v in values]
-        history.outputs = [arrays[f"outputs.{k}"] for k in range(len(arrays))]
+        if "container" not in state:
+            history.outputs = [arrays[f"outputs.{k}"] for k in range(len(arrays))]
+            return history
+        kind, names = state["container"]
+        box = Container(kind, tuple(names))
+        history.outputs = [
+            box.gather([arrays[f"outputs.{k}.{name}"] for name in names])
+            for k in range(len(arrays) // len(names))
+        ]
         return history
+
+
+def _container(outputs: Any) -> Container:
+    """The container of the outputs of one epoch."""
+    if isinstance(outputs, dict):
+        return Container("dict", tuple(outputs))
+    if isinstance(outputs, list):
+        return Container("list", tuple(map(str, range(len(outputs)))))
+    return Container.single()
 
 
 def _to_json(value: float) -> float | str:

@@ -21,6 +21,7 @@ from throughtime.data.batches import count_batches, minibatches
 from throughtime.errors import DivergedError
 from throughtime.layers.base import UNTAPED
 from throughtime.network import Network
+from throughtime.network.signals import each
 from throughtime.training import objective, truncation
 from throughtime.training.callbacks import Callback, Run
 from throughtime.training.checkpoints import Checkpoint, load_checkpoint, save_checkpoint
@@ -163,14 +164,15 @@ class Loop:
         """Make the updates of one epoch; return its row for the history, or None if stopped."""
         state, options = self.state, self.options
         state.optimizer.begin_epoch(state.epoch - 1)
-        scores = Scores(self.net, self.data, options.loss, options.metrics)
+        scores = Scores(self.net, self.data, options.heads)
         penalties: list[float] = []
         norms: list[float] = []
         lr = state.optimizer.current_lr
+        summed = all(map(scores.summed, range(len(options.heads))))
         for state.batch, rows in enumerate(self._batches(), start=1):
             part = self.data.batch(rows)
             # The loss of the whole batch, even if it is cut into chunks of time.
-            mine = Scores(self.net, part, options.loss, ())
+            mine = Scores(self.net, part, options.heads, metrics=False)
             own: list[float] = []
             for evaluation in self._evaluations(part):
                 lr = state.optimizer.current_lr
@@ -183,7 +185,7 @@ class Loop:
             if mine.weight > 0:
                 state.loss = mine.loss
                 # The penalty of a batch is shared among its chunks as the loss is.
-                penalties.append(math.fsum(own) / (1 if mine.summed else len(own)))
+                penalties.append(math.fsum(own) / (1 if summed else len(own)))
             for callback in self.callbacks:
                 callback.on_batch_end(state)
             progress.batch(state.epoch, state.batch, state.batches, state.loss)
@@ -228,11 +230,11 @@ class Loop:
         }
         if options.tbptt is None:
             yield objective.evaluate_and_backward(
-                self.net, part.x, part.y, options.loss, input_gradient=False, **arguments
+                self.net, part.x, part.y, options.heads, input_gradient=False, **arguments
             )
         else:
             for evaluation in truncation.truncated(
-                self.net, part.x, part.y, options.loss, options.tbptt, **arguments
+                self.net, part.x, part.y, options.heads, options.tbptt, **arguments
             ):
                 yield evaluation
                 self.net.grads.flat[...] = 0
@@ -272,20 +274,22 @@ class Loop:
                 self._diverged(origin, part, "on the validation data after epoch")
 
         size = self._larger()
-        return score(self.net, samples, options.loss, options.metrics, size, finite).row("val_")
+        return score(self.net, samples, options.heads, size, finite).row("val_")
 
-    def _predict(self, samples: Samples) -> np.ndarray:
-        """The outputs for all of ``samples``, zero at masked steps."""
-        outputs = np.zeros(self.net.topology.output_shape(samples.x.shape), self.net.dtype)
+    def _predict(self, samples: Samples) -> Any:
+        """The outputs for all of ``samples``, zero at masked steps, in their container."""
+        shapes = self.net.topology.output_shapes([a.shape for a in each(samples.x)])
+        outputs = [np.zeros(shape, self.net.dtype) for shape in shapes]
         states = [None] * len(self.net.layers)
         for rows in minibatches(len(samples), self._larger(), shuffle=False):
             part = samples.batch(rows)
-            y, _ = self.net.run(part.x, part.mask, states, UNTAPED)
-            if y.ndim == 3:
-                outputs[rows, : y.shape[1]] = y
-            else:
-                outputs[rows] = y
-        return outputs
+            found, _ = self.net.run(part.x, part.mask, states, UNTAPED)
+            for kept, y in zip(outputs, each(found), strict=True):
+                if y.ndim == 3:
+                    kept[rows, : y.shape[1]] = y
+                else:
+                    kept[rows] = y
+        return self.net.plan.outputs.gather(outputs)
 
     def _larger(self) -> int | None:
         size = self.options.batch_size

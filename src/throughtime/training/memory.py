@@ -1,4 +1,4 @@
-"""The loss and the metrics that a network was trained with.
+"""The losses and the metrics that a network was trained with.
 
 ``net.trained_with`` holds their descriptions, and so does the network's file. A user-defined
 function has no description; of it only the name is kept, and the caller has to give it again.
@@ -7,40 +7,68 @@ function has no description; of it only the name is kept, and the caller has to 
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any
 
-from throughtime import losses
 from throughtime.errors import Argument, InvalidArgumentError, Message, ModelFileError, describe
-from throughtime.losses import LOSSES, Loss
+from throughtime.losses import LOSSES
 from throughtime.network import Network
 from throughtime.registry import Registry
+from throughtime.training.heads import Heads, check_heads
 from throughtime.training.metrics import METRICS, Metric
-from throughtime.training.options import TrainingOptions, check_metrics
 
 
-def remember(net: Network, options: TrainingOptions) -> None:
-    """Let the network remember the loss and the metrics of a training run."""
+def remember(net: Network, heads: Heads) -> None:
+    """Let the network remember the losses and the metrics of a training run."""
+    losses = [_described(LOSSES, head.loss) for head in heads]
+    metrics = [[_described(METRICS, metric) for metric in head.metrics] for head in heads]
+    if len(heads) == 1:
+        net.trained_with = {"loss": losses[0], "metrics": metrics[0]}
+        return
+    names = [head.name for head in heads]
     net.trained_with = {
-        "loss": _described(LOSSES, options.loss),
-        "metrics": [_described(METRICS, metric) for metric in options.metrics],
+        "loss": dict(zip(names, losses, strict=True)),
+        "loss_weights": {head.name: head.weight for head in heads},
+        "metrics": dict(zip(names, metrics, strict=True)),
     }
 
 
-def loss_of(net: Network, spec: Any) -> Loss:
-    """Return the loss that ``spec`` means; for None that of the last training, or ``"mse"``."""
-    if spec is None and net.trained_with:
-        spec = _recalled(LOSSES, net.trained_with.get("loss"), "loss")
-    return losses.get("mse" if spec is None else spec)
+def heads_of(
+    net: Network, loss: Any = None, loss_weights: Any = None, metrics: Any = None
+) -> Heads:
+    """Return what :func:`throughtime.training.heads.check_heads` does; None as in training.
+
+    A loss of None is that of the last training, or ``"mse"``. Metrics of None are those of the last
+    training. Weights of None are those of the last training, if its loss is meant, otherwise 1.
+    """
+    known = net.trained_with
+    if loss is None and loss_weights is None:
+        loss_weights = known.get("loss_weights")
+    if loss is None and known:
+        loss = _each(net, known.get("loss"), lambda one: _recalled(LOSSES, one, "loss"))
+    if metrics is None and known:
+        metrics = _each(net, known.get("metrics", []), _recalled_metrics)
+    return check_heads(
+        net, "mse" if loss is None else loss, loss_weights, () if metrics is None else metrics
+    )
 
 
-def metrics_of(net: Network, specs: Any) -> tuple[Metric, ...]:
-    """Return the metrics that ``specs`` mean; for None those of the last training."""
-    if specs is not None:
-        return check_metrics(specs)
-    known = net.trained_with.get("metrics", [])
+def _each(net: Network, known: Any, recall: Callable[[Any], Any]) -> Any:
+    """What a file says of the only output, or a dict of what it says of each."""
+    names = net.plan.outputs.names
+    if len(names) == 1:
+        return recall(known)
+    if not isinstance(known, dict) or known.keys() != {*names}:
+        raise ModelFileError(
+            f"the file does not say of each output how it was trained; got {describe(known)}."
+        )
+    return {name: recall(known[name]) for name in names}
+
+
+def _recalled_metrics(known: Any) -> list[Metric]:
     if not isinstance(known, list):
         raise ModelFileError(f"the file holds no metrics; got {describe(known)}.")
-    return tuple(_recalled(METRICS, description, "metrics") for description in known)
+    return [_recalled(METRICS, description, "metrics") for description in known]
 
 
 def _described(registry: Registry[Any], value: Any) -> dict[str, Any]:

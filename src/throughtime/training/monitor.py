@@ -11,7 +11,7 @@ from throughtime.errors import InvalidArgumentError, describe, sentence
 from throughtime.optimizers.base import Optimizer
 from throughtime.optimizers.schedules import Plateau, Warmup
 from throughtime.training.callbacks import Callback, EarlyStopping, Run
-from throughtime.training.options import TrainingOptions
+from throughtime.training.heads import Heads
 
 
 class Columns(dict[str, bool]):
@@ -19,15 +19,18 @@ class Columns(dict[str, bool]):
 
     Parameters
     ----------
-    options : TrainingOptions
-        Its metrics have columns.
+    heads : tuple of Head
+        The loss and the metrics of each output have columns.
     validated : bool
         Whether there is a validation set, which has the same columns once more.
     """
 
-    def __init__(self, options: TrainingOptions, validated: bool) -> None:
+    def __init__(self, heads: Heads, validated: bool) -> None:
         super().__init__({"loss": False})
-        self.update({metric.name: metric.greater_is_better for metric in options.metrics})
+        for head in heads:
+            self[f"{head.prefix}loss"] = False
+            for metric in head.metrics:
+                self[f"{head.prefix}{metric.name}"] = metric.greater_is_better
         if validated:
             self.update({f"val_{name}": large for name, large in self.items()})
 

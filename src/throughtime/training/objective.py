@@ -9,6 +9,7 @@ is computed from the pre-activation, so that nothing overflows between the two.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 from functools import cached_property
@@ -16,13 +17,15 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from throughtime import losses
 from throughtime.activations import Activation, Softmax
 from throughtime.kernels import selection
+from throughtime.layers import Dense
 from throughtime.layers.base import Call
 from throughtime.losses import Loss
 from throughtime.network import Network
+from throughtime.network.signals import alike, each
 from throughtime.network.tape import Tape
+from throughtime.training.heads import heads_for, total
 
 
 class Pass(NamedTuple):
@@ -37,8 +40,8 @@ class Pass(NamedTuple):
         See :attr:`steps`; None if the columns are consecutive steps.
     """
 
-    x: np.ndarray
-    mask: np.ndarray | None
+    x: Any
+    mask: Any
     states: list[Any]
     call: Call
     columns: np.ndarray | None = None
@@ -50,6 +53,21 @@ class Pass(NamedTuple):
             return self.columns
         first = self.call.offset
         return np.arange(first, first + self.x.shape[1])[None]
+
+
+class Term(NamedTuple):
+    """The loss of one output at a batch.
+
+    Attributes
+    ----------
+    value : float
+        The loss, without its factor in the sum over the outputs.
+    weight : float
+        Sum of the weights of the unmasked steps that the loss is a mean over.
+    """
+
+    value: float
+    weight: float
 
 
 @dataclass
@@ -65,17 +83,21 @@ class Evaluation:
     penalty : float
         The penalties.
     tape : Tape
-        The tape of the forward pass. If the loss is fused with the output activation, the last
-        output is the pre-activation.
-    weight : float
-        Sum of the weights of the unmasked steps that the loss is a mean over.
+        The tape of the forward pass. If a loss is fused with an output activation, that output is
+        the pre-activation.
+    terms : tuple of Term
+        The loss of each output.
     given : Pass
         The arguments that lead to the tape. Its ``x`` ends with the steps of the tape; in truncated
         backpropagation it may begin before them.
-    activation : Activation or None
-        The output activation that the loss is fused with.
+    ends : tuple of int
+        The layer that gives each output.
+    activations : tuple of Activation or None
+        The activation that the loss of each output is fused with.
+    slopes : tuple of ndarray
+        The derivative of the loss with respect to each output, or to its pre-activation.
     dx : ndarray of the shape of x, or None
-        dL/dx, if the backward pass was asked for it; None for tokens.
+        dL/dx, if the backward pass was asked for it; None for tokens. Of several inputs, a tuple.
     first : int
         Number of steps of the tape before those that have a loss.
     """
@@ -84,41 +106,50 @@ class Evaluation:
     data_loss: float
     penalty: float
     tape: Tape
-    weight: float
+    terms: tuple[Term, ...]
     given: Pass
-    activation: Activation | None = None
-    dx: np.ndarray | None = None
+    ends: tuple[int, ...]
+    activations: tuple[Activation | None, ...]
+    slopes: tuple[np.ndarray, ...]
+    dx: Any = None
     first: int = 0
 
     @cached_property
     def outputs(self) -> list[np.ndarray]:
         """The output of each layer; a fused output activation is applied here, when needed."""
-        *before, last = self.tape.outputs
-        if self.activation is not None:
-            last, real = self.activation(last), self.tape.output_mask
-            last = last if real is None else np.where(real[..., None], last, 0)
-        return [*before, last]
+        found = list(self.tape.outputs)
+        reals = each(self.tape.output_mask) if len(self.ends) > 1 else (self.tape.output_mask,)
+        for i, activation, real in zip(self.ends, self.activations, reals, strict=True):
+            if activation is not None:
+                y = activation(found[i])
+                found[i] = y if real is None else np.where(real[..., None], y, 0)
+        return found
 
     @property
-    def y(self) -> np.ndarray:
+    def y(self) -> Any:
         """The network's output, (N, T, K) or (N, K), at the steps that have a loss."""
-        return self.outputs[-1][:, self.first :]
+        return alike(tuple(self.outputs[i][:, self.first :] for i in self.ends))
 
     @property
     def begin(self) -> int:
         """The time step of the first output that has a loss."""
         return self.given.call.offset + self.first
 
+    @property
+    def weight(self) -> float:
+        """Sum of the weights of the unmasked steps; zero if there is nothing to learn from."""
+        return sum(term.weight for term in self.terms)
+
 
 def evaluate(
     net: Network,
-    x: np.ndarray,
-    y: np.ndarray,
+    x: Any,
+    y: Any,
     loss: Any,
     *,
-    mask: np.ndarray | None = None,
+    mask: Any = None,
     initial_state: list[Any] | None = None,
-    sample_weight: np.ndarray | None = None,
+    sample_weight: Any = None,
     l1: float = 0.0,
     l2: float = 0.0,
     training: bool = False,
@@ -126,19 +157,19 @@ def evaluate(
 ) -> Evaluation:
     """Return the objective of checked data; see :func:`evaluate_and_backward`."""
     call = Call(training=training, rng=rng, keep=False)
-    result, _ = _forward(net, x, y, loss, mask, initial_state, sample_weight, call)
+    result = _forward(net, x, y, loss, mask, initial_state, sample_weight, call)
     return _penalised(net, result, l1, l2, backward=False)
 
 
 def evaluate_and_backward(
     net: Network,
-    x: np.ndarray,
-    y: np.ndarray,
+    x: Any,
+    y: Any,
     loss: Any,
     *,
-    mask: np.ndarray | None = None,
+    mask: Any = None,
     initial_state: list[Any] | None = None,
-    sample_weight: np.ndarray | None = None,
+    sample_weight: Any = None,
     l1: float = 0.0,
     l2: float = 0.0,
     training: bool = False,
@@ -157,14 +188,14 @@ def evaluate_and_backward(
     net : Network
     x, mask :
         The input and the mask that ``net.check_input`` returned.
-    y : ndarray
-        The targets that ``loss.check_target`` returned.
-    loss : str, Loss or callable
-        The loss.
+    y : ndarray, or tuple of ndarray
+        The targets that ``loss.check_target`` returned, of each output.
+    loss : str, Loss, callable or tuple of Head
+        The loss, or what :func:`throughtime.training.heads.check_heads` returned.
     initial_state : list, optional
         The states that ``net.check_states`` returned.
     sample_weight : ndarray of shape (N,) or (N, T), optional
-        Weight of each sequence, or of each step.
+        Weight of each sequence, or of each step; of several outputs, a tuple.
     l1, l2 : float
         Penalties.
     training : bool
@@ -179,59 +210,89 @@ def evaluate_and_backward(
         Whether the states on the tape will be read; see :class:`Call`.
     """
     call = Call(training=training, rng=rng, offset=offset, readable=readable)
-    result, dy = _forward(net, x, y, loss, mask, initial_state, sample_weight, call)
+    result = _forward(net, x, y, loss, mask, initial_state, sample_weight, call)
     states: list[Any] = [None] * len(net.layers)
-    dy = dy.astype(net.dtype, copy=False)  # a user-defined loss may return another
-    result.dx = net.run_back(result.tape, dy, states, input_gradient)
+    result.dx = net.run_back(result.tape, alike(result.slopes), states, input_gradient)
     return _penalised(net, result, l1, l2, backward=True, share=share)
 
 
 def _forward(
     net: Network,
-    x: np.ndarray,
-    y: np.ndarray,
+    x: Any,
+    y: Any,
     loss: Any,
-    mask: np.ndarray | None,
+    mask: Any,
     states: list[Any] | None,
-    weights: np.ndarray | None,
+    weights: Any,
     call: Call,
-) -> tuple[Evaluation, np.ndarray]:
-    function: Loss = loss if isinstance(loss, Loss) else losses.get(loss)
-    fused, scale = _fusion(net, function)
+) -> Evaluation:
+    topology, heads = net.topology, heads_for(net, loss)
+    fusions = [_fusion(net, k, head.loss) for k, head in enumerate(heads)]
+    skip = frozenset(i for i, one in zip(topology.ends, fusions, strict=True) if one is not None)
     states = [None] * len(net.layers) if states is None else states
-    own = call._replace(logits=True) if fused else call
+    own = call._replace(logits=skip) if skip else call
     untouched = own
-    if own.training and net.topology.draws:
+    if own.training and topology.draws:
         untouched = own._replace(rng=deepcopy(own.rng))
     output, tape = net.run(x, mask, states, own)
-    real = tape.output_mask
-    if real is None:
-        weights = drop_empty(weights, mask)
-    if fused:
-        logits = output if scale is None else output * scale
-        value, dy = function.evaluate(logits, y, real, weights, logits=True)
-        if scale is not None:
-            dy *= scale
-    else:
-        value, dy = function.evaluate(output, y, real, weights)
-    weight = function.batch_weight(output.shape, real, weights)
-    given = Pass(x, mask, states, untouched)
-    activation = net.output_activation if fused else None
-    return Evaluation(value, value, 0.0, tape, weight, given, activation), dy
+    several = len(heads) > 1
+    outputs, targets = each(output), each(y)
+    reals = each(tape.output_mask) if several else (tape.output_mask,)
+    shares = (None,) * len(heads) if weights is None else each(weights)
+    masks = each(mask)
+    terms, slopes = [], []
+    for k, head in enumerate(heads):
+        z, real, weight, fusion = outputs[k], reals[k], shares[k], fusions[k]
+        if real is None:
+            weight = drop_empty(weight, [masks[i] for i in topology.roots[k]])
+        if fusion is None:
+            value, dy = head.loss.evaluate(z, targets[k], real, weight)
+        elif fusion.scale is None:
+            value, dy = head.loss.evaluate(z, targets[k], real, weight, logits=True)
+        else:
+            value, dy = head.loss.evaluate(z * fusion.scale, targets[k], real, weight, logits=True)
+            dy *= fusion.scale
+        if head.weight != 1.0:
+            dy = dy * head.weight
+        terms.append(Term(value, head.loss.batch_weight(z.shape, real, weight)))
+        slopes.append(dy.astype(net.dtype, copy=False))  # a user-defined loss may return another
+    value = total(heads, (term.value for term in terms))
+    return Evaluation(
+        value,
+        value,
+        0.0,
+        tape,
+        tuple(terms),
+        Pass(x, mask, states, untouched),
+        topology.ends,
+        tuple(None if one is None else one.activation for one in fusions),
+        tuple(slopes),
+    )
 
 
-def _fusion(net: Network, loss: Loss) -> tuple[bool, Any]:
-    """Whether the loss is fused with the output activation, and the factor on the logits if any."""
-    if loss.activation is None:
-        return False, None
-    activation = net.output_activation
+class _Fused(NamedTuple):
+    """An output activation that a loss is fused with, and the factor on its logits if any."""
+
+    activation: Activation
+    scale: Any = None
+
+
+def _fusion(net: Network, k: int, loss: Loss) -> _Fused | None:
+    """What the loss of output ``k`` is fused with; None if with nothing.
+
+    An output that another layer takes, or that is listed twice, is needed as it is.
+    """
+    if loss.activation is None or not net.topology.apart[k]:
+        return None
+    layer = net.layers[net.topology.ends[k]]
+    activation = layer.activation if isinstance(layer, Dense) else None
     if isinstance(activation, Softmax) and loss.activation == "softmax":
         hot = activation.temperature != 1.0
-        return True, net.dtype.type(1.0 / activation.temperature) if hot else None
-    return loss.fuses_with(activation), None
+        return _Fused(activation, net.dtype.type(1.0 / activation.temperature) if hot else None)
+    return _Fused(activation) if activation is not None and loss.fuses_with(activation) else None
 
 
-def drop_empty(weights: np.ndarray | None, mask: np.ndarray | None) -> np.ndarray | None:
+def drop_empty(weights: np.ndarray | None, masks: Sequence[np.ndarray | None]) -> np.ndarray | None:
     """Return the weights with zero for each sequence that is masked at every step.
 
     Such a sequence still has outputs where the outputs are not those of its steps: the ones that
@@ -240,15 +301,30 @@ def drop_empty(weights: np.ndarray | None, mask: np.ndarray | None) -> np.ndarra
     Parameters
     ----------
     weights : ndarray of shape (N,) or of the output steps, or None
-    mask : ndarray of bool of shape (N, T), or None
-        True at the unmasked steps of the input.
+    masks : sequence of ndarray of bool of shape (N, T), or None
+        True at the unmasked steps of each input that the output depends on.
     """
-    if mask is None or mask.any(axis=1).all():
+    found = present(masks)
+    if found is None:
         return weights
-    real = np.asarray(mask.any(axis=1), dtype=np.float64)
+    real = np.asarray(found, dtype=np.float64)
     if weights is None:
         return real
     return weights * (real if weights.ndim == 1 else real[:, None])
+
+
+def present(masks: Sequence[np.ndarray | None]) -> np.ndarray | None:
+    """Which samples have an unmasked step in any of the inputs, (N,); None if all do.
+
+    An input without a mask has one: a vector, or a sequence of which no step is masked.
+    """
+    found: np.ndarray | None = None
+    for mask in masks:
+        if mask is None:
+            return None
+        real = mask.any(axis=1)
+        found = real if found is None else found | real
+    return None if found is None or found.all() else found
 
 
 def _penalised(

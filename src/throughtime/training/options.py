@@ -9,13 +9,13 @@ from typing import Any
 
 import numpy as np
 
-from throughtime import losses
 from throughtime.activations import ACTIVATIONS, Softmax
 from throughtime.errors import (
     DataError,
     InvalidArgumentError,
     InvalidTypeError,
     Message,
+    ThroughtimeError,
     check_bool,
     check_float,
     check_int,
@@ -23,15 +23,11 @@ from throughtime.errors import (
     sentence,
 )
 from throughtime.layers import Dense, Recurrent
-from throughtime.layers.several import Several
-from throughtime.losses.base import Loss
 from throughtime.network import Network
 from throughtime.optimizers import OPTIMIZERS
 from throughtime.optimizers.base import Optimizer
 from throughtime.registry import Words
-from throughtime.training import metrics as metrics_module
-from throughtime.training.history import TRAILING
-from throughtime.training.metrics import Metric
+from throughtime.training.heads import Head, Heads, check_heads
 from throughtime.training.truncation import check_chunks
 
 #: What other libraries call the arguments of :func:`throughtime.train` and of its siblings.
@@ -40,6 +36,7 @@ OTHER_NAMES: Words = {
     "x": ("X", "X_train", "data", "dataset", "features", "inputs", "train_x", "x_train"),
     "y": ("Y", "labels", "outputs", "target", "targets", "train_y", "y_train", "y_true"),
     "loss": ("criterion", "loss_fn", "loss_function", "objective"),
+    "loss_weights": ("loss_weight", "output_weights"),
     "optimizer": ("opt", "optim", "optimiser", "solver", "updater"),
     "optimizer=tt.optimizers.Adam(0.001)": (
         "eta", "learning_rate", "learning_rate_init", "lr", "lrate", "scheduler", "step_size",
@@ -111,7 +108,7 @@ class TrainingOptions:
     Each option is declared here once, with its type and its check.
     """
 
-    loss: Loss = option(lambda _, value: losses.get(value))
+    heads: Heads = option(lambda _, value: value)  # see check_heads
     optimizer: Optimizer = option(lambda _, value: OPTIMIZERS.get(value))
     epochs: int = option(_COUNT)
     batch_size: int | None = option(_COUNT, optional=True)
@@ -120,7 +117,6 @@ class TrainingOptions:
     l1: float = option(_PENALTY)
     l2: float = option(_PENALTY)
     tbptt: tuple[int, int] | None = option(_check_tbptt, optional=True)
-    metrics: tuple[Metric, ...] = option(lambda _, value: check_metrics(value))
     shuffle: bool = option(check_bool)
     bucket: bool = option(check_bool)
     keep_outputs: bool = option(check_bool)
@@ -129,6 +125,8 @@ class TrainingOptions:
 
 def check_options(net: Network, arguments: Mapping[str, Any]) -> TrainingOptions:
     """Return the options among ``arguments`` as values of their types, or say which is wrong."""
+    named = {name: arguments[name] for name in ("loss", "loss_weights", "metrics")}
+    arguments = {**arguments, "heads": check_heads(net, **named)}
     options = TrainingOptions(
         **{
             field.name: field.metadata["check"](field.name, arguments[field.name])
@@ -148,10 +146,11 @@ def check_options(net: Network, arguments: Mapping[str, Any]) -> TrainingOptions
             )
         )
     check_gradient_flow(net)
-    check_outputs(net, options.loss)
+    check_outputs(net, options.heads)
     if options.tbptt is not None:
-        if options.loss.whole:
-            expected = f"None for loss {options.loss.name!r}, which needs all steps of a sequence"
+        whole = next((head.loss for head in options.heads if head.loss.whole), None)
+        if whole is not None:
+            expected = f"None for loss {whole.name!r}, which needs all steps of a sequence"
             raise InvalidArgumentError(sentence("tbptt", expected, str(options.tbptt)))
         check_chunks(net)
     return options
@@ -165,13 +164,12 @@ def check_gradient_flow(net: Network) -> None:
         if width == 1 and any(isinstance(one, Softmax) for one in chosen):
             raise InvalidArgumentError(
                 Message(
-                    "layer {i} ({name}) must not have activation='softmax' over a single unit,"
+                    "{layer} must not have activation='softmax' over a single unit,"
                     " which is always 1 and learns nothing.",
                     parameter="net",
                     value=net,
                     hint="Write activation='sigmoid', or give the layer one unit for each class.",
-                    i=i,
-                    name=layer.kind,
+                    layer=net.topology.named(i),
                 )
             )
 
@@ -191,12 +189,24 @@ def check_network(net: Any) -> Network:
     return net
 
 
-def check_outputs(net: Network, loss: Loss) -> None:
+def check_outputs(net: Network, heads: Heads) -> None:
     """Refuse a loss that is not defined for the outputs that a network has."""
-    loss.check_n_outputs(net.n_outputs)
-    i = len(net.layers) - 1
-    while i > 0 and not isinstance(net.layers[i], Dense | Recurrent | Several):
-        i -= 1  # a layer without an activation
+    for k, head in enumerate(heads):
+        try:
+            _check_output(net, k, head)
+        except ThroughtimeError as error:
+            raise head.blame(error) from None
+
+
+def _check_output(net: Network, k: int, head: Head) -> None:
+    loss, n_outputs = head.loss, net.topology.output_forms[k].features
+    loss.check_n_outputs(n_outputs)
+    i = net.topology.ends[k]
+    while not isinstance(net.layers[i], Dense | Recurrent):  # a layer without an activation
+        before = net.plan.calls[i].sources[0] - len(net.plan.forms)
+        if before < 0 or net.layers[i].several:
+            break
+        i = before
     activation = getattr(net.layers[i], "activation", None)
     # A user-defined activation is judged later, by the outputs that it gives.
     known = isinstance(activation, tuple(ACTIVATIONS[name] for name in ACTIVATIONS))
@@ -204,38 +214,21 @@ def check_outputs(net: Network, loss: Loss) -> None:
         return
     # Outputs over the whole range of float32 that matters: sigmoid(30) is 1 to the last digit. The
     # others are zero, so that no sum is 1 by chance, as sigmoid(z) + sigmoid(-z) would be.
-    z = np.zeros((61, 3 if net.n_outputs > 1 else 1))
+    z = np.zeros((61, 3 if n_outputs > 1 else 1))
     z[:, 0] = np.linspace(-30.0, 30.0, len(z))
     found = loss.outside_domain(activation(z))
     if found is not None:
-        ending = f"Dense({net.n_outputs}, activation={loss.domain.activation!r})"
+        ending = f"Dense({n_outputs}, activation={loss.domain.activation!r})"
         raise InvalidArgumentError(
             Message(
-                "{loss} {named!r} needs outputs {domain}; layer {i} ({layer}) has"
-                " activation={activation!r}, which gives others.",
+                "{loss} {named!r} needs outputs {domain}; {layer} has activation={activation!r},"
+                " which gives others.",
                 parameter="loss",
                 value=loss,
                 hint=f"End the network with {ending}.",
                 named=loss.name,
                 domain=found[0],
-                i=i,
-                layer=net.layers[i].kind,
+                layer=net.topology.named(i),
                 activation=ACTIVATIONS.name_of(activation),
             )
         )
-
-
-def check_metrics(specs: Any) -> tuple[Metric, ...]:
-    """Return the metrics that a list of names, objects and functions means."""
-    if isinstance(specs, str) or not isinstance(specs, (list, tuple)):
-        hint = "Put a single one into brackets."
-        raise InvalidTypeError(sentence("metrics", "a list of metrics", describe(specs), hint))
-    found = tuple(metrics_module.get(spec) for spec in specs)
-    names = [metric.name for metric in found]
-    for name in names:
-        if names.count(name) > 1 or name in ("loss", *TRAILING):
-            expected = "names that differ, and differ from the other columns of the history"
-            raise InvalidArgumentError(
-                sentence("metrics", expected, f"{name!r} twice", must="have", value=specs)
-            )
-    return found

@@ -52,6 +52,6 @@ def check_renewal(
             raise InvalidTypeError(
                 sentence("renew", expected, describe(data), must="return", value=data)
             )
-        return weighted(check_named("renew", data, net, options.loss, options.metrics))
+        return weighted(check_named("renew", data, net, options.heads))
 
     return renewed

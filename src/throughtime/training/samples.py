@@ -9,25 +9,19 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from throughtime.data.masks import lengths_from_mask
-from throughtime.data.sequences import is_ragged, pad
 from throughtime.errors import (
-    Argument,
     DataError,
     InvalidArgumentError,
     InvalidTypeError,
-    Message,
-    ShapeError,
     ThroughtimeError,
-    check_array,
     check_choice,
-    check_collected,
     check_float,
-    describe,
     sentence,
 )
-from throughtime.losses.base import Loss
-from throughtime.training.metrics import Metric
-from throughtime.training.objective import drop_empty
+from throughtime.network.containers import Container
+from throughtime.network.signals import alike, cut, each, first_of
+from throughtime.training.heads import Heads
+from throughtime.training.targets import Targets, axes, check_targets
 
 if TYPE_CHECKING:
     from throughtime.network import Network
@@ -41,96 +35,100 @@ FIELDS = ("x", "y", "lengths", "mask", "sample_weight")
 
 @dataclass(frozen=True)
 class Samples:
-    """Sequences with their targets.
+    """Sequences with their targets. Of several inputs, x and mask are tuples.
 
     Attributes
     ----------
     x : ndarray of shape (N, T, F), or (N, T) of tokens, or (N, F)
         Inputs in the network's dtype, zero at masked steps.
-    y : ndarray of shape (N, ...)
-        Targets as the loss checked them.
     mask : ndarray of bool of shape (N, T), or None
         True at the unmasked steps; None if there is no mask.
-    weight : ndarray of shape (N,) or (N, T), or None
-        Sample weights; zero for a sequence that is masked at every step.
-    per_step : bool
-        Whether the output, and with it ``y``, has the time axis of ``x``.
-    own_mask : ndarray of bool of shape (N, T'), or None
-        The mask of an output that has fewer steps than ``x``; None if it has no mask, the steps of
-        ``x``, or no steps.
-    aligned : bool
-        Whether ``y`` has the time axis of the output; see :attr:`Loss.aligned`.
+    targets : tuple of Targets
+        Those of each output.
+    axes : tuple of int or None
+        Whose steps each input has; see :func:`throughtime.training.targets.axes`.
     """
 
-    x: np.ndarray
-    y: np.ndarray
-    mask: np.ndarray | None
-    weight: np.ndarray | None
-    per_step: bool
-    own_mask: np.ndarray | None = None
-    aligned: bool = True
+    x: Any
+    mask: Any
+    targets: tuple[Targets, ...]
+    axes: tuple[int | None, ...]
 
     def __len__(self) -> int:
-        return len(self.x)
+        return len(first_of(self.x))
 
     @property
-    def output_mask(self) -> np.ndarray | None:
-        """The mask of the output; None if there is none."""
-        return self.mask if self.per_step else self.own_mask
+    def y(self) -> Any:
+        """The targets alone; of several outputs, a tuple."""
+        return alike(tuple(one.y for one in self.targets))
+
+    @property
+    def weight(self) -> Any:
+        """The sample weights; of several outputs, a tuple."""
+        return alike(tuple(one.weight for one in self.targets))
 
     @property
     def lengths(self) -> np.ndarray | None:
-        """One past the last unmasked step of every sequence; None if there is no mask."""
-        return None if self.mask is None else lengths_from_mask(self.mask)
+        """How long every sequence is: one past its last unmasked step; None if there is no mask.
+
+        Of several inputs, the sum.
+        """
+        found = [lengths_from_mask(mask) for mask in each(self.mask) if mask is not None]
+        return None if not found else np.sum(found, axis=0)
 
     def take(self, rows: np.ndarray) -> Samples:
         """Return the sequences at ``rows``, with all their steps."""
-        return Samples(
-            self.x[rows],
-            self.y[rows],
-            None if self.mask is None else self.mask[rows],
-            None if self.weight is None else self.weight[rows],
-            self.per_step,
-            None if self.own_mask is None else self.own_mask[rows],
-            self.aligned,
-        )
+        targets = tuple(one.take(rows) for one in self.targets)
+        return Samples(cut(self.x, rows), cut(self.mask, rows), targets, self.axes)
 
     def batch(self, rows: np.ndarray) -> Samples:
-        """Return the sequences at ``rows``, without the last steps that all of them lack."""
-        if self.mask is None or self.own_mask is not None:  # y has steps of its own
+        """Return the sequences at ``rows``, without the last steps that all of them lack.
+
+        Inputs with the same steps are cut together, and so are the outputs that have them.
+        """
+        kept: dict[Any, Any] = {}  # steps and mask of each axis that is cut
+        if not any(one.own_steps for one in self.targets):
+            for axis, mask in zip(self.axes, each(self.mask), strict=True):
+                if mask is not None and axis is not None and axis >= 0 and axis not in kept:
+                    kept[axis] = _trimmed(mask[rows])
+        if not kept:
             return self.take(rows)
-        real = self.mask[rows]
-        steps = max(int(lengths_from_mask(real).max()), 1)
-        real = real[:, :steps]
-        mask = None if real.all() else np.ascontiguousarray(real)
-        weight = None if self.weight is None else self.weight[rows]
-        if weight is not None and weight.ndim == 2 and self.per_step:
-            weight = weight[:, :steps]
-        y = self.y[rows, :steps] if self.per_step and self.aligned else self.y[rows]
-        return Samples(self.x[rows, :steps], y, mask, weight, self.per_step, aligned=self.aligned)
+        xs, masks = [], []
+        for x, mask, axis in zip(each(self.x), each(self.mask), self.axes, strict=True):
+            steps, real = kept.get(axis, (None, None))
+            xs.append(x[rows] if steps is None else x[rows, :steps])
+            masks.append(real if steps is not None or mask is None else mask[rows])
+        targets = tuple(one.cut(rows, *kept.get(one.axis, (None, None))) for one in self.targets)
+        return Samples(alike(tuple(xs)), alike(tuple(masks)), targets, self.axes)
+
+
+def _trimmed(real: np.ndarray) -> tuple[int, np.ndarray | None]:
+    """How many steps a batch with the mask ``real`` needs, and its mask of these steps."""
+    steps = max(int(lengths_from_mask(real).max()), 1)
+    real = real[:, :steps]
+    return steps, None if real.all() else np.ascontiguousarray(real)
 
 
 def check_samples(
     net: Network,
-    loss: Loss,
-    metrics: Sequence[Metric],
+    heads: Heads,
     x: Any,
     y: Any,
     lengths: Any = None,
     mask: Any = None,
     sample_weight: Any = None,
 ) -> Samples:
-    """Check data against the network, the loss and the metrics.
+    """Check data against the network, and the losses and metrics of its outputs.
 
     Parameters
     ----------
     x, lengths, mask
         As in :meth:`Network.forward`.
     y : array-like, or a list of ragged arrays where the network gives an output at every step
-        The targets. Masked steps and steps of weight zero may hold a placeholder: NaN, -100 or
-        anything else.
+        The targets; of several outputs, a dict or list of them. Masked steps and steps of weight
+        zero may hold a placeholder: NaN, -100 or anything else.
     sample_weight : array-like of shape (N,) or of the output steps, or a list of ragged arrays
-        Weight of each sequence, or of each step.
+        Weight of each sequence, or of each step; a dict has those of each output.
 
     Raises
     ------
@@ -138,47 +136,30 @@ def check_samples(
         If an argument does not fit; the message says which, and what would.
     """
     inputs, real = net.check_input(x, lengths, mask)
-    shape = net.topology.output_shape(inputs.shape)
-    per_step = len(shape) == 3 and _follows_input(net, inputs.shape)
-    own = None if per_step else _own_mask(net, real, inputs.shape)
-    shown = real if per_step else _present(real, shape) if own is None else own
-    in_time = per_step or own is not None
-    if in_time and loss.aligned and is_ragged(y):
-        y = _pad_like(y, shape, shown, "y", "x" if per_step else "the output of x")
-    check_collected("y", y)
-    try:
-        count = len(y)
-    except TypeError:  # a single number, a class
-        count = None
-    if count != len(inputs):
-        got = describe(y) if count is None else f"{count} of them"
-        expected = f"one target for each of the {len(inputs)} sequences"
-        raise ShapeError(sentence("y", expected, got, must="hold", value=y))
-    weight = None
-    if sample_weight is not None:
-        by_step = in_time and not loss.whole
-        weight = _check_weight(sample_weight, shape, shown if by_step else None, by_step, loss)
-    counted = _counted(shown, weight, shape)
-    target = loss.check_target(y, shape, counted)
-    answer = loss.answers(np.zeros((*(1,) * (len(shape) - 1), shape[-1])), None)
-    for metric in metrics:
-        metric.check_target(target, (*shape[:-1], answer.shape[-1]), counted)
-    if not per_step:
-        weight = drop_empty(weight, real)
-    if loss.batch_weight(shape, shown, weight) == 0.0:
-        what = "sample_weight" if sample_weight is not None else "lengths or mask"
-        got = "zero for every step"
-        raise DataError(sentence(what, "something to learn from", got, must="leave"))
-    return Samples(inputs, target, real, weight, per_step, own, loss.aligned)
+    arrays, topology = each(inputs), net.topology
+    masks = each(real) if len(arrays) > 1 else (real,)
+    box = net.plan.outputs
+    values = (y,) if box.kind == "single" else box.spread("y", y)
+    weights = by_output(box, "sample_weight", sample_weight)
+    targets = []
+    for k, head in enumerate(heads):
+        try:
+            found = check_targets(topology, k, head, arrays, masks, values[k], weights[k])
+        except ThroughtimeError as error:
+            raise head.blame(error) from None
+        targets.append(found)
+    return Samples(inputs, real, tuple(targets), axes(topology.input_forms))
+
+
+def by_output(box: Container, argument: str, value: Any) -> tuple[Any, ...]:
+    """The entries of a dict by output, or one value for all outputs."""
+    if isinstance(value, Mapping):
+        return box.spread(argument, value, part=True)
+    return (value,) * len(box.names)
 
 
 def split_validation(
-    net: Network,
-    loss: Loss,
-    metrics: Sequence[Metric],
-    train: Samples,
-    validation: Any,
-    seed: int,
+    net: Network, heads: Heads, train: Samples, validation: Any, seed: int
 ) -> tuple[Samples, Samples | None]:
     """Return training and validation data.
 
@@ -195,7 +176,7 @@ def split_validation(
     if validation is None:
         return train, None
     if isinstance(validation, (tuple, list, Mapping)):
-        return train, check_named("validation", validation, net, loss, metrics)
+        return train, check_named("validation", validation, net, heads)
     hint = "Give a fraction of the data, a tuple (x, y) or a dict with 'x' and 'y'."
     fraction = check_float("validation", validation, 0.0, 1.0, inclusive="neither", hint=hint)
     count = max(1, round(fraction * len(train)))
@@ -207,36 +188,26 @@ def split_validation(
     order = np.random.default_rng([SPLIT, seed]).permutation(len(train))
     parts = train.take(np.sort(order[count:])), train.take(np.sort(order[:count]))
     for name, part in zip(("training", "validation"), parts, strict=True):
-        shape = net.topology.output_shape(part.x.shape)
-        if loss.batch_weight(shape, part.output_mask, part.weight) == 0.0:
-            expected = f"something to learn from in the {name} part"
-            got = "a random subset in which every step is masked or has weight zero"
-            raise DataError(sentence("validation", expected, got, must="leave", value=validation))
+        shapes = net.topology.output_shapes([a.shape for a in each(part.x)])
+        for head, shape, own in zip(heads, shapes, part.targets, strict=True):
+            if head.loss.batch_weight(shape, own.mask, own.weight) == 0.0:
+                expected = f"something to learn from in the {name} part"
+                got = "a random subset in which every step is masked or has weight zero"
+                raise head.blame(
+                    DataError(sentence("validation", expected, got, must="leave", value=validation))
+                )
     return parts
 
 
 def check_named(
-    name: str,
-    data: Sequence[Any] | Mapping[str, Any],
-    net: Network,
-    loss: Loss,
-    metrics: Sequence[Metric],
+    name: str, data: Sequence[Any] | Mapping[str, Any], net: Network, heads: Heads
 ) -> Samples:
     """Check the tuple or dict ``data``, the value of the argument ``name``."""
     arguments = _by_name(name, data)
     try:
-        return check_samples(net, loss, metrics, **arguments)
+        return check_samples(net, heads, **arguments)
     except ThroughtimeError as error:
-        raise type(error)(
-            Message(
-                "{name}: {problem}",
-                parameter=name,
-                value=error.value,
-                hint=error.hint,
-                name=name,
-                problem=error.message.with_hint(""),
-            )
-        ) from None
+        raise error.within(name, name) from None
 
 
 def _by_name(name: str, data: Sequence[Any] | Mapping[str, Any]) -> dict[str, Any]:
@@ -256,96 +227,3 @@ def _by_name(name: str, data: Sequence[Any] | Mapping[str, Any]) -> dict[str, An
             got = ", ".join(map(repr, data))
             raise InvalidArgumentError(sentence(name, "'x' and 'y'", got, must="hold", value=data))
     return dict(data)
-
-
-def _follows_input(net: Network, shape: tuple[int, ...]) -> bool:
-    """Whether the output has the time axis of the input (and not, say, that of a RepeatVector)."""
-    if net.topology.input_form.kind == "vector":
-        return False
-    more = shape[1] + 1
-    longer = (shape[0], more, *shape[2:])
-    return (net.topology.output_shape(shape)[1], net.topology.output_shape(longer)[1]) == (
-        shape[1],
-        more,
-    )
-
-
-def _own_mask(net: Network, real: np.ndarray | None, shape: tuple[int, ...]) -> np.ndarray | None:
-    """The mask of an output whose sequences differ in length, but not as those of x do."""
-    found = net.topology.output_shape(shape)
-    if real is None or len(found) != 3:
-        return None
-    lengths = net.topology.output_lengths(real.sum(axis=1))
-    if (lengths == found[1]).all():
-        return None
-    return np.arange(found[1]) < lengths[:, None]
-
-
-def _present(real: np.ndarray | None, shape: tuple[int, ...]) -> np.ndarray | None:
-    """The mask of outputs of ``shape`` that do not have the steps of the input.
-
-    It is False for a sequence that is masked at every step; None if there is no such sequence.
-    """
-    if real is None or real.any(axis=1).all():
-        return None
-    present = real.any(axis=1).reshape(-1, *(1,) * (len(shape) - 2))
-    return np.broadcast_to(present, shape[:-1])
-
-
-def _counted(
-    shown: np.ndarray | None, weight: np.ndarray | None, shape: tuple[int, ...]
-) -> np.ndarray | None:
-    """Which outputs, of ``shape``, are compared with a target; None if all are."""
-    if weight is None or weight.all():
-        return shown
-    positive = np.asarray(weight > 0.0).reshape(
-        weight.shape + (1,) * (len(shape) - 1 - weight.ndim)
-    )
-    positive = np.broadcast_to(positive, shape[:-1])
-    return positive if shown is None else positive & shown
-
-
-def _pad_like(
-    ragged: Any, shape: tuple[int, ...], real: np.ndarray | None, name: str, like: str = "x"
-) -> np.ndarray:
-    """Pad per-step values to an output of ``shape``, checking every length."""
-    rows, steps = shape[0], shape[1]
-    if len(ragged) != rows:
-        expected = f"one array for each of the {rows} sequences"
-        raise ShapeError(sentence(name, expected, f"{len(ragged)}", must="hold", value=ragged))
-    ends = np.full(rows, steps) if real is None else lengths_from_mask(real)
-    for i, (values, end) in enumerate(zip(ragged, ends, strict=True)):
-        # Rows of a rectangular list have the whole length, padding included.
-        if np.ndim(values) == 0 or len(values) not in (end, steps):
-            got = "a number" if np.ndim(values) == 0 else len(values)
-            expected = f"{end} steps, as {like}[{i}] has"
-            raise ShapeError(
-                sentence(Argument(name, i), expected, str(got), must="have", value=values)
-            )
-    padded, _ = pad(ragged, length=steps, name=name)
-    return padded[..., 0] if np.ndim(ragged[0]) == 1 else padded
-
-
-def _check_weight(
-    weight: Any, shape: tuple[int, ...], real: np.ndarray | None, by_step: bool, loss: Loss
-) -> np.ndarray:
-    """Return ``sample_weight`` as float64, of shape (N,) or of the output steps."""
-    if by_step and is_ragged(weight) and len(weight) > 0 and np.ndim(weight[0]) > 0:
-        weight = _pad_like(weight, shape, real, "sample_weight")
-    array = check_array("sample_weight", weight, dtype=np.float64, finite=False)
-    allowed = [shape[:1]] if loss.whole else list(dict.fromkeys((shape[:1], shape[:-1])))
-    if array.shape not in allowed:
-        wanted = " or ".join(str(s) for s in allowed)
-        got = f"shape {array.shape}"
-        hint = f"Loss {loss.name!r} weighs whole sequences." if loss.whole else ""
-        raise ShapeError(sentence("sample_weight", f"of shape {wanted}", got, hint, value=weight))
-    if array.ndim == 2 and real is not None:
-        array = np.where(real, array, 0.0)
-    bad = ~(np.isfinite(array) & (array >= 0.0))
-    if bad.any():
-        first = tuple(int(i) for i in np.argwhere(bad)[0])
-        got = f"{array[first]:g} at index {first}"
-        raise DataError(
-            sentence("sample_weight", "finite numbers >= 0", got, must="hold", value=weight)
-        )
-    return array

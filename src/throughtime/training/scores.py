@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from throughtime.losses.base import Loss
-from throughtime.training.metrics import Metric
+from throughtime.network.signals import each
+from throughtime.training.heads import Heads, total
 from throughtime.training.objective import Evaluation
 from throughtime.training.samples import Samples
 
@@ -17,24 +16,27 @@ if TYPE_CHECKING:
 
 
 class Scores:
-    """Collects the loss of the batches of one pass, and their outputs if there are metrics.
+    """Collects the losses of the batches of one pass, and the outputs that have metrics.
 
     The outputs are stored in the order of the data, so a metric compares every output with its own
     target, whatever the order of the batches.
     """
 
     def __init__(
-        self, net: Network, samples: Samples, loss: Loss, metrics: Sequence[Metric]
+        self, net: Network, samples: Samples, heads: Heads, *, metrics: bool = True
     ) -> None:
         self.samples = samples
-        self.metrics = metrics
-        self.loss_function = loss
-        self.summed = loss.reduction == "sum"
-        self.total = 0.0
-        self.weight = 0.0
-        self.outputs: np.ndarray | None = None
-        if metrics:
-            self.outputs = np.zeros(net.topology.output_shape(samples.x.shape), net.dtype)
+        self.heads = heads
+        self.totals = [0.0] * len(heads)
+        self.weights = [0.0] * len(heads)
+        self.outputs: dict[int, np.ndarray] = {}
+        if metrics and any(head.metrics for head in heads):
+            shapes = net.topology.output_shapes([a.shape for a in each(samples.x)])
+            self.outputs = {
+                k: np.zeros(shape, net.dtype)
+                for k, (head, shape) in enumerate(zip(heads, shapes, strict=True))
+                if head.metrics
+            }
 
     def add(self, rows: np.ndarray, evaluation: Evaluation) -> None:
         """Add a batch, or a part of its time steps.
@@ -44,31 +46,54 @@ class Scores:
         rows : ndarray of int
             The numbers of its sequences.
         evaluation : Evaluation
-            Its loss, the weight of the loss in the mean, and its outputs.
+            Its losses, their weights in the mean, and its outputs.
         """
-        value, weight = evaluation.data_loss, evaluation.weight
-        self.total += value if self.summed else value * weight
-        self.weight += weight
-        if self.outputs is not None:
-            y, start = evaluation.y, evaluation.begin
+        for k, (value, weight) in enumerate(evaluation.terms):
+            self.totals[k] += value if self.summed(k) else value * weight
+            self.weights[k] += weight
+        if not self.outputs:
+            return
+        found, start = each(evaluation.y), evaluation.begin
+        for k, kept in self.outputs.items():
+            y = found[k]
             if y.ndim == 3:
-                self.outputs[rows, start : start + y.shape[1]] = y
+                kept[rows, start : start + y.shape[1]] = y
             else:
-                self.outputs[rows] = y
+                kept[rows] = y
+
+    def summed(self, k: int) -> bool:
+        """Whether the loss of output ``k`` is a sum, and no mean."""
+        return self.heads[k].loss.reduction == "sum"
+
+    @property
+    def weight(self) -> float:
+        """Sum of the weights so far; zero if there is nothing to learn from."""
+        return sum(self.weights)
+
+    @property
+    def losses(self) -> list[float]:
+        """The loss of each output, of all batches so far; 0 without an unmasked step."""
+        return [
+            value if self.summed(k) or not weight else value / weight
+            for k, (value, weight) in enumerate(zip(self.totals, self.weights, strict=True))
+        ]
 
     @property
     def loss(self) -> float:
-        """The loss of all batches so far, as if they were one batch."""
-        return self.total if self.summed else self.total / self.weight
+        """The loss of all outputs together."""
+        return total(self.heads, self.losses)
 
     def row(self, prefix: str = "") -> dict[str, float]:
-        """The loss and the metrics, ready for the history."""
+        """The losses and the metrics, ready for the history."""
         result = {f"{prefix}loss": self.loss}
-        if self.outputs is not None:
+        if len(self.heads) > 1:
+            for head, value in zip(self.heads, self.losses, strict=True):
+                result[f"{prefix}{head.prefix}loss"] = value
+        for k, outputs in self.outputs.items():
             # A loss may need more outputs than targets: a variance, several quantiles.
-            samples, mask = self.samples, self.samples.output_mask
-            answers = self.loss_function.answers(self.outputs, mask)
-            for metric in self.metrics:
-                value = metric(answers, samples.y, mask, samples.weight)
-                result[f"{prefix}{metric.name}"] = float(value)
+            head, own = self.heads[k], self.samples.targets[k]
+            answers = head.loss.answers(outputs, own.mask)
+            for metric in head.metrics:
+                value = metric(answers, own.y, own.mask, own.weight)
+                result[f"{prefix}{head.prefix}{metric.name}"] = float(value)
         return result

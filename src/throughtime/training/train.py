@@ -32,6 +32,7 @@ def train(
     y: Any,
     *,
     loss: Any = "mse",
+    loss_weights: Any = None,
     optimizer: Any = "adam",
     epochs: int = 50,
     batch_size: int | None = 32,
@@ -47,7 +48,7 @@ def train(
     tbptt: tuple[int, int] | None = None,
     renew: Callable[[int], Any] | None = None,
     callbacks: Sequence[Callback | Callable[[Run], object]] = (),
-    metrics: Sequence[Any] = (),
+    metrics: Any = (),
     shuffle: bool = True,
     bucket: bool = False,
     keep_outputs: bool = False,
@@ -168,13 +169,13 @@ def train(
     verbose = None if verbose is None else check_bool("verbose", verbose)
     called = check_callbacks(callbacks)
     saved = check_checkpoint(checkpoint, resume)
-    scored = options.loss, options.metrics
-    everything = check_samples(net, *scored, x, y, lengths, mask, sample_weight)
-    data, held_out = split_validation(net, *scored, everything, validation, options.seed)
-    weighted = class_weighting(class_weight, options.loss, data, net.n_outputs)
+    heads = options.heads
+    everything = check_samples(net, heads, x, y, lengths, mask, sample_weight)
+    data, held_out = split_validation(net, heads, everything, validation, options.seed)
+    weighted = class_weighting(class_weight, net, heads, data)
     data, held_out = weighted(data), None if held_out is None else weighted(held_out)
     later = check_renewal(renew, net, options, validation, weighted)
-    columns = Columns(options, held_out is not None)
+    columns = Columns(heads, held_out is not None)
     best = BestWeights(columns, called)
     loop = Loop(
         net,
@@ -191,5 +192,5 @@ def train(
     )
     if resume:
         loop.resume()
-    remember(net, options)
+    remember(net, heads)
     return loop.run(start_progress(verbose, options.epochs, loop.state.epoch + 1))

@@ -6,17 +6,19 @@ to a loss that is a sum, of which each chunk has a part, the same part of the pe
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
-from throughtime import losses
 from throughtime.errors import InvalidArgumentError
-from throughtime.layers import MaxPool, MeanPool
 from throughtime.layers.base import Call
 from throughtime.network import Network
+from throughtime.network.plan import signals_of
+from throughtime.network.signals import alike, each, mapped
+from throughtime.training.heads import Heads, heads_for
 from throughtime.training.objective import Evaluation, Pass, evaluate_and_backward
+from throughtime.training.targets import axes
 
 
 def check_chunks(net: Network) -> None:
@@ -25,30 +27,65 @@ def check_chunks(net: Network) -> None:
     Raises
     ------
     InvalidArgumentError
-        If a layer needs the whole sequence at once.
+        If a layer needs the whole sequence at once, or not all sequences have the same steps.
     """
+    topology = net.topology
     for i, layer in enumerate(net.layers):
-        reason = layer.stream_refusal()
-        if reason is None and isinstance(layer, MeanPool | MaxPool):
-            reason = "it looks at all steps at once"
-        if reason is None and net.topology.hands_state[i]:
+        reason = layer.chunk_refusal()
+        if reason is None and topology.hands_state[i]:
             reason = "its decoder starts from its end"
+        if reason is None and _needs_end(net, i):
+            reason = "it takes what is known only at the end of a sequence"
         if reason is not None:
             raise InvalidArgumentError(
-                f"tbptt must be None for this network: layer {i} ({layer.kind}) cannot be cut into"
+                f"tbptt must be None for this network: {topology.named(i)} cannot be cut into"
                 f" chunks of time, because {reason}."
             )
+    numbers = axes(topology.input_forms)
+    timed = [k for k, number in enumerate(numbers) if number is not None]
+    if not timed:
+        raise InvalidArgumentError("tbptt must be None for this network: it takes no sequence.")
+    other = next((k for k in timed if numbers[k] != numbers[timed[0]]), None)
+    if other is not None:
+        names = net.plan.inputs.names
+        raise InvalidArgumentError(
+            f"tbptt must be None for this network: inputs {names[timed[0]]!r} and {names[other]!r}"
+            " have steps of their own, and are not cut together."
+        )
+    kinds = {
+        form.kind: name
+        for form, name in zip(topology.output_forms, net.plan.outputs.names, strict=True)
+    }
+    if len(kinds) > 1:
+        raise InvalidArgumentError(
+            f"tbptt must be None for this network: output {kinds['vector']!r} has one value a"
+            f" sequence, and output {kinds['sequence']!r} one at every step."
+        )
+
+
+def _needs_end(net: Network, i: int) -> bool:
+    """Whether call ``i`` works step by step, and needs a vector that a whole sequence made."""
+    topology, call = net.topology, net.plan.calls[i]
+    forms = [*topology.input_forms, *topology.forms]
+    ended: set[int] = set()  # vectors that depend on a sequence
+    for j, other in enumerate(net.plan.calls[:i]):
+        own = len(topology.input_forms) + j
+        depends = any(s in ended or forms[s].steps is not None for s in other.sources)
+        if forms[own].steps is None and depends:
+            ended.add(own)
+    in_time = any(forms[s].steps is not None for s in call.sources)
+    return in_time and any(s in ended for s in (*call.sources, *signals_of(call.state)))
 
 
 def truncated(
     net: Network,
-    x: np.ndarray,
-    y: np.ndarray,
+    x: Any,
+    y: Any,
     loss: Any,
     tbptt: tuple[int, int],
     *,
-    mask: np.ndarray | None = None,
-    sample_weight: np.ndarray | None = None,
+    mask: Any = None,
+    sample_weight: Any = None,
     l1: float = 0.0,
     l2: float = 0.0,
     training: bool = False,
@@ -62,45 +99,53 @@ def truncated(
     steps before a chunk are run again with the current parameters, from the state carried to their
     start, so the gradient is exact within its window. If the network gives one output a sequence,
     there is one Evaluation, and the gradient goes back through the last k2 unmasked steps of each
-    row. dL/dx is not computed.
+    row. dL/dx is not computed. Of several inputs, all sequences are cut together, and every chunk
+    gets the vectors.
 
     Williams and Peng (1990), Neural Computation 2(4), call this BPTT(h; h') with h = k2, h' = k1.
     """
     k1, k2 = tbptt
-    steps = x.shape[1]
+    heads, timed = (
+        heads_for(net, loss),
+        [form.steps is not None for form in net.topology.input_forms],
+    )
+    steps = next(a.shape[1] for a, cut in zip(each(x), timed, strict=True) if cut)
     seed = None if rng is None else int(rng.integers(2**63))
     options: dict[str, Any] = {"l1": l1, "l2": l2, "training": training, "input_gradient": False}
-    if net.topology.forms[-1].kind == "vector":
-        x, mask, columns = _align_right(x, mask)
+    if net.topology.output_forms[0].kind == "vector":
+        x, mask, columns = _align_right(x, mask, timed)
         start = max(0, steps - k2)
-        carried = _advance(net, x, mask, 0, start, None, training, seed)
+        carried = _advance(net, x, mask, timed, (0, start), None, training, seed)
         result = evaluate_and_backward(
-            net, x[:, start:], y, loss, mask=_cut(mask, start, steps), initial_state=carried,
-            sample_weight=sample_weight, rng=_stream(seed), offset=start, **options,
+            net, _cut(x, timed, start, steps), y, heads, mask=_cut(mask, timed, start, steps),
+            initial_state=carried, sample_weight=sample_weight, rng=_stream(seed), offset=start,
+            **options,
         )  # fmt: skip
         nothing: list[Any] = [None] * len(net.layers)
         call = Call(training=training, rng=_stream(seed))
         result.given = Pass(x, mask, nothing, call, columns)
         yield result
         return
+    weights = (None,) * len(heads) if sample_weight is None else each(sample_weight)
     carried, begin = None, 0  # the state after `begin` steps
     for first in range(0, steps, k1):
         end = min(first + k1, steps)
         start = max(0, end - max(k2, end - first))
-        carried = _advance(net, x, mask, begin, start, carried, training, seed)
+        carried = _advance(net, x, mask, timed, (begin, start), carried, training, seed)
         begin = start
         yield _chunk(
-            net, x, y, loss, mask, sample_weight, (start, first, end), carried, seed, options
+            net, x, y, heads, mask, weights, timed, (start, first, end), carried, seed, options
         )
 
 
 def _chunk(
     net: Network,
-    x: np.ndarray,
-    y: np.ndarray,
-    loss: Any,
-    mask: np.ndarray | None,
-    weights: np.ndarray | None,
+    x: Any,
+    y: Any,
+    heads: Heads,
+    mask: Any,
+    weights: tuple[Any, ...],
+    timed: list[bool],
     span: tuple[int, int, int],
     carried: list[Any] | None,
     seed: int | None,
@@ -108,40 +153,57 @@ def _chunk(
 ) -> Evaluation:
     """Run the steps from start to end; those from first to end have a loss."""
     start, first, end = span
-    own: np.ndarray | None = None
-    if weights is not None or first > start:
-        own = np.ones((len(x), end - start))
-        if weights is not None:
-            own *= weights[:, None] if weights.ndim == 1 else weights[:, start:end]
-        own[:, : first - start] = 0.0
-    function, real, share = losses.get(loss), _cut(mask, start, end), 1.0
-    if function.reduction == "sum":
-        whole = function.batch_weight((*x.shape[:2], 1), mask, weights)
-        share = function.batch_weight((len(x), end - start, 1), real, own) / (whole or 1.0)
+    real = _cut(mask, timed, start, end)
+    rows, steps = each(y)[0].shape[:2]
+    own: list[np.ndarray | None] = []
+    for given in weights:
+        weight: np.ndarray | None = None
+        if given is not None or first > start:
+            weight = np.ones((rows, end - start))
+            if given is not None:
+                weight *= given[:, None] if given.ndim == 1 else given[:, start:end]
+            weight[:, : first - start] = 0.0
+        own.append(weight)
+    share = 1.0
+    if all(head.loss.reduction == "sum" for head in heads):
+        shown, here = each(mask)[timed.index(True)], each(real)[timed.index(True)]
+        whole = _weight(heads, (rows, steps, 1), shown, weights)
+        share = _weight(heads, (rows, end - start, 1), here, own) / (whole or 1.0)
     result = evaluate_and_backward(
-        net, x[:, start:end], y[:, start:end], function, mask=real, initial_state=carried,
-        sample_weight=own, rng=_stream(seed), offset=start, share=share, **options,
+        net, _cut(x, timed, start, end), mapped(lambda a: a[:, start:end], y), heads, mask=real,
+        initial_state=carried, sample_weight=alike(tuple(own)), rng=_stream(seed), offset=start,
+        share=share, **options,
     )  # fmt: skip
     result.first = first - start
     return result
 
 
+def _weight(
+    heads: Heads, shape: tuple[int, ...], mask: np.ndarray | None, weights: Sequence[Any]
+) -> float:
+    """The weight of all outputs together."""
+    pairs = zip(heads, weights, strict=True)
+    return sum(head.loss.batch_weight(shape, mask, weight) for head, weight in pairs)
+
+
 def _advance(
     net: Network,
-    x: np.ndarray,
-    mask: np.ndarray | None,
-    begin: int,
-    end: int,
+    x: Any,
+    mask: Any,
+    timed: list[bool],
+    span: tuple[int, int],
     states: list[Any] | None,
     training: bool,
     seed: int | None,
 ) -> list[Any] | None:
-    """The state after ``end`` steps, from the state after ``begin``; None is the initial state."""
+    """The state after the steps of ``span``, from that before; None is the initial state."""
+    begin, end = span
     if end == begin:
         return states
     nothing = [None] * len(net.layers)
     call = Call(training=training, rng=_stream(seed), keep=False, offset=begin)
-    _, tape = net.run(x[:, begin:end], _cut(mask, begin, end), states or nothing, call)
+    part, real = _cut(x, timed, begin, end), _cut(mask, timed, begin, end)
+    _, tape = net.run(part, real, states or nothing, call)
     return tape.final_state
 
 
@@ -150,20 +212,27 @@ def _stream(seed: int | None) -> np.random.Generator | None:
     return None if seed is None else np.random.default_rng(seed)
 
 
-def _cut(mask: np.ndarray | None, start: int, end: int) -> np.ndarray | None:
-    return None if mask is None else mask[:, start:end]
+def _cut(arrays: Any, timed: list[bool], start: int, end: int) -> Any:
+    """The steps from start to end of every sequence, and all of every vector."""
+    every = zip(each(arrays), timed, strict=True)
+    return alike(tuple(a[:, start:end] if yes and a is not None else a for a, yes in every))
 
 
-def _align_right(
-    x: np.ndarray, mask: np.ndarray | None
-) -> tuple[np.ndarray, np.ndarray | None, np.ndarray]:
+def _align_right(x: Any, mask: Any, timed: list[bool]) -> tuple[Any, Any, np.ndarray]:
     """Move the unmasked steps of every row, in their order, to its end.
 
     This does not change the result, because a masked step changes nothing. Also return where each
     column came from.
     """
-    if mask is None:
-        return x, None, np.arange(x.shape[1])[None]
-    source = np.argsort(mask, axis=1, kind="stable")
-    rows = np.arange(len(x))[:, None]
-    return x[rows, source], mask[rows, source], source
+    first = timed.index(True)
+    real = each(mask)[first]  # all sequences have it
+    if real is None:
+        return x, mask, np.arange(each(x)[first].shape[1])[None]
+    source = np.argsort(real, axis=1, kind="stable")
+    rows = np.arange(len(real))[:, None]
+
+    def moved(arrays: Any) -> Any:
+        every = zip(each(arrays), timed, strict=True)
+        return alike(tuple(a[rows, source] if yes and a is not None else a for a, yes in every))
+
+    return moved(x), moved(mask), source
