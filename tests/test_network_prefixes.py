@@ -190,6 +190,24 @@ def test_a_graph_of_one_input_generates_as_a_stack_does():
         sequence.append(int(token))
 
 
+def test_a_decoder_learns_to_say_its_source_backwards():
+    source, target = tt.Input(tokens=True, name="source"), tt.Input(tokens=True, name="target")
+    _, state = GRU(32, return_state=True)(Embedding(V - 1, 8)(source))
+    h = GRU(32, return_sequences=True)(Embedding(V, 8)(target), initial_state=state)
+    y = Dense(V - 1, activation="softmax")(h)
+    net = tt.Network(inputs=[source, target], outputs=y)
+    rng = np.random.default_rng(1)
+    given, unseen = np.split(rng.integers(0, V - 1, size=(600, 4)), [500])
+    shifted = np.hstack([np.full((500, 1), START), given[:, :0:-1]])
+    tt.train(
+        net, {"source": given, "target": shifted}, given[:, ::-1], loss="crossentropy",
+        optimizer=tt.optimizers.Adam(0.01), epochs=40, verbose=False,
+    )  # fmt: skip
+    for options in ({"temperature": 0}, {"beam": 3}):
+        found = tt.generate(net, [START], 4, fixed={"source": unseen}, **options)
+        assert (found == unseen[:, ::-1]).all(axis=1).mean() > 0.98
+
+
 def refused(*arguments, error=InvalidArgumentError, **options):
     with pytest.raises(error) as caught:
         tt.generate(*arguments, **options)
