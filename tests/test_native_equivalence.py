@@ -24,7 +24,7 @@ from loop_cases import (
     same_bits,
     scale_of,
 )
-from network_cases import CASES, leaves
+from network_cases import CASES, leaves, offered
 
 import throughtime as tt
 from throughtime import cells
@@ -290,10 +290,12 @@ def test_a_tape_goes_back_on_the_engine_that_wrote_it(cell, first, then):
 
 @every_cell
 def test_a_stream_may_change_its_engine(cell):
-    layer = {cells.Elman: tt.layers.RNN, cells.LSTM: tt.layers.LSTM}.get(type(cell), tt.layers.GRU)
+    kinds = {tt.layers.RECURRENT[name]: kind for name, kind in cells.CELLS.items()}
+    layer = next(layer for layer, kind in kinds.items() if kind is type(cell))
     own = {"reset_after": cell.reset_after} if layer is tt.layers.GRU else {}
+    own |= offered(layer, time_bias=True)
     net = tt.Network(
-        [layer(9, return_sequences=True, time_bias=True, **own), tt.layers.MeanPool(),
+        [layer(9, return_sequences=True, **own), tt.layers.MeanPool(),
          tt.layers.Dense(2, activation="tanh")], 3, "float64",
     )  # fmt: skip
     x = np.random.default_rng(0).normal(size=(2, 9, 3))
