@@ -106,6 +106,7 @@ template <class C, class S> struct Pass {
         for (Size s = begin; s < end; ++s) {
             const Size t = time(s), row = row_of(n, t);
             const bool real = unmasked(n, t);
+#pragma GCC unroll 4
             for (int u = 0; u < C::units; ++u, a += C::gates * lanes<S>) {
                 Vec<S> gate[C::gates], value[C::saved + 1], next[C::states];
                 for (int g = 0; g < C::gates; ++g) gate[g] = load(a + g * lanes<S>);
@@ -150,12 +151,9 @@ template <class C, class S> struct Pass {
             }
     }
 
-    // The states of one vector of units before loop step s.
-    TT_INLINE void before(Vec<S>* h, Size n, Size s, Size unit) const {
-        const int n_valid = valid(unit);
-        for (int i = 0; i < C::states; ++i)
-            h[i] = s == 0 ? load(z.first[i] + n * z.H + unit, n_valid)
-                          : load(states() + row_of(n, time(s - 1)) + i * z.H + unit, n_valid);
+    // Where state i of a row stands before loop step s.
+    TT_INLINE const S* before(int i, Size n, Size s) const {
+        return s == 0 ? z.first[i] + n * z.H : states() + row_of(n, time(s - 1)) + i * z.H;
     }
 
     // da of steps begin ... end - 1 of a row and block, the last one first, to rows k ... of the
@@ -165,44 +163,71 @@ template <class C, class S> struct Pass {
                    Size block, Size begin, Size end, Size k) const {
         Vec<S> dh[C::units][C::states], c[C::units][C::coefficients + 1];
         Vec<S> dc[C::units][C::coefficients + 1], after[C::units][C::states];
-        for (int u = 0; u < C::units; ++u) {
-            for (int i = 0; i < C::states; ++i) dh[u][i] = load(carried + at(i, block, u));
-            for (int i = 0; i < C::coefficients; ++i) dc[u][i] = load(sum + at(i, block, u));
-            coefficients(c[u], unit(block, u));
-            before(after[u], n, end, unit(block, u));
-        }
+        S* to[C::units][C::gates];
+        int lanes_in[C::units];
         const Size in_gate = padded<S>(z.H) / lanes<S>;
-        for (Size s = end - 1; s >= begin; --s, ++k) {
-            const Size t = time(s);
-            const bool real = unmasked(n, t);
-            const S* kept_values = kept_at(n, block, s);
-            for (int u = 0; u < C::units; ++u) {
-                const Size j = unit(block, u);
-                const int n_valid = valid(j);
-                Vec<S> value[C::saved + 1], da[C::gates] = {}, h[C::states];
-                for (int v = 0; v < C::saved; ++v)
-                    value[v] = load(kept_values + (u * C::saved + v) * lanes<S>);
-                before(h, n, s, j);
-                if (real) {
-                    if (back.dy != nullptr) {
-                        const S* dy = back.dy + n * back.dy_row + t * back.dy_step + j;
-                        for (int i = 0; i < C::states; ++i)
-                            dh[u][i] = dh[u][i] + load(dy + i * z.H, n_valid);
-                    }
-                    C::template back<f>(value, c[u], z.parameter, h, after[u], dh[u], da, dc[u]);
-                }
-                for (int i = 0; i < C::states; ++i) after[u][i] = h[i];
-                if (n_valid > 0)
-                    for (int g = 0; g < C::gates; ++g) {
-                        const Size v = g * in_gate + block * C::units + u;
-                        store(chunk.at(v / block_vectors, k) + v % block_vectors * lanes<S>, da[g]);
-                    }
+#pragma GCC unroll 4
+        for (int u = 0; u < C::units; ++u) {
+            const Size j = unit(block, u);
+            lanes_in[u] = valid(j);
+            for (int i = 0; i < C::states; ++i) {
+                dh[u][i] = load(carried + at(i, block, u));
+                after[u][i] = load(before(i, n, end) + j, lanes_in[u]);
+            }
+            for (int i = 0; i < C::coefficients; ++i) dc[u][i] = load(sum + at(i, block, u));
+            coefficients(c[u], j);
+            for (int g = 0; g < C::gates; ++g) {
+                const Size v = g * in_gate + block * C::units + u;
+                to[u][g] = chunk.at(v / block_vectors, k) + v % block_vectors * lanes<S>;
             }
         }
+        const Size first = unit(block, 0);
+        const S* value = kept_at(n, block, end - 1);
+        for (Size s = end - 1; s >= begin; --s, value -= kept * lanes<S>) {
+            const Size t = time(s);
+            const bool real = unmasked(n, t);
+            const S *h[C::states], *dy[C::states];
+            for (int i = 0; i < C::states; ++i) {
+                h[i] = before(i, n, s) + first;
+                dy[i] = back.dy == nullptr
+                            ? nullptr
+                            : back.dy + n * back.dy_row + t * back.dy_step + i * z.H + first;
+                fetch_later(h[i], C::states * z.H);
+                if (back.dy != nullptr) fetch_later(dy[i], back.dy_step);
+            }
+#pragma GCC unroll 4
+            for (int u = 0; u < C::units; ++u) {
+                Vec<S> own[C::saved + 1], da[C::gates] = {}, now[C::states];
+                for (int v = 0; v < C::saved; ++v)
+                    own[v] = load(value + (u * C::saved + v) * lanes<S>);
+                for (int i = 0; i < C::states; ++i)
+                    now[i] = load(h[i] + u * lanes<S>, lanes_in[u]);
+                if (real) {
+                    if (back.dy != nullptr)
+                        for (int i = 0; i < C::states; ++i)
+                            dh[u][i] = dh[u][i] + load(dy[i] + u * lanes<S>, lanes_in[u]);
+                    C::template back<f>(own, c[u], z.parameter, now, after[u], dh[u], da, dc[u]);
+                }
+                for (int i = 0; i < C::states; ++i) after[u][i] = now[i];
+                for (int g = 0; g < C::gates; ++g) {
+                    if (lanes_in[u] > 0) store(to[u][g], da[g]);
+                    to[u][g] += block_vectors * lanes<S>;
+                }
+            }
+        }
+#pragma GCC unroll 4
         for (int u = 0; u < C::units; ++u) {
             for (int i = 0; i < C::states; ++i) store(carried + at(i, block, u), dh[u][i]);
             for (int i = 0; i < C::coefficients; ++i) store(sum + at(i, block, u), dc[u][i]);
         }
+    }
+
+    // Prefetches what a later step of this pass reads of a block, where a step is `stride` numbers
+    // after the one before it in time. The rows are too far apart for the hardware to see.
+    TT_INLINE void fetch_later(const S* from, Size stride) const {
+        const S* there = from + (z.reverse ? ahead : -ahead) * stride;
+#pragma GCC unroll 4
+        for (int u = 0; u < C::units; ++u) __builtin_prefetch(there + u * lanes<S>, 0, 3);
     }
 
     // work.template operator()<f>() for the activation of the cell.
@@ -223,6 +248,7 @@ template <class C, class S> struct Pass {
     }
 
    private:
+    static constexpr Size ahead = 8;  // steps; fewer would still be under way when they are needed
     // Multiply-adds that take as long as the equations of one gate, about.
     static constexpr Size scan_work = 16;
 };
