@@ -5,8 +5,13 @@ from __future__ import annotations
 from benchmarks.bars import Results, fraction, judge, mean_ratio, passes, worst
 from benchmarks.server import PEERS
 
-TITLES = {"train": "A training step", "predict": "Prediction", "stream": "One step of a stream"}
-UNITS = {"train": ("ms", 1e3), "predict": ("ms", 1e3), "stream": ("µs", 1e6)}
+TITLES = {
+    "train": "A training step",
+    "predict": "Prediction",
+    "stream": "One step of a stream",
+    "scan": "A training step without a product in the time loop",
+}
+UNITS = {"train": ("ms", 1e3), "predict": ("ms", 1e3), "stream": ("µs", 1e6), "scan": ("ms", 1e3)}
 
 
 def table(header: list[str], rows: list[list[str]], text_columns: int = 1) -> list[str]:

@@ -10,6 +10,8 @@ import numpy as np
 #: Blocks of H columns in the weights of a cell; LSTM i f g o, GRU r z n.
 GATES = {"rnn": 1, "gru": 3, "lstm": 4}
 LEARNING_RATE = 1e-3
+#: Cells without a product in their time loop, which are trained only.
+SCANS = ("mingru", "lru")
 #: (N, T, F, H) of the rows of training and of prediction.
 SHAPES = [
     (1, 200, 1, 500),
@@ -21,6 +23,7 @@ SHAPES = [
     (32, 784, 1, 128),
 ]
 STREAM_SHAPES = [(1, 1, 8, 64), (1, 1, 8, 256)]
+SCAN_SHAPES = [*SHAPES[-3:], (1, 20000, 8, 128)]
 Arrays = dict[str, np.ndarray]
 
 
@@ -30,11 +33,11 @@ class Task:
 
     Attributes
     ----------
-    job : {"train", "predict", "stream"}
+    job : {"train", "predict", "stream", "scan"}
         ``"train"``: forward, mean squared loss on every step, backward, Adam. ``"predict"``: the
         forward pass alone. ``"stream"``: one step of one sequence from the state of the step
-        before it.
-    cell : {"rnn", "gru", "lstm"}
+        before it. ``"scan"``: ``"train"`` of a cell of SCANS.
+    cell : str
     N, T, F, H : int
         Sequences, steps, features, units.
     """
@@ -59,6 +62,11 @@ class Task:
     @property
     def flops(self) -> int:
         """Operations of the matrix products, without dL/dx; a multiply-add counts as two."""
+        if self.job == "scan":
+            # x W_x and dW_x; of a linear recurrent unit also x W_d, h W_y, dW_d, dW_y and dh.
+            per_step = 2 * sum(self.weights[n].size for n in ("W_x", "W_d") if n in self.weights)
+            per_step += 3 * self.weights["W_y"].size if self.cell == "lru" else 0
+            return 2 * self.N * self.T * per_step
         products = {"train": (2, 3), "predict": (1, 1), "stream": (1, 1)}[self.job]
         per_step = products[0] * self.F + products[1] * self.H
         return 2 * self.N * self.T * GATES[self.cell] * self.H * per_step
@@ -66,12 +74,35 @@ class Task:
     @cached_property
     def weights(self) -> Arrays:
         """W_x (F, gH), W_h (H, gH), b (gH,), and b_hn (H,) of a GRU, as PyTorch would draw them."""
+        if self.cell in SCANS:
+            return self._scan_weights()
         rng, columns = np.random.default_rng(1), GATES[self.cell] * self.H
         shapes = {"W_x": (self.F, columns), "W_h": (self.H, columns), "b": (columns,)}
         if self.cell == "gru":
             shapes["b_hn"] = (self.H,)
         bound = self.H**-0.5
         return {n: rng.uniform(-bound, bound, s).astype("float32") for n, s in shapes.items()}
+
+    def _scan_weights(self) -> Arrays:
+        """Those of a minGRU, or of a linear recurrent unit with ``state`` complex numbers."""
+        rng, H, n = np.random.default_rng(1), self.H, self.state
+        if self.cell == "mingru":
+            shapes: dict[str, tuple[int, ...]] = {"W_x": (self.F, 2 * H), "b": (2 * H,)}
+        else:
+            shapes = {"W_x": (self.F, 2 * n), "nu": (n,), "theta": (n,), "gamma": (n,)}
+            shapes |= {"W_y": (2 * n, H), "W_d": (self.F, H), "b_y": (H,)}
+        found = {name: rng.uniform(-(H**-0.5), H**-0.5, s) for name, s in shapes.items()}
+        if self.cell == "lru":
+            size = rng.uniform(0.5, 0.99, n)
+            found["nu"] = np.log(-np.log(size))
+            found["theta"] = np.log(rng.uniform(0.01, np.pi, n))
+            found["gamma"] = 0.5 * np.log(1 - size**2)
+        return {name: array.astype("float32") for name, array in found.items()}
+
+    @property
+    def state(self) -> int:
+        """Complex numbers in the state of a linear recurrent unit: the default of ours."""
+        return max(32, self.H // 4)
 
     @cached_property
     def x(self) -> np.ndarray:
@@ -87,10 +118,14 @@ class Task:
 def all_tasks() -> list[Task]:
     """Every row."""
     return [
-        Task(job, cell, *shape)
-        for job in ("train", "predict", "stream")
-        for cell in GATES
-        for shape in (STREAM_SHAPES if job == "stream" else SHAPES)
+        *(
+            Task(job, cell, *shape)
+            for job in ("train", "predict", "stream")
+            for cell in GATES
+            for shape in (STREAM_SHAPES if job == "stream" else SHAPES)
+        ),
+        Task("train", "gru", *SCAN_SHAPES[-1]),  # beside the scans
+        *(Task("scan", cell, *shape) for cell in SCANS for shape in SCAN_SHAPES),
     ]
 
 

@@ -157,7 +157,7 @@ CELLS: dict[str, tuple[type[Layer], dict[str, Any]]] = {
     "mingru": (MinGRU, {}),
     "minlstm": (MinLSTM, {}),
     "indrnn": (IndRNN, {"activation": "tanh"}),  # the default has a kink
-    "lru": (LRU, {}),
+    "lru": (LRU, {"state_size": 2}),
     "lru, large state": (LRU, {"state_size": 4}),
     **VARIANTS,
 }

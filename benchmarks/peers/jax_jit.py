@@ -14,12 +14,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from benchmarks.peers import scan_jax
 from benchmarks.tasks import LEARNING_RATE, Arrays, Task, time_first
 
 #: How the gradients of the weights are made, and how many steps of the loop are unrolled.
 VARIANTS = {
     "train": ["scan-1", "product-1", "product-4", "product-16"],
     "predict": ["scan-1", "scan-4", "scan-16"],
+    "scan": scan_jax.VARIANTS,
 }
 Tree = Any
 
@@ -122,8 +124,11 @@ def _train_step(
 ) -> tuple[Tree, jax.Array]:
     """Gradient and Adam, whose equations are those of Kingma and Ba."""
     p, m, v, count = state
-    form, unroll = variant.split("-")
-    loss, grads = GRADIENTS[form](p, x, target, cell, int(unroll))
+    if cell in scan_jax.LAYERS:
+        loss, grads = scan_jax.loss_and_gradient(p, x, target, cell, variant)
+    else:
+        form, unroll = variant.split("-")
+        loss, grads = GRADIENTS[form](p, x, target, cell, int(unroll))
     count = count + 1
     m = jax.tree.map(lambda m, g: 0.9 * m + 0.1 * g, m, grads)
     v = jax.tree.map(lambda v, g: 0.999 * v + 0.001 * g * g, v, grads)
@@ -174,4 +179,4 @@ class Predict:
         return {"y": np.swapaxes(np.array(self.forward(self.p, self.x)), 0, 1)}
 
 
-JOBS: dict[str, Callable[[Task, str], object]] = {"train": Train, "predict": Predict}
+JOBS: dict[str, Callable[[Task, str], object]] = {"train": Train, "predict": Predict, "scan": Train}

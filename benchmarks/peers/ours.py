@@ -11,7 +11,7 @@ from benchmarks.tasks import LEARNING_RATE, Arrays, Task
 from throughtime.kernels import selection
 from throughtime.training import objective
 
-VARIANTS = {"train": ["default"], "predict": ["default"], "stream": ["default"]}
+VARIANTS = {job: ["default"] for job in ("train", "predict", "stream", "scan")}
 
 
 def start(threads: int) -> None:
@@ -103,4 +103,5 @@ JOBS: dict[str, Callable[[Task, str], object]] = {
     "train": Train,
     "predict": Predict,
     "stream": Stream,
+    "scan": Train,
 }

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import torch
 
+from benchmarks.peers import scan_pytorch
 from benchmarks.tasks import LEARNING_RATE, Arrays, Task
 
 LAYERS = {"rnn": torch.nn.RNN, "gru": torch.nn.GRU, "lstm": torch.nn.LSTM}
@@ -16,6 +17,7 @@ VARIANTS = {
     "train": ["foreach", "fused", "time_first-fused"],
     "predict": ["batch_first", "time_first"],
     "stream": ["cell"],
+    "scan": scan_pytorch.VARIANTS,
 }
 
 
@@ -141,4 +143,5 @@ JOBS: dict[str, Callable[[Task, str], object]] = {
     "train": Train,
     "predict": Predict,
     "stream": Stream,
+    "scan": scan_pytorch.Scan,
 }

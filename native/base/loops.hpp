@@ -64,12 +64,13 @@ template <class S> struct Bptt {
     S *dh_0, *dc_0;                       // (N, H)
 };
 
-// A dense layer's product, y = b + x W; everything is contiguous.
+// A dense layer's product, y = b + x W, or y += b + x W; everything is contiguous.
 template <class S> struct Affine {
     Size M, F, K;                         // rows, inputs, outputs
     const S *x, *W, *b;                   // (M, F), (F, K), (K) or null
     S* y;                                 // (M, K)
     int threads;
+    bool add;
 };
 
 template <class S> struct AffineBack {

@@ -179,15 +179,17 @@ template <class S> struct AffineArrays {
         W.of("W", {W.shape(0), W.shape(1)});
         b.of("b", {W.shape(1)});
         call = {x.shape(0), W.shape(0), W.shape(1), x.data<S>(), W.data<S>(), b.data<S>(),
-                nullptr, threads()};
+                nullptr, threads(), false};
     }
 };
 
-template <class S> void affine_of(nb::handle x, nb::handle W, nb::handle b, nb::handle y_) {
+template <class S>
+void affine_of(nb::handle x, nb::handle W, nb::handle b, nb::handle y_, bool add) {
     AffineArrays<S> a(x, W, b);
     Array y(y_, "y", a.kind, 2, true);
     y.of("y", {a.call.M, a.call.K});
     a.call.y = y.data<S>();
+    a.call.add = add;
     without_gil([&] { loops<S>().affine(a.call); });
 }
 
@@ -205,8 +207,8 @@ void affine_back_of(nb::handle x, nb::handle W, nb::handle dz_, nb::handle dW_, 
     without_gil([&] { loops<S>().affine_back(call); });
 }
 
-void affine(nb::handle x, nb::handle W, nb::handle b, nb::handle y) {
-    is_double(x) ? affine_of<double>(x, W, b, y) : affine_of<float>(x, W, b, y);
+void affine(nb::handle x, nb::handle W, nb::handle b, nb::handle y, bool add) {
+    is_double(x) ? affine_of<double>(x, W, b, y, add) : affine_of<float>(x, W, b, y, add);
 }
 
 void affine_back(nb::handle x, nb::handle W, nb::handle dz, nb::handle dW, nb::handle db,
@@ -248,7 +250,8 @@ void bind_loops(nb::module_& m) {
         "dW_h"_a, "db"_a.none(), "db_time"_a.none(), "db_hn"_a.none(), "dx"_a.none(), "dh_0"_a,
         "dc_0"_a.none(),
         "Backpropagate through time. Adds to dW_x ... db_hn; fills dx, dh_0 and dc_0.");
-    m.def("affine", &affine, "x"_a, "W"_a, "b"_a.none(), "y"_a, "Fill y with b + x W.");
+    m.def("affine", &affine, "x"_a, "W"_a, "b"_a.none(), "y"_a, "add"_a = false,
+          "Fill y with b + x W, or add that to it.");
     m.def("affine_back", &affine_back, "x"_a, "W"_a, "dz"_a, "dW"_a, "db"_a.none(), "dx"_a.none(),
           "Add to dW and db, and fill dx: the gradients of affine().");
 }

@@ -30,8 +30,12 @@ TT_INLINE void affine_tile(const Affine<S>& a, const S* weights, Size row, Size 
     }
     accumulate_first<V>(acc, x, weights, a.F);
     for (int r = 0; r < R; ++r)
-        for (int v = 0; v < V; ++v)
-            store(a.y + (row + r) * a.K + out.unit(block, v), acc.at[r][v], out.valid(block, v));
+        for (int v = 0; v < V; ++v) {
+            S* const to = a.y + (row + r) * a.K + out.unit(block, v);
+            const int valid = out.valid(block, v);
+            if (a.add) acc.at[r][v] = load(to, valid) + acc.at[r][v];
+            store(to, acc.at[r][v], valid);
+        }
 }
 
 template <class S> void affine_rows(const Affine<S>& a, const S* packed, Range rows) {

@@ -115,8 +115,10 @@ def scan_back(
     d_first_2: np.ndarray | None,
 ) -> None: ...
 
-# Fills y.
-def affine(x: np.ndarray, W: np.ndarray, b: np.ndarray | None, y: np.ndarray) -> None: ...
+# Fills y, or adds to it.
+def affine(
+    x: np.ndarray, W: np.ndarray, b: np.ndarray | None, y: np.ndarray, add: bool = False
+) -> None: ...
 
 # Adds to dW and db; fills dx.
 def affine_back(

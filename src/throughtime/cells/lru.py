@@ -14,7 +14,7 @@ dL/d(im h_t), with conj for the complex conjugate:
     dL/da_t = g d,  dL/dh_{t-1} = conj(lambda) d                                  (LR3')
     dL/dgamma += Re(conj(d) g a_t)                                                (LR2'')
     dL/dnu += Re(conj(d) v),  v = -e^nu lambda h_{t-1}                            (LR1'')
-    dL/dtheta += Re(conj(d) w),  w = i e^theta lambda h_{t-1}                     (LR4'')
+    dL/dtheta += Re(conj(d) w),  w = i e^theta lambda h_{t-1}                     (LR1'')
 
 The kernel in ``native/level/scan.cpp`` must equal it.
 """
@@ -35,7 +35,7 @@ from throughtime.cells.diagonal import Diagonal, Scanned
 class LRU(Diagonal):
     """Linear recurrent unit: a complex diagonal recurrence.
 
-    ``saved`` is ``(a, v / g, w / g)`` of (LR2'') to (LR4''), each (N, 2n).
+    ``saved`` is ``(a, v / g, w / g)`` of (LR2'') and (LR1''), each (N, 2n).
     """
 
     activation = Identity()
@@ -75,7 +75,7 @@ class LRU(Diagonal):
         a, v, w = saved
         grad.gamma += _real(da * a)  # (LR2''), where da = g d
         grad.nu += _real(da * v)  # (LR1'')
-        grad.theta += _real(da * w)  # (LR4'')
+        grad.theta += _real(da * w)  # (LR1'')
 
     def gate_values(self, saved: Saved, state: State) -> tuple[np.ndarray, ...]:
         return state
@@ -97,7 +97,7 @@ class LRU(Diagonal):
                 grad.gamma += _real(np.atleast_2d(d_own * getattr(p, name)))  # (LR2'')
         past = eigenvalues(p) * _complex(*d.c).conj()  # of all steps
         grad.nu += (-np.exp(p.nu) * past).real  # (LR1'')
-        grad.theta += (1j * np.exp(p.theta) * past).real  # (LR4'')
+        grad.theta += (1j * np.exp(p.theta) * past).real  # (LR1'')
 
 
 def eigenvalues(p: Any) -> np.ndarray:

@@ -41,6 +41,15 @@ def affine(x: np.ndarray, W: np.ndarray, b: np.ndarray | None = None) -> np.ndar
     return z if x.ndim == 2 else z.reshape(*x.shape[:-1], W.shape[1])
 
 
+def add_product(y: np.ndarray, x: np.ndarray, W: np.ndarray) -> None:
+    """Add x W to the contiguous ``y (..., K)``: the bits of ``y += affine(x, W)``."""
+    kernels = _kernels(x, W)
+    if kernels is None:
+        y += x @ W
+    else:
+        kernels.affine(packed_rows(x), W, None, y.reshape(-1, y.shape[-1]), add=True)
+
+
 def affine_backward(
     x: np.ndarray,
     W: np.ndarray,

@@ -118,7 +118,14 @@ class Kernels(Protocol):
         d_first: np.ndarray,
         d_first_2: np.ndarray | None,
     ) -> None: ...
-    def affine(self, x: np.ndarray, W: np.ndarray, b: np.ndarray | None, y: np.ndarray) -> None: ...
+    def affine(
+        self,
+        x: np.ndarray,
+        W: np.ndarray,
+        b: np.ndarray | None,
+        y: np.ndarray,
+        add: bool = False,
+    ) -> None: ...
     def affine_back(
         self,
         x: np.ndarray,

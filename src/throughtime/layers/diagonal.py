@@ -18,7 +18,7 @@ from throughtime.cells import MinLSTM as MinLSTMCell
 from throughtime.cells.base import State
 from throughtime.errors import InvalidArgumentError, check_float, check_int, sentence
 from throughtime.initializers import INITIALIZERS, Uniform
-from throughtime.kernels.affine import affine, affine_backward
+from throughtime.kernels.affine import add_product, affine, affine_backward
 from throughtime.layers.base import LAYERS, chosen
 from throughtime.layers.forms import Form
 from throughtime.layers.recurrent import Recurrent, in_group
@@ -116,7 +116,7 @@ class LRU(Diagonal):
 
     The recurrence is in :mod:`throughtime.cells.lru`, with
 
-        y_t = re_t W_y[:n] + im_t W_y[n:] + x_t W_d + b_y              (LR5)
+        y_t = re_t W_y[:n] + im_t W_y[n:] + x_t W_d + b_y              (LR4)
 
     of which W_y (2n, H) = [Re C; -Im C]. Nothing here is nonlinear but in x_t: put a layer with an
     activation between two of them. Orvieto et al. (2023), arXiv:2303.06349.
@@ -127,8 +127,9 @@ class LRU(Diagonal):
         The options of :class:`Recurrent` but those of the product with W_h, and of an activation.
         ``units`` is the number of outputs H.
     state_size : int, optional
-        Number n of complex numbers in the state. By default half of ``units``, rounded up: a
-        complex number counts two.
+        Number n of complex numbers in the state. By default 32, or a quarter of ``units`` if that
+        is more. (Two layers of 64 units read the 64 pixels of a digit with an accuracy of 0.931,
+        0.964 and 0.956 for n = 16, 32 and 64, and most of their time goes into h_t C.)
     r_min, r_max : float
         Initial |lambda|: uniform over the ring between these radii. Nearer to 1, the memory is
         longer.
@@ -167,7 +168,7 @@ class LRU(Diagonal):
 
     @property
     def state_units(self) -> int:
-        return self.state_size or (self.units + 1) // 2
+        return self.state_size or max(32, self.units // 4)
 
     def direction_shapes(self, form: Form) -> dict[str, tuple[int, ...]]:
         shapes = super().direction_shapes(form)
@@ -203,48 +204,46 @@ class LRU(Diagonal):
         other: State,
         reverse: bool,
     ) -> tuple[np.ndarray, State, Any]:
-        shape, ends, skip = x.shape, _ends(x.shape, mask, reverse), other[0].copy()
+        ends, skip = _ends(x.shape, mask, reverse), other[0].copy()
         if not self.return_sequences:
-            h, x = np.concatenate(final, axis=1), x[ends]
-        y, skipped = affine(h, p.W_y, p.b_y if self.use_bias else None), affine(x, p.W_d)  # (LR5)
+            h = np.concatenate(final, axis=1)
+        y = affine(h, p.W_y, p.b_y if self.use_bias else None)  # (LR4)
+        skip[ends[0]] = affine(x[ends], p.W_d)
         if self.return_sequences:
-            skip[ends[0]] = skipped[ends]
-            y += skipped
+            add_product(y, x, p.W_d)
+            if mask is not None:
+                y = np.where(mask[..., None], y, 0)
         else:
-            skip[ends[0]] = skipped
             y += skip
-        if self.return_sequences and mask is not None:
-            y = np.where(mask[..., None], y, 0)
-        return y, (*final, skip), (p, h, x, mask, shape, ends)
+        return y, (*final, skip), (p, h, x, mask, ends)
 
     def _output_back(
         self, grad: Any, kept: Any, dy: np.ndarray | None, d_final: State | None, inputs: bool
     ) -> tuple[np.ndarray | None, State | None, np.ndarray | None, State]:
-        p, h, x, mask, shape, ends = kept
+        p, h, x, mask, ends = kept
         if dy is None:
             dy = np.zeros((*h.shape[:-1], self.units), h.dtype)
         elif self.return_sequences and mask is not None:
             dy = np.where(mask[..., None], dy, 0)
-        d_skip = np.zeros((shape[0], self.units), h.dtype) if d_final is None else d_final[2].copy()
+        d_skip = np.zeros((len(x), self.units), h.dtype) if d_final is None else d_final[2].copy()
         d_cell = None if d_final is None else d_final[:2]
 
-        dh = affine_backward(h, p.W_y, dy, grad.W_y, grad.b_y if self.use_bias else None)  # (LR5')
+        dh = affine_backward(h, p.W_y, dy, grad.W_y, grad.b_y if self.use_bias else None)  # (LR4')
+        dx = None
         if self.return_sequences:
-            d_skipped = dy
-            if d_final is not None:
-                d_skipped = dy.copy()
-                d_skipped[ends] += d_skip[ends[0]]
+            dx = affine_backward(x, p.W_d, dy, grad.W_d, None, inputs)  # (LR4')
         else:
             assert dh is not None  # it was asked for
             d_end = np.split(dh, 2, axis=1)
             d_cell, dh = tuple(d_end if d_cell is None else map(np.add, d_end, d_cell)), None
             d_skip += dy
-            d_skipped = d_skip[ends[0]]
-        dx = affine_backward(x, p.W_d, d_skipped, grad.W_d, None, inputs)  # (LR5')
-        if dx is not None and not self.return_sequences:
-            dx, d_x_end = np.zeros(shape, dx.dtype), dx
-            dx[ends] = d_x_end
-        d_skip[ends[0]] = 0  # the pass itself has replaced it there
+        # What belongs to an end is that of x_t W_d there; the rest, of the initial state.
+        if d_final is not None or not self.return_sequences:
+            d_ends = affine_backward(x[ends], p.W_d, d_skip[ends[0]], grad.W_d, None, inputs)
+            if d_ends is not None:
+                dx = np.zeros_like(x) if dx is None else dx
+                dx[ends] += d_ends
+            d_skip[ends[0]] = 0
         return dh, d_cell, dx, (d_skip,)
 
 
