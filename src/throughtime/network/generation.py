@@ -174,7 +174,7 @@ def generate(
         check_float("top_p", top_p, 0.0, 1.0, inclusive="high")
     check_int("seed", seed, 0)
     ends = _check_stop(stop, target.n_outputs)
-    stream, y, single = begin(net, target, prefix, lengths, fixed, tokens=True)
+    beginning = begin(net, target, prefix, lengths, fixed, tokens=True)
 
     def scores(y: Any) -> np.ndarray:
         return _check_finite(log_probabilities(output_of(net, y), logits))
@@ -182,22 +182,26 @@ def generate(
     def inputs(tokens: np.ndarray) -> np.ndarray:
         return tokens if target.embeds else one_hot(tokens, target.features, net.dtype)
 
-    if beam is not None:
-        found = search(
-            stream, y, steps, width=beam, length_penalty=length_penalty, stop=ends,
-            scores=scores, inputs=inputs,
-        )  # fmt: skip
-    else:
-        numbers = uniform_numbers(seed, len(y), steps) if temperature > 0 else None
+    uniform = uniform_numbers(seed, beginning.rows, steps) if temperature > 0 else None
 
-        def choose(log_p: np.ndarray, rows: np.ndarray, t: int) -> np.ndarray:
-            if numbers is None:
-                return log_p.argmax(axis=-1)
-            return draw(distribution(log_p, temperature, top_k, top_p), numbers[rows, t])
+    def choose(log_p: np.ndarray, rows: np.ndarray, t: int) -> np.ndarray:
+        if uniform is None:
+            return log_p.argmax(axis=-1)
+        return draw(distribution(log_p, temperature, top_k, top_p), uniform[rows, t])
 
-        found = _one_by_one(stream, y, steps, ends, choose, scores, inputs)
-    tokens, log_p, count = found
-    results = [_shaped(part, count, single, stop is not None) for part in (tokens, log_p)]
+    shape = beginning.rows, steps
+    tokens, log_p = np.zeros(shape, np.int64), np.zeros(shape)
+    count = np.zeros(beginning.rows, np.int64)
+    for rows, stream, y in beginning.parts:
+        if beam is None:
+            found = _one_by_one(stream, y, steps, rows, ends, choose, scores, inputs)
+        else:
+            found = search(
+                stream, y, steps, width=beam, length_penalty=length_penalty, stop=ends,
+                scores=scores, inputs=inputs,
+            )  # fmt: skip
+        tokens[rows], log_p[rows], count[rows] = found
+    results = [_shaped(part, count, beginning.single, stop is not None) for part in (tokens, log_p)]
     return tuple(results) if return_log_probabilities else results[0]
 
 
@@ -205,18 +209,22 @@ def _one_by_one(
     stream: Stream,
     y: np.ndarray,
     steps: int,
+    numbers: np.ndarray,
     stop: list[int],
     choose: Callable[[np.ndarray, np.ndarray, int], np.ndarray],
     scores: Callable[[np.ndarray], np.ndarray],
     inputs: Callable[[np.ndarray], np.ndarray],
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Choose token after token; return tokens, log probabilities and their number in each row."""
+    """Choose token after token; return tokens, log probabilities and their number in each row.
+
+    ``numbers (n,)`` are those of the rows of the stream.
+    """
     rows = np.arange(len(y))  # those that have not stopped
     tokens, log_p = np.zeros((len(y), steps), np.int64), np.zeros((len(y), steps))
     count = np.full(len(y), steps)
     for t in range(steps):
         own = scores(y)
-        chosen = choose(own, rows, t)
+        chosen = choose(own, numbers[rows], t)
         tokens[rows, t], log_p[rows, t] = chosen, own[np.arange(len(rows)), chosen]
         going = ~np.isin(chosen, stop)
         count[rows[~going]] = t + 1
@@ -295,13 +303,14 @@ def _feed_back(
             f"feedback must be given, a function of an output ({target.n_outputs} numbers) that"
             f" returns the next input ({kind})."
         )
-    stream, y, single = begin(net, target, prefix, lengths, fixed, tokens=target.embeds, name=name)
-    result = np.empty((len(y), steps, target.n_outputs), dtype=net.dtype)
-    result[:, 0] = y
-    for t in range(1, steps):
-        y = result[:, t - 1]
-        result[:, t] = output_of(net, stream.step(y if feedback is None else feedback(y)))
-    return result[0] if single else result
+    beginning = begin(net, target, prefix, lengths, fixed, tokens=target.embeds, name=name)
+    result = np.empty((beginning.rows, steps, target.n_outputs), dtype=net.dtype)
+    for rows, stream, y in beginning.parts:
+        result[rows, 0] = y
+        for t in range(1, steps):
+            y = output_of(net, stream.step(y if feedback is None else feedback(y)))
+            result[rows, t] = y
+    return result[0] if beginning.single else result
 
 
 # -- arguments and results --------------------------------------------------------------------

@@ -104,20 +104,38 @@ def gives_logits(net: Generator, target: Target) -> bool | None:
     return isinstance(last, Identity)
 
 
-class Beginning(NamedTuple):
-    """A stream at the ends of the prefixes.
+class Part(NamedTuple):
+    """A stream of some rows, at the ends of their prefixes.
 
     Attributes
     ----------
+    rows : ndarray of int of shape (n,)
+        The numbers of the rows.
     stream : Stream
-    y : ndarray of shape (N, K)
+    y : ndarray of shape (n, K)
         Its last output.
+    """
+
+    rows: np.ndarray
+    stream: Stream
+    y: np.ndarray
+
+
+class Beginning(NamedTuple):
+    """What all rows start from.
+
+    Attributes
+    ----------
+    parts : list of Part
+        One, or one for each length of a prefix.
+    rows : int
+        Number of rows, N.
     single : bool
         Whether the prefix was one row without the axis N.
     """
 
-    stream: Stream
-    y: np.ndarray
+    parts: list[Part]
+    rows: int
     single: bool
 
 
@@ -147,34 +165,30 @@ def begin(
         x, mask = _one_hot_rows(net, target, rows, own)
     else:
         x, mask = check_one(net.topology, target.number, rows, own, None, net.dtype, name)
-    if mask is not None and not mask.any(axis=1).all():
-        row = mask.any(axis=1).argmin()
+    counts = np.full(len(x), x.shape[1]) if mask is None else mask.sum(axis=1)
+    if not counts.all():
+        row = counts.argmin()
         raise DataError(
             sentence(name, "at least one step in each row", f"none in row {row}", must="hold")
         )
-    if not fixed:
+    if fixed:
+        stream = Stream(net, len(x), fixed, others)
+        parts = [_read(net, stream, x, counts, count) for count in np.unique(counts)]
+    else:
         stream = Stream(net, len(x))
-        return Beginning(stream, output_of(net, stream.warm_up(x, mask=mask)), single)
-    stream = Stream(net, len(x), fixed, others)
-    return Beginning(stream, _read(net, stream, x, mask), single)
+        y = output_of(net, stream.warm_up(x, mask=mask))
+        parts = [Part(np.arange(len(x)), stream, y)]
+    return Beginning(parts, len(x), single)
 
 
-def _read(net: Streamable, stream: Stream, x: np.ndarray, mask: np.ndarray | None) -> np.ndarray:
-    """Step through prefixes; return the last output, each row being at its own end afterwards."""
-    counts = np.full(len(x), x.shape[1]) if mask is None else mask.sum(axis=1)
-    y = output_of(net, stream.step(x[:, 0]))
-    for t in range(1, x.shape[1]):
-        ended = counts <= t  # these rows keep the output and the state of their own end
-        before = stream.state if ended.any() else None
-        now = output_of(net, stream.step(x[:, t]))
-        if before is not None:
-            after = stream.state
-            for old, new in zip(before, after, strict=True):
-                for a, b in zip(old, new, strict=True):
-                    b[ended] = a[ended]
-            stream.state = after
-        y = np.where(ended[:, None], y, now)
-    return y
+def _read(net: Streamable, stream: Stream, x: np.ndarray, counts: np.ndarray, count: int) -> Part:
+    """Step through the prefixes of ``count`` steps: a stream with fixed inputs has no warm-up."""
+    rows = np.flatnonzero(counts == count)
+    own = stream.copy()
+    own.take(rows)
+    for t in range(count):
+        y = own.step(x[rows, t])
+    return Part(rows, own, output_of(net, y))
 
 
 def output_of(net: Streamable, y: Any) -> np.ndarray:
