@@ -135,7 +135,7 @@ def run_back(net: Runnable, tape: Tape, dy: Any, d_states: list[Any], input_grad
             slope = np.zeros_like(tape.outputs[i])
         if slope is None and d_states[i] is None:
             continue
-        wanted = input_gradient or any(s >= inputs for s in sources)
+        wanted = input_gradient or max(sources) >= inputs
         dx, d_initial = layer.backward(
             net.grad_groups[i], tape.caches[i], slope, d_states[i], wanted
         )
