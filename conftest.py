@@ -21,6 +21,7 @@ ON_EVERY_ENGINE = {
         "network_predict", "network_prefixes", "network_stream", "old_files", "optimizers",
         "published_s1",
         "published_s2", "published_s3", "published_s4", "published_s5", "same_bits",
+        "same_bits_graphs",
         "sequence_modes", "training", "training_clipping", "training_divergence",
         "training_evaluation", "training_samples_placeholders", "training_truncation",
     )
