@@ -13,11 +13,51 @@ from test_gradients import TOLERANCE, largest_error
 
 import throughtime as tt
 from throughtime import engines
-from throughtime.layers import LAYERS
+from throughtime.layers import GRU, LAYERS
 from throughtime.network.signals import each
 
 ALL = [*CASES, *DRAWN]
 CLOSE = {"rtol": 1e-11, "atol": 1e-12}
+
+
+def test_each_input_has_its_own_mask():
+    """Two inputs of as many steps, and one layer: as the layer alone on each."""
+    a, b = tt.Input(2, name="a"), tt.Input(2, name="b")
+    layer = GRU(3)
+    net = tt.Network(inputs=[a, b], outputs=[layer(a), layer(b)], dtype="float64")
+    alone = tt.Network([layer], n_features=2, dtype="float64")
+    rng = np.random.default_rng(0)
+    x, mask = rng.normal(size=(2, 4, 5, 2)), rng.random((2, 4, 5)) < 0.6
+    y, tape = net.forward(list(x), mask=list(mask))
+    dy = rng.normal(size=(2, 4, 3))
+    dx = net.backward(tape, list(dy))
+    for k in range(2):
+        want, own = alone.forward(x[k], mask=mask[k])
+        assert np.array_equal(y[k], want)
+        np.testing.assert_allclose(dx[k], alone.backward(own, dy[k]), rtol=1e-12, atol=1e-14)
+    np.testing.assert_allclose(net.grads.flat, alone.grads.flat, rtol=1e-12, atol=1e-13)
+
+
+def test_a_given_state_replaces_the_one_of_the_graph_and_its_gradient_ends_there():
+    a, b, v = tt.Input(2, name="a"), tt.Input(2, name="b"), tt.Input(3, time=False, name="v")
+    h, state = GRU(3, return_state=True)(a)
+    ends = [GRU(3)(b, initial_state=state), GRU(3)(b, initial_state=v), h]
+    net = tt.Network(inputs=[a, b, v], outputs=ends, dtype="float64")
+    rng = np.random.default_rng(0)
+    x = [rng.normal(size=(4, 5, 2)), rng.normal(size=(4, 3, 2)), rng.normal(size=(4, 3))]
+    given = rng.normal(size=(4, 3))
+    y, tape = net.forward(x, initial_state={1: given, 2: (given,)})
+    other, _ = net.forward([2 * x[0], x[1], 2 * x[2]], initial_state={"1": given, "2": given})
+    for k in range(2):
+        assert np.array_equal(y[k], other[k])
+        assert not np.array_equal(y[k], net.predict(x)[k])
+    dy = [rng.normal(size=(4, 3)), rng.normal(size=(4, 3)), None]
+    dx = net.backward(tape, dy)
+    assert dx[0] is None  # nothing comes back to it
+    assert dx[2] is None
+    assert not net.grads["0.W_h"].any()
+    for i in (1, 2):
+        assert tape.d_initial_state[i][0].any()
 
 
 def test_every_layer_and_every_kind_of_graph_is_in_the_suite():

@@ -12,6 +12,7 @@ import numpy as np
 from throughtime.errors import (
     InvalidArgumentError,
     InvalidTypeError,
+    check_array,
     describe,
     sentence,
 )
@@ -143,25 +144,29 @@ class Freezing:
             raise InvalidTypeError(
                 sentence("source", "a path, a network, or a dict of arrays", describe(source))
             )
-        shapes = {name: np.shape(given[name]) for name in given}
-        fits = tuple(name for name in self.params if shapes.get(name) == self.params.shapes[name])
+        arrays = {
+            name: check_array(f"source[{name!r}]", given[name], finite=False)
+            for name in self.params
+            if name in given
+        }
+        fits = tuple(name for name, a in arrays.items() if a.shape == self.params.shapes[name])
         if not fits:
             raise InvalidArgumentError(
                 sentence(
                     "source",
                     f"a parameter of the name and shape of {next(iter(self.params))!r}, or another",
-                    f"{', '.join(map(str, shapes)) or 'none'}",
+                    f"{', '.join(map(str, given)) or 'none'}",
                     must="hold",
                 )
             )
         for name in fits:
-            self.params[name] = given[name]
+            self.params[name] = arrays[name]
         others = [name for name in self.params if name not in fits]
         return Matched(
             fits,
-            tuple(name for name in others if name not in shapes),
-            tuple(name for name in others if name in shapes),
-            tuple(str(name) for name in shapes if name not in self.params),
+            tuple(name for name in others if name not in arrays),
+            tuple(name for name in others if name in arrays),
+            tuple(str(name) for name in given if name not in self.params),
         )
 
 
