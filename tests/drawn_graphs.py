@@ -23,8 +23,17 @@ def flip(rng: Draw, chance: float = 0.5) -> bool:
     return bool(rng.random() < chance)
 
 
+BOTH = {"layer_norm": True, "hidden_clip": 0.8}
+#: Options of recurrent layers, of which a layer may have one.
+OPTIONS: dict[str, dict[str, Any]] = {
+    "RNN": BOTH,
+    "GRU": BOTH | {"reset_after": False},
+    "LSTM": BOTH | {"peepholes": True, "coupled_gates": True, "cell_clip": 0.9, "proj_size": 2},
+}
+
+
 def recurrent(kind: Any, time_bias: bool = True) -> Callable[[Draw, int], Any]:
-    """Draws a recurrent layer with three outputs."""
+    """Draws a recurrent layer with three units."""
 
     def make(rng: Draw, features: int) -> Any:
         options = {
@@ -35,6 +44,8 @@ def recurrent(kind: Any, time_bias: bool = True) -> Callable[[Draw, int], Any]:
         }
         if time_bias:
             options["time_bias"] = flip(rng, 0.2)
+            name = pick(rng, sorted(OPTIONS[kind.__name__]))
+            options |= {name: OPTIONS[kind.__name__][name]} if flip(rng, 0.3) else {}
         ways = pick(rng, ["", "", "reverse", "bidirectional"])
         if ways:
             options[ways] = True
@@ -70,7 +81,16 @@ ONE: dict[str, Callable[[Draw, int], Any]] = {
 }  # fmt: skip
 CHANGING = {"MaxPool1D", "MeanPool1D", "Repeat", "SliceSteps"}
 #: Layers with rules of their own below.
-OTHERS = {"Embedding", "RepeatVector", "Flatten", "Concatenate", "Add", "Multiply", "Average"}
+OTHERS = {
+    "Embedding",
+    "RepeatVector",
+    "Flatten",
+    "Concatenate",
+    "Add",
+    "Multiply",
+    "Average",
+    "Distance",
+}
 #: The most features of a merged signal.
 MOST = 12
 
@@ -136,9 +156,13 @@ class Drawing:
         rng = self.rng
         equal = len({one.features for one in parts}) == 1
         names = ["Concatenate"] + ["Add", "Multiply", "Average"] * equal
+        if equal and len(parts) == 2:
+            names.append("Distance")
         layer = getattr(layers, pick(rng, names))()
         timed = next((one for one in parts if one.kind == "sequence"), parts[0])
         features = parts[0].features
+        if isinstance(layer, layers.Distance):
+            features = 1
         if isinstance(layer, layers.Concatenate):
             features = sum(one.features for one in parts)
         if features <= MOST:
@@ -173,14 +197,17 @@ class Drawing:
 
     def state_for(self, layer: Any) -> Any:
         def form(one: Any) -> Any:
-            return one.state_units, one.cell.states, one.time_bias, one.bidirectional
+            return one.state_widths, one.bidirectional
 
         fitting = [state for other, state in self.states if form(other) == form(layer)]
         if fitting and flip(self.rng, 0.5):
             return pick(self.rng, fitting)
-        vectors = [s for s in self.signals if (s.kind, s.features) == ("vector", layer.state_units)]
-        if vectors and not layer.bidirectional and flip(self.rng, 0.7):
-            return tuple(self.take(pick(self.rng, vectors)) for _ in layer.cell.states)
+        vectors = [s for s in self.signals if s.kind == "vector"]
+        fits = [
+            [s for s in vectors if s.features == layer.state_widths[h]] for h in layer.cell.states
+        ]
+        if all(fits) and not layer.bidirectional and flip(self.rng, 0.7):
+            return tuple(self.take(pick(self.rng, some)) for some in fits)
         return None
 
     def one(self, name: str | None = None) -> None:

@@ -16,6 +16,7 @@ from throughtime.layers import (
     Concatenate,
     Conv1D,
     Dense,
+    Distance,
     Dropout,
     Embedding,
     Flatten,
@@ -310,6 +311,8 @@ def merged(layer: Any, parts: list[Any], masks: list[Any]) -> tuple[Any, Any]:
             return np.concatenate(step)
         if isinstance(layer, Multiply):
             return np.prod(step, axis=0)
+        if isinstance(layer, Distance):
+            return np.array([np.sqrt(sum((a - b) ** 2 for a, b in zip(*step, strict=True)))])
         return sum(step) / (len(step) if isinstance(layer, Average) else 1)
 
     if real is None:
