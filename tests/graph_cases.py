@@ -268,10 +268,11 @@ def chain_of_states() -> tuple[Any, Any]:
 
 
 def made_state() -> tuple[Any, Any]:
-    """States made of vectors: one vector is both of them, and goes elsewhere too."""
+    """States made of vectors, one of which is two of them and goes elsewhere too."""
     a, v = tt.Input(2, name="a"), tt.Input(2, time=False, name="v")
     h = Dense(3, activation="tanh")(v)
-    y = LSTM(3, learn_initial_state=True)(a, initial_state=(h, h))
+    y = LSTM(3, learn_initial_state=True)(a, initial_state=(h, Dense(3)(v)))
+    y = LSTM(3)(RepeatVector(2)(y), initial_state=(h, h))
     z = GRU(3, time_bias=True, **SEQ)(a, initial_state=h)
     return [a, v], [Add()([y, h]), z]
 

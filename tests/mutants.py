@@ -1,4 +1,4 @@
-"""What a mutant is, and the wrong lines of the options of recurrent layers; see ``mutate.py``."""
+"""What a mutant is, and wrong lines of options of recurrent layers and of graphs; see ``mutate.py``."""
 
 from __future__ import annotations
 
@@ -71,4 +71,46 @@ OF_OPTIONS = [
     Mutant("gain of h_{t-1} from the normalised gradient", "cells/general_lstm.py",
            "grad.g_h += (da * k.r)", "grad.g_h += (dr * k.r)"),
     Mutant("dW_h from da", "cells/general_lstm.py", "h_used.T @ dr", "h_used.T @ da"),
+]  # fmt: skip
+
+OF_GRAPHS = [
+    Mutant("a branch forgotten", "network/passes.py", "slopes[s] = _sum(slopes[s], part)  # (GR2)",
+           "slopes[s] = part if slopes[s] is None else slopes[s]"),
+    Mutant("a branch overwrites the others", "network/passes.py",
+           "slopes[s] = _sum(slopes[s], part)  # (GR2)", "slopes[s] = part"),
+    Mutant("a branch added twice", "network/passes.py",
+           "total: np.ndarray = a + b", "total: np.ndarray = a + b + b"),
+    Mutant("the gradient of a branch changed in place", "network/passes.py",
+           "total: np.ndarray = a + b", "total: np.ndarray = np.add(a, b, out=a)"),
+    Mutant("an output that is there twice counts once", "network/passes.py",
+           "slopes[s] = _sum(slopes[s], one)", "slopes[s] = one"),
+    Mutant("dL/dx of one input given to another", "network/passes.py",
+           "zip(sources, parts, strict=True)", "zip(sources, parts[::-1], strict=True)"),
+    Mutant("calls walked back in the order of the forward pass", "network/passes.py",
+           "for i in reversed(range(len(net.layers))):", "for i in range(len(net.layers)):"),
+    Mutant("gradient of a shared layer overwritten", "network/passes.py",
+           "net.grad_groups[i], tape.caches[i]",
+           "(net.grad_groups[i], *(a.fill(0) for a in vars(net.grad_groups[i]).values()"
+           " if isinstance(a, np.ndarray)))[0], tape.caches[i]"),
+    Mutant("a decoder does not teach its encoder", "network/passes.py",
+           "d_states[source] = add_states(d_states[source], d_initial)  # (GR3)", "pass"),
+    Mutant("one decoder teaches the encoder", "network/passes.py",
+           "d_states[source] = add_states(d_states[source], d_initial)  # (GR3)",
+           "d_states[source] = d_initial"),
+    Mutant("the gradient of a state that was replaced", "network/passes.py",
+           "if source is None or tape.given[i]:", "if source is None:"),
+    Mutant("vectors do not learn from the state made of them", "network/passes.py",
+           "zip(source, d_initial, strict=False)", "zip(source, (), strict=False)"),
+    Mutant("the vectors of a state swapped on the way back", "network/passes.py",
+           "zip(source, d_initial, strict=False)", "zip(source[::-1], d_initial, strict=False)"),
+    Mutant("a given state does not replace the one passed on", "network/passes.py",
+           "if state is None and source is not None:", "if source is not None:"),
+    Mutant("the mask of the first input for all", "network/passes.py",
+           "layer.forward(groups[i], values[s], masks[s], state, own)",
+           "layer.forward(groups[i], values[s], masks[0], state, own)"),
+    Mutant("dL/dy counts at masked steps", "network/inputs.py",
+           "one = one if mask is None else np.where(mask[..., None], one, dtype.type(0))", "pass"),
+    Mutant("equal layers are one", "network/plan.py", "else id(owner)", "else owner"),
+    Mutant("frozen layers learn", "network/freezing.py",
+           "factors |= dict.fromkeys(self.frozen, 0.0)", "pass"),
 ]  # fmt: skip

@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy.testing  # noqa: F401  # loaded once, for every fork
 import pytest
-from mutants import OF_OPTIONS, Mutant
+from mutants import OF_GRAPHS, OF_OPTIONS, Mutant
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -143,6 +143,7 @@ MUTANTS = [
     Mutant("output gate with c_t", "cells/lstm.py", "backward(dh * phi", "backward(dh * state[1]"),
     Mutant("the forget gate does not close the way back", "cells/lstm.py", "dc * f)", "dc)"),
     *OF_OPTIONS,
+    *OF_GRAPHS,
     # -- activations and losses
     Mutant("diagonal softmax", "activations.py",
            "return y * (dy - inner) /", "return y * (1 - y) * dy + 0 * inner /"),
@@ -209,46 +210,6 @@ MUTANTS = [
     Mutant("last output's gradient instead of the state's", "layers/recurrent.py",
            "d_cell, dy = (rest[0] + dy, *rest[1:]), None",
            "d_cell, dy = (dy, *rest[1:]), None"),
-    # -- graphs
-    Mutant("a branch forgotten", "network/passes.py", "slopes[s] = _sum(slopes[s], part)  # (GR2)",
-           "slopes[s] = part if slopes[s] is None else slopes[s]"),
-    Mutant("a branch overwrites the others", "network/passes.py",
-           "slopes[s] = _sum(slopes[s], part)  # (GR2)", "slopes[s] = part"),
-    Mutant("a branch added twice", "network/passes.py",
-           "total: np.ndarray = a + b", "total: np.ndarray = a + b + b"),
-    Mutant("the gradient of a branch changed in place", "network/passes.py",
-           "total: np.ndarray = a + b", "total: np.ndarray = np.add(a, b, out=a)"),
-    Mutant("an output that is there twice counts once", "network/passes.py",
-           "slopes[s] = _sum(slopes[s], one)", "slopes[s] = one"),
-    Mutant("dL/dx of one input given to another", "network/passes.py",
-           "zip(sources, parts, strict=True)", "zip(sources, parts[::-1], strict=True)"),
-    Mutant("calls walked back in the order of the forward pass", "network/passes.py",
-           "for i in reversed(range(len(net.layers))):", "for i in range(len(net.layers)):"),
-    Mutant("gradient of a shared layer overwritten", "network/passes.py",
-           "net.grad_groups[i], tape.caches[i]",
-           "(net.grad_groups[i], *(a.fill(0) for a in vars(net.grad_groups[i]).values()"
-           " if isinstance(a, np.ndarray)))[0], tape.caches[i]"),
-    Mutant("a decoder does not teach its encoder", "network/passes.py",
-           "d_states[source] = add_states(d_states[source], d_initial)  # (GR3)", "pass"),
-    Mutant("one decoder teaches the encoder", "network/passes.py",
-           "d_states[source] = add_states(d_states[source], d_initial)  # (GR3)",
-           "d_states[source] = d_initial"),
-    Mutant("the gradient of a state that was replaced", "network/passes.py",
-           "if source is None or tape.given[i]:", "if source is None:"),
-    Mutant("vectors do not learn from the state made of them", "network/passes.py",
-           "zip(source, d_initial, strict=False)", "zip(source, (), strict=False)"),
-    Mutant("the vectors of a state swapped on the way back", "network/passes.py",
-           "zip(source, d_initial, strict=False)", "zip(source[::-1], d_initial, strict=False)"),
-    Mutant("a given state does not replace the one passed on", "network/passes.py",
-           "if state is None and source is not None:", "if source is not None:"),
-    Mutant("the mask of the first input for all", "network/passes.py",
-           "layer.forward(groups[i], values[s], masks[s], state, own)",
-           "layer.forward(groups[i], values[s], masks[0], state, own)"),
-    Mutant("dL/dy counts at masked steps", "network/inputs.py",
-           "one = one if mask is None else np.where(mask[..., None], one, dtype.type(0))", "pass"),
-    Mutant("equal layers are one", "network/plan.py", "else id(owner)", "else owner"),
-    Mutant("frozen layers learn", "network/freezing.py",
-           "factors |= dict.fromkeys(self.frozen, 0.0)", "pass"),
     Mutant("a repeated token learns once", "layers/dense.py",
            "np.add.at(grad.W, tokens, dy)", "grad.W[tokens] += dy"),
     Mutant("mean over padding", "layers/pooling.py",

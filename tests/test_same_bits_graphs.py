@@ -5,6 +5,7 @@ As in test_same_bits.py: on the native engine bit by bit, on the reference engin
 
 import numpy as np
 import pytest
+from drawn_graphs import OPTIONS
 from graph_cases import CASES, DRAWN, Problem
 from network_cases import leaves
 from test_same_bits import THREADS, row_of
@@ -12,8 +13,6 @@ from test_same_bits import same as same_bits
 
 import throughtime as tt
 from throughtime.engines import engine
-from throughtime.engines.native import native_form
-from throughtime.layers import Recurrent
 from throughtime.network.signals import cut, each
 
 CASES = [*(case for case in CASES if not case.name.endswith("None")), *DRAWN]
@@ -27,8 +26,9 @@ def threads_as_before():
 
 def same_of(net):
     """How to compare: bit by bit, unless a layer has options that the reference loops run."""
-    cells = [layer.cell for layer in net.layers if isinstance(layer, Recurrent)]
-    if all(native_form(cell) is not None for cell in cells):
+    names = {name for options in OPTIONS.values() for name in options} - {"reset_after"}
+    plain = {None, False}
+    if all(getattr(layer, name, None) in plain for layer in net.layers for name in names):
         return same_bits
 
     def close(got, want):
