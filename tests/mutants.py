@@ -1,4 +1,4 @@
-"""What a mutant is, and wrong lines of options of recurrent layers and of graphs; see ``mutate.py``."""
+"""What a mutant is, and wrong lines of recurrent options and of graphs; see ``mutate.py``."""
 
 from __future__ import annotations
 
