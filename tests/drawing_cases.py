@@ -1,6 +1,7 @@
 """Networks of every form for the tests of drawings, and functions that read labels."""
 
 import functools
+import itertools
 import xml.etree.ElementTree as ET
 from dataclasses import dataclass, replace
 
@@ -27,6 +28,8 @@ from throughtime.layers.forms import Form
 from throughtime.network import Network
 
 SVG = "{http://www.w3.org/2000/svg}"
+WIDE = 700.0
+SMALLEST = 11.0
 
 
 @dataclass(frozen=True)
@@ -196,3 +199,49 @@ def texts(svg):
 def names(svg):
     """The labels as typed text: formulas with underscores."""
     return [text.get("data-name") or "".join(text.itertext()) for text in labels(svg)]
+
+
+def pieces(text):
+    """The text of an element with the size of each piece."""
+    size = float(text.get("font-size"))
+    yield text.text or "", size
+    for child in text:
+        yield child.text or "", float(child.get("font-size", size))
+
+
+def box_of(text):
+    """An estimate of where a label stands: left, top, right, bottom."""
+    size, x, y = (float(text.get(key)) for key in ("font-size", "x", "y"))
+    narrow, broad = set("ijl.,:;|'()[]/!frtI- "), set("mwMWQO@%")
+    em = dict.fromkeys(narrow, 0.34) | dict.fromkeys(broad, 0.9)
+    code = "mono" in text.get("font-family", "")
+    width = sum(s * (0.6 if code else em.get(c, 0.6)) for part, s in pieces(text) for c in part)
+    left = x - width * {"start": 0, "middle": 0.5, "end": 1}[text.get("text-anchor", "start")]
+    return left, y - 0.72 * size, left + width, y + 0.05 * size
+
+
+def overlap(one, two):
+    left, top = max(one[0], two[0]), max(one[1], two[1])
+    right, bottom = min(one[2], two[2]), min(one[3], two[3])
+    return min(right - left, bottom - top)
+
+
+def check_readable(what, picture):
+    """Check that labels are large enough, inside of the picture, and not over each other."""
+    root = ET.fromstring(picture.svg)
+    *corner, width, height = map(float, root.get("viewBox").split())
+    assert (*corner, width) == (0, 0, WIDE)
+    elements = labels(picture.svg)
+    boxes = [box_of(text) for text in elements]
+    words = ["".join(text.itertext()) for text in elements]
+    sizes = [min(size for _, size in pieces(text)) for text in elements]
+    assert [w for w, s in zip(words, sizes, strict=True) if s < SMALLEST] == [], what
+    outside = [
+        (word, box)
+        for word, box in zip(words, boxes, strict=True)
+        if box[0] < 0 or box[1] < 0 or box[2] > width or box[3] > height
+    ]
+    assert outside == [], what
+    pairs = itertools.combinations(zip(words, boxes, strict=True), 2)
+    over = [(a, b) for (a, one), (b, two) in pairs if overlap(one, two) > 1.0]
+    assert over == [], what

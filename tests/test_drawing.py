@@ -8,15 +8,24 @@ import sys
 import xml.etree.ElementTree as ET
 
 import pytest
-from drawing_cases import SVG, ZOO, labels, names, network, texts
+from drawing_cases import (
+    SVG,
+    WIDE,
+    ZOO,
+    box_of,
+    check_readable,
+    labels,
+    names,
+    network,
+    overlap,
+    texts,
+)
 
 from throughtime.activations import Custom
 from throughtime.layers import GRU, LAYERS, RNN, Dense, Recurrent, RepeatVector
 from throughtime.network import Network
 from throughtime.plotting import DARK, LIGHT, Drawing, draw, draw_modes
 
-WIDE = 700.0
-SMALLEST = 11.0
 
 
 def pictures(name):
@@ -39,51 +48,10 @@ def pictures(name):
             yield f"node {i} {step} {gradients}", draw(net, node=(i, step), gradients=gradients)
 
 
-def pieces(text):
-    """The text of an element with the size of each piece."""
-    size = float(text.get("font-size"))
-    yield text.text or "", size
-    for child in text:
-        yield child.text or "", float(child.get("font-size", size))
-
-
-def box_of(text):
-    """An estimate of where a label stands: left, top, right, bottom."""
-    size, x, y = (float(text.get(key)) for key in ("font-size", "x", "y"))
-    narrow, broad = set("ijl.,:;|'()[]/!frtI- "), set("mwMWQO@%")
-    em = dict.fromkeys(narrow, 0.34) | dict.fromkeys(broad, 0.9)
-    code = "mono" in text.get("font-family", "")
-    width = sum(s * (0.6 if code else em.get(c, 0.6)) for part, s in pieces(text) for c in part)
-    left = x - width * {"start": 0, "middle": 0.5, "end": 1}[text.get("text-anchor", "start")]
-    return left, y - 0.72 * size, left + width, y + 0.05 * size
-
-
-def overlap(one, two):
-    left, top = max(one[0], two[0]), max(one[1], two[1])
-    right, bottom = min(one[2], two[2]), min(one[3], two[3])
-    return min(right - left, bottom - top)
-
-
 @pytest.mark.parametrize("name", ZOO)
 def test_every_picture_can_be_read(name):
     for what, picture in pictures(name):
-        root = ET.fromstring(picture.svg)
-        *corner, width, height = map(float, root.get("viewBox").split())
-        assert (*corner, width) == (0, 0, WIDE)
-        elements = labels(picture.svg)
-        boxes = [box_of(text) for text in elements]
-        words = ["".join(text.itertext()) for text in elements]
-        sizes = [min(size for _, size in pieces(text)) for text in elements]
-        assert [w for w, s in zip(words, sizes, strict=True) if s < SMALLEST] == [], what
-        outside = [
-            (word, box)
-            for word, box in zip(words, boxes, strict=True)
-            if box[0] < 0 or box[1] < 0 or box[2] > width or box[3] > height
-        ]
-        assert outside == [], what
-        pairs = itertools.combinations(zip(words, boxes, strict=True), 2)
-        over = [(a, b) for (a, one), (b, two) in pairs if overlap(one, two) > 1.0]
-        assert over == [], what
+        check_readable(what, picture)
 
 
 @pytest.mark.parametrize("view", ["unfolded", "folded"])

@@ -84,7 +84,7 @@ class LayerCard(Card):
         return Shape(
             room,
             height,
-            reach=room / 2 - 18,
+            reach=room / 2 - (34 if loops else 18),
             state_into=(14 - room / 2, 0.0),
             state_out=(room / 2 - 14, 0.0),
             beside=14.0,

@@ -206,8 +206,28 @@ def _legs(
             offsets = [k * apart for k in range(len(into))]
             low, high = middle - shape.reach, middle + shape.reach
             found = _settle(wanted, [1.0] * len(into), offsets, low, high)
-            legs |= {w: (legs[w][0], x) for w, x in zip(into, found, strict=True)}
+            for k, wire in enumerate(into):
+                others = [
+                    legs[w][0]
+                    for w in levels.wires
+                    if w.low.level == wire.low.level and w.signal != wire.signal
+                ]
+                found[k] = _beside(found, k, legs[wire][0], others, low, high)
+                legs[wire] = legs[wire][0], found[k]
     return legs
+
+
+def _beside(
+    ports: list[float], k: int, start: float, others: list[float], low: float, high: float
+) -> float:
+    """Port ``k``, or one beside it, if a way that comes from below there would be in its way."""
+    for shift in (0.0, 10.0, -10.0, 20.0, -20.0):
+        x = ports[k] + shift
+        apart = all(abs(x - port) > 9 for j, port in enumerate(ports) if j != k)
+        free = abs(x - start) <= 0.5 or all(abs(x - other) > 7 for other in others)
+        if low <= x <= high and apart and free:
+            return x
+    return ports[k]
 
 
 # -- positions from left to right ---------------------------------------------------------------
@@ -239,9 +259,42 @@ def _positions(
             high = WIDTH - MARGIN - _width(row[-1], shapes) / 2 - _right(row[-1], shapes)
             settled = _settle(wanted, weights, offsets[level], low, high)
             xs |= dict(zip(row, settled, strict=True))
+    for row in levels.rows[1:]:
+        _step_aside(levels, row, shapes, ends, xs)
     left = min(x - _width(slot, shapes) / 2 for slot, x in xs.items())
     right = max(x + _width(slot, shapes) / 2 + _right(slot, shapes) for slot, x in xs.items())
     return {slot: x + (WIDTH - left - right) / 2 for slot, x in xs.items()}
+
+
+def _step_aside(
+    levels: Levels,
+    row: list[Slot],
+    shapes: Sequence[Shape],
+    ends: dict[Wire, Point],
+    xs: dict[Slot, float],
+) -> None:
+    """Move signals that pass a level out of the way of others that come from below."""
+    for k, slot in enumerate(row):
+        if not slot.passes:
+            continue
+        own = [wire for wire in levels.wires if wire.high is slot]
+        others = [
+            xs[wire.low] + ends[wire][0]
+            for wire in levels.wires
+            if wire.low.level == slot.level - 1 and wire.signal != own[0].signal
+        ]
+        if any(abs(xs[wire.low] + ends[wire][0] - xs[slot]) <= 0.5 for wire in own):
+            continue
+        low, high = MARGIN, WIDTH - MARGIN
+        if k:
+            low = xs[row[k - 1]] + _width(row[k - 1], shapes) / 2 + _right(row[k - 1], shapes) + 8
+        if k + 1 < len(row):
+            high = xs[row[k + 1]] - _width(row[k + 1], shapes) / 2 - 8
+        for shift in (0.0, 8.0, -8.0, 16.0, -16.0):
+            x = xs[slot] + shift
+            if low <= x <= high and all(abs(x - other) > 6 for other in others):
+                xs[slot] = x
+                break
 
 
 def _width(slot: Slot, shapes: Sequence[Shape]) -> float:
