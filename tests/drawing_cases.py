@@ -5,12 +5,15 @@ import itertools
 import xml.etree.ElementTree as ET
 from dataclasses import dataclass, replace
 
+import throughtime as tt
 from throughtime.activations import Custom
 from throughtime.cells import Cell
 from throughtime.layers import (
     GRU,
     LSTM,
     RNN,
+    Add,
+    Concatenate,
     Conv1D,
     Dense,
     Dropout,
@@ -245,3 +248,94 @@ def check_readable(what, picture):
     pairs = itertools.combinations(zip(words, boxes, strict=True), 2)
     over = [(a, b) for (a, one), (b, two) in pairs if overlap(one, two) > 1.0]
     assert over == [], what
+
+
+# -- graphs -------------------------------------------------------------------------------------
+
+
+def two_inputs():
+    signal, static = tt.Input(3, name="signal"), tt.Input(5, name="static", time=False)
+    z = Concatenate()([GRU(32, name="reader")(signal), static])
+    z = Dense(16, activation="relu")(z)
+    outputs = {"price": Dense(1)(z), "kind": Dense(4, activation="softmax")(z)}
+    return Network(inputs=[signal, static], outputs=outputs)
+
+
+def siamese():
+    left, right = tt.Input(6, name="left"), tt.Input(6, name="right")
+    encoder = LSTM(32, name="encoder")
+    z = Concatenate()([encoder(left), encoder(right)])
+    return Network(inputs=[left, right], outputs=Dense(1, activation="sigmoid")(z))
+
+
+def translator():
+    source, target = tt.Input(tokens=True, name="source"), tt.Input(tokens=True, name="target")
+    x, y = Embedding(1000, 32)(source), Embedding(1200, 32)(target)
+    _, state = LSTM(64, return_state=True, name="encoder")(x)
+    h = LSTM(64, return_sequences=True, name="decoder")(y, initial_state=state)
+    words = Dense(1200, activation="softmax", name="words")(h)
+    return Network(inputs=[source, target], outputs=words)
+
+
+def residual():
+    x = tt.Input(8)
+    h = Dense(16)(x)
+    for _ in range(3):
+        h = Add()([h, GRU(16, return_sequences=True)(h)])
+    return Network(inputs=x, outputs=Dense(3, activation="softmax")(MeanPool()(h)))
+
+
+def everything():
+    x, s = tt.Input(4, name="x"), tt.Input(3, name="s", time=False)
+    both = LSTM(16, bidirectional=True, return_sequences=True, name="both")(x)
+    down = GRU(16, reverse=True, name="down")(x)
+    pooled = MeanPool()(both)
+    start = Dense(16, name="start")(s)
+    steps = RNN(16, name="steps", time_bias=True, return_sequences=True)
+    z = Concatenate()([down, MaxPool()(Conv1D(8, 3, padding="causal")(x)), pooled])
+    outputs = {"class": Dense(3)(z), "each": Dense(2)(steps(x, initial_state=start))}
+    return Network(inputs=[x, s], outputs=outputs | {"pooled": pooled})
+
+
+def deep():
+    past, future = tt.Input(5, name="past"), tt.Input(2, name="future")
+    options = {"return_sequences": True}
+    one, first = GRU(32, return_state=True, **options)(past)
+    _, second = GRU(32, return_state=True, **options)(one)
+    h = GRU(32, **options)(future, initial_state=first)
+    h = GRU(32, **options)(h, initial_state=second)
+    heads = [Dense(1, name="mean")(h), Dense(1, activation="softplus", name="spread")(h)]
+    return Network(inputs=[past, future], outputs=heads)
+
+
+def fork():
+    """A state that two layers start from, one of them both ways; a layer used in series."""
+    x = tt.Input(2, name="x")
+    own = {"bidirectional": True, "return_sequences": True}
+    h, state = LSTM(4, return_state=True, **own)(x)
+    y = LSTM(4, **own)(h, initial_state=state)
+    z, last = GRU(2, return_state=True, reverse=True)(x)
+    repeat = RepeatVector(3)(z)
+    same = GRU(2, return_sequences=True, reverse=True, learn_initial_state=True, name="same")
+    a = same(same(repeat), initial_state=last)
+    b = GRU(2, reverse=True)(repeat, initial_state=last)
+    return Network(inputs=x, outputs=[y, a, b])
+
+
+def unknown():
+    """Layers of which drawings know nothing, a long name, and an output that is given twice."""
+    x = tt.Input(3)
+    h = Halver()(Mixer(4, name="a mixer with a name of many words, more than fit")(x))
+    h = Leaky(4, return_sequences=True)(h)
+    return Network(inputs=x, outputs=[h, LastStep()(h), h])
+
+
+GRAPHS = {
+    f.__name__: f
+    for f in (two_inputs, siamese, translator, residual, everything, deep, fork, unknown)
+}
+
+
+@functools.cache
+def graph(name):
+    return GRAPHS[name]()

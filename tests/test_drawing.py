@@ -27,7 +27,6 @@ from throughtime.network import Network
 from throughtime.plotting import DARK, LIGHT, Drawing, draw, draw_modes
 
 
-
 def pictures(name):
     """Every view of a network, and every node that it has at the steps that differ."""
     net = network(name)

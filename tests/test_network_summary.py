@@ -6,9 +6,11 @@ from dataclasses import dataclass
 import pytest
 from network_cases import CASES, keeps_steps
 
+import throughtime as tt
 from throughtime.layers import (
     GRU,
     LSTM,
+    Add,
     Conv1D,
     Dense,
     Embedding,
@@ -104,6 +106,70 @@ def test_in_notebooks_networks_and_layers_are_html_with_escaped_words():
     assert root.find("caption").text == str(net).splitlines()[-1]
     layer = ET.fromstring(Odd(option="<i>")._repr_html_())
     assert (layer.tag, layer.text) == ("code", "Odd<script>(option='<i>')")
+
+
+def test_a_graph_says_who_feeds_whom():
+    source, target = tt.Input(tokens=True, name="source"), tt.Input(4, name="goal")
+    static = tt.Input(5, time=False)
+    embedding = Embedding(10, 4)
+    _, state = GRU(8, return_state=True, name="enc")(embedding(source))
+    decoder = GRU(8, return_sequences=True, name="dec")
+    h = decoder(target, initial_state=state)
+    g = decoder(target, initial_state=Dense(8)(static))
+    net = Network(inputs=[source, target, static], outputs={"a": Dense(1)(h), "b": Add()([h, g])})
+    shown = [
+        "layer                                     from               output        parameters",
+        "-------------------------------------------------------------------------------------",
+        "input source                                                 (N, T) tokens",
+        "input goal                                                   (N, T2, 4)",
+        "input 2                                                      (N, 5)",
+        "0 Embedding(10, 4)                        source             (N, T, 4)             40",
+        "enc GRU(8, return_state=True)             0                  (N, 8)               320",
+        "dec GRU(8, return_sequences=True)         goal, state of enc (N, T2, 8)           320",
+        "3 Dense(8)                                input 2            (N, 8)                48",
+        "dec GRU(8, return_sequences=True), call 2 goal, state from 3 (N, T2, 8)        shared",
+        "4 Dense(1)                                dec                (N, T2, 1)             9",
+        "5 Add()                                   dec, dec (call 2)  (N, T2, 8)             0",
+        "output a                                  4                  (N, T2, 1)",
+        "output b                                  5                  (N, T2, 8)",
+        "-------------------------------------------------------------------------------------",
+        "737 parameters, float32, 2.9 kB",
+    ]
+    assert str(net).splitlines() == shown
+    root = ET.fromstring(net._repr_html_())
+    rows = [[cell.text or "" for cell in row] for row in root.iter("tr")]
+    assert [" ".join(row).split() for row in rows] == [
+        line.split() for line in shown[:1] + shown[2:-2]
+    ]
+
+
+def test_an_input_is_told_from_a_layer_of_its_name():
+    x, other = tt.Input(2, name="x"), tt.Input(2)
+    outputs = [Dense(1, name="x")(x), Dense(2)(other)]
+    net = Network(inputs=[x, other], outputs=outputs)
+    assert [line.rstrip() for line in str(net).splitlines()[2:-2]] == [
+        "input x            (N, T, 2)",
+        "input 1            (N, T2, 2)",
+        "x Dense(1) input x (N, T, 1)           3",
+        "1 Dense(2) input 1 (N, T2, 2)          6",
+        "output 0   x       (N, T, 1)",
+        "output 1   1       (N, T2, 2)",
+    ]
+
+
+def test_a_graph_of_one_input_and_one_output_need_not_name_them():
+    x = tt.Input(2)
+    assert str(Network(inputs=x, outputs=Dense(1)(x))).splitlines()[2:-2] == [
+        "input            (N, T, 2)",
+        "0 Dense(1) input (N, T, 1)          3",
+        "output     0     (N, T, 1)",
+    ]
+    named = Network(inputs={"x": x}, outputs={"y": Dense(1)(x)})
+    assert str(named).splitlines()[2:-2] == [
+        "input x         (N, T, 2)",
+        "0 Dense(1) x    (N, T, 1)          3",
+        "output y   0    (N, T, 1)",
+    ]
 
 
 def test_in_notebooks_the_names_of_parameters_are_completed():

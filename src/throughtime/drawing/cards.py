@@ -43,6 +43,11 @@ class Card:
         return max(words + 4, PORTS * self.ways)
 
     @property
+    def beyond(self) -> float:
+        """The space that it needs on its right."""
+        return 0.0
+
+    @property
     def most(self) -> float:
         """The largest width that helps."""
         return self.least
@@ -78,17 +83,20 @@ class LayerCard(Card):
         words = max(width(label, size) for label, size, _ in self.lines)
         return max(LEAST, words + 2 * PAD, PORTS * self.ways)
 
+    @property
+    def beyond(self) -> float:
+        return LOOP if self.drawn.kind == "recurrent" else 0.0
+
     def shape(self, room: float) -> Shape:
         height = LINE * len(self.lines) + 2 * PAD - 4
-        loops = LOOP if self.drawn.kind == "recurrent" else 0.0
         return Shape(
             room,
             height,
-            reach=room / 2 - (34 if loops else 18),
+            reach=room / 2 - (34 if self.beyond else 18),
             state_into=(14 - room / 2, 0.0),
             state_out=(room / 2 - 14, 0.0),
             beside=14.0,
-            right=loops,
+            right=self.beyond,
         )
 
     def ground(self, pen: Pen, centre: Point, shape: Shape) -> None:

@@ -106,7 +106,7 @@ def _shown(form: Form) -> str:
 
 def _levels(cards: Sequence[Card], links: list[Link], ends: int, apart: bool) -> Levels:
     """The levels, none of them wider than the picture."""
-    parts = [Part(card.least, i >= ends) for i, card in enumerate(cards)]
+    parts = [Part(card.least + card.beyond, i >= ends) for i, card in enumerate(cards)]
     room = ROOM
     while room > 0:
         levels = arrange(parts, links, room, GAP, apart=apart)
@@ -126,7 +126,9 @@ def _levels(cards: Sequence[Card], links: list[Link], ends: int, apart: bool) ->
 
 def _spare(levels: Levels, row: list[Slot], cards: Sequence[Card]) -> float:
     """The width that a level leaves if each card has its least."""
-    need = sum(PASSING if slot.passes else cards[slot.part].least for slot in row)
+    need = sum(
+        PASSING if slot.passes else cards[slot.part].least + cards[slot.part].beyond for slot in row
+    )
     for one, two in itertools.pairwise(row):
         beside = not one.passes and not two.passes and (one.part, two.part) in levels.beside
         need += BESIDE if beside else PASSING if one.passes or two.passes else GAP

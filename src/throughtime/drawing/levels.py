@@ -172,7 +172,7 @@ def _heights(
         far = max((level[link.source] + 1 for link in own if link not in near), default=0)
         close = max((level[link.source] for link in near), default=0)
         at = max(far, close)
-        while at and used.get(at, 0.0) + part.width > room:
+        while at and at in used and used[at] + part.width > room:
             at += 1
         for link in near:
             if level[link.source] == at:

@@ -51,6 +51,10 @@ class UnfoldedCard(LayerCard):
         return self._width(min(self.columns, 2), NARROW)
 
     @property
+    def beyond(self) -> float:
+        return 0.0
+
+    @property
     def most(self) -> float:
         return self._width(self.columns, BROAD)
 
