@@ -94,6 +94,20 @@ class Symbol:
     def __bool__(self) -> bool:
         raise InvalidTypeError("a symbol has no value: a network computes it from arrays.")
 
+    def __add__(self, other: Any) -> Any:
+        raise InvalidTypeError("symbols are added by a layer: write Add()([a, b]).")
+
+    def __mul__(self, other: Any) -> Any:
+        raise InvalidTypeError("symbols are multiplied by a layer: write Multiply()([a, b]).")
+
+    def __getitem__(self, key: Any) -> Any:
+        raise InvalidTypeError(
+            "a symbol is cut by a layer: write SliceSteps(start, stop) or SliceFeatures(start,"
+            " stop)."
+        )
+
+    __radd__, __rmul__ = __add__, __mul__
+
     def __repr__(self) -> str:
         source = self.source
         if isinstance(source, Placeholder):

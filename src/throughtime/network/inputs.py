@@ -238,17 +238,25 @@ def check_states(
     if states is None:
         return result
     for key, state in _entries(states, name):
-        found = topology.find(key) if isinstance(key, str) else None
-        i = (
-            check_int(f"a layer of {name}", key, 0, len(topology.layers) - 1)
-            if found is None
-            else found
-        )
+        i = _call_of(topology, key, name)
         if state is None:
             continue
         layer = topology.layers[i]
         result[i] = layer.check_state(state, topology.before[i], batch, dtype, f"{name}[{key!r}]")
     return result
+
+
+def _call_of(topology: Topology, key: Any, name: str) -> int:
+    """The number of the call that a key of ``name`` means: a number, or the name of a layer."""
+    if not isinstance(key, str):
+        return check_int(f"a layer of {name}", key, 0, len(topology.layers) - 1)
+    found = topology.find(key)
+    if found is None:
+        known = ", ".join(map(repr, dict.fromkeys(topology.owners)))
+        raise InvalidArgumentError(
+            sentence(f"a layer of {name}", f"one of {known}, or a number", describe(key))
+        )
+    return found
 
 
 def _entries(states: Any, name: str) -> Iterable[tuple[Any, Any]]:

@@ -274,16 +274,16 @@ def graph(inputs: Any, outputs: Any) -> tuple[Plan, list[Loan]]:
     box = _named(taken, names)
     if len(begin) == 1 and box.kind == "list":  # a list of one array would look like ragged data
         box = box._replace(kind="single")
+    if any(s < len(begin) for s in ends):
+        raise InvalidArgumentError(
+            sentence("outputs", "outputs of layers", "an input of the network", must="hold")
+        )
     for k in range(len(begin)):
         if k not in used:
             raise InvalidArgumentError(
                 f"input {box.names[k]!r} is not used: no output depends on it. Leave it out, or"
                 " call a layer on it."
             )
-    if any(s < len(begin) for s in ends):
-        raise InvalidArgumentError(
-            sentence("outputs", "outputs of layers", "an input of the network", must="hold")
-        )
     forms = tuple(one.source.form for one in begin)
     return Plan(box, forms, tuple(units), tuple(calls), given, ends), loans
 

@@ -145,8 +145,8 @@ class Wiring:
             if _state_form(layer) != _state_form(consumer):
                 raise InvalidArgumentError(
                     f"{self.named(call.state)} hands its state to {self.named(j)},"
-                    " which must have the same units, states and directions. Make them equal, or"
-                    f" set return_state=False in layer {self.owners[call.state]}."
+                    " which must have the same units, states and directions. Make them equal"
+                    + (f", or set return_state=False in layer {call.state}." if plan.stack else ".")
                 )
             self.hands_state[call.state] = True
         if plan.stack:
