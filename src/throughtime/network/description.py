@@ -84,9 +84,11 @@ def read_plan(config: Any) -> Plan:
         return _read_graph(config)
     except ModelFileError:
         raise
-    # The description may say anything.
-    except Exception as error:
+    except ThroughtimeError as error:
         raise ModelFileError(f"the file describes no valid network: {error}") from None
+    # The description may say anything.
+    except Exception:
+        raise ModelFileError("the file describes no valid network: its graph is damaged.") from None
 
 
 def _read_graph(config: dict[str, Any]) -> Plan:
@@ -115,6 +117,9 @@ def _read_graph(config: dict[str, Any]) -> Plan:
             raise ModelFileError("the file gives two layers, inputs or outputs one name.")
     if {call.unit for call in calls} != set(range(len(units))):
         raise ModelFileError("the file describes a layer that is not called.")
+    used = {s for call in calls for s in (*call.sources, *planning.signals_of(call.state))}
+    if not used >= {*range(len(forms))}:
+        raise ModelFileError("the file describes an input that no layer takes.")
     boxes = config["inputs"]["container"], ends["container"]
     for box, found in zip(boxes, (names, outputs), strict=True):
         if box not in ("single", "list", "dict") or (box == "single" and len(found) > 1):
