@@ -13,11 +13,23 @@ from test_gradients import TOLERANCE, largest_error
 
 import throughtime as tt
 from throughtime import engines
-from throughtime.layers import GRU, LAYERS
+from throughtime.layers import GRU, LAYERS, Add, Dense
 from throughtime.network.signals import each
 
 ALL = [*CASES, *DRAWN]
 CLOSE = {"rtol": 1e-11, "atol": 1e-12}
+
+
+def test_the_worked_example_of_the_mathematics():
+    """docs/math/graph.md, (GR5): y = (1 + w)^2 x."""
+    x, layer = tt.Input(1, time=False), Dense(1, use_bias=False)
+    h = Add()([x, layer(x)])
+    net = tt.Network(inputs=x, outputs=Add()([h, layer(h)]), dtype="float64")
+    net.params.flat = 0.5
+    y, tape = net.forward([[1.0]])
+    assert y == 9 / 4
+    assert net.backward(tape, [[1.0]]) == 9 / 4
+    assert net.grads.flat == 3
 
 
 def test_each_input_has_its_own_mask():
