@@ -2,7 +2,8 @@
 
 The search follows the order of the computation. In a forward pass the origin is the first output
 that is not finite. In a backward pass the layers are searched from the last to the first, and in
-each layer the steps from the last to the first.
+each layer the steps from the last to the first. A layer that is called several times is searched
+call by call.
 """
 
 from __future__ import annotations
@@ -14,13 +15,16 @@ from typing import Any, cast
 
 import numpy as np
 
-from throughtime.layers import Recurrent
-from throughtime.layers.forms import Steps
-from throughtime.network import Network
+from throughtime.layers import Layer, Recurrent
+from throughtime.network import Network, passes
+from throughtime.network.containers import Container
+from throughtime.network.graph import Topology
+from throughtime.network.plan import Unit
 from throughtime.network.signals import each
-from throughtime.network.tape import Tape
+from throughtime.network.tape import Tape, add_states
 from throughtime.optimizers.base import Optimizer
 from throughtime.training.objective import Evaluation, Pass
+from throughtime.training.targets import axes
 
 #: The norm below which the square of a gradient cannot overflow in a moment, by dtype: 1e-4 of the
 #: root of the largest float, so that 1e8 squares of this size may be summed.
@@ -57,13 +61,16 @@ def forward_origin(net: Network, evaluation: Evaluation) -> Origin:
     for i, y in enumerate(evaluation.outputs):
         bad = ~np.isfinite(y)
         if bad.any():
-            where = Origin(f"the output of {_named(net, i)} became {_kind(y)}", i)
+            where = Origin(f"the output of {net.topology.named(i)} became {_kind(y)}", i)
             if isinstance(net.layers[i], Recurrent):
                 bad = ~np.isfinite(_run_again(net, i, evaluation.given))
             if bad.ndim == 3:
                 return replace(where, step=_first(net.layers[i], bad, _times(net, i, evaluation)))
             return where
-    return Origin("the outputs are finite, but their loss is not")
+    finite = [math.isfinite(term.value) for term in evaluation.terms]
+    whose = "their loss" if len(finite) == 1 or all(finite) else "the loss"
+    of = "" if whose == "their loss" else _of_output(net, finite.index(False))
+    return Origin(f"the outputs are finite, but {whose}{of} is not")
 
 
 def backward_origin(net: Network, evaluation: Evaluation) -> Origin:
@@ -71,23 +78,72 @@ def backward_origin(net: Network, evaluation: Evaluation) -> Origin:
 
     ``net.grads`` must still hold the gradients of that pass. The search overwrites them.
     """
-    tape = evaluation.tape
+    tape, topology = evaluation.tape, net.topology
     if not all(np.isfinite(y).all() for y in evaluation.outputs):
         return forward_origin(net, evaluation)  # an infinity that a tanh hid from the loss
+    for k, (i, slope) in enumerate(zip(evaluation.ends, evaluation.slopes, strict=True)):
+        if not np.isfinite(slope).all():
+            of = _of_output(net, k) if len(evaluation.ends) > 1 else ""
+            what = f"the derivative of the loss{of} is {_kind(slope)}"
+            return Origin(what, i, _last(net.layers[i], slope, _times(net, i, evaluation)))
+    wrong = {name for name in net.grads if not np.isfinite(net.grads[name]).all()}
     for i in reversed(range(len(net.layers))):
-        dy, times = tape.d_outputs[i], _times(net, i, evaluation)
-        if dy is not None and not np.isfinite(dy).all():
-            what = f"the derivative of the loss is {_kind(dy)}"
-            return Origin(what, i, _last(net.layers[i], dy, times) if dy.ndim == 3 else None)
-        dx = tape.d_outputs[i - 1] if i > 0 else _input_gradient(net, tape)
-        own = net.grads.owned(net.topology.owners[i])
-        bad = [name for name, values in own.items() if not np.isfinite(values).all()]
-        if bad or (dx is not None and not np.isfinite(dx).all()):
-            where = f"the gradient of {bad[0]}, in" if bad else "the gradient of the input of"
-            kind = _kind(net.grads[bad[0]]) if bad else _kind(dx)
-            step = None if dx is None else _last(net.layers[i], dx, times)
-            return Origin(f"{where} {_named(net, i)} became {kind}", i, step)
+        layer, named, times = net.layers[i], topology.named(i), _times(net, i, evaluation)
+        slope = tape.d_outputs[i]
+        if slope is not None and not np.isfinite(slope).all():  # those of its takers are finite
+            what = f"the gradient of the output of {named}, a sum, became {_kind(slope)}"
+            return Origin(what, i, _last(layer, slope, times))
+        found = _back_again(net, tape, i)
+        if found is None:
+            continue
+        slopes, first = found
+        step = None if first is None else _last(layer, first, times)
+        own = net.grads.owned(topology.owners[i])
+        bad = [name for name in own if name in wrong and not np.isfinite(own[name]).all()]
+        if bad:
+            what = f"the gradient of {bad[0]}, in {named} became {_kind(own[bad[0]])}"
+            return Origin(what, i, step)
+        for what, values in slopes:
+            if not np.isfinite(values).all():
+                return Origin(f"the gradient of {what} of {named} became {_kind(values)}", i, step)
     return Origin("the sum of the gradients overflowed")
+
+
+def _back_again(
+    net: Network, tape: Tape, i: int
+) -> tuple[list[tuple[str, np.ndarray]], np.ndarray | None] | None:
+    """Run call ``i`` backwards again; only its own gradients are then in those of its layer.
+
+    Return what it sends back, in words and numbers, and the gradient of its first input that has
+    one. None if no gradient comes to it.
+    """
+    plan, layer, slope = net.plan, net.layers[i], tape.d_outputs[i]
+    d_final = None
+    for j, call in enumerate(plan.calls):
+        if call.state == i and not tape.given[j]:
+            d_final = add_states(d_final, tape.d_initial_state[j])
+    if slope is None and d_final is None:
+        return None
+    if slope is None and not isinstance(layer, Recurrent):
+        slope = np.zeros_like(tape.outputs[i])
+    for values in net.grads.owned(net.topology.owners[i]).values():
+        values[...] = 0
+    dx, d_initial = layer.backward(net.grad_groups[i], tape.caches[i], slope, d_final, True)
+    inputs = [one for one in each(dx) if one is not None]
+    slopes = [("the input", one) for one in inputs]
+    if plan.calls[i].state is not None:
+        slopes += [("the initial state", one) for one in _leaves(d_initial)]
+    return slopes, inputs[0] if inputs else None
+
+
+def _leaves(state: Any) -> list[np.ndarray]:
+    if isinstance(state, tuple):
+        return [one for part in state for one in _leaves(part)]
+    return [] if state is None else [state]
+
+
+def _of_output(net: Network, k: int) -> str:
+    return f" of output {net.plan.outputs.names[k]!r}"
 
 
 def update_origin(net: Network, optimizer: Optimizer, norm: float, finite: bool) -> Origin | None:
@@ -99,7 +155,7 @@ def update_origin(net: Network, optimizer: Optimizer, norm: float, finite: bool)
     """
     if not finite:
         name, layer = _parameter(net, np.isfinite(net.params.flat))
-        what = f"the update made {name}, of {_named(net, layer)}, {_kind(net.params[name])}"
+        what = f"the update made {name}, of {net.topology.named(layer)}, {_kind(net.params[name])}"
         return Origin(what, layer)
     if norm < LARGE[net.dtype]:
         return None
@@ -107,7 +163,9 @@ def update_origin(net: Network, optimizer: Optimizer, norm: float, finite: bool)
         right = np.isfinite(values)
         if not right.all():
             name, layer = _parameter(net, right)
-            what = f"the optimizer's {moment} for {name}, of {_named(net, layer)}, overflowed"
+            what = (
+                f"the optimizer's {moment} for {name}, of {net.topology.named(layer)}, overflowed"
+            )
             return Origin(f"{what} with a gradient of norm {norm:.3g}", layer)
     return None
 
@@ -136,42 +194,55 @@ def advice(net: Network, x: Any, lr: float, clipped: bool) -> str:
     return "Try " + ", or ".join(ways) + "."
 
 
-def _named(net: Network, i: int) -> str:
-    return f"layer {i} ({net.layers[i].kind})"
-
-
 def _kind(values: Any) -> str:
     """What is wrong with ``values``; if there are both, the infinity, which leads to the NaN."""
     return "infinite" if np.isinf(values).any() else "NaN"
 
 
+@dataclass
+class _Front:
+    """The part of a network up to one call."""
+
+    topology: Topology
+    layers: tuple[Layer, ...]
+    groups: list[Any]
+    grad_groups: list[Any]
+    dtype: np.dtype
+
+
 def _run_again(net: Network, i: int, given: Pass) -> np.ndarray:
     """Outputs (N, T, K) of the recurrent layer ``i`` at all steps, those of both directions.
 
-    A network of the layers up to this one repeats the pass from the start, with the same random
-    numbers.
+    The calls up to this one repeat the pass from the start, with the same random numbers.
     """
     own = replace(cast(Recurrent, net.layers[i]), return_sequences=True, merge="concat")
-    layers = [*net.layers[:i], own]
-    tokens = net.topology.input_form.kind == "tokens"
-    front = Network(layers, None if tokens else net.n_features, str(net.dtype))
-    for name in front.params:
-        front.params[name] = net.params[name]
+    plan = net.plan
+    calls = (*plan.calls[:i], plan.calls[i]._replace(unit=len(plan.units)))
+    plan = replace(
+        plan,
+        units=(*plan.units, Unit("again", own)),
+        calls=calls,
+        outputs=Container.single(),
+        signals=(len(plan.forms) + i,),
+    )
+    topology = Topology(plan)
+    front = _Front(topology, topology.layers, net.groups, net.grad_groups, net.dtype)
     call = given.call._replace(rng=deepcopy(given.call.rng), keep=False, logits=False)
-    y, _ = front.run(given.x, given.mask, given.states[: i + 1], call)
+    y, _ = passes.run(front, given.x, given.mask, given.states[: i + 1], call)
     return y
 
 
 def _times(net: Network, i: int, evaluation: Evaluation) -> np.ndarray | None:
-    """The time steps (N, T) or (1, T) of the input of the pass; None if layer ``i`` has no time."""
-    before = net.topology.forms[i - 1] if i else net.topology.input_form
-    return evaluation.given.steps if before.steps == Steps() else None
+    """The time steps (N, T) or (1, T) that layer ``i`` takes, as those of an input of the pass.
 
-
-def _input_gradient(net: Network, tape: Tape) -> np.ndarray | None:
-    """dL/dx of the first layer, which is not on the tape."""
-    first = net.layers[0]
-    return first.backward(net.grad_groups[0], tape.caches[0], tape.d_outputs[0])[0]
+    None if it has none, or other ones than any input.
+    """
+    forms = [form for form in each(net.topology.before[i]) if form.steps is not None]
+    if not forms or forms[0].steps.changed:
+        return None
+    numbers = axes(net.topology.input_forms)
+    number = axes(forms)[0]
+    return evaluation.given.steps(numbers.index(number)) if number in numbers else None
 
 
 def _first(layer: Any, bad: np.ndarray, times: np.ndarray | None) -> int | None:

@@ -37,7 +37,7 @@ class Pass(NamedTuple):
         The arguments of :meth:`Network.run`. Where a layer draws random numbers, the generator of
         ``call`` is a copy in its state before the pass.
     columns : ndarray of int of shape (N, T), or None
-        See :attr:`steps`; None if the columns are consecutive steps.
+        The time step of each column of x; None if the columns are consecutive steps.
     """
 
     x: Any
@@ -46,13 +46,12 @@ class Pass(NamedTuple):
     call: Call
     columns: np.ndarray | None = None
 
-    @property
-    def steps(self) -> np.ndarray:
-        """The time step of each column of x in the caller's sequences, (N, T) or (1, T)."""
+    def steps(self, k: int) -> np.ndarray:
+        """The time steps of input ``k`` in the caller's sequences, (N, T) or (1, T)."""
         if self.columns is not None:
             return self.columns
         first = self.call.offset
-        return np.arange(first, first + self.x.shape[1])[None]
+        return np.arange(first, first + each(self.x)[k].shape[1])[None]
 
 
 class Term(NamedTuple):
