@@ -75,9 +75,8 @@ def test_in_chunks_the_step_is_that_of_the_sequence():
     explode(net, "wild")
     x = {"one": np.zeros((4, 8, 1)), "static": np.zeros((4, 1))}
     x["one"][3, 2] = 1.0
-    message = diverges(
-        net, x, np.zeros((4, 8, 1)), tbptt=(3, 3), optimizer=tt.optimizers.SGD(1e-30)
-    )
+    late = np.repeat([[0.0] * 6 + [1.0] * 2], 4, axis=0)  # the others teach nothing
+    message = diverges(net, x, np.zeros((4, 8, 1)), tbptt=(3, 3), sample_weight=late)
     assert ": the output of layer 'wild' (RNN) became infinite at time step 6;" in message
 
 
@@ -123,10 +122,7 @@ def steep(branch):
 @pytest.mark.parametrize("branch", ["left", "right", "base"])
 def test_backward_in_a_branch(branch):
     message = diverges(steep(branch), np.zeros((4, 8, 1)), np.ones((4, 8, 1)))
-    assert f", in layer '{branch}' (RNN) became infinite at time step " in message or (
-        f": the gradient of the input of layer '{branch}' (RNN) became infinite at time step "
-        in message
-    )
+    assert f": the gradient of {branch}.W_x, in layer '{branch}' (RNN) became NaN at" in message
 
 
 @pytest.mark.parametrize("again", [False, True])
@@ -141,7 +137,7 @@ def test_backward_in_a_call_of_a_shared_layer(again):
     y = {"calm": np.ones((4, 8, 1)), "other": np.zeros((4, 8, 1))}
     message = diverges(net, x, y)
     named = "layer 'twin' (RNN, call 2)" if again else "layer 'twin' (RNN)"
-    assert f" {named} became infinite at time step " in message
+    assert f": the gradient of twin.W_x, in {named} became NaN at time step " in message
 
 
 def test_backward_through_a_state():
@@ -155,13 +151,11 @@ def test_backward_through_a_state():
     explode(net, "encoder")
     x = {name: np.zeros((4, 8, 1)) for name in ("one", "other")}
     message = diverges(net, x, np.ones((4, 8, 1)))
-    assert "in layer 'encoder' (RNN) became infinite at time step " in message or (
-        "of the input of layer 'encoder' (RNN) became infinite at time step " in message
-    )
+    assert ": the gradient of encoder.W_x, in layer 'encoder' (RNN) became NaN at" in message
     explode(net, "decoder", 1e10)
     explode(net, "encoder", 0.0)
     message = diverges(net, x, np.ones((4, 8, 1)))
-    assert " layer 'decoder' (RNN) became infinite" in message
+    assert ": the gradient of decoder.W_x, in layer 'decoder' (RNN) became NaN at" in message
 
 
 def test_a_sum_of_gradients_that_overflows():

@@ -6,7 +6,7 @@ from training_graphs import LOSSES, forked, forked_data, pair, stepwise, stepwis
 
 import throughtime as tt
 from throughtime.layers import GRU, Dense
-from throughtime.optimizers import SGD, Adam
+from throughtime.optimizers import SGD, Adam, AdamW
 from throughtime.training import EarlyStopping, train
 from throughtime.training.heads import check_heads
 from throughtime.training.objective import evaluate_and_backward
@@ -296,3 +296,34 @@ def test_an_output_that_a_layer_takes_is_computed_as_it_is():
     )
     assert scores["price_loss"] == pytest.approx(((found["price"] - y["price"]) ** 2).mean())
     train(net, x, y, loss=loss, epochs=2)
+
+
+@pytest.mark.parametrize(
+    "optimizer",
+    [
+        SGD(0.1, momentum=0.9, nesterov=True),
+        AdamW(0.1, weight_decay=0.5),
+        tt.optimizers.RMSProp(0.1),
+    ],
+    ids=["momentum", "decay", "rmsprop"],
+)
+def test_what_is_frozen_does_not_move_by_one_bit(optimizer):
+    x, y = forked_data()
+    net = forked("float32")
+    train(net, x, y, optimizer=optimizer, **OPTIONS)
+    before = net.params.copy()
+    net.freeze("encoder", "class")
+    history = train(net, x, y, optimizer=optimizer, l2=0.1, **OPTIONS)
+    for name in net.params:
+        same = np.array_equal(net.params[name], before[name])
+        assert same == name.startswith(("encoder.", "class.")), name
+    # The norm is that of the parameters that move.
+    net.params.flat = before.flat
+    options = OPTIONS | {"batch_size": None, "epochs": 1}
+    history = train(net, x, y, optimizer=SGD(1e-300), **options)
+    heads = check_heads(net, LOSSES)
+    data = check_samples(net, heads, x, y)
+    net.grads.flat[...] = 0
+    evaluate_and_backward(net, data.x, data.y, heads, mask=data.mask)
+    moving = [net.grads[name].ravel() for name in net.params if name.startswith("number.")]
+    assert history["grad_norm"] == [pytest.approx(np.linalg.norm(np.concatenate(moving)))]
