@@ -175,7 +175,7 @@ def _initial(pen: Pen, grid: Grid, row: NodeRow) -> None:
     x = grid.right if row.direction.reverse else grid.left
     first = row.xs[row.first]
     states = row.drawn.states
-    learned = "h_0" in row.direction.leaves
+    learned = "h_0" in row.direction.leaves and row.drawn.receives is None
     wide = 48.0 if len(states) > 1 else 36.0
     start, end = x + row.sign * (wide / 2 + 1), first - row.sign * (grid.node / 2 + 1)
     pen.sheet.box(x, row.y, wide, 28, 6, "muted", dash="solid" if learned else "dash", width=1.2)

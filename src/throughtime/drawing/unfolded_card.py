@@ -84,7 +84,7 @@ class UnfoldedCard(LayerCard):
         return replace(
             shape,
             state_into=(start, frame.bottom - row.y - 14),
-            state_out=(sign * (room / 2 - 9), row.y - frame.top),
+            state_out=(sign * (room / 2 - 5), row.y - frame.top),
             state_start=row.xs[row.final] + sign * (grid.node / 2 + 1),
             beside=frame.bottom - row.y,
             beside_out=room / 2 - row.xs[row.final] - grid.node / 2 - 1,

@@ -6,7 +6,6 @@ import html
 from collections.abc import Iterator, Sequence
 
 from throughtime.layers.base import summary_of
-from throughtime.layers.forms import Form
 from throughtime.network.graph import Topology
 from throughtime.network.params import Params
 
@@ -81,7 +80,7 @@ def _table(topology: Topology, params: Params) -> tuple[list[str], list[list[str
 def _inputs(topology: Topology) -> Iterator[list[str]]:
     names = topology.plan.inputs.names
     for name, form in zip(names, topology.input_forms, strict=True):
-        yield [_end("input", name, len(names)), "", _shape(form), ""]
+        yield [_end("input", name, len(names)), "", str(form), ""]
 
 
 def _layers(topology: Topology, params: Params) -> Iterator[list[str]]:
@@ -93,7 +92,7 @@ def _layers(topology: Topology, params: Params) -> Iterator[list[str]]:
         yield [
             f"{shown}, call {calls + 1}" if calls else shown,
             _sources(topology, i),
-            _shape(topology.forms[i]),
+            str(topology.forms[i]),
             "shared" if calls and count else f"{count:,}",
         ]
 
@@ -115,16 +114,12 @@ def _outputs(topology: Topology) -> Iterator[list[str]]:
         plan.outputs.names, plan.signals, topology.output_forms, strict=True
     ):
         title = _end("output", name, len(plan.signals))
-        yield [title, topology.label(signal), _shape(form), ""]
+        yield [title, topology.label(signal), str(form), ""]
 
 
 def _end(what: str, name: str, number: int) -> str:
     """The title of an input or an output: with its name, unless it is the only one without one."""
     return what if number == 1 and name == "0" else f"{what} {name}"
-
-
-def _shape(form: Form) -> str:
-    return "(N, T) tokens" if form.kind == "tokens" else str(form)
 
 
 def _total(params: Params) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -17,6 +18,7 @@ from throughtime.errors import (
     describe,
     sentence,
 )
+from throughtime.network.signals import alike, each
 from throughtime.plotting.fits import plot_fit
 from throughtime.plotting.style import load_matplotlib, save_png
 from throughtime.training import History, train
@@ -73,7 +75,8 @@ def train_and_plot(
     net : Network
         Network with one output at every step; it is changed in place.
     x : array of shape (N, T, F), or list of arrays (T_i, F)
-        Input sequences.
+        Input sequences; of several inputs a dict or a list, as for
+        :meth:`throughtime.Network.predict`.
     y : array of shape (N, T, 1), or list of arrays (T_i, 1)
         Targets.
     every : int
@@ -196,16 +199,28 @@ class _DrawnSequence:
         self, net: Network, x: Any, lengths: Any, mask: Any, row: int, position: Any
     ) -> None:
         self.net = check_network(net)
-        array, real = self.net.check_input(x, lengths, mask)
-        shape = self.net.topology.output_shape(array.shape)
+        topology, plan = net.topology, net.plan
+        if len(plan.signals) > 1:
+            names = ", ".join(map(repr, plan.outputs.names))
+            raise InvalidArgumentError(
+                f"net must have one output, to be drawn; this one has the outputs {names}."
+            )
+        arrays, real = self.net.check_input(x, lengths, mask)
+        masks = each(real) if isinstance(arrays, tuple) else (real,)
+        (shape,) = topology.output_shapes([a.shape for a in each(arrays)])
+        steps = topology.output_forms[0].steps
+        first = 0 if steps is None or steps.count is not None else steps.axis
+        array = each(arrays)[first]  # the input whose steps the output has
         if len(shape) != 3 or shape[2] != 1 or shape[1] != array.shape[1]:
             raise InvalidArgumentError(
                 "net must have one output at every step, to be drawn;"
                 f" it gives an output of shape {shape}."
             )
         self.row = check_int("row", row, 0, len(array) - 1)
-        self.x = array[row : row + 1]
-        self.mask = None if real is None else real[row : row + 1]
+        rows = slice(row, row + 1)
+        self.inputs = alike(tuple(a[rows] for a in each(arrays)))
+        self.masks = alike(tuple(None if m is None else m[rows] for m in masks))
+        self.x, self.mask = each(self.inputs)[first], each(self.masks)[first]
         self.place = self._place(position)
 
     def _place(self, position: Any) -> np.ndarray:
@@ -226,6 +241,8 @@ class _DrawnSequence:
 
     def targets(self, y: Any) -> np.ndarray:
         """The targets of the sequence, (T,); NaN at masked steps."""
+        if isinstance(y, Mapping):
+            (y,) = self.net.plan.outputs.spread("y", y)
         try:
             found = y[self.row]
         except (TypeError, IndexError, KeyError):
@@ -242,7 +259,8 @@ class _DrawnSequence:
 
     def curve(self) -> np.ndarray:
         """The network's present output, (T,); NaN at masked steps."""
-        y = self.net.predict(self.x, mask=self.mask)[0, :, 0]
+        found = self.net.predict(self.inputs, mask=self.masks)
+        y = self.net.plan.outputs.spread("y", found)[0][0, :, 0]
         return y if self.mask is None else np.where(self.mask[0], y, np.nan)
 
 
