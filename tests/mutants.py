@@ -1,4 +1,4 @@
-"""What a mutant is, and wrong lines of recurrent options and of graphs; see ``mutate.py``."""
+"""What a mutant is, and wrong lines of recurrent options, scans and graphs; see ``mutate.py``."""
 
 from __future__ import annotations
 
@@ -113,4 +113,49 @@ OF_GRAPHS = [
     Mutant("equal layers are one", "network/plan.py", "else id(owner)", "else owner"),
     Mutant("frozen layers learn", "network/freezing.py",
            "factors |= dict.fromkeys(self.frozen, 0.0)", "pass"),
+
+
+OF_SCANS = [
+    Mutant("minGRU: h_{t-1} missing in dz", "cells/min_gru.py", "dh * (n - h_prev)", "dh * n"),
+    Mutant("minGRU: z and 1 - z swapped on the way back", "cells/min_gru.py",
+           "(dh * (1 - z),)", "(dh * z,)"),
+    Mutant("minGRU: the gate missing in dn", "cells/min_gru.py",
+           "backward(dh * z, n", "backward(dh, n"),
+    Mutant("minGRU: z weighs the old state", "cells/min_gru.py",
+           "h = h_prev + z * (n - h_prev)", "h = n + z * (h_prev - n)", True),
+    Mutant("minLSTM: the forget gate opens the input", "cells/min_lstm.py",
+           "-d * not_f", "d * not_f"),
+    Mutant("minLSTM: slope of the quotient alone", "cells/min_lstm.py",
+           "[d * not_i, -d * not_f", "[d, -d"),
+    Mutant("minLSTM: the gates of an LSTM, not normalised", "cells/min_lstm.py",
+           "(1 - i),)", "GATE(-not_f),)"),
+    Mutant("minLSTM: i and f swapped", "cells/min_lstm.py",
+           "SOFTPLUS(-a_f) - SOFTPLUS(-a_i)", "SOFTPLUS(-a_i) - SOFTPLUS(-a_f)", True),
+    Mutant("IndRNN: u missing on the way back", "cells/ind_rnn.py", "(p.u * dz,)", "(dz,)"),
+    Mutant("IndRNN: h_{t-1} missing in du", "cells/ind_rnn.py", "(h_used * da)", "(1 * da)"),
+    Mutant("LRU: lambda not conjugated", "cells/lru.py", "eigenvalues(p).conj() * d",
+           "eigenvalues(p) * d"),
+    Mutant("LRU: e^nu missing in dnu", "cells/lru.py", "-np.exp(p.nu) * past, 1j", "-past, 1j"),
+    Mutant("LRU: i missing in dtheta", "cells/lru.py",
+           "past, 1j * np.exp(p.theta) * past", "past, np.exp(p.theta) * past"),
+    Mutant("LRU: a missing in dgamma", "cells/lru.py", "_real(da * a)", "_real(da)"),
+    Mutant("LRU: g missing in dnu", "cells/lru.py", "_pair(v / g)", "_pair(v)"),
+    Mutant("LRU: the skip forgotten", "layers/diagonal.py",
+           "add_product(y, x, p.W_d)", "pass", True),
+    Mutant("LRU: dL/dx through the skip missing", "layers/recurrent.py",
+           "dx += dx_beside", "pass"),
+    Mutant("LRU: gradient of the final states replaced by that of the output", "layers/diagonal.py",
+           "d_end if d_cell is None else map(np.add, d_end, d_cell)", "d_end"),
+    Mutant("LRU: gradient of the last skip missing", "layers/diagonal.py", "d_skip += dy", "pass"),
+    Mutant("LRU: the initial skip has the gradient of the last one", "layers/diagonal.py",
+           "d_skip[ends[0]] = 0", "pass"),
+    Mutant("LRU: dL/dx of the last skip missing", "layers/diagonal.py",
+           "dx[ends] += d_ends", "pass"),
+    Mutant("LRU: a masked output counts", "layers/diagonal.py",
+           "dy = np.where(mask[..., None], dy, 0)", "pass"),
+    Mutant("LRU: the last step, not the last unmasked one", "layers/diagonal.py",
+           "total - 1 - real[:, ::-1].argmax(axis=1)", "np.full(len(rows), total - 1)", True),
+    Mutant("the output of two states, its second gradient dropped", "bptt.py",
+           "(d + part for d, part in zip(dstate, parts, strict=False))",
+           "(d + parts[0] for d in dstate[: len(parts)])"),
 ]  # fmt: skip

@@ -19,7 +19,11 @@ from typing import Any
 
 import numpy.testing  # noqa: F401  # loaded once, for every fork
 import pytest
+<<<<<<< HEAD
 from mutants import OF_GRAPHS, OF_OPTIONS, Mutant
+=======
+from mutants import OF_OPTIONS, OF_SCANS, Mutant
+>>>>>>> 75d4802 (Oracles and wrong lines of scans)
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -46,6 +50,7 @@ FIRST = {
     "layers/rearranging.py": ("test_gradients.py",),
     "layers/recurrent.py": ("test_gradients.py",),
     "layers/convolution.py": ("test_gradients.py",),
+    "layers/diagonal.py": ("test_gradients.py",),
     "layers/crf.py": ("test_gradients.py",),
     "layers/windows.py": ("test_gradients.py",),
     "layers/window_pooling.py": ("test_gradients.py",),
@@ -143,7 +148,11 @@ MUTANTS = [
     Mutant("output gate with c_t", "cells/lstm.py", "backward(dh * phi", "backward(dh * state[1]"),
     Mutant("the forget gate does not close the way back", "cells/lstm.py", "dc * f)", "dc)"),
     *OF_OPTIONS,
+<<<<<<< HEAD
     *OF_GRAPHS,
+=======
+    *OF_SCANS,
+>>>>>>> 75d4802 (Oracles and wrong lines of scans)
     # -- activations and losses
     Mutant("diagonal softmax", "activations.py",
            "return y * (dy - inner) /", "return y * (1 - y) * dy + 0 * inner /"),
