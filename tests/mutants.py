@@ -151,8 +151,6 @@ OF_SCANS = [
            "d_skip[ends[0]] = 0", "pass"),
     Mutant("LRU: dL/dx of the last skip missing", "layers/diagonal.py",
            "dx[ends] += d_ends", "pass"),
-    Mutant("LRU: a masked output counts", "layers/diagonal.py",
-           "dy = np.where(mask[..., None], dy, 0)", "pass"),
     Mutant("LRU: the last step, not the last unmasked one", "layers/diagonal.py",
            "total - 1 - real[:, ::-1].argmax(axis=1)", "np.full(len(rows), total - 1)", True),
     Mutant("the output of two states, its second gradient dropped", "bptt.py",

@@ -54,9 +54,19 @@ OPTIONED = {
 }
 
 
+def without_time_bias(layer, units, time_bias=False, **options):
+    return layer(units, **options)
+
+
+SCANS = {
+    layer.__name__: partial(without_time_bias, layer)
+    for layer in (tt.layers.MinGRU, tt.layers.MinLSTM, tt.layers.IndRNN)
+}
+
+
 @pytest.mark.parametrize("ragged", [False, True])
 @pytest.mark.parametrize("form", NETWORKS)
-@pytest.mark.parametrize("cell", [RNN, GRU, LSTM, *OPTIONED.values()])
+@pytest.mark.parametrize("cell", [RNN, GRU, LSTM, *OPTIONED.values(), *SCANS.values()])
 def test_the_shares_of_all_nodes_make_the_gradient(cell, form, ragged):
     net = jittered(NETWORKS[form](cell))
     x, y = data(net, (3, 5, 2))
@@ -73,7 +83,7 @@ def test_the_shares_of_all_nodes_make_the_gradient(cell, form, ragged):
                 shares = sum(node.gradients[name] for node in nodes)
                 np.testing.assert_allclose(shares, whole, rtol=1e-11, atol=1e-14)
                 checked += 1
-    assert checked >= 3
+    assert checked >= 2
 
 
 def test_the_gradients_are_those_of_the_network_and_leave_it_alone():
@@ -341,6 +351,18 @@ def test_a_node_that_is_not_there(arguments, message):
     with pytest.raises(InvalidArgumentError) as caught:
         found.node(*arguments)
     assert str(caught.value) == message
+
+
+def test_a_layer_whose_output_is_not_its_state_has_no_nodes():
+    net = jittered([tt.layers.LRU(3, state_size=2), Dense(1)])
+    x, y = data(net, (2, 4, 2))
+    with pytest.raises(InvalidArgumentError) as caught:
+        trace(net, x, y).node(0, 1)
+    assert str(caught.value) == (
+        "layer must be a layer that puts out h; got 0, which is LRU. inspect.hidden_states has its"
+        " states."
+    )
+    assert hidden_states(net, x)[0]["re"].shape == (2, 4, 2)
 
 
 @pytest.mark.parametrize("cell", [tt.layers.RNN, tt.layers.GRU, tt.layers.LSTM])

@@ -59,7 +59,7 @@ class IndRNN(Diagonal):
         return dz, (p.u * dz,)  # (IR1')
 
     def recurrent_gradients(
-        self, grad: Any, h_used: np.ndarray, da: np.ndarray, saved: Saved
+        self, grad: Any, h_used: np.ndarray, da: np.ndarray, saved: Saved, *more: np.ndarray
     ) -> None:
         grad.u += (h_used * da).sum(axis=0)  # (IR1'')
 

@@ -70,7 +70,7 @@ class LRU(Diagonal):
         return _pair(np.exp(p.gamma) * d), (d_prev.real, d_prev.imag)  # (LR3')
 
     def recurrent_gradients(
-        self, grad: Any, h_used: np.ndarray, da: np.ndarray, saved: Saved
+        self, grad: Any, h_used: np.ndarray, da: np.ndarray, saved: Saved, *more: np.ndarray
     ) -> None:
         a, v, w = saved
         grad.gamma += _real(da * a)  # (LR2''), where da = g d
@@ -86,7 +86,8 @@ class LRU(Diagonal):
         return Scanned(p.W_x * g, b, np.stack([found.real, found.imag]))
 
     def scanned_gradients(self, grad: Any, own: Scanned) -> Scanned:
-        return Scanned(*(None if array is None else np.zeros_like(array) for array in own))
+        b = None if own.b is None else np.zeros_like(own.b)
+        return Scanned(np.zeros_like(own.W), b, np.zeros_like(own.c))
 
     def add_gradients(self, p: Any, grad: Any, d: Scanned) -> None:
         g = np.tile(np.exp(p.gamma), 2)
@@ -95,6 +96,7 @@ class LRU(Diagonal):
                 d_own = part * g
                 getattr(grad, name)[...] += d_own
                 grad.gamma += _real(np.atleast_2d(d_own * getattr(p, name)))  # (LR2'')
+        assert d.c is not None
         past = eigenvalues(p) * _complex(*d.c).conj()  # of all steps
         grad.nu += (-np.exp(p.nu) * past).real  # (LR1'')
         grad.theta += (1j * np.exp(p.theta) * past).real  # (LR1'')

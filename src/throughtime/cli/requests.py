@@ -187,7 +187,12 @@ class ForecastRequest:
     cell: Annotated[
         str,
         Option(
-            "--cell", "gru, lstm or rnn.", NETWORK, "NAME", "gru", read=choice("gru", "lstm", "rnn")
+            "--cell",
+            "gru, lstm, rnn, mingru, minlstm, indrnn or lru.",
+            NETWORK,
+            "NAME",
+            "gru",
+            read=choice("gru", "lstm", "rnn", "mingru", "minlstm", "indrnn", "lru"),
         ),
     ]
     hidden_size: Annotated[

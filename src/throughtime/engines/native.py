@@ -61,7 +61,8 @@ def unroll(
 ) -> tuple[np.ndarray, State, Any]:
     """Run a cell over time; see :func:`throughtime.bptt.unroll`."""
     kernels = selection.kernels()
-    if isinstance(cell, Diagonal) and drop is None and not hasattr(p, "b_time"):
+    bare = drop is None and update is None and not hasattr(p, "b_time")
+    if isinstance(cell, Diagonal) and bare:
         found = scan.unroll(cell, p, x, state, mask=mask, reverse=reverse, keep=keep)
         if found is not None:
             return found

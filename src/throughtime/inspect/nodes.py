@@ -166,6 +166,10 @@ class Trace:
             which = [i for i, one in enumerate(self.net.layers) if isinstance(one, Recurrent)]
             expected, got = f"a recurrent layer, one of {which}", f"{key}, which is {found.kind}"
             raise InvalidArgumentError(sentence("layer", expected, got, value=key))
+        if found.cell.outputs > 1:
+            expected, got = "a layer that puts out h", f"{key}, which is {found.kind}"
+            hint = "inspect.hidden_states has its states."
+            raise InvalidArgumentError(sentence("layer", expected, got, hint, value=key))
         check_choice("direction", direction, ("forward", "backward"))
         if direction == "backward" and not found.bidirectional:
             expected = f"'forward', the only direction of layer {layer} ({found.kind})"

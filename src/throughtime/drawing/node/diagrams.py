@@ -262,7 +262,8 @@ def unknown(pen: NodePen, context: NodeContext) -> None:
         y = low - 32 + apart * place
         pen.arrive((WEST, y), (left, y))
         pen.leave((right, y), (EAST, y))
-        _state_in(pen, context, y, state, *(["W_h"] if place == 0 else []))
+        weights = {"W_h", "u"} & context.direction.leaves if place == 0 else set()
+        _state_in(pen, context, y, state, *weights)
         pen.leaving(EAST, y - 13, f"{state}_t", anchor="end")
     _origin(pen, context, low - 68)
     _target(pen, context, low - 32 + apart * (len(states) - 1) + 14)
