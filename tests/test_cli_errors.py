@@ -72,8 +72,10 @@ BEFORE_READING = {
     "holdout below 0": ([*GOOD, "--holdout", "-1"], "--holdout must be an integer >= 0; got -1."),
     "unknown cell": (
         [*GOOD, "--cell", "gruu"],
-        "--cell must be one of 'gru', 'lstm', 'rnn', 'mingru', 'minlstm', 'indrnn', 'lru'; got 'gruu'."
-        " Did you mean 'gru'?",
+        (
+            "--cell must be one of 'gru', 'lstm', 'rnn', 'mingru', 'minlstm', 'indrnn', 'lru'; got"
+            " 'gruu'. Did you mean 'gru'?"
+        ),
     ),
     "intervals": (
         [*GOOD, "--intervals", "eighty"],

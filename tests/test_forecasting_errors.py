@@ -38,8 +38,10 @@ def fitted() -> Forecaster:
         (
             {"cell": "gr"},
             InvalidArgumentError,
-            "cell must be one of 'rnn', 'gru', 'lstm', 'mingru', 'minlstm', 'indrnn', 'lru'; got 'gr'."
-            " Did you mean 'gru'?",
+            (
+                "cell must be one of 'rnn', 'gru', 'lstm', 'mingru', 'minlstm', 'indrnn', 'lru';"
+                " got 'gr'. Did you mean 'gru'?"
+            ),
         ),
         ({"window": 0}, InvalidArgumentError, "window must be an integer >= 1; got 0."),
         (

@@ -75,7 +75,7 @@ class Forecaster(Found):
     ----------
     horizon : int
         Number of steps ahead, H.
-    cell : {"gru", "lstm", "rnn"}
+    cell : {"gru", "lstm", "rnn", "mingru", "minlstm", "indrnn", "lru"}
         The recurrent cell.
     hidden_size, num_layers : int
         Hidden units in each layer, and number of recurrent layers.
