@@ -113,7 +113,7 @@ OF_GRAPHS = [
     Mutant("equal layers are one", "network/plan.py", "else id(owner)", "else owner"),
     Mutant("frozen layers learn", "network/freezing.py",
            "factors |= dict.fromkeys(self.frozen, 0.0)", "pass"),
-
+]  # fmt: skip
 
 OF_SCANS = [
     Mutant("minGRU: h_{t-1} missing in dz", "cells/min_gru.py", "dh * (n - h_prev)", "dh * n"),

@@ -19,11 +19,7 @@ from typing import Any
 
 import numpy.testing  # noqa: F401  # loaded once, for every fork
 import pytest
-<<<<<<< HEAD
-from mutants import OF_GRAPHS, OF_OPTIONS, Mutant
-=======
-from mutants import OF_OPTIONS, OF_SCANS, Mutant
->>>>>>> 75d4802 (Oracles and wrong lines of scans)
+from mutants import OF_GRAPHS, OF_OPTIONS, OF_SCANS, Mutant
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -148,11 +144,8 @@ MUTANTS = [
     Mutant("output gate with c_t", "cells/lstm.py", "backward(dh * phi", "backward(dh * state[1]"),
     Mutant("the forget gate does not close the way back", "cells/lstm.py", "dc * f)", "dc)"),
     *OF_OPTIONS,
-<<<<<<< HEAD
     *OF_GRAPHS,
-=======
     *OF_SCANS,
->>>>>>> 75d4802 (Oracles and wrong lines of scans)
     # -- activations and losses
     Mutant("diagonal softmax", "activations.py",
            "return y * (dy - inner) /", "return y * (1 - y) * dy + 0 * inner /"),
