@@ -9,6 +9,7 @@
 #include "base/loops.hpp"
 #include "base/losses.hpp"
 #include "base/optimizers.hpp"
+#include "base/paths.hpp"
 #include "base/pointwise.hpp"
 #include "base/rolling.hpp"
 #include "base/scan.hpp"
@@ -38,6 +39,7 @@ struct Api {
     ForBoth<Losses> losses;
     ForBoth<Pointwises> pointwise;
     ForBoth<Scans> scans;
+    ForBoth<Paths> paths;
     const Rolling* rolling;
 };
 

@@ -18,6 +18,7 @@ namespace throughtime {
 void bind_loops(nb::module_& m);
 void bind_losses(nb::module_& m);
 void bind_optimizers(nb::module_& m);
+void bind_paths(nb::module_& m);
 void bind_pointwise(nb::module_& m);
 void bind_rolling(nb::module_& m);
 void bind_scan(nb::module_& m);
@@ -70,6 +71,7 @@ NB_MODULE(_native, m) {
     bind_loops(m);
     bind_losses(m);
     bind_optimizers(m);
+    bind_paths(m);
     bind_pointwise(m);
     bind_rolling(m);
     bind_scan(m);

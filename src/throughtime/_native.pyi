@@ -303,3 +303,23 @@ def softmax_crossentropy(
     mean: bool,
     parameter: float,
 ) -> tuple[float, np.ndarray] | None: ...
+
+# Losses of whole sequences: they fill the terms (N,) and the gradient times ``scale`` (N,), and
+# leave sequences of scale 0 alone. False if kernels cannot work on the arrays.
+def ctc(
+    y: np.ndarray,
+    labels: np.ndarray,
+    mask: np.ndarray | None,
+    scale: np.ndarray,
+    blank: int,
+    terms: np.ndarray,
+    dz: np.ndarray,
+) -> bool: ...
+def crf(
+    y: np.ndarray,
+    tags: np.ndarray,
+    mask: np.ndarray | None,
+    scale: np.ndarray,
+    terms: np.ndarray,
+    dy: np.ndarray,
+) -> bool: ...

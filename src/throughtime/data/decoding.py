@@ -109,8 +109,8 @@ def ctc_beam(
     found = [
         _search(own[counts], blank, width)[:best] for own, counts in zip(log_p, real, strict=True)
     ]
-    answers = [[labels for labels, _ in each] for each in found]
-    scores = [[score for _, score in each] for each in found]
+    answers: list[Any] = [[labels for labels, _ in each] for each in found]
+    scores: list[Any] = [[score for _, score in each] for each in found]
     if best == 1:
         answers, scores = [each[0] for each in answers], [each[0] for each in scores]
     return (answers, scores) if return_scores else answers

@@ -289,6 +289,25 @@ class Kernels(Protocol):
         mean: bool,
         parameter: float,
     ) -> tuple[float, np.ndarray] | None: ...
+    def ctc(
+        self,
+        y: np.ndarray,
+        labels: np.ndarray,
+        mask: np.ndarray | None,
+        scale: np.ndarray,
+        blank: int,
+        terms: np.ndarray,
+        dz: np.ndarray,
+    ) -> bool: ...
+    def crf(
+        self,
+        y: np.ndarray,
+        tags: np.ndarray,
+        mask: np.ndarray | None,
+        scale: np.ndarray,
+        terms: np.ndarray,
+        dy: np.ndarray,
+    ) -> bool: ...
 
 
 if TYPE_CHECKING:

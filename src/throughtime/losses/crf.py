@@ -18,11 +18,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
 from throughtime.errors import InvalidArgumentError, Message, ShapeError, check_array, sentence
+from throughtime.kernels import selection
+from throughtime.kernels.arrays import packed
+from throughtime.kernels.rule import own_kernel
 from throughtime.losses.base import LOSSES, Terms
 from throughtime.losses.classification import class_numbers
 from throughtime.losses.sequence import BLOCK, SequenceLoss
@@ -52,6 +55,8 @@ class CRF(SequenceLoss):
     >>> round(float(np.exp(value)), 6) == 3**4
     True
     """
+
+    kernel: ClassVar[str | None] = "crf"
 
     def check_n_outputs(self, n_outputs: int) -> None:
         if n_outputs < 4 or math.isqrt(n_outputs) ** 2 != n_outputs:
@@ -92,6 +97,22 @@ class CRF(SequenceLoss):
         """Return the probabilities of the tags, (N, T, K)."""
         real = np.ones(y.shape[:2], dtype=bool) if mask is None else mask
         return marginals(y, real)
+
+    def _compiled_terms(
+        self,
+        y: np.ndarray,
+        target: np.ndarray,
+        mask: np.ndarray | None,
+        share: np.ndarray,
+        dy: np.ndarray,
+        logits: bool,
+    ) -> np.ndarray | None:
+        kernels = selection.kernels()
+        if kernels is None or logits or own_kernel(self) is None:
+            return None
+        terms, flags = np.zeros(len(y)), None if mask is None else packed(mask)
+        done = kernels.crf(packed(y), packed(target), flags, share, terms, dy)
+        return terms if done else None
 
     def sequence_terms(
         self, y: np.ndarray, target: np.ndarray, mask: np.ndarray, limits: np.finfo

@@ -31,6 +31,9 @@ from throughtime.errors import (
     check_int,
     sentence,
 )
+from throughtime.kernels import selection
+from throughtime.kernels.arrays import packed
+from throughtime.kernels.rule import own_kernel
 from throughtime.losses.base import LOSSES, Terms
 from throughtime.losses.classification import CategoricalCrossentropy, log_softmax
 from throughtime.losses.domain import Domain
@@ -78,6 +81,7 @@ class CTC(SequenceLoss):
 
     aligned: ClassVar[bool] = False
     activation: ClassVar[str | None] = "softmax"
+    logits_kernel: ClassVar[str | None] = "ctc"
     domain: ClassVar[Domain | None] = CategoricalCrossentropy.domain
 
     def __post_init__(self) -> None:
@@ -161,6 +165,29 @@ class CTC(SequenceLoss):
         # p - occupancy, in a form without cancellation where the answer is nearly right
         dz = p * (1.0 - occupancy) - occupancy * not_p
         return terms, np.where(possible, dz, 0.0)
+
+    def _compiled_terms(
+        self,
+        y: np.ndarray,
+        target: np.ndarray,
+        mask: np.ndarray | None,
+        share: np.ndarray,
+        dy: np.ndarray,
+        logits: bool,
+    ) -> np.ndarray | None:
+        kernels = selection.kernels()
+        if kernels is None or not logits or own_kernel(self, "logits_kernel") is None:
+            return None
+        terms, flags = np.zeros(len(y)), None if mask is None else packed(mask)
+        if not kernels.ctc(packed(y), packed(target), flags, share, self.blank, terms, dy):
+            return None
+        impossible = np.isposinf(terms)
+        if self.zero_infinity:
+            terms[impossible] = 0.0
+        for row in np.flatnonzero(impossible):
+            real = slice(None) if mask is None else mask[row]
+            dy[row, real] = 0.0 if self.zero_infinity else np.nan
+        return terms
 
     def _terms(
         self, log_p: np.ndarray, target: np.ndarray, mask: np.ndarray

@@ -109,8 +109,8 @@ class CustomSequence(SequenceLoss):
             expected = f"of shape ({', '.join(map(str, axes))}, ...)"
             hint = shape_hint(array, tuple(y_shape))
             raise ShapeError(sentence("y", expected, f"shape {array.shape}", hint))
-        if mask is not None:
-            mask = mask if self.aligned else mask.any(axis=1)
+        if mask is not None and not self.aligned:
+            mask = np.asarray(mask.any(axis=1))
         self.check_values(array, mask)
         if mask is not None:  # the function sees these steps too
             array = np.where(mask.reshape(mask.shape + (1,) * (array.ndim - mask.ndim)), array, 0)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -30,7 +29,7 @@ def label_rows(name: str, value: Any, real: np.ndarray | None = None) -> np.ndar
     ndarray of int64 of shape (N, L)
         The labels, END after the last one; L is at least 1.
     """
-    rows: Sequence[Any] = value
+    rows: Any = value
     if not isinstance(value, list | tuple) and not _listed(value):
         rows = check_array(name, value, finite=False)
         if rows.ndim != 2:

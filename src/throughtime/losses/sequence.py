@@ -108,22 +108,43 @@ class SequenceLoss(Loss):
         rows = np.flatnonzero(weight > 0.0)
         if not rows.size:
             return 0.0, dy
-        real = np.ones(y.shape[:2], dtype=bool) if mask is None else mask
         c = coefficients(weight[rows], self.reduction, 1)
+        share = np.zeros(len(y))
+        share[rows] = c
+        found = self._compiled_terms(y, target, mask, share, dy, logits)
+        if found is not None:
+            return float(np.sum(c * found[rows])), dy  # (J1)
+        real = np.ones(y.shape[:2], dtype=bool) if mask is None else mask
         terms = self.sequence_terms_from_logits if logits else self.sequence_terms
         size = max(1, BLOCK // (y.shape[1] * y.shape[2])) if self.separable else len(rows)
         limits, value = np.finfo(y.dtype), 0.0
         with quiet():
             for start in range(0, len(rows), size):
-                part, share = rows[start : start + size], c[start : start + size]
+                part, own_c = rows[start : start + size], c[start : start + size]
                 own, here = y[part].astype(np.float64), real[part]
                 if not logits:
                     self._check_domain(own[here])
                 own[~here] = 0.0
                 term, derivative = terms(own, target[part], here, limits)
-                dy[part] = np.where(here[..., None], share[:, None, None] * derivative, 0.0)  # (J4)
-                value += float(np.sum(share * term))  # (J1)
+                slope = own_c[:, None, None] * derivative
+                dy[part] = np.where(here[..., None], slope, 0.0)  # (J4)
+                value += float(np.sum(own_c * term))  # (J1)
         return value, dy
+
+    def _compiled_terms(
+        self,
+        y: np.ndarray,
+        target: np.ndarray,
+        mask: np.ndarray | None,
+        share: np.ndarray,
+        dy: np.ndarray,
+        logits: bool,
+    ) -> np.ndarray | None:
+        """The terms (N,) by a native kernel, which fills ``dy``; None if there is none.
+
+        ``share`` (N,) holds c_n, and 0 for a sequence that does not count.
+        """
+        return None
 
     def _weights(
         self, y_shape: tuple[int, ...], mask: np.ndarray | None, weights: np.ndarray | None

@@ -103,7 +103,8 @@ class EditDistance(SequenceMetric):
     def check_target(
         self, target: Any, y_shape: tuple[int, ...], mask: np.ndarray | None = None
     ) -> np.ndarray:
-        labels = label_rows("y", target, None if mask is None else mask.any(axis=1))
+        present = None if mask is None else np.asarray(mask.any(axis=1))
+        labels = label_rows("y", target, present)
         if len(labels) != y_shape[0]:
             expected = f"the labels of {y_shape[0]} sequences"
             raise ShapeError(sentence("y", expected, f"{len(labels)}", must="hold"))
