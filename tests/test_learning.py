@@ -9,7 +9,7 @@ import pytest
 
 import throughtime as tt
 from throughtime.data import tasks
-from throughtime.layers import CRF, GRU, LSTM, RNN, Dense
+from throughtime.layers import CRF, GRU, LSTM, RNN, Dense, Distance
 from throughtime.optimizers import Adam
 from throughtime.optimizers.schedules import Cosine
 
@@ -139,3 +139,35 @@ def test_a_tagger_with_transitions_beats_the_same_without(before):
     assert right[1] > right[0] + 0.02
     assert whole[1] > 1.5 * whole[0]
     assert impossible[1] < 0.25 * impossible[0]
+
+
+def test_a_siamese_network_tells_kinds_apart():
+    """Trained on pairs of kinds, it measures kinds that it has never seen."""
+
+    def pairs(n, kinds, seed):
+        rng = np.random.default_rng(seed)
+        first = rng.integers(0, len(kinds), size=n)
+        same = rng.random(n) < 0.5
+        second = np.where(same, first, (first + rng.integers(1, len(kinds), size=n)) % len(kinds))
+        t = np.linspace(0.0, 2 * np.pi, 20)
+        x = [
+            np.sin(np.array(kinds)[own][:, None] * t + rng.uniform(0, 2 * np.pi, size=(n, 1)))
+            for own in (first, second)
+        ]
+        noisy = [own[..., None] + 0.05 * rng.normal(size=(n, 20, 1)) for own in x]
+        return {"a": noisy[0], "b": noisy[1]}, same * 1.0
+
+    encode = GRU(16)
+    a, b = tt.Input(1, name="a"), tt.Input(1, name="b")
+    code = Dense(4)
+    ends = [code(encode(a)), code(encode(b))]
+    net = tt.Network(inputs=[a, b], outputs=Distance()(ends), seed=0)
+    x, same = pairs(1000, [1.0, 2.0, 3.0, 5.0], seed=0)
+    history = tt.train(
+        net, x, same, loss="contrastive", optimizer=Adam(Cosine(0.01, length=30)), epochs=30,
+        clip_norm=1.0,
+    )  # fmt: skip
+    assert history["loss"][-1] < 0.2 * history["loss"][0]
+    x, same = pairs(400, [1.5, 4.0, 6.0], seed=1)
+    closeness = -net.predict(x)
+    assert tt.metrics.AUC()(closeness, same) > 0.9

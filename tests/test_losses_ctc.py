@@ -202,10 +202,10 @@ def test_confident_logits(size):
 def test_long_sequences():
     """The probability of one alignment underflows; its logarithm does not."""
     rng = np.random.default_rng(0)
-    z = rng.normal(size=(2, 3000, 20))
-    target = rng.integers(1, 20, size=(2, 200))
+    z = rng.normal(size=(2, 1000, 20))
+    target = rng.integers(1, 20, size=(2, 70))
     value, dz = CTC().from_logits(z, target)
-    assert 3000 < value < 30000
+    assert 1000 < value < 10000
     assert np.isfinite(dz).all()
     np.testing.assert_allclose(dz.sum(axis=-1), 0.0, atol=1e-12)
     v = rng.normal(size=z.shape)
