@@ -195,13 +195,7 @@ class Topology(Wiring):
         for name, shape, form in zip(plan.inputs.names, found, self.input_forms, strict=True):
             argument = f"input_shape[{name!r}]" if several else "input_shape"
             shapes.append(_check_shape(argument, shape, form))
-        for name, shape in zip(plan.inputs.names, shapes, strict=True):
-            if shape[0] != shapes[0][0]:
-                raise ShapeError(
-                    sentence(
-                        f"input_shape[{name!r}]", f"{shapes[0][0]} rows", shape[0], must="have"
-                    )
-                )
+        self.check_together("input_shape", shapes)
         if self.counts_steps:
             self._follow(
                 [
@@ -210,6 +204,25 @@ class Topology(Wiring):
                 ]
             )
         return plan.outputs.gather(self.output_shapes(shapes))
+
+    def check_together(self, argument: str, shapes: Sequence[tuple[int, ...]]) -> None:
+        """Check that inputs of ``shapes`` have as many rows, and the steps that they must have."""
+        called = [argument]
+        if len(shapes) > 1:
+            called = [f"{argument}[{name!r}]" for name in self.plan.inputs.names]
+        for whose, shape, form in zip(called, shapes, self.input_forms, strict=True):
+            if shape[0] != shapes[0][0]:
+                wanted = f"{shapes[0][0]} rows, as {called[0]} has"
+                raise ShapeError(sentence(whose, wanted, shape[0], must="have"))
+            if form.steps is None:
+                continue
+            first = form.steps.axis
+            steps, wanted = shapes[first][1], f" of {called[first]}, because a layer takes both"
+            wanted = f"the {steps} steps{wanted} together"
+            if form.steps.count is not None:
+                steps, wanted = form.steps.count, f"{form.steps.count} steps"
+            if shape[1] != steps:
+                raise ShapeError(sentence(whose, wanted, shape[1], must="have"))
 
     def output_lengths(self, lengths: Any) -> Any:
         """Unmasked steps of the output for sequences of ``lengths (N,)``; 0 for a vector.

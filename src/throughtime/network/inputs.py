@@ -36,6 +36,7 @@ def check_input(
     if len(box.names) == 1:
         value, own_lengths = _only(box, "x", x), _only(box, "lengths", lengths)
         array, real = check_one(topology, 0, value, own_lengths, _only(box, "mask", mask), dtype)
+        topology.check_together("x", [array.shape])
         if topology.counts_steps and topology.input_form.kind != "vector":
             rows = np.array([array.shape[1]]) if real is None else real.sum(axis=1)
             topology.output_lengths(rows)
@@ -93,32 +94,21 @@ def _check_several(
             arrays[k], masks[k] = check_one(topology, k, values[k], own_lengths[k], real, dtype)
         except ThroughtimeError as error:
             raise error.within(f"input {name!r}", "x") from None
-    for k, (name, array, form) in enumerate(zip(box.names, arrays, forms, strict=True)):
-        if len(array) != len(arrays[0]):
-            wanted = f"{len(arrays[0])} rows, as x[{box.names[0]!r}] has"
-            raise ShapeError(sentence(f"x[{name!r}]", wanted, len(array), must="have"))
-        if form.steps is not None:
-            _share_steps(box.names, arrays, masks, form.steps.count, roots[k], k)
+    topology.check_together("x", [array.shape for array in arrays])
+    for k, first in enumerate(roots):
+        _check_masks(box.names, arrays, masks, first, k)
     return tuple(arrays), tuple(masks)
 
 
-def _share_steps(
-    names: tuple[str, ...],
-    arrays: list[np.ndarray],
-    masks: list[Any],
-    count: int | None,
-    first: int,
-    k: int,
+def _check_masks(
+    names: tuple[str, ...], arrays: list[Any], masks: list[Any], first: int, k: int
 ) -> None:
-    """Check that input ``k`` has ``count`` steps, or those of ``first``: a layer takes both."""
-    steps, mine = arrays[first].shape[1], arrays[k].shape[1]
-    wanted = f"the {steps} steps of x[{names[first]!r}], because a layer takes both together"
-    if count is not None:
-        steps, wanted = count, f"{count} steps"
-    if mine != steps:
-        raise ShapeError(sentence(f"x[{names[k]!r}]", wanted, mine, must="have"))
-    pair = [np.ones((1, steps), bool) if masks[i] is None else masks[i] for i in (first, k)]
-    differ = (pair[0] != pair[1]).any(axis=1)
+    """Check that input ``k`` has the mask of input ``first``, because a layer takes both."""
+    if first == k or masks[first] is masks[k]:
+        return
+    whole = np.ones(arrays[k].shape[:2], dtype=bool)
+    one, other = (whole if masks[i] is None else masks[i] for i in (first, k))
+    differ = (one != other).any(axis=1)
     if differ.any():
         raise ShapeError(
             f"x[{names[k]!r}] and x[{names[first]!r}] must have the same unmasked steps, because a"
