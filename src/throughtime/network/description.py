@@ -155,7 +155,7 @@ def _state(state: Any, layer: Layer, units: tuple[Unit, ...], calls: list[Call],
 def _check_number(layer: Layer, number: int) -> None:
     least, most = layer.sources
     if number < least or (most is not None and number > most):
-        raise ModelFileError(f"the file gives a {layer.kind} {number} inputs.")
+        raise ModelFileError(f"the file gives the layer {layer.kind} {number} inputs.")
 
 
 def _name(name: Any) -> str:
