@@ -119,20 +119,19 @@ def error(value, array, gradient, rng, mask=None):
     for flat in rng.choice(array.size, min(array.size, 3), replace=False):
         directions.append(np.zeros(array.shape))
         directions[-1].flat[flat] = 1.0
-    centre, worst = array.copy(), 0.0
-    for direction in directions:
-        if mask is not None:
+    if mask is not None:
+        for direction in directions:
             direction[~mask] = 0.0
-        at = np.zeros(1)
+    centre, along = array.copy(), np.zeros(len(directions))
 
-        def moved(at=at, direction=direction):
-            array[...] = centre + at * direction
-            result = value()
-            array[...] = centre
-            return result
+    def moved():
+        array[...] = centre + sum(a * d for a, d in zip(along, directions, strict=True))
+        result = value()
+        array[...] = centre
+        return result
 
-        worst = max(worst, largest_error(moved, at, np.array([(gradient * direction).sum()])))
-    return worst
+    slopes = np.array([(gradient * direction).sum() for direction in directions])
+    return largest_error(moved, along, slopes)
 
 
 @pytest.mark.parametrize("case", ALL, ids=str)
