@@ -9,7 +9,6 @@ import numpy as np
 
 import throughtime as tt
 from throughtime.layers import (
-    CRF,
     GRU,
     LSTM,
     RNN,
@@ -93,6 +92,10 @@ def stacks() -> dict[str, list[Any]]:
     if "LRU" in tt.layers.LAYERS:  # since 0.3
         found["lru-ring"] = [tt.layers.LRU(3, state_size=4, r_min=0.5, r_max=0.9, max_phase=1.0)]
     deep = RNN(3, **SEQUENCE)
+    if "CRF" in tt.layers.LAYERS:  # since 0.3
+        options = {"use_ends": False, "initializer": "normal", "lr_multiplier": 0.5, "l1": 0.5}
+        found["crf"] = [deep, Dense(3), tt.layers.CRF()]
+        found["crf-options"] = [tt.layers.CRF(**options)]
     found |= {
         "dense": [Dense(3, activation="tanh"), Dense(2)],
         "dense-options": [Dense(2, use_bias=False, lr_multiplier=0.0, l1=0.5, l2=0.25)],
@@ -100,8 +103,6 @@ def stacks() -> dict[str, list[Any]]:
         "embedding": [Embedding(TOKENS, 3), GRU(2, **SEQUENCE)],
         "embedding-options": [Embedding(TOKENS, 2, lr_multiplier=0.5, l1=0.5, l2=0.25)],
         "vector": [RepeatVector(4), LSTM(2, **SEQUENCE), Dense(1)],
-        "crf": [deep, Dense(3), CRF()],
-        "crf-options": [CRF(use_ends=False, initializer="normal", lr_multiplier=0.5, l1=0.5)],
         "flatten": [deep, Flatten(STEPS), Dense(2)],
         "last-step": [deep, LastStep(), Dense(2)],
         "mean": [deep, MeanPool(), Dense(2)],
