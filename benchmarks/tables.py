@@ -10,8 +10,9 @@ TITLES = {
     "predict": "Prediction",
     "stream": "One step of a stream",
     "scan": "A training step without a product in the time loop",
+    "loss": "Value and gradient of a loss (N, T, classes, labels)",
 }
-UNITS = {"train": ("ms", 1e3), "predict": ("ms", 1e3), "stream": ("µs", 1e6), "scan": ("ms", 1e3)}
+UNITS = dict.fromkeys(TITLES, ("ms", 1e3)) | {"stream": ("µs", 1e6)}
 
 
 def table(header: list[str], rows: list[list[str]], text_columns: int = 1) -> list[str]:

@@ -24,6 +24,9 @@ SHAPES = [
 ]
 STREAM_SHAPES = [(1, 1, 8, 64), (1, 1, 8, 256)]
 SCAN_SHAPES = [*SHAPES[-3:], (1, 20000, 8, 128)]
+#: Losses of whole sequences, from logits: (N, T, K, labels) of each row. Longer sequences would be
+#: refused: PyTorch computes in float32, and is off by more than the agreement allows.
+LOSSES = {"ctc": [(4, 100, 80, 30), (32, 200, 40, 30), (64, 100, 30, 10)]}
 Arrays = dict[str, np.ndarray]
 
 
@@ -33,13 +36,14 @@ class Task:
 
     Attributes
     ----------
-    job : {"train", "predict", "stream", "scan"}
+    job : {"train", "predict", "stream", "scan", "loss"}
         ``"train"``: forward, mean squared loss on every step, backward, Adam. ``"predict"``: the
         forward pass alone. ``"stream"``: one step of one sequence from the state of the step
-        before it. ``"scan"``: ``"train"`` of a cell of SCANS.
+        before it. ``"scan"``: ``"train"`` of a cell of SCANS. ``"loss"``: value and gradient of
+        a loss of LOSSES alone.
     cell : str
     N, T, F, H : int
-        Sequences, steps, features, units.
+        Sequences, steps, features, units; of a loss the last two are classes and labels.
     """
 
     job: str
@@ -62,6 +66,8 @@ class Task:
     @property
     def flops(self) -> int:
         """Operations of the matrix products, without dL/dx; a multiply-add counts as two."""
+        if self.job == "loss":
+            return 0
         if self.job == "scan":
             # x W_x and dW_x; of a linear recurrent unit also x W_d, h W_y, dW_d, dW_y and dh.
             per_step = 2 * sum(self.weights[n].size for n in ("W_x", "W_d") if n in self.weights)
@@ -110,6 +116,11 @@ class Task:
         return np.random.default_rng(2).normal(size=(self.N, self.T, self.F)).astype("float32")
 
     @cached_property
+    def labels(self) -> np.ndarray:
+        """Labels (N, H), of which F - 1 kinds exist; 0 is the blank."""
+        return np.random.default_rng(4).integers(1, self.F, size=(self.N, self.H))
+
+    @cached_property
     def target(self) -> np.ndarray:
         """Target (N, T, H)."""
         return np.random.default_rng(3).normal(size=(self.N, self.T, self.H)).astype("float32")
@@ -126,6 +137,7 @@ def all_tasks() -> list[Task]:
         ),
         Task("train", "gru", *SCAN_SHAPES[-1]),  # beside the scans
         *(Task("scan", cell, *shape) for cell in SCANS for shape in SCAN_SHAPES),
+        *(Task("loss", name, *shape) for name, shapes in LOSSES.items() for shape in shapes),
     ]
 
 

@@ -11,7 +11,7 @@ from benchmarks.tasks import LEARNING_RATE, Arrays, Task
 from throughtime.kernels import selection
 from throughtime.training import objective
 
-VARIANTS = {job: ["default"] for job in ("train", "predict", "stream", "scan")}
+VARIANTS = {job: ["default"] for job in ("train", "predict", "stream", "scan", "loss")}
 
 
 def start(threads: int) -> None:
@@ -99,9 +99,28 @@ class Stream:
         return {"y": self.stream.step(self.x)}
 
 
+class Loss:
+    """The value and the gradient of a loss from logits."""
+
+    def __init__(self, task: Task, variant: str) -> None:
+        self.loss, self.z = tt.losses.get(task.cell), task.x
+        self.target = self.loss.check_target(task.labels, task.x.shape)
+
+    def run(self, repeats: int) -> None:
+        """Compute it ``repeats`` times."""
+        for _ in range(repeats):
+            self.loss.evaluate(self.z, self.target, logits=True)
+
+    def answers(self) -> Arrays:
+        """The value, and the gradient as ``y``."""
+        value, dz = self.loss.evaluate(self.z, self.target, logits=True)
+        return {"loss": np.array(value), "y": dz}
+
+
 JOBS: dict[str, Callable[[Task, str], object]] = {
     "train": Train,
     "predict": Predict,
     "stream": Stream,
     "scan": Train,
+    "loss": Loss,
 }

@@ -18,6 +18,7 @@ VARIANTS = {
     "predict": ["batch_first", "time_first"],
     "stream": ["cell"],
     "scan": scan_pytorch.VARIANTS,
+    "loss": ["ctc_loss"],
 }
 
 
@@ -139,9 +140,39 @@ class Stream:
         return {"y": h[0].numpy()}
 
 
+class Loss:
+    """The value and the gradient of CTC from logits."""
+
+    def __init__(self, task: Task, variant: str) -> None:
+        self.z = torch.tensor(task.x, requires_grad=True)
+        self.labels = torch.from_numpy(task.labels)
+        self.lengths = (task.T,) * task.N, (task.H,) * task.N
+
+    def run(self, repeats: int) -> None:
+        """Compute it ``repeats`` times."""
+        for _ in range(repeats):
+            self._value()
+
+    def _value(self) -> float:
+        self.z.grad = None
+        log_p = torch.log_softmax(self.z, -1).transpose(0, 1)
+        # The mean over sequences: its own mean divides by the number of labels, too.
+        loss = torch.nn.functional.ctc_loss(log_p, self.labels, *self.lengths, reduction="sum")
+        loss = loss / len(self.labels)
+        loss.backward()
+        return loss.item()
+
+    def answers(self) -> Arrays:
+        """The value, and the gradient as ``y``."""
+        value = np.array(self._value())
+        assert self.z.grad is not None
+        return {"loss": value, "y": self.z.grad.numpy()}
+
+
 JOBS: dict[str, Callable[[Task, str], object]] = {
     "train": Train,
     "predict": Predict,
     "stream": Stream,
     "scan": scan_pytorch.Scan,
+    "loss": Loss,
 }
