@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,16 @@ from throughtime.errors import InvalidTypeError, ShapeError, check_array, descri
 ASSUMED = {"started": 1.0, "skip": 0.0}
 
 
+def completed(
+    parts: Sequence[Any], widths: Mapping[str, int], batch: int, dtype: np.dtype
+) -> list[Any]:
+    """The entries of a state, with those that need not be given."""
+    missing = list(widths)[len(parts) :]
+    if not ASSUMED.keys() >= set(missing):
+        return list(parts)
+    return [*parts, *(np.full((batch, widths[name]), ASSUMED[name], dtype) for name in missing)]
+
+
 def check_state(
     state: Any, widths: Mapping[str, int], batch: int, dtype: np.dtype, where: str
 ) -> State:
@@ -23,9 +33,7 @@ def check_state(
     if not isinstance(state, np.ndarray | tuple | list):
         raise InvalidTypeError(sentence(where, f"a tuple ({', '.join(names)})", describe(state)))
     parts = [state] if isinstance(state, np.ndarray) else list(state)
-    missing = names[len(parts) :]
-    if ASSUMED.keys() >= set(missing):
-        parts += [np.full((batch, widths[name]), ASSUMED[name], dtype) for name in missing]
+    parts = completed(parts, widths, batch, dtype)
     if len(parts) != len(names):
         raise ShapeError(sentence(where, f"a tuple ({', '.join(names)})", f"{len(parts)} arrays"))
     return tuple(

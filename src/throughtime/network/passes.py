@@ -19,6 +19,7 @@ import numpy as np
 
 from throughtime.layers import Layer, Recurrent
 from throughtime.layers.base import UNTAPED, Call, Result, own_call
+from throughtime.layers.states import completed
 from throughtime.network.graph import Topology
 from throughtime.network.signals import alike, cut, each, first_of
 from throughtime.network.tape import Tape, add_states, cut_state
@@ -96,7 +97,9 @@ def initial_state(net: Runnable, i: int, values: Any, finals: Any) -> Any:
     if isinstance(source, int):
         return finals[source]
     assert source is not None
-    return tuple(values[s] for s in source)  # of the right widths: the wiring is checked
+    layer, vectors = net.layers[i], [values[s] for s in source]
+    assert isinstance(layer, Recurrent)  # and the vectors have its widths: the wiring is checked
+    return tuple(completed(vectors, layer.state_widths, len(vectors[0]), net.dtype))
 
 
 def run_parts(
