@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from network_cases import keeps_steps, leaves
+from network_cases import keeps_steps, leaves, offered
 from window_cases import WIDTHS, least, wide, windows_of
 
 import throughtime as tt
@@ -21,18 +21,24 @@ from throughtime.activations import ACTIVATIONS
 from throughtime.kernels import selection
 from throughtime.layers import (
     GRU,
+    LRU,
     LSTM,
     RNN,
     Dense,
     Dropout,
     Embedding,
+    IndRNN,
     LastStep,
     MaxPool,
     MeanPool,
+    MinGRU,
+    MinLSTM,
 )
 
 few = settings(max_examples=25)
 THREADS = (1, 2, 3, 4)
+#: Layers without a product in their time loop.
+SCANS = (MinGRU, MinLSTM, IndRNN, LRU)
 
 
 @pytest.fixture(autouse=True)
@@ -115,14 +121,14 @@ def layers_of(draw: Any, both_ways: bool) -> list[Any]:
         }
         if both_ways:
             options[draw(st.sampled_from(["bidirectional", "reverse"]))] = True
-        layer = draw(st.sampled_from([RNN, GRU, LSTM]))
+        layer = draw(st.sampled_from([RNN, GRU, LSTM, *SCANS]))
         options["activation"] = draw(st.sampled_from(FUNCTIONS if layer is RNN else ALONE))
         if layer is not RNN:
             gates = ["sigmoid", "hard_sigmoid", "tanh"]  # others may grow without bound
             options["recurrent_activation"] = draw(st.sampled_from(gates))
         if layer is GRU:
             options["reset_after"] = draw(st.booleans())
-        found.append(layer(draw(st.sampled_from(WIDTHS)), **options))
+        found.append(layer(draw(st.sampled_from(WIDTHS)), **offered(layer, **options)))
     pools = {"mean": MeanPool(), "maximum": MaxPool(), "last step": LastStep()}
     found += [pools[last]] if last in pools else []
     return [
@@ -312,13 +318,14 @@ LARGE = [
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize(
     ("layer", "options"),
-    [(RNN, {}), (GRU, {}), (GRU, {"reset_after": False}), (LSTM, {"time_bias": True})],
-    ids=["rnn", "gru", "gru, reset before", "lstm"],
-)
+    [(RNN, {}), (GRU, {}), (GRU, {"reset_after": False}), (LSTM, {"time_bias": True}),
+     *((layer, {}) for layer in SCANS)],
+    ids=["rnn", "gru", "gru, reset before", "lstm", *(layer.__name__ for layer in SCANS)],
+)  # fmt: skip
 def test_work_enough_for_several_threads(layer, options, dtype, shape):
     N, T, F, H = shape
     rng = np.random.default_rng(N)
-    options = {"recurrent_initializer": "glorot_uniform", **options}
+    options = offered(layer, recurrent_initializer="glorot_uniform") | options
     net = tt.Network([layer(H, return_sequences=True, **options), Dense(70), Dense(3)], F, dtype)
     x = rng.normal(size=(N, T, F)).astype(dtype)
     for mask in (np.ones((N, T), dtype=bool), rng.random((N, T)) < 0.7):
@@ -343,7 +350,7 @@ def trained(layer: Any, dtype: str, **options: Any) -> tuple[np.ndarray, list[fl
     """The parameters after a few epochs with everything on, and what the history says."""
     rng = np.random.default_rng(0)
     layers = [
-        layer(40, return_sequences=True, dropout=0.2, recurrent_dropout=0.2),
+        layer(40, return_sequences=True, dropout=0.2, **offered(layer, recurrent_dropout=0.2)),
         Dropout(0.1),
         Dense(1),
     ]
@@ -357,7 +364,7 @@ def trained(layer: Any, dtype: str, **options: Any) -> tuple[np.ndarray, list[fl
     return net.params.flat.copy(), [*history["loss"], *history["val_loss"], *history["grad_norm"]]
 
 
-@pytest.mark.parametrize("layer", [RNN, GRU, LSTM])
+@pytest.mark.parametrize("layer", [RNN, GRU, LSTM, *SCANS])
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize(
     "options",
