@@ -153,7 +153,4 @@ OF_SCANS = [
            "dx[ends] += d_ends", "pass"),
     Mutant("LRU: the last step, not the last unmasked one", "layers/diagonal.py",
            "total - 1 - real[:, ::-1].argmax(axis=1)", "np.full(len(rows), total - 1)", True),
-    Mutant("the output of two states, its second gradient dropped", "bptt.py",
-           "(d + part for d, part in zip(dstate, parts, strict=False))",
-           "(d + parts[0] for d in dstate[: len(parts)])"),
 ]  # fmt: skip
