@@ -29,7 +29,9 @@ def mapped(function: Callable[[Any], Any], x: Any) -> Any:
 
 def cut(x: Any, rows: Any) -> Any:
     """The rows of every array."""
-    return mapped(lambda a: a[rows], x)
+    if isinstance(x, tuple):
+        return tuple([None if a is None else a[rows] for a in x])
+    return None if x is None else x[rows]
 
 
 def first_of(x: Any) -> np.ndarray:

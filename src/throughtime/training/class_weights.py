@@ -118,7 +118,7 @@ def _weighted(table: np.ndarray, loss: Loss, targets: Targets) -> Targets:
     if not weight.any():
         expected, got = "something to learn from", "zero for every class that occurs"
         raise DataError(sentence("class_weight", expected, got, must="leave"))
-    return replace(targets, weight=weight)
+    return targets._replace(weight=weight)
 
 
 def _weighted_classes(loss: Loss, targets: Targets) -> tuple[np.ndarray, np.ndarray]:

@@ -10,7 +10,7 @@ so one output may be masked where another one is not.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from throughtime import losses
@@ -94,7 +94,7 @@ def heads_for(net: Network, loss: Any) -> Heads:
     """``loss`` as heads: what :func:`check_heads` returned, or the loss of every output."""
     if isinstance(loss, tuple):
         return loss
-    if isinstance(loss, Loss) and len(net.plan.signals) == 1:
+    if isinstance(loss, Loss) and len(net.topology.ends) == 1:
         return (Head("", loss),)
     return check_heads(net, loss)
 
@@ -179,8 +179,3 @@ def check_columns(heads: Heads) -> Heads:
 def columns_of(head: Head) -> list[str]:
     """The columns of the history that one of several outputs has."""
     return [f"{head.prefix}{name}" for name in ("loss", *(m.name for m in head.metrics))]
-
-
-def total(heads: Heads, values: Iterable[float]) -> float:
-    """The loss of all outputs together, from that of each."""
-    return sum(head.weight * value for head, value in zip(heads, values, strict=True))

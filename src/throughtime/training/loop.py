@@ -168,7 +168,7 @@ class Loop:
         penalties: list[float] = []
         norms: list[float] = []
         lr = state.optimizer.current_lr
-        summed = all(map(scores.summed, range(len(options.heads))))
+        summed = all(head.loss.reduction == "sum" for head in options.heads)
         for state.batch, rows in enumerate(self._batches(), start=1):
             part = self.data.batch(rows)
             # The loss of the whole batch, even if it is cut into chunks of time.

@@ -25,7 +25,7 @@ from throughtime.losses import Loss
 from throughtime.network import Network
 from throughtime.network.signals import alike, each
 from throughtime.network.tape import Tape
-from throughtime.training.heads import heads_for, total
+from throughtime.training.heads import Head, heads_for
 
 
 class Pass(NamedTuple):
@@ -91,7 +91,7 @@ class Evaluation:
         backpropagation it may begin before them.
     ends : tuple of int
         The layer that gives each output.
-    activations : tuple of Activation or None
+    fusions : list of Fusion or None
         The activation that the loss of each output is fused with.
     slopes : tuple of ndarray
         The derivative of the loss with respect to each output, or to its pre-activation.
@@ -108,7 +108,7 @@ class Evaluation:
     terms: tuple[Term, ...]
     given: Pass
     ends: tuple[int, ...]
-    activations: tuple[Activation | None, ...]
+    fusions: list[Fusion | None]
     slopes: tuple[np.ndarray, ...]
     dx: Any = None
     first: int = 0
@@ -117,10 +117,11 @@ class Evaluation:
     def outputs(self) -> list[np.ndarray]:
         """The output of each layer; a fused output activation is applied here, when needed."""
         found = list(self.tape.outputs)
-        reals = each(self.tape.output_mask) if len(self.ends) > 1 else (self.tape.output_mask,)
-        for i, activation, real in zip(self.ends, self.activations, reals, strict=True):
-            if activation is not None:
-                y = activation(found[i])
+        for i, fusion, real in zip(
+            self.ends, self.fusions, each(self.tape.output_mask), strict=True
+        ):
+            if fusion is not None:
+                y = fusion.activation(found[i])
                 found[i] = y if real is None else np.where(real[..., None], y, 0)
         return found
 
@@ -137,7 +138,7 @@ class Evaluation:
     @property
     def weight(self) -> float:
         """Sum of the weights of the unmasked steps; zero if there is nothing to learn from."""
-        return sum(term.weight for term in self.terms)
+        return sum([term.weight for term in self.terms])
 
 
 def evaluate(
@@ -225,58 +226,71 @@ def _forward(
     weights: Any,
     call: Call,
 ) -> Evaluation:
-    topology, heads = net.topology, heads_for(net, loss)
+    topology = net.topology
+    heads = loss if isinstance(loss, tuple) else heads_for(net, loss)
     fusions = [_fusion(net, k, head.loss) for k, head in enumerate(heads)]
-    skip = frozenset(i for i, one in zip(topology.ends, fusions, strict=True) if one is not None)
+    own = call
+    if any(fusions):
+        ends = zip(topology.ends, fusions, strict=True)
+        own = call._replace(logits=frozenset(i for i, fusion in ends if fusion is not None))
     states = [None] * len(net.layers) if states is None else states
-    own = call._replace(logits=skip) if skip else call
     untouched = own
     if own.training and topology.draws:
         untouched = own._replace(rng=deepcopy(own.rng))
     output, tape = net.run(x, mask, states, own)
-    several = len(heads) > 1
-    outputs, targets = each(output), each(y)
-    reals = each(tape.output_mask) if several else (tape.output_mask,)
-    shares = (None,) * len(heads) if weights is None else each(weights)
-    masks = each(mask)
-    terms, slopes = [], []
-    for k, head in enumerate(heads):
-        z, real, weight, fusion = outputs[k], reals[k], shares[k], fusions[k]
-        if real is None:
-            weight = drop_empty(weight, [masks[i] for i in topology.roots[k]])
-        if fusion is None:
-            value, dy = head.loss.evaluate(z, targets[k], real, weight)
-        elif fusion.scale is None:
-            value, dy = head.loss.evaluate(z, targets[k], real, weight, logits=True)
-        else:
-            value, dy = head.loss.evaluate(z * fusion.scale, targets[k], real, weight, logits=True)
-            dy *= fusion.scale
-        if head.weight != 1.0:
-            dy = dy * head.weight
-        terms.append(Term(value, head.loss.batch_weight(z.shape, real, weight)))
-        slopes.append(dy.astype(net.dtype, copy=False))  # a user-defined loss may return another
-    value = total(heads, (term.value for term in terms))
-    return Evaluation(
-        value,
-        value,
-        0.0,
-        tape,
-        tuple(terms),
-        Pass(x, mask, states, untouched),
-        topology.ends,
-        tuple(None if one is None else one.activation for one in fusions),
-        tuple(slopes),
-    )
+    given = Pass(x, mask, states, untouched)
+    if len(heads) == 1:
+        term, slope = _term(
+            net, 0, heads[0], fusions[0], output, y, tape.output_mask, weights, mask
+        )
+        value = heads[0].weight * term.value
+        return Evaluation(value, value, 0.0, tape, (term,), given, topology.ends, fusions, (slope,))
+    if weights is None:
+        weights = (None,) * len(heads)
+    every = zip(heads, fusions, output, y, tape.output_mask, weights, strict=True)
+    found = [_term(net, k, *one, mask) for k, one in enumerate(every)]
+    terms, slopes = zip(*found, strict=True)
+    value = sum([head.weight * term.value for head, term in zip(heads, terms, strict=True)])
+    return Evaluation(value, value, 0.0, tape, terms, given, topology.ends, fusions, slopes)
 
 
-class _Fused(NamedTuple):
+class Fusion(NamedTuple):
     """An output activation that a loss is fused with, and the factor on its logits if any."""
 
     activation: Activation
     scale: Any = None
 
 
-def _fusion(net: Network, k: int, loss: Loss) -> _Fused | None:
+def _term(
+    net: Network,
+    k: int,
+    head: Head,
+    fusion: Fusion | None,
+    z: np.ndarray,
+    y: np.ndarray,
+    real: np.ndarray | None,
+    weight: np.ndarray | None,
+    mask: Any,
+) -> tuple[Term, np.ndarray]:
+    """The loss of output ``k``, and its derivative with respect to ``z``."""
+    loss = head.loss
+    if real is None and mask is not None:
+        masks = each(mask)
+        weight = drop_empty(weight, [masks[i] for i in net.topology.roots[k]])
+    if fusion is None:
+        value, dy = loss.evaluate(z, y, real, weight)
+    else:
+        logits = z if fusion.scale is None else z * fusion.scale
+        value, dy = loss.evaluate(logits, y, real, weight, logits=True)
+        if fusion.scale is not None:
+            dy *= fusion.scale
+    if head.weight != 1.0:
+        dy = dy * head.weight
+    slope = dy.astype(net.dtype, copy=False)  # a user-defined loss may return another
+    return Term(value, loss.batch_weight(z.shape, real, weight)), slope
+
+
+def _fusion(net: Network, k: int, loss: Loss) -> Fusion | None:
     """What the loss of output ``k`` is fused with; None if with nothing.
 
     An output that another layer takes, or that is listed twice, is needed as it is.
@@ -287,8 +301,8 @@ def _fusion(net: Network, k: int, loss: Loss) -> _Fused | None:
     activation = layer.activation if isinstance(layer, Dense) else None
     if isinstance(activation, Softmax) and loss.activation == "softmax":
         hot = activation.temperature != 1.0
-        return _Fused(activation, net.dtype.type(1.0 / activation.temperature) if hot else None)
-    return _Fused(activation) if activation is not None and loss.fuses_with(activation) else None
+        return Fusion(activation, net.dtype.type(1.0 / activation.temperature) if hot else None)
+    return Fusion(activation) if activation is not None and loss.fuses_with(activation) else None
 
 
 def drop_empty(weights: np.ndarray | None, masks: Sequence[np.ndarray | None]) -> np.ndarray | None:

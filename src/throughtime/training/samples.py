@@ -33,7 +33,7 @@ SPLIT = 1
 FIELDS = ("x", "y", "lengths", "mask", "sample_weight")
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)  # a frozen one takes longer to make, once a batch
 class Samples:
     """Sequences with their targets. Of several inputs, x and mask are tuples.
 
@@ -60,12 +60,12 @@ class Samples:
     @property
     def y(self) -> Any:
         """The targets alone; of several outputs, a tuple."""
-        return alike(tuple(one.y for one in self.targets))
+        return alike(tuple([one.y for one in self.targets]))
 
     @property
     def weight(self) -> Any:
         """The sample weights; of several outputs, a tuple."""
-        return alike(tuple(one.weight for one in self.targets))
+        return alike(tuple([one.weight for one in self.targets]))
 
     @property
     def lengths(self) -> np.ndarray | None:
@@ -78,7 +78,7 @@ class Samples:
 
     def take(self, rows: np.ndarray) -> Samples:
         """Return the sequences at ``rows``, with all their steps."""
-        targets = tuple(one.take(rows) for one in self.targets)
+        targets = tuple([one.take(rows) for one in self.targets])
         return Samples(cut(self.x, rows), cut(self.mask, rows), targets, self.axes)
 
     def batch(self, rows: np.ndarray) -> Samples:
@@ -86,6 +86,8 @@ class Samples:
 
         Inputs with the same steps are cut together, and so are the outputs that have them.
         """
+        if self.mask is None:
+            return self.take(rows)
         kept: dict[Any, Any] = {}  # steps and mask of each axis that is cut
         if not any(one.own_steps for one in self.targets):
             for axis, mask in zip(self.axes, each(self.mask), strict=True):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from throughtime.network.signals import each
-from throughtime.training.heads import Heads, total
+from throughtime.training.heads import Heads
 from throughtime.training.objective import Evaluation
 from throughtime.training.samples import Samples
 
@@ -49,7 +49,8 @@ class Scores:
             Its losses, their weights in the mean, and its outputs.
         """
         for k, (value, weight) in enumerate(evaluation.terms):
-            self.totals[k] += value if self.summed(k) else value * weight
+            summed = self.heads[k].loss.reduction == "sum"
+            self.totals[k] += value if summed else value * weight
             self.weights[k] += weight
         if not self.outputs:
             return
@@ -61,34 +62,30 @@ class Scores:
             else:
                 kept[rows] = y
 
-    def summed(self, k: int) -> bool:
-        """Whether the loss of output ``k`` is a sum, and no mean."""
-        return self.heads[k].loss.reduction == "sum"
-
     @property
     def weight(self) -> float:
         """Sum of the weights so far; zero if there is nothing to learn from."""
         return sum(self.weights)
 
-    @property
-    def losses(self) -> list[float]:
-        """The loss of each output, of all batches so far; 0 without an unmasked step."""
-        return [
-            value if self.summed(k) or not weight else value / weight
-            for k, (value, weight) in enumerate(zip(self.totals, self.weights, strict=True))
-        ]
+    def loss_of(self, k: int) -> float:
+        """The loss of output ``k``, of all batches so far; 0 without an unmasked step."""
+        value, weight = self.totals[k], self.weights[k]
+        return value if self.heads[k].loss.reduction == "sum" or not weight else value / weight
 
     @property
     def loss(self) -> float:
         """The loss of all outputs together."""
-        return total(self.heads, self.losses)
+        value = 0.0
+        for k, head in enumerate(self.heads):
+            value += head.weight * self.loss_of(k)
+        return value
 
     def row(self, prefix: str = "") -> dict[str, float]:
         """The losses and the metrics, ready for the history."""
         result = {f"{prefix}loss": self.loss}
         if len(self.heads) > 1:
-            for head, value in zip(self.heads, self.losses, strict=True):
-                result[f"{prefix}{head.prefix}loss"] = value
+            for k, head in enumerate(self.heads):
+                result[f"{prefix}{head.prefix}loss"] = self.loss_of(k)
         for k, outputs in self.outputs.items():
             # A loss may need more outputs than targets: a variance, several quantiles.
             head, own = self.heads[k], self.samples.targets[k]

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -28,8 +27,7 @@ from throughtime.training.heads import Head
 from throughtime.training.objective import drop_empty, present
 
 
-@dataclass(frozen=True)
-class Targets:
+class Targets(NamedTuple):
     """The targets of one output.
 
     Attributes
