@@ -68,14 +68,16 @@ def train(
     net : Network
         The network, whose parameters change. It remembers the loss and the metrics.
     x : array of shape (N, T, F), or list of arrays (T_i, F)
-        The sequences.
+        The sequences. Of a network with several inputs, a dict by their names, or a list of them.
     y : array-like, or list of arrays
         The targets, in the form that the loss takes: of the shape of the network's output, or class
         numbers without the last axis; a list where ``x`` is ragged and the network has an output
         at every step. Masked steps and steps of weight zero may hold anything, for example NaN or
-        -100.
-    loss : str, Loss or callable
-        The loss.
+        -100. Of a network with several outputs, a dict by their names, or a list of them.
+    loss : str, Loss or callable, or a dict or list of them by output
+        The loss. Of several outputs the weighted sum is minimised; a single one is that of each.
+    loss_weights : dict or list of float by output, optional
+        Factors on the losses of several outputs; 1 where none is given.
     optimizer : str or Optimizer
         The optimiser. It is reset first: moments and counters start from zero.
     epochs : int
@@ -84,15 +86,16 @@ def train(
     batch_size : int or None
         Number of sequences in an update; the last batch takes the rest. None takes all at once.
     lengths : array of int of shape (N,), optional
-        Number of steps of each row of a padded ``x``.
+        Number of steps of each row of a padded ``x``; of several inputs, a dict.
     mask : array of bool of shape (N, T), optional
-        True at the steps that count; holes are allowed.
+        True at the steps that count; holes are allowed. Of several inputs, a dict.
     sample_weight : array-like, optional
-        Weight of each sequence (N,), or of each step (N, T); >= 0.
+        Weight of each sequence (N,), or of each step (N, T); >= 0. One is that of every output; a
+        dict has those of each.
     class_weight : dict of int to float, or "balanced", optional
         Weight of each class, 1 where it is not given, for targets that are classes. It multiplies
         the sample weights, in training and in validation. With ``"balanced"`` all classes that
-        occur in the training data weigh the same together.
+        occur in the training data weigh the same together. Of several outputs, a dict of them.
     validation : float, tuple or dict, optional
         Data to score after every epoch, without dropout. A fraction in (0, 1): so many of the
         sequences, drawn at random from ``seed``, are not trained on. Or a separate set: ``(x, y)``,
@@ -106,6 +109,7 @@ def train(
         Penalties ``l1 sum |W|`` and ``l2/2 sum W**2`` on weight matrices, not on biases.
     tbptt : (int, int), optional
         Truncated backpropagation ``(k1, k2)``: an update every ``k1`` steps, back through ``k2``.
+        All inputs that are sequences must have the same steps.
     renew : callable, optional
         The data of later epochs. From the second epoch on it is called with the number of the
         epoch, and returns the sequences of that epoch in a form that ``validation`` takes; ``x``
@@ -114,9 +118,10 @@ def train(
         run has the bits of one that was never stopped.
     callbacks : sequence of Callback or function
         Callbacks. A function is called with the :class:`Run` at the end of every epoch.
-    metrics : sequence
+    metrics : sequence, or a dict or list of sequences by output
         Metrics: names, objects or functions. Each one makes a column of the history, and one more
-        for the validation set. They score the outputs that the training batches gave.
+        for the validation set. They score the outputs that the training batches gave. A single
+        sequence is that of every output.
     shuffle : bool
         Whether to draw a new order of the sequences for every epoch.
     bucket : bool
