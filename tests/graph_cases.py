@@ -53,17 +53,21 @@ class Problem:
         What ``net.check_input`` returned.
     states : list
         Given initial states; None where there is none.
+    training : bool
+        Whether dropout acts, with the same numbers in every run.
     """
 
     net: tt.Network
     x: Any
     mask: Any
     states: list[Any]
+    training: bool = False
 
     def run(self, keep: bool = True) -> tuple[list[np.ndarray], Any]:
         """The outputs, and the tape."""
         states = self.net.check_states(self.states, len(each(self.x)[0]))
-        y, tape = self.net.run(self.x, self.mask, states, Call(keep=keep))
+        call = Call(self.training, np.random.default_rng(7) if self.training else None, keep)
+        y, tape = self.net.run(self.x, self.mask, states, call)
         return list(each(y)), tape
 
     def slopes(self, y: list[np.ndarray], tape: Any, seed: int = 3) -> tuple[list[Any], list[Any]]:
@@ -88,6 +92,7 @@ class GraphCase:
     masks: str | None = "ragged"
     states: bool = False
     seed: int = 0
+    training: bool = False
 
     def __str__(self) -> str:
         return self.name
@@ -101,7 +106,7 @@ class GraphCase:
     def problem(self, dtype: str = "float64", rows: int = ROWS) -> Problem:
         net = self.network(dtype)
         x, mask = net.check_input(*data(net, self.masks, self.seed + 100, rows))
-        problem = Problem(net, x, mask, [None] * len(net.layers))
+        problem = Problem(net, x, mask, [None] * len(net.layers), self.training)
         if self.states:
             _, tape = problem.run()
             given = np.random.default_rng(self.seed + 200)
@@ -315,14 +320,25 @@ def plain() -> tuple[Any, Any]:
     return a, [Dropout(0.3)(a), LastStep()(a), TimeReverse()(Dropout(0.3)(a))]
 
 
+def noisy() -> tuple[Any, Any]:
+    """Dropout of all kinds in layers that are called twice: each call draws its own numbers."""
+    a = tt.Input(3)
+    core = GRU(3, dropout=0.3, recurrent_dropout=0.3, zoneout=0.2, **SEQ)
+    drop = Dropout(0.4, variational=True)
+    return a, Dense(2)(Add()([drop(core(drop(core(a)))), Dropout(0.3)(a)]))
+
+
 BUILT = [
     residual, shared, shared_deep, heads, sides, translator, chain_of_states, made_state, nested,
     twice, diamond, strangers, plain,
 ]  # fmt: skip
 CASES = [
-    GraphCase(f"{build.__name__}, {masks}", build, masks, states=masks != "ragged", seed=i)
-    for i, build in enumerate(BUILT)
-    for masks in (None, "ragged", "holes")
+    *(
+        GraphCase(f"{build.__name__}, {masks}", build, masks, states=masks != "ragged", seed=i)
+        for i, build in enumerate(BUILT)
+        for masks in (None, "ragged", "holes")
+    ),
+    GraphCase("noisy", noisy, "holes", states=True, training=True),
 ]
 
 
