@@ -18,12 +18,11 @@ ON_EVERY_ENGINE = {
         "activations", "bptt", "gradcheck", "gradients", "gradients_losses", "layers",
         "layers_windows", "learning", "losses", "losses_custom", "losses_extremes", "network",
         "network_beam", "network_generation", "network_invariants", "network_passes",
-        "network_predict", "network_prefixes", "network_stream", "old_files", "optimizers",
-        "published_s1",
-        "published_s2", "published_s3", "published_s4", "published_s5", "same_bits",
-        "same_bits_graphs",
-        "sequence_modes", "training", "training_clipping", "training_divergence",
-        "training_evaluation", "training_samples_placeholders", "training_truncation",
+        "network_predict", "network_prefixes", "network_stream", "network_stream_graphs",
+        "old_files", "optimizers", "published_s1", "published_s2", "published_s3", "published_s4",
+        "published_s5", "same_bits", "same_bits_graphs", "sequence_modes", "training",
+        "training_clipping", "training_divergence", "training_evaluation",
+        "training_samples_placeholders", "training_truncation",
     )
 }  # fmt: skip
 
