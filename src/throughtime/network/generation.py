@@ -132,7 +132,7 @@ def generate(
     InvalidArgumentError
         If the network cannot run as a stream, or options do not fit it.
     DataError
-        If the network gives a value that is not finite.
+        If a network of tokens gives what is no probability, such as NaN.
 
     Notes
     -----
