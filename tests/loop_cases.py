@@ -14,6 +14,7 @@ import throughtime as tt
 from throughtime import cells, engines
 from throughtime.activations import Custom, Softmax, Tanh
 from throughtime.cells import Cell
+from throughtime.cells.update import Update
 from throughtime.kernels import selection
 
 needs_native = pytest.mark.skipif(
@@ -30,12 +31,17 @@ CELLS: dict[str, Cell] = {
     "minlstm": cells.MinLSTM(),
     "indrnn": cells.IndRNN(Tanh()),
     "lru": cells.LRU(),
+    "lstm, options": cells.GeneralLSTM(peepholes=True, proj_size=6, cell_clip=0.7),
+    "lstm, coupled": cells.CoupledLSTM(peepholes=True),
 }
+
+#: What may follow a step: clipping of h, and zoneout, as in prediction or drawn for training.
+UPDATES = ("none", "clipped", "expected", "drawn")
 
 #: Cells with every activation in every position that takes one.
 ACTIVE: dict[str, Cell] = {f"rnn of {name}": cells.Elman(f) for name, f in FUNCTIONS.items()}
 for _name, _f in FUNCTIONS.items():
-    for _cell in ("gru", "gru, reset before", "lstm"):
+    for _cell in ("gru", "gru, reset before", "lstm", "lstm, options"):
         ACTIVE[f"{_cell} of {_name}"] = replace(CELLS[_cell], activation=_f)
         ACTIVE[f"{_cell}, gates of {_name}"] = replace(CELLS[_cell], recurrent_activation=_f)
     for _cell in ("mingru", "minlstm", "indrnn"):
@@ -93,19 +99,22 @@ class Loop:
     scale: float = 0.6
     seed: int = 0
     size: float = 1.0  # scale of the numbers in x
+    update: str = "none"
 
     def data(self, dtype: str = "float64") -> Data:
         """Random arrays; both dtypes hold the same numbers, which float32 can represent."""
         rng = np.random.default_rng([self.seed, *self.shape])
         N, T, F, H = self.shape
         width = len(self.cell.gates) * H
+        P = getattr(self.cell, "proj_size", None) or H  # numbers in h
+        widths = (P, *[H] * (len(self.cell.states) - 1))
 
         def normal(*shape: int, scale: float = 1.0) -> np.ndarray:
             return (scale * rng.normal(size=shape)).astype("float32").astype(dtype)
 
         p = {"W_x": normal(F, width, scale=self.scale)}
         if self.cell.recurrent_weights:
-            p["W_h"] = normal(H, width, scale=self.scale / np.sqrt(max(H, 1)))
+            p["W_h"] = normal(P, width, scale=self.scale / np.sqrt(max(P, 1)))
         extra = self.cell.extra_shapes(H)
         p |= {name: normal(*shape, scale=self.scale) for name, shape in extra.items()}
         if self.bias:
@@ -118,19 +127,35 @@ class Loop:
             p["b_time"] = normal(width, scale=self.scale)
         mask = mask_of(self.mask, N, T, rng)
         x = normal(N, T, F, scale=self.size)
-        state = tuple(normal(N, H, scale=self.scale) for _ in self.cell.states)
+        state = tuple(normal(N, n, scale=self.scale) for n in widths)
         if mask is not None:
             x[~mask] = 0  # as a network passes it to its layers
-        started, kept = rng.random(N) < 0.5, rng.random((N, H)) < 0.7
+        started, kept = rng.random(N) < 0.5, rng.random((N, P)) < 0.7
         options = {
             "mask": mask,
             "started": started if self.started and timed else None,
             "drop": (1.5 * kept).astype(dtype) if dropped else None,
             "reverse": self.reverse,
+            "update": _update(self.update, (T, N), widths, rng),
         }
-        dy = normal(N, T, self.cell.outputs * H)
-        d_final = tuple(normal(N, H) for _ in self.cell.states)
+        dy = normal(N, T, self.cell.outputs * P)
+        d_final = tuple(normal(N, n) for n in widths)
         return Data(self.cell, p, x, state, options, dy, d_final)
+
+
+def _update(
+    kind: str, steps: tuple[int, int], widths: tuple[int, ...], rng: np.random.Generator
+) -> Update | None:
+    """An update of UPDATES for states of ``widths``."""
+    rates = (0.3, 0.2)[: len(widths)]
+    if kind == "drawn":
+        hold = (rng.random((*steps, n)) < rate for n, rate in zip(widths, rates, strict=True))
+        return Update(0.5, tuple(hold))
+    return {
+        "none": None,
+        "clipped": Update(0.2, (None,) * len(widths)),
+        "expected": Update(None, rates),
+    }[kind]
 
 
 @dataclass

@@ -25,6 +25,7 @@ from loop_cases import (
     scale_of,
 )
 from network_cases import CASES, leaves, offered
+from network_cases import CELLS as LAYERS
 
 import throughtime as tt
 from throughtime import cells
@@ -50,7 +51,7 @@ SIZES = [
 ]  # fmt: skip
 
 
-def agree(loop: Loop) -> None:
+def agree(loop: Loop, double_limit: float = DOUBLE, single_limit: float = SINGLE) -> None:
     """Both dtypes, against the reference in float64."""
     exact = run(loop, "reference")
     double, single = run(loop, "native"), run(loop, "native", "float32")
@@ -59,9 +60,9 @@ def agree(loop: Loop) -> None:
     for name, want in exact.items():
         assert double[name].dtype == np.float64
         assert single[name].dtype == np.float32
-        assert error(double[name], want) <= DOUBLE, name
+        assert error(double[name], want) <= double_limit, name
         wrong = error(single[name], want)
-        if wrong > SINGLE:  # then NumPy is as far off in float32: sums cancel, or errors grow
+        if wrong > single_limit:  # then NumPy is as far off in float32: sums cancel, or errors grow
             rounded = run(loop, "reference", "float32") if rounded is None else rounded
             assert wrong <= 4 * error(rounded[name], want), name
 
@@ -216,9 +217,12 @@ def test_every_network(case):
 
     exact, double = everything("reference", "float64"), everything("native", "float64")
     single, rounded = everything("native", "float32"), everything("reference", "float32")
+    # Two normalised numbers are nearly 1 and -1: little is left of their gradients.
+    normalised = any(getattr(layer, "layer_norm", False) for layer in case.layers)
+    limits = (1e-10, 1e-2) if normalised else (DOUBLE, SINGLE)
     for want, close, near, numpy in zip(exact, double, single, rounded, strict=True):
-        assert error(close, want) <= DOUBLE
-        assert error(near, want) <= max(SINGLE, 4 * error(numpy, want))
+        assert error(close, want) <= limits[0]
+        assert error(near, want) <= max(limits[1], 4 * error(numpy, want))
 
 
 # -- tapes ------------------------------------------------------------------------------------
@@ -288,12 +292,10 @@ def test_a_tape_goes_back_on_the_engine_that_wrote_it(cell, first, then):
         same_bits(outputs | data.backward(tape), want)
 
 
-@every_cell
-def test_a_stream_may_change_its_engine(cell):
-    kinds = {tt.layers.RECURRENT[name]: kind for name, kind in cells.CELLS.items()}
-    layer = next(layer for layer, kind in kinds.items() if kind is type(cell))
-    own = {"reset_after": cell.reset_after} if layer is tt.layers.GRU else {}
-    own |= offered(layer, time_bias=True)
+@pytest.mark.parametrize("name", LAYERS)
+def test_a_stream_may_change_its_engine(name):
+    layer, own = LAYERS[name]
+    own = own | offered(layer, time_bias=True)
     net = tt.Network(
         [layer(9, return_sequences=True, **own), tt.layers.MeanPool(),
          tt.layers.Dense(2, activation="tanh")], 3, "float64",

@@ -7,7 +7,9 @@ import pytest
 from network_cases import CASES, leaves
 
 import throughtime as tt
-from throughtime.engines.native import native_form
+from throughtime.cells import Diagonal
+from throughtime.engines.forms import native_form, option_form
+from throughtime.engines.scan import scan_form
 from throughtime.kernels import selection
 from throughtime.layers import (
     GRU,
@@ -47,8 +49,11 @@ def is_native(layer):
     """Whether the native engine does not leave the layer to the reference loops."""
     if not isinstance(layer, Recurrent):
         return True
-    update = layer.update(1, 1, tt.layers.Call())
-    return native_form(layer.cell) is not None and update is None
+    cell = layer.cell
+    if isinstance(cell, Diagonal):
+        return scan_form(cell) is not None
+    plain = layer.update(1, 1, tt.layers.Call()) is None
+    return option_form(cell) is not None or (plain and native_form(cell) is not None)
 
 
 @pytest.mark.parametrize("case", PLAIN, ids=str)

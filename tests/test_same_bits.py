@@ -7,6 +7,7 @@ sum in another order for another shape.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -106,6 +107,20 @@ ALONE = [name for name in FUNCTIONS if name != "softmax"]
 
 
 @st.composite
+def extra_options(draw: Any, layer: type[Any], units: int) -> dict[str, Any]:
+    """Some of the options that have loops of their own."""
+    offered: dict[str, tuple[Any, ...]] = {
+        "layer_norm": (False, units > 1), "zoneout": (0.0, 0.3), "hidden_clip": (None, 0.4),
+    }  # fmt: skip
+    if layer is LSTM:
+        offered |= {
+            "peepholes": (False, True), "coupled_gates": (False, True), "proj_size": (None, 3, 18),
+            "cell_clip": (None, 0.5), "cell_zoneout": (0.0, 0.2),
+        }  # fmt: skip
+    return {name: draw(st.sampled_from(values)) for name, values in offered.items()}
+
+
+@st.composite
 def layers_of(draw: Any, both_ways: bool) -> list[Any]:
     """One or two recurrent layers, and what may stand around them."""
     found: list[Any] = draw(windows_of(both_ways))
@@ -122,13 +137,16 @@ def layers_of(draw: Any, both_ways: bool) -> list[Any]:
         if both_ways:
             options[draw(st.sampled_from(["bidirectional", "reverse"]))] = True
         layer = draw(st.sampled_from([RNN, GRU, LSTM, *SCANS]))
-        options["activation"] = draw(st.sampled_from(FUNCTIONS if layer is RNN else ALONE))
+        units = draw(st.sampled_from(WIDTHS))
+        more = draw(extra_options(layer, units)) if draw(st.booleans()) else {}
+        plain = layer is RNN and not more
+        options["activation"] = draw(st.sampled_from(FUNCTIONS if plain else ALONE))
         if layer is not RNN:
             gates = ["sigmoid", "hard_sigmoid", "tanh"]  # others may grow without bound
             options["recurrent_activation"] = draw(st.sampled_from(gates))
         if layer is GRU:
-            options["reset_after"] = draw(st.booleans())
-        found.append(layer(draw(st.sampled_from(WIDTHS)), **offered(layer, **options)))
+            options["reset_after"] = bool(more) or draw(st.booleans())
+        found.append(layer(units, **offered(layer, **options, **more)))
     pools = {"mean": MeanPool(), "maximum": MaxPool(), "last step": LastStep()}
     found += [pools[last]] if last in pools else []
     return [
@@ -318,9 +336,19 @@ LARGE = [
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize(
     ("layer", "options"),
-    [(RNN, {}), (GRU, {}), (GRU, {"reset_after": False}), (LSTM, {"time_bias": True}),
-     *((layer, {}) for layer in SCANS)],
-    ids=["rnn", "gru", "gru, reset before", "lstm", *(layer.__name__ for layer in SCANS)],
+    [
+        (RNN, {}),
+        (GRU, {}),
+        (GRU, {"reset_after": False}),
+        (LSTM, {"time_bias": True}),
+        (GRU, {"layer_norm": True, "zoneout": 0.2}),
+        (LSTM, {"layer_norm": True, "peepholes": True, "proj_size": 29, "cell_clip": 1.0}),
+        *((layer, {}) for layer in SCANS),
+    ],
+    ids=[
+        "rnn", "gru", "gru, reset before", "lstm", "gru, options", "lstm, options",
+        *(layer.__name__ for layer in SCANS),
+    ],
 )  # fmt: skip
 def test_work_enough_for_several_threads(layer, options, dtype, shape):
     N, T, F, H = shape
@@ -349,8 +377,9 @@ def test_work_enough_for_several_threads(layer, options, dtype, shape):
 def trained(layer: Any, dtype: str, **options: Any) -> tuple[np.ndarray, list[float]]:
     """The parameters after a few epochs with everything on, and what the history says."""
     rng = np.random.default_rng(0)
+    more = offered(getattr(layer, "func", layer), recurrent_dropout=0.2)
     layers = [
-        layer(40, return_sequences=True, dropout=0.2, **offered(layer, recurrent_dropout=0.2)),
+        layer(40, return_sequences=True, dropout=0.2, **more),
         Dropout(0.1),
         Dense(1),
     ]
@@ -364,7 +393,13 @@ def trained(layer: Any, dtype: str, **options: Any) -> tuple[np.ndarray, list[fl
     return net.params.flat.copy(), [*history["loss"], *history["val_loss"], *history["grad_norm"]]
 
 
-@pytest.mark.parametrize("layer", [RNN, GRU, LSTM, *SCANS])
+OPTIONED = [
+    partial(GRU, layer_norm=True, zoneout=0.2, hidden_clip=0.9),
+    partial(LSTM, layer_norm=True, peepholes=True, proj_size=20, zoneout=0.1, cell_zoneout=0.3),
+]
+
+
+@pytest.mark.parametrize("layer", [RNN, GRU, LSTM, *OPTIONED, *SCANS])
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize(
     "options",

@@ -9,6 +9,7 @@
 #include "base/loops.hpp"
 #include "base/losses.hpp"
 #include "base/optimizers.hpp"
+#include "base/options.hpp"
 #include "base/paths.hpp"
 #include "base/pointwise.hpp"
 #include "base/rolling.hpp"
@@ -39,6 +40,7 @@ struct Api {
     ForBoth<Losses> losses;
     ForBoth<Pointwises> pointwise;
     ForBoth<Scans> scans;
+    ForBoth<OptionLoops> options;
     ForBoth<Paths> paths;
     const Rolling* rolling;
 };

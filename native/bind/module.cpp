@@ -18,6 +18,7 @@ namespace throughtime {
 void bind_loops(nb::module_& m);
 void bind_losses(nb::module_& m);
 void bind_optimizers(nb::module_& m);
+void bind_options(nb::module_& m);
 void bind_paths(nb::module_& m);
 void bind_pointwise(nb::module_& m);
 void bind_rolling(nb::module_& m);
@@ -71,6 +72,7 @@ NB_MODULE(_native, m) {
     bind_loops(m);
     bind_losses(m);
     bind_optimizers(m);
+    bind_options(m);
     bind_paths(m);
     bind_pointwise(m);
     bind_rolling(m);

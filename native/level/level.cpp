@@ -19,6 +19,8 @@ extern const Pointwises<float> pointwise_f32;
 extern const Pointwises<double> pointwise_f64;
 extern const Scans<float> scans_f32;
 extern const Scans<double> scans_f64;
+extern const OptionLoops<float> options_f32;
+extern const OptionLoops<double> options_f64;
 extern const Paths<float> paths_f32;
 extern const Paths<double> paths_f64;
 extern const Rolling rolling;
@@ -33,6 +35,7 @@ constexpr Api table{
     {&losses_f32, &losses_f64},
     {&pointwise_f32, &pointwise_f64},
     {&scans_f32, &scans_f64},
+    {&options_f32, &options_f64},
     {&paths_f32, &paths_f64},
     &rolling,
 };

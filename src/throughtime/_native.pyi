@@ -115,6 +115,36 @@ def scan_back(
     d_first_2: np.ndarray | None,
 ) -> None: ...
 
+# Runs a cell with options over time: fills the states and what it keeps of each step.
+def option_forward(
+    form: Form,
+    arrays: dict[str, np.ndarray],
+    cell_clip: float,
+    hidden_clip: float,
+    zoneout: float,
+    cell_zoneout: float,
+    keep: bool,
+) -> None: ...
+
+# Fills da, du, dr, dp and dv; dh and dc are those of the final states, then of the first ones.
+def option_backward(
+    form: Form,
+    arrays: dict[str, np.ndarray],
+    cell_clip: float,
+    hidden_clip: float,
+    zoneout: float,
+    cell_zoneout: float,
+) -> None: ...
+
+# Fills w, k and a from v.
+def normalise(arrays: dict[str, np.ndarray], cut: int) -> None: ...
+
+# Fills dv from da, w and k.
+def normalise_back(arrays: dict[str, np.ndarray], cut: int) -> None: ...
+
+# Adds to out the sum over rows of a b, or of a.
+def column_sums(a: np.ndarray, b: np.ndarray | None, out: np.ndarray) -> None: ...
+
 # Fills y, or adds to it.
 def affine(
     x: np.ndarray, W: np.ndarray, b: np.ndarray | None, y: np.ndarray, add: bool = False

@@ -134,7 +134,7 @@ def unroll(
 
     started_time = None
     if hasattr(p, "b_time"):
-        started_time = _started(steps, batch, mask_time, started)
+        started_time = begun(steps, batch, mask_time, started)
     a, normalised = input_part(cell, p, x_time, started_time)
 
     # A step without masked rows needs no selection.
@@ -295,7 +295,7 @@ def _rows(a: np.ndarray) -> np.ndarray:
     return a.reshape(a.shape[0] * a.shape[1], *a.shape[2:])
 
 
-def _started(
+def begun(
     steps: int, batch: int, mask: np.ndarray | None, started: np.ndarray | None
 ) -> np.ndarray:
     """e_t of (B1), (T, N): whether an unmasked step, or a given state, precedes step t."""

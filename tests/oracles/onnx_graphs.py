@@ -17,12 +17,26 @@ import throughtime as tt
 
 #: Index of our gate at each position of ONNX.
 ORDER = {"RNN": [0], "GRU": [1, 0, 2], "LSTM": [0, 3, 1, 2]}
+#: The same of an LSTM with ``coupled_gates``, i g o, whose gate f ONNX does not read.
+COUPLED = [0, 2, 0, 1]
 OPSET, IR = 22, 10
 
 
-def reorder(array: np.ndarray, order: list[int]) -> np.ndarray:
+def reorder(array: np.ndarray, order: list[int], blocks: int | None = None) -> np.ndarray:
     """Put the blocks of the last axis into another order."""
-    return np.concatenate([np.split(array, len(order), axis=-1)[k] for k in order], axis=-1)
+    parts = np.split(array, blocks or len(order), axis=-1)
+    return np.concatenate([parts[k] for k in order], axis=-1)
+
+
+def peepholes(net: tt.Network, index: int) -> np.ndarray:
+    """Return P (D, 3*H) of one layer: the gates i, o, f."""
+    layer = net.layers[index]
+    rows = []
+    for group, _ in layer.directions:
+        W_c = net.params[f"{index}.{group}".rstrip(".") + ".W_c"]
+        i, f, o = W_c if len(W_c) == 3 else (W_c[0], 0 * W_c[0], W_c[1])
+        rows.append(np.concatenate([i, o, f]))
+    return np.stack(rows).astype("float32")
 
 
 def to_onnx(
@@ -31,19 +45,23 @@ def to_onnx(
     """Return W, R and B of one layer; each bias is split at random into ONNX's two."""
     layer = net.layers[index]
     order = ORDER[layer.kind]
+    if getattr(layer, "coupled_gates", False):
+        order = COUPLED
+    gates = len(layer.cell.gates)
     arrays: tuple[list[np.ndarray], ...] = ([], [], [])
     for group, _ in layer.directions:
         own = f"{index}.{group}".rstrip(".") + "."
         for found, name in zip(arrays, ("W_x", "W_h"), strict=False):
-            found.append(reorder(net.params[own + name], order).T)
-        b = net.params[own + "b"] if layer.use_bias else np.zeros(len(arrays[0][-1]))
+            found.append(reorder(net.params[own + name], order, gates).T)
+        b = net.params[own + "b"] if layer.use_bias else np.zeros(gates * layer.units)
         second = rng.normal(size=b.shape)
         first = b - second
         if getattr(layer, "reset_after", False):
             # Here the candidate's two biases cannot be added: r_t is between them.
             n = slice(2 * layer.units, None)
             first[n], second[n] = b[n], net.params.get(own + "b_hn", 0.0)
-        arrays[2].append(np.concatenate([reorder(first, order), reorder(second, order)]))
+        halves = [reorder(half, order, gates) for half in (first, second)]
+        arrays[2].append(np.concatenate(halves))
     return tuple(np.stack(a).astype("float32") for a in arrays)  # type: ignore[return-value]
 
 
@@ -95,6 +113,8 @@ def build(
                 constant(f"{n}0_{k}", a.astype("float32"))
                 for n, a in zip("hc", _states_of(states[k], layer), strict=False)
             ]
+        if getattr(layer, "peepholes", False):
+            inputs += [""] * (7 - len(inputs)) + [constant(f"P{k}", peepholes(net, k))]
         finals = [f"{name}_{k}" for name in layer.cell.states]
         direction = "bidirectional" if layer.bidirectional else "forward"
         if layer.reverse:

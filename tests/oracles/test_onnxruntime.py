@@ -1,8 +1,8 @@
 """Recurrent layers equal ONNX Runtime (float32, so to a few 1e-6), and the node cases of ONNX.
 
-Not compared, because throughtime lacks them: peepholes, ``clip``, ``input_forget``, and an
-LSTM whose g and output activations differ. ONNX Runtime, and not ``onnx.reference``, is asked: the
-latter ignores ``sequence_lens`` and the activations of GRU and LSTM.
+Not compared, because throughtime lacks them: ``clip``, which bounds the inputs of activations, and
+an LSTM whose g and output activations differ. ONNX Runtime, and not ``onnx.reference``, is asked:
+the latter ignores ``sequence_lens`` and the activations of GRU and LSTM.
 """
 
 from __future__ import annotations
@@ -24,6 +24,13 @@ LAYERS = {
     "gru, reset before": (tt.layers.GRU, {"reset_after": False}, {"linear_before_reset": 0}),
     "lstm": (tt.layers.LSTM, {}, {}),
 }
+OPTIONED = {
+    "lstm, peepholes": (tt.layers.LSTM, {"peepholes": True}, {}),
+    "lstm, coupled": (tt.layers.LSTM, {"coupled_gates": True}, {"input_forget": 1}),
+    "lstm, coupled, peepholes": (
+        tt.layers.LSTM, {"coupled_gates": True, "peepholes": True}, {"input_forget": 1},
+    ),
+}  # fmt: skip
 DIRECTIONS = {
     "forward": {},
     "reverse": {"reverse": True},
@@ -45,9 +52,9 @@ def random_states(net, batch, rng):
 @pytest.mark.parametrize("ragged", [False, True], ids=["full", "ragged"])
 @pytest.mark.parametrize("depth", [1, 2])
 @pytest.mark.parametrize("direction", DIRECTIONS)
-@pytest.mark.parametrize("name", LAYERS)
+@pytest.mark.parametrize("name", LAYERS | OPTIONED)
 def test_layers(name, direction, depth, ragged, initial, bias):
-    layer, options, attributes = LAYERS[name]
+    layer, options, attributes = (LAYERS | OPTIONED)[name]
     rng = np.random.default_rng(depth)
     batch, steps, features, units = (int(n) for n in rng.integers(2, 9, size=4))
     options = options | DIRECTIONS[direction] | {"return_sequences": True, "use_bias": bias}
@@ -60,9 +67,9 @@ def test_layers(name, direction, depth, ragged, initial, bias):
 
 @pytest.mark.parametrize("seed", range(8))
 @pytest.mark.parametrize("direction", DIRECTIONS)
-@pytest.mark.parametrize("name", LAYERS)
+@pytest.mark.parametrize("name", LAYERS | OPTIONED)
 def test_random_sizes(name, direction, seed):
-    layer, options, attributes = LAYERS[name]
+    layer, options, attributes = (LAYERS | OPTIONED)[name]
     rng = np.random.default_rng(100 + seed)
     batch, steps, features, units = (int(n) for n in rng.integers(1, 20, size=4))
     options = options | DIRECTIONS[direction] | {"return_sequences": True}
@@ -119,7 +126,7 @@ def attributes_of(chosen, directions):
     ("name", "gate"), [(n, g) for n in LAYERS for g in (["-"] if n == "rnn" else GATES)]
 )
 def test_activations(name, gate, activation, direction):
-    layer, options, attributes = LAYERS[name]
+    layer, options, attributes = (LAYERS | OPTIONED)[name]
     rng = np.random.default_rng(3)
     f = (activation, *ACTIVATIONS[activation])
     options = options | DIRECTIONS[direction] | {"return_sequences": True, "activation": f[3]}

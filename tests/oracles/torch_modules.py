@@ -33,6 +33,8 @@ def recurrent_layers(module: torch.nn.RNNBase, **options: Any) -> list[tt.layers
     ]
     if getattr(module, "nonlinearity", "tanh") == "relu":
         options["activation"] = "relu"
+    if module.proj_size:
+        options["proj_size"] = module.proj_size
     return [
         layer(
             module.hidden_size,
@@ -69,6 +71,8 @@ def parameters(module: torch.nn.RNNBase, first: int = 0, gradients: bool = False
             own = f"{first + k}.{group if module.bidirectional else ''}"
             result[f"{own}W_x"] = array(f"weight_ih_l{k}{suffix}").T
             result[f"{own}W_h"] = array(f"weight_hh_l{k}{suffix}").T
+            if module.proj_size:
+                result[f"{own}W_r"] = array(f"weight_hr_l{k}{suffix}").T
             if not module.bias:
                 continue
             b_ih, b_hh = array(f"bias_ih_l{k}{suffix}"), array(f"bias_hh_l{k}{suffix}")
@@ -108,8 +112,8 @@ def flatten(states: Any) -> list[np.ndarray]:
 def random_states(module: torch.nn.RNNBase, batch: int, rng: np.random.Generator) -> Any:
     """Return a random h, or (h, c), of PyTorch's form."""
     count = module.num_layers * (2 if module.bidirectional else 1)
-    shape = (count, batch, module.hidden_size)
-    states = tuple(torch.from_numpy(rng.normal(size=shape)) for _ in range(2))
+    widths = module.proj_size or module.hidden_size, module.hidden_size
+    states = tuple(torch.from_numpy(rng.normal(size=(count, batch, n))) for n in widths)
     return states if isinstance(module, torch.nn.LSTM) else states[0]
 
 

@@ -59,6 +59,9 @@ class Cell:
     #: The number of the kernel in native/ that must equal the cell (``CellKind`` in
     #: native/base/loops.hpp); None runs on the reference loops.
     kernel: ClassVar[int | None] = None
+    #: The number of the plain cell whose equations the loops of cells with options extend
+    #: (``native/level/options.cpp``); None runs on the reference loops. Not for a plain cell.
+    option_kernel: ClassVar[int | None] = None
     #: Whose sums are layer-normalised together: so many gates each time, (4,) or (2, 1); empty if
     #: the cell does not normalise.
     normalised: tuple[int, ...] = ()

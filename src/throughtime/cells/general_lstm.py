@@ -36,7 +36,7 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 
 from throughtime.activations import Activation, Sigmoid, Tanh
-from throughtime.cells.base import Cell, Saved, State, dropped, gates, gates_backward
+from throughtime.cells.base import Cell, KernelForm, Saved, State, dropped, gates, gates_backward
 from throughtime.cells.normalisation import normalise, normalise_backward
 
 #: The numbers of c_t are normalised together, (L13).
@@ -70,6 +70,10 @@ class GeneralLSTM(Cell):
 
     gates: ClassVar[tuple[str, ...]] = ("i", "f", "g", "o")
     states: ClassVar[tuple[str, ...]] = ("h", "c")
+    option_kernel: ClassVar[int | None] = 2
+
+    def kernel_form(self) -> KernelForm:
+        return KernelForm(self.activation, self.recurrent_activation)
 
     @property
     def normalised(self) -> tuple[int, ...]:  # type: ignore[override]  # an option of this cell
@@ -81,7 +85,8 @@ class GeneralLSTM(Cell):
         return "f" not in self.gates
 
     def extra_shapes(self, units: int) -> dict[str, tuple[int, ...]]:
-        width, found = len(self.gates) * units, {}
+        width = len(self.gates) * units
+        found: dict[str, tuple[int, ...]] = {}
         if self.layer_norm:
             found |= {"g_x": (width,), "g_h": (width,), "g_c": (units,)}
         if self.peepholes:
@@ -213,3 +218,4 @@ class CoupledLSTM(GeneralLSTM):
     """:class:`GeneralLSTM` with coupled gates, f = 1 - i: three gates, and weights for three."""
 
     gates: ClassVar[tuple[str, ...]] = ("i", "g", "o")
+    option_kernel: ClassVar[int | None] = 2

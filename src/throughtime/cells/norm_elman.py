@@ -34,6 +34,7 @@ class NormElman(Cell):
 
     gates: ClassVar[tuple[str, ...]] = ("h",)
     normalised = (1,)
+    option_kernel: ClassVar[int | None] = 0
 
     def extra_shapes(self, units: int) -> dict[str, tuple[int, ...]]:
         return {"g_x": (units,), "g_h": (units,)}

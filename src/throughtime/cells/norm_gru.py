@@ -30,7 +30,7 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 
 from throughtime.activations import Activation, Sigmoid, Tanh
-from throughtime.cells.base import Cell, Saved, State, dropped, gates, gates_backward
+from throughtime.cells.base import Cell, KernelForm, Saved, State, dropped, gates, gates_backward
 from throughtime.cells.normalisation import normalise, normalise_backward
 
 #: (L19): r and z are one group; and n is another.
@@ -61,6 +61,10 @@ class NormGRU(Cell):
 
     gates: ClassVar[tuple[str, ...]] = ("r", "z", "n")
     normalised = (2, 1)
+    option_kernel: ClassVar[int | None] = 1
+
+    def kernel_form(self) -> KernelForm:
+        return KernelForm(self.activation, self.recurrent_activation, self.reset_after)
 
     def extra_shapes(self, units: int) -> dict[str, tuple[int, ...]]:
         return {"g_x": (3 * units,), "g_h": (3 * units,)}

@@ -1,29 +1,25 @@
 """The time loops on the native engine, with the functions of :mod:`throughtime.bptt`.
 
 The loops themselves are in ``native/``; those of cells without W_h are reached through
-:mod:`throughtime.engines.scan`. User-defined cells and activations run on the reference loops.
+:mod:`throughtime.engines.scan`, those of cells with options through
+:mod:`throughtime.engines.options`. User-defined cells and activations run on the reference loops.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
 from throughtime import bptt as reference
-from throughtime.activations import Softmax, native_kind
 from throughtime.cells import Diagonal
 from throughtime.cells.base import Cell, State
 from throughtime.cells.update import Update
-from throughtime.engines import scan
+from throughtime.engines import options, scan
+from throughtime.engines.forms import native_form
 from throughtime.kernels import selection
 from throughtime.kernels.arrays import alike, packed, strided
-from throughtime.kernels.rule import own_kernel
-
-if TYPE_CHECKING:
-    from throughtime._native import Form
 
 
 @dataclass
@@ -63,16 +59,17 @@ def unroll(
     kernels = selection.kernels()
     bare = drop is None and update is None and not hasattr(p, "b_time")
     if isinstance(cell, Diagonal) and bare:
-        found = scan.unroll(cell, p, x, state, mask=mask, reverse=reverse, keep=keep)
-        if found is not None:
-            return found
-    form = None if kernels is None else native_form(cell)
-    plain = form is not None and update is None
-    if kernels is None or not plain or not alike(x, p.W_x, *state):
-        return reference.unroll(
-            cell, p, x, state,
-            mask=mask, started=started, drop=drop, update=update, reverse=reverse, keep=keep,
-        )  # fmt: skip
+        scanned = scan.unroll(cell, p, x, state, mask=mask, reverse=reverse, keep=keep)
+        if scanned is not None:
+            return scanned
+    form = None if kernels is None or update is not None else native_form(cell)
+    if kernels is None or form is None or not alike(x, p.W_x, *state):
+        every: dict[str, Any] = {
+            "mask": mask, "started": started, "drop": drop, "update": update, "reverse": reverse,
+            "keep": keep,
+        }  # fmt: skip
+        found = options.unroll(cell, p, x, state, **every)
+        return reference.unroll(cell, p, x, state, **every) if found is None else found
     x = strided(x)
     first = tuple(map(packed, state))
     y = np.empty((*x.shape[:2], first[0].shape[1]), x.dtype)
@@ -111,6 +108,8 @@ def bptt(
     """Backpropagate through time; see :func:`throughtime.bptt.bptt`."""
     if isinstance(tape, scan.ScanTape):
         return scan.bptt(tape, grad, dy, d_final, inputs)
+    if isinstance(tape, options.OptionTape):
+        return options.bptt(tape, grad, dy, d_final, inputs)
     kernels = selection.extension()
     assert kernels is not None  # the extension wrote the tape
     dx = np.empty(tape.x.shape, tape.x.dtype) if inputs else None
@@ -138,26 +137,3 @@ def bptt(
 def _pair(state: Any) -> tuple[Any, Any]:
     h, *rest = state
     return h, rest[0] if rest else None
-
-
-def native_form(cell: Cell) -> Form | None:
-    """The cell as the extension takes it; None if it runs on the reference loops."""
-    try:
-        return _form_of(cell)
-    except TypeError:  # a user-defined activation that has no hash
-        return None
-
-
-@lru_cache(maxsize=256)
-def _form_of(cell: Cell) -> Form | None:
-    kernels, kernel = selection.extension(), own_kernel(cell)
-    if kernels is None or kernel is None:
-        return None
-    form = cell.kernel_form()
-    f, gate_f = native_kind(form.activation), native_kind(form.gate_activation)
-    if f is None or gate_f is None:
-        return None
-    softmax = isinstance(form.activation, Softmax) or isinstance(form.gate_activation, Softmax)
-    if softmax and not form.takes_softmax:
-        return None
-    return kernels.Form(kernel, *f, *gate_f, form.reset_after)

@@ -118,6 +118,28 @@ class Kernels(Protocol):
         d_first: np.ndarray,
         d_first_2: np.ndarray | None,
     ) -> None: ...
+    def option_forward(
+        self,
+        form: _native.Form,
+        arrays: dict[str, np.ndarray],
+        cell_clip: float,
+        hidden_clip: float,
+        zoneout: float,
+        cell_zoneout: float,
+        keep: bool,
+    ) -> None: ...
+    def option_backward(
+        self,
+        form: _native.Form,
+        arrays: dict[str, np.ndarray],
+        cell_clip: float,
+        hidden_clip: float,
+        zoneout: float,
+        cell_zoneout: float,
+    ) -> None: ...
+    def normalise(self, arrays: dict[str, np.ndarray], cut: int) -> None: ...
+    def normalise_back(self, arrays: dict[str, np.ndarray], cut: int) -> None: ...
+    def column_sums(self, a: np.ndarray, b: np.ndarray | None, out: np.ndarray) -> None: ...
     def affine(
         self,
         x: np.ndarray,

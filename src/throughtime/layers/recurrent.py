@@ -14,7 +14,7 @@ from throughtime.activations import ACTIVATIONS
 from throughtime.cells import Cell
 from throughtime.cells.base import State
 from throughtime.cells.update import Update
-from throughtime.engines.native import native_form
+from throughtime.engines.forms import native_form
 from throughtime.errors import (
     InvalidArgumentError,
     InvalidTypeError,

@@ -193,10 +193,11 @@ class LSTM(Classic):
     @cached_property
     def cell(self) -> Cell:
         functions = (self.activation, self.recurrent_activation)
-        options = (self.layer_norm, self.peepholes, self.proj_size, self.cell_clip)
+        names = ("layer_norm", "peepholes", "proj_size", "cell_clip")
+        options: dict[str, Any] = {name: getattr(self, name) for name in names}
         if self.coupled_gates:
-            return CoupledLSTM(*functions, *options)
-        return GeneralLSTM(*functions, *options) if any(options) else LSTMCell(*functions)
+            return CoupledLSTM(*functions, **options)
+        return GeneralLSTM(*functions, **options) if any(options.values()) else LSTMCell(*functions)
 
     @property
     def output_units(self) -> int:
