@@ -3,6 +3,9 @@
 ========== ==========================================================================
 choice     the engine in use, and its ``unroll`` and ``bptt``
 native     the loops of ``native/``; those of :mod:`throughtime.bptt` are the reference
+scan       those of cells without W_h
+options    those of cells with options, and of states that are clipped or kept
+forms      which kernel runs a cell
 ========== ==========================================================================
 """
 
