@@ -189,7 +189,7 @@ class Layer:
                 DeprecationWarning,
                 stacklevel=2,
             )
-            cls.kind = old  # type: ignore[method-assign]  # as the subclass means it
+            cls.kind = old  # type: ignore[method-assign,assignment]  # as the subclass means it
             del cls.name
 
     @property

@@ -20,13 +20,12 @@ from throughtime.errors import (
     sentence,
 )
 from throughtime.layers import Embedding, Layer, Recurrent, RepeatVector
-from throughtime.layers.forms import Form, Steps
+from throughtime.layers.forms import Form, Steps, check_name
 from throughtime.layers.symbols import (
     LayerCall,
     Placeholder,
     StateSymbol,
     Symbol,
-    check_name,
     check_symbols,
 )
 from throughtime.network.containers import Container

@@ -37,8 +37,8 @@ class Tape:
     """
 
     outputs: list[np.ndarray] = field(default_factory=list)
-    mask: np.ndarray | None = None
-    output_mask: np.ndarray | None = None
+    mask: Any = None
+    output_mask: Any = None
     final_state: list[Any] = field(default_factory=list)
     d_initial_state: list[Any] = field(default_factory=list)
     d_outputs: list[np.ndarray | None] = field(default_factory=list)
@@ -62,7 +62,7 @@ def add_states(a: Any, b: Any) -> Any:
     )
 
 
-def cut_state(state: Any, rows: slice) -> Any:
+def cut_state(state: Any, rows: slice | np.ndarray) -> Any:
     """Return some rows of a state."""
     if state is None:
         return None
