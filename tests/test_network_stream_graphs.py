@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from graph_cases import CASES, DRAWN, data, drawn
-from test_same_bits_graphs import same_of
+from test_same_bits import same
 
 from throughtime.errors import InvalidArgumentError
 
@@ -50,7 +50,6 @@ def test_a_step_is_the_end_of_a_prediction(case):
     if found is None:
         return
     net, stream, x, fixed = found
-    same = same_of(net)
     for t in range(STEPS):
         step = {name: array[:, t] for name, array in x.items() if name not in fixed}
         y = stream.step(step if len(x) > 1 else given(step))

@@ -5,14 +5,11 @@ As in test_same_bits.py: on the native engine bit by bit, on the reference engin
 
 import numpy as np
 import pytest
-from drawn_graphs import OPTIONS
 from graph_cases import CASES, DRAWN, Problem
 from network_cases import leaves
-from test_same_bits import THREADS, row_of
-from test_same_bits import same as same_bits
+from test_same_bits import THREADS, row_of, same
 
 import throughtime as tt
-from throughtime.engines import engine
 from throughtime.network.signals import cut, each
 
 CASES = [*(case for case in CASES if case.masks and not case.training), *DRAWN]
@@ -22,20 +19,6 @@ CASES = [*(case for case in CASES if case.masks and not case.training), *DRAWN]
 def threads_as_before():
     yield
     tt.set_num_threads(None)
-
-
-def same_of(net):
-    """How to compare: bit by bit, unless a layer has options that the reference loops run."""
-    names = {name for options in OPTIONS.values() for name in options} - {"reset_after"}
-    plain = {None, False}
-    if all(getattr(layer, name, None) in plain for layer in net.layers for name in names):
-        return same_bits
-
-    def close(got, want):
-        with engine("reference"):
-            same_bits(got, want)
-
-    return close
 
 
 def problem_of(case, dtype):
@@ -55,7 +38,7 @@ def outputs(problem, x, mask):
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_alone_and_in_any_order(case, dtype):
     problem = problem_of(case, dtype)
-    x, mask, same = problem.x, problem.mask, same_of(problem.net)
+    x, mask = problem.x, problem.mask
     y, finals = outputs(problem, x, mask)
     order = np.random.default_rng(0).permutation(7)
     for rows in (order, [2], [6], [0, 3]):
@@ -72,7 +55,7 @@ def test_with_any_padding(case, dtype):
     ``check_input`` makes zeros of them.
     """
     problem = problem_of(case, dtype)
-    net, same = problem.net, same_of(problem.net)
+    net = problem.net
     y, finals = outputs(problem, problem.x, problem.mask)
     forms = net.topology.output_forms
     kept = not any(f.steps and (f.steps.changed or f.steps.count) for f in forms)
@@ -122,7 +105,7 @@ def test_on_any_number_of_threads(case):
         ]
 
     tt.set_num_threads(1)
-    want, same = everything(), same_of(case.network())
+    want = everything()
     for n in THREADS:
         tt.set_num_threads(n)
         same(everything(), want)
