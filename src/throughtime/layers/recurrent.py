@@ -262,20 +262,20 @@ class Recurrent(Layer):
     def forward(
         self, p: Any, x: np.ndarray, mask: np.ndarray | None, state: Any, call: Call
     ) -> Result:
+        real = mask if self.return_sequences else None
+        if not self.bidirectional:
+            y, final, cache = self._run(p, x, mask, state, self.reverse, call)
+            return Result(y, real, [(*cache, None)], final)
         outputs, finals, caches = [], [], []
         for d, (group, reverse) in enumerate(self.directions):
-            own = getattr(p, group) if group else p
-            start = state[d] if self.bidirectional and state is not None else state
-            y, final, cache = self._run(own, x, mask, start, reverse, call)
+            start = None if state is None else state[d]
+            y, final, cache = self._run(getattr(p, group), x, mask, start, reverse, call)
             outputs.append(y)
             finals.append(final)
             caches.append(cache)
-        return Result(
-            merge(self.merge, outputs) if self.bidirectional else outputs[0],
-            mask if self.return_sequences else None,
-            [(*c, slope) for c, slope in zip(caches, slopes(self.merge, outputs), strict=True)],
-            tuple(finals) if self.bidirectional else finals[0],
-        )
+        between = zip(caches, slopes(self.merge, outputs), strict=True)
+        kept = [(*cache, slope) for cache, slope in between]
+        return Result(merge(self.merge, outputs), real, kept, tuple(finals))
 
     def _run(
         self,
@@ -363,15 +363,17 @@ class Recurrent(Layer):
         d_final: Any = None,
         inputs: bool = True,
     ) -> tuple[np.ndarray | None, Any]:
+        if not self.bidirectional:
+            return self._run_back(grad, cache[0], dy, d_final, inputs)
         dx, d_initials = None, []
         for d, (group, _) in enumerate(self.directions):
-            own = getattr(grad, group) if group else grad
-            d_end = d_final[d] if self.bidirectional and d_final is not None else d_final
+            d_end = None if d_final is None else d_final[d]
             d_out = None if dy is None else self.of_direction(cache, d, dy)
+            own = getattr(grad, group)
             d_part, d_initial = self._run_back(own, cache[d], d_out, d_end, inputs)
             dx = d_part if dx is None or d_part is None else dx + d_part
             d_initials.append(d_initial)
-        return dx, tuple(d_initials) if self.bidirectional else d_initials[0]
+        return dx, tuple(d_initials)
 
     def of_direction(self, cache: Any, d: int, dy: np.ndarray) -> np.ndarray:
         """The gradient of the output of direction ``d``, where ``dy`` is that of the layer's."""

@@ -60,6 +60,9 @@ class Topology(Wiring):
         self._pass_size: tuple[Any, int] = ((), 0)
         self._steps_after: dict[Any, tuple[int, ...]] = {}
         self.penalised = any(penalty for layer in self.layers for penalty in (layer.l1, layer.l2))
+        steps = [form.steps for form in self.input_forms if form.steps is not None]
+        #: Whether any input has a fixed number of steps.
+        self.fixed_steps = any(one.count is not None for one in steps)
         self._warn_of_old_layers()
         self.counts_steps = any(
             type(layer).steps_refusal is not Layer.steps_refusal for layer in self.layers

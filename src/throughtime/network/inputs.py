@@ -36,7 +36,8 @@ def check_input(
     if len(box.names) == 1:
         value, own_lengths = _only(box, "x", x), _only(box, "lengths", lengths)
         array, real = check_one(topology, 0, value, own_lengths, _only(box, "mask", mask), dtype)
-        topology.check_together("x", [array.shape])
+        if topology.fixed_steps:
+            topology.check_together("x", [array.shape])
         if topology.counts_steps and topology.input_form.kind != "vector":
             rows = np.array([array.shape[1]]) if real is None else real.sum(axis=1)
             topology.output_lengths(rows)
