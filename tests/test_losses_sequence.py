@@ -102,6 +102,7 @@ def test_nothing_real_costs_nothing(case, reduction):
         assert value == 0.0
         assert not dy.any()
         assert loss.batch_weight(y.shape, mask, weights) == 0.0
+    assert loss.evaluate(y[:, :0], np.zeros((ROWS, 0), int))[0] == 0.0
     value, dy = loss(y[:0], target[:0])
     assert value == 0.0
     assert dy.shape == y[:0].shape

@@ -155,4 +155,4 @@ class SequenceLoss(Loss):
         real = check_mask(mask, tuple(y_shape[:2]))
         if real is not None:
             weight[~real.any(axis=1)] = 0.0
-        return weight
+        return weight if y_shape[1] else np.zeros_like(weight)
