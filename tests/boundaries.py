@@ -15,7 +15,12 @@ from typing import NamedTuple
 
 from mutate import Copy, Mutant
 
-HELPERS = ("network_cases.py", "option_cases.py")
+HELPERS = (
+    "network_cases.py",
+    "option_cases.py",
+    "test_training_divergence.py",
+    "training_graphs.py",
+)
 
 
 class Boundary(NamedTuple):
@@ -54,6 +59,24 @@ BOUNDARIES = [
     wrong("a step after the end of a shorter output counts", "training/targets.py",
           "np.arange(shape[1]) < found", "np.arange(shape[1]) <= found",
           "training_samples::outputs_of_their_own_lengths_are_scored_to_their_own_ends"),
+    wrong("the weight of an output is missing in its gradient", "training/objective.py",
+          "dy = dy * head.weight", "pass",
+          "training_graphs::the_gradient_is_the_weighted_sum_of_those_of_the_outputs"),
+    wrong("an activation that a layer needs is skipped", "training/objective.py",
+          "or not net.topology.apart[k]", "or False",
+          "training_graphs::an_output_that_a_layer_takes_is_computed_as_it_is"),
+    wrong("a sample without one of its sequences is none", "training/objective.py",
+          "found is None else found | real", "found is None else found & real",
+          "training_graphs::a_sequence_counts_if_one_of_its_inputs_has_a_step"),
+    wrong("every batch has the same weight", "training/scores.py",
+          "else value * weight", "else value * self.weights[k]",
+          "training_graphs::every_output_has_its_own_mean_over_the_batches"),
+    wrong("a vector of the end is taken from the start", "training/truncation.py",
+          "if reason is None and _needs_end(net, i):", "if False:",
+          "training_truncation_graphs::what_cannot_be_cut"),
+    wrong("gradients of the other calls of a layer are blamed", "training/divergence.py",
+          "        values[...] = 0\n", "        pass\n",
+          "training_divergence_graphs::backward_in_a_call_of_a_shared_layer"),
     wrong("the checksum of a file is without shapes", "serialization/container.py",
           "[name, little.dtype.str, little.shape]", "[name, little.dtype.str]",
           "serialization_container::an_array_of_another_shape_is_not_covered_by_the_checksum"),

@@ -89,10 +89,10 @@ def backward_origin(net: Network, evaluation: Evaluation) -> Origin:
     wrong = {name for name in net.grads if not np.isfinite(net.grads[name]).all()}
     for i in reversed(range(len(net.layers))):
         layer, named, times = net.layers[i], topology.named(i), _times(net, i, evaluation)
-        slope = tape.d_outputs[i]
-        if slope is not None and not np.isfinite(slope).all():  # those of its takers are finite
-            what = f"the gradient of the output of {named}, a sum, became {_kind(slope)}"
-            return Origin(what, i, _last(layer, slope, times))
+        whole = tape.d_outputs[i]
+        if whole is not None and not np.isfinite(whole).all():  # those of its takers are finite
+            what = f"the gradient of the output of {named}, a sum, became {_kind(whole)}"
+            return Origin(what, i, _last(layer, whole, times))
         found = _back_again(net, tape, i)
         if found is None:
             continue

@@ -247,8 +247,11 @@ def _forward(
         return Evaluation(value, value, 0.0, tape, (term,), given, topology.ends, fusions, (slope,))
     if weights is None:
         weights = (None,) * len(heads)
-    every = zip(heads, fusions, output, y, tape.output_mask, weights, strict=True)
-    found = [_term(net, k, *one, mask) for k, one in enumerate(every)]
+    reals: Any = tape.output_mask
+    found = [
+        _term(net, k, head, fusions[k], output[k], y[k], reals[k], weights[k], mask)
+        for k, head in enumerate(heads)
+    ]
     terms, slopes = zip(*found, strict=True)
     value = sum([head.weight * term.value for head, term in zip(heads, terms, strict=True)])
     return Evaluation(value, value, 0.0, tape, terms, given, topology.ends, fusions, slopes)
@@ -335,7 +338,7 @@ def present(masks: Sequence[np.ndarray | None]) -> np.ndarray | None:
     for mask in masks:
         if mask is None:
             return None
-        real = mask.any(axis=1)
+        real = np.asarray(mask.any(axis=1))
         found = real if found is None else found | real
     return None if found is None or found.all() else found
 

@@ -77,7 +77,7 @@ def axes(forms: Sequence[Form]) -> tuple[int | None, ...]:
 
     None for a vector. Where the number of steps is fixed, the number is below zero.
     """
-    return tuple(form.steps and _number(form.steps) for form in forms)
+    return tuple(None if form.steps is None else _number(form.steps) for form in forms)
 
 
 def _number(steps: Steps) -> int:
