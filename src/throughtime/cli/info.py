@@ -96,11 +96,17 @@ def _describe_forecaster(screen: "Screen", path: Path, version: int) -> None:
 def _describe_network(screen: "Screen", path: Path, version: int) -> None:
     from throughtime.cli.describe import layer_rows
     from throughtime.network.storage import load
+    from throughtime.network.summary import cells
 
     net = load(path)
     screen.headline(f"{path.name}, a network (file version {version})")
-    screen.facts("input", [f"{net.n_features} features, {net.dtype}"])
-    _print_layers(screen, layer_rows(net))
+    if net.plan.stack:
+        screen.facts("input", [f"{net.n_features} features, {net.dtype}"])
+        _print_layers(screen, layer_rows(net))
+        return
+    head, rows = cells(net.topology, net.params)
+    total = ["total", "", "", f"{net.params.size:,}"]
+    screen.table(head, [*rows, total], text_columns=3, bold=len(rows))
 
 
 def _describe_data(known: dict[str, Any]) -> list[str]:

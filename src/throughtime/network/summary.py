@@ -42,7 +42,7 @@ def table(topology: Topology, params: Params) -> str:
     ------------------------------------------------------------------------------
     553 parameters, float32, 2.2 kB
     """
-    head, rows = _table(topology, params)
+    head, rows = cells(topology, params)
     widths = [max(map(len, column)) for column in zip(head, *rows, strict=True)]
     lines = [_line(row, widths) for row in [head, *rows]]
     rule = "-" * (sum(widths) + len(widths) - 1)
@@ -51,9 +51,9 @@ def table(topology: Topology, params: Params) -> str:
 
 def html_table(topology: Topology, params: Params) -> str:
     """Return the table as HTML, for notebooks."""
-    titles, found = _table(topology, params)
-    rows = "".join(f"<tr>{_cells('td', row)}</tr>" for row in found)
-    head, total = _cells("th", titles), html.escape(_total(params))
+    titles, found = cells(topology, params)
+    rows = "".join(f"<tr>{_row('td', row)}</tr>" for row in found)
+    head, total = _row("th", titles), html.escape(_total(params))
     return (
         f"<table><caption>{total}</caption><thead><tr>{head}</tr></thead>"
         f"<tbody>{rows}</tbody></table>"
@@ -66,7 +66,7 @@ def _line(row: Sequence[str], widths: Sequence[int]) -> str:
     return " ".join([*cells, f"{row[-1]:>{widths[-1]}}"]).rstrip()
 
 
-def _table(topology: Topology, params: Params) -> tuple[list[str], list[list[str]]]:
+def cells(topology: Topology, params: Params) -> tuple[list[str], list[list[str]]]:
     """The head and the rows; only the table of a graph says where signals come from."""
     stack = topology.plan.stack
     head = ["layer", "from", "output", "parameters"]
@@ -128,5 +128,5 @@ def _total(params: Params) -> str:
     return f"{params.size:,} parameters, {params.dtype}, {human}"
 
 
-def _cells(tag: str, texts: Sequence[str]) -> str:
+def _row(tag: str, texts: Sequence[str]) -> str:
     return "".join(f"<{tag} style='text-align:left'>{html.escape(t)}</{tag}>" for t in texts)
