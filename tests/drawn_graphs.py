@@ -90,6 +90,8 @@ OTHERS = {
     "Multiply",
     "Average",
     "Distance",
+    "AdditiveAttention",
+    "MultiHeadAttention",
 }
 #: The most features of a merged signal.
 MOST = 12
@@ -179,6 +181,24 @@ class Drawing:
         same = [one for one in rest if one.features == first.features]
         self.merge([first, *(same or rest)])
 
+    def look(self) -> None:
+        """Attention of any signal to a sequence, which may be the signal itself."""
+        rng = self.rng
+        query = pick(rng, [one for one in self.signals if one.kind != "tokens"])
+        values = [one for one in self.signals if one.kind == "sequence"]
+        value = pick(rng, [one for one in values if one.key == query.key] or values)
+        value = value if flip(rng) else pick(rng, values)
+        causal = query.kind == "sequence" and query.key == value.key and flip(rng)
+        if flip(rng):
+            layer: Any = layers.AdditiveAttention(2, causal=causal)
+            features = value.features
+        else:
+            # The gradient of a bias of the keys is nothing but rounding.
+            layer = layers.MultiHeadAttention(2, 4, causal=causal, use_bias=False)
+            features = 4
+        parts = [self.take(one) for one in (query, value)]
+        self.add(layer(parts), query.kind, features, query.key)
+
     def call(self, layer: Any, one: Signal) -> None:
         """Call ``layer`` on a signal, with a state that fits if there is one."""
         given = {}
@@ -264,6 +284,8 @@ class Drawing:
             self.other()
         for _ in range(int(self.rng.integers(4, 9))):
             pick(self.rng, [self.meet, self.one, self.one, self.one, self.other])()
+        if flip(self.rng, 0.4):
+            self.look()
         for one in self.inputs:
             while not one.taken:
                 before = len(self.signals)

@@ -21,6 +21,7 @@ from throughtime.layers import (
     LSTM,
     RNN,
     Add,
+    AdditiveAttention,
     Average,
     Concatenate,
     Conv1D,
@@ -29,7 +30,9 @@ from throughtime.layers import (
     Embedding,
     Flatten,
     LastStep,
+    LayerNorm,
     MeanPool,
+    MultiHeadAttention,
     Multiply,
     RepeatVector,
     TimeReverse,
@@ -328,9 +331,28 @@ def noisy() -> tuple[Any, Any]:
     return a, Dense(2)(Add()([drop(core(drop(core(a)))), Dropout(0.3)(a)]))
 
 
+def looks() -> tuple[Any, Any]:
+    """A decoder looks at its source, with keys of their own the second time; a vector does, too."""
+    a, b = two()
+    h, state = GRU(4, return_state=True, **SEQ)(a)
+    d = GRU(4, **SEQ)(b, initial_state=state)
+    look = MultiHeadAttention(2, use_bias=False)  # the gradient of a key's bias is only rounding
+    key = Dense(4, use_bias=False)(h)
+    c = Concatenate()([look([d, h]), look([d, h, key]), d])
+    return [a, b], [Dense(1)(c), AdditiveAttention(3)([LastStep()(d), h])]
+
+
+def transformer() -> tuple[Any, Any]:
+    """A block of self-attention with residuals, and two signals of the same steps."""
+    a = tt.Input(4)
+    h = LayerNorm()(Add()([a, MultiHeadAttention(2, causal=True, use_bias=False)(a)]))
+    h = LayerNorm()(Add()([h, Dense(4)(Dense(6, activation="tanh")(h))]))
+    return a, [h, AdditiveAttention(2, causal=True)([Dense(2)(a), h, a])]
+
+
 BUILT = [
     residual, shared, shared_deep, heads, sides, translator, chain_of_states, made_state, nested,
-    twice, diamond, strangers, plain,
+    twice, diamond, strangers, plain, looks, transformer,
 ]  # fmt: skip
 CASES = [
     *(

@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy.testing  # noqa: F401  # loaded once, for every fork
 import pytest
-from mutants import OF_GRAPHS, OF_OPTIONS, OF_SCANS, Mutant
+from mutants import OF_ATTENTION, OF_GRAPHS, OF_OPTIONS, OF_SCANS, Mutant
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -42,7 +42,11 @@ FIRST = {
     "losses/crf.py": ("test_losses_sequence.py",),
     "losses/ctc.py": ("test_losses_sequence.py",),
     "losses/sequence.py": ("test_losses_sequence.py",),
+    "layers/additive.py": ("test_network_passes.py",),
+    "layers/attention.py": ("test_gradients.py",),
     "layers/merge.py": ("test_gradients.py",),
+    "layers/merging.py": ("test_network_passes.py",),
+    "layers/multihead.py": ("test_network_passes.py",),
     "layers/normalization.py": ("test_gradients.py",),
     "layers/rearranging.py": ("test_gradients.py",),
     "layers/recurrent.py": ("test_gradients.py",),
@@ -148,6 +152,7 @@ MUTANTS = [
     *OF_OPTIONS,
     *OF_GRAPHS,
     *OF_SCANS,
+    *OF_ATTENTION,
     # -- activations and losses
     Mutant("diagonal softmax", "activations.py",
            "return y * (dy - inner) /", "return y * (1 - y) * dy + 0 * inner /"),

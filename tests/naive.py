@@ -12,6 +12,7 @@ import numpy as np
 
 from throughtime.layers import (
     CRF,
+    AdditiveAttention,
     Average,
     Concatenate,
     Conv1D,
@@ -26,6 +27,7 @@ from throughtime.layers import (
     MaxPool1D,
     MeanPool,
     MeanPool1D,
+    MultiHeadAttention,
     Multiply,
     Recurrent,
     Repeat,
@@ -287,6 +289,46 @@ def normalised(layer: Any, p: Any, x: Any) -> Any:
     return centre / np.sqrt(spread + layer.epsilon) * p.get("g", 1.0) + p.get("b", 0.0)
 
 
+def attended(layer: Any, p: Any, parts: list[Any], masks: list[Any]) -> tuple[Any, Any]:
+    """Attention: one query, one head, one step at a time; the output and its mask."""
+    query, value = parts[0], parts[min(1, len(parts) - 1)]
+    key, real = parts[-1] if len(parts) == 3 else value, masks[-1]
+    outputs = []
+    for i, q in enumerate(np.atleast_2d(query)):
+        steps = [j for j in range(len(value)) if real[j] and (j <= i or not layer.causal)]
+        if not steps or (masks[0] is not None and not masks[0][i]):
+            outputs.append(None)
+        elif isinstance(layer, AdditiveAttention):
+            z = q @ p["W_q"] + p.get("b", 0.0)
+            scores = [(np.tanh(z + key[j] @ p["W_k"]) @ p["W_e"])[0] for j in steps]
+            outputs.append(weighted(scores, [value[j] for j in steps]))
+        else:
+            heads = [
+                weighted([a @ b / np.sqrt(len(a)) for b in ks], vs)
+                for a, ks, vs in by_head(layer, p, q, key[steps], value[steps])
+            ]
+            outputs.append(np.concatenate(heads) @ p["W_o"] + p.get("b_o", 0.0))
+    additive = isinstance(layer, AdditiveAttention)
+    nothing = np.zeros(value.shape[1] if additive else p["W_o"].shape[1])
+    y = np.array([nothing if one is None else one for one in outputs])
+    return (y[0], None) if query.ndim == 1 else (y, masks[0])
+
+
+def by_head(layer: Any, p: Any, query: Any, key: Any, value: Any) -> Any:
+    """Query, keys and values of each head."""
+    parts = [
+        np.split(x @ p[f"W_{name}"] + p.get(f"b_{name}", 0.0), layer.heads, axis=-1)
+        for name, x in (("q", query), ("k", key), ("v", value))
+    ]
+    return zip(*parts, strict=True)
+
+
+def weighted(scores: Any, values: Any) -> Any:
+    """The mean of values by the softmax of their scores."""
+    shares = np.exp(np.array(scores) - max(scores))
+    return sum(share / shares.sum() * value for share, value in zip(shares, values, strict=True))
+
+
 def rearranged(layer: Any, x: Any, real: Any) -> Any:
     """The steps of one sequence that is sliced or repeated, at the start of its row; its mask."""
 
@@ -326,7 +368,10 @@ def run_layer(layer: Any, p: Any, x: Any, real: Any, state: Any) -> tuple[Any, A
     Of a layer that takes several inputs, ``x`` and ``real`` are lists.
     """
     final = None
-    if layer.several:
+    if isinstance(layer, AdditiveAttention | MultiHeadAttention):
+        parts, masks = (x, real) if isinstance(x, list) else ([x], [real])
+        x, real = attended(layer, p, parts, masks)
+    elif layer.several:
         x, real = merged(layer, x, real)
     elif isinstance(layer, Recurrent):
         x, final = run_recurrent(layer, p, x, real, state)

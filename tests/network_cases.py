@@ -18,6 +18,7 @@ from throughtime.layers import (
     LRU,
     LSTM,
     RNN,
+    AdditiveAttention,
     Conv1D,
     Dense,
     Dropout,
@@ -33,6 +34,7 @@ from throughtime.layers import (
     MeanPool1D,
     MinGRU,
     MinLSTM,
+    MultiHeadAttention,
     Repeat,
     RepeatVector,
     RMSNorm,
@@ -412,6 +414,25 @@ def layer_cases() -> list[Case]:
         add(f"repeated, then recurrent, {mask}", Repeat(2), GRU(2), mask=mask)
         add(f"features, {mask}", deep, SliceFeatures(1), Dense(2), mask=mask)
         add(f"features of the input, {mask}", SliceFeatures(-2, -1), features=3, mask=mask)
+    for causal in (False, True):
+        for mask in (None, "ragged", "holes"):
+            end = f"{', causal' if causal else ''}, {mask}"
+            data = {"mask": mask, "scale": 0.5}
+            heads = MultiHeadAttention(2, 3, head_units=2, causal=causal)
+            add(f"attention{end}", heads, **data)
+            add(f"attention of one head{end}", deep, MultiHeadAttention(1, causal=causal), **data)
+            plain = MultiHeadAttention(3, 3, causal=causal, use_bias=False)
+            add(f"attention without a bias{end}", plain, deep, **data)
+            add(f"additive attention{end}", AdditiveAttention(3, causal=causal), **data)
+            plain = AdditiveAttention(2, causal=causal, use_bias=False)
+            add(f"additive attention without a bias{end}", deep, plain, Dense(1), **data)
+        drops = {"causal": causal, "dropout": 0.4}
+        data = {"mask": "holes", "training": True}
+        add(f"attention, dropout, {causal}", MultiHeadAttention(2, **drops), **data)
+        add(f"additive attention, dropout, {causal}", AdditiveAttention(2, **drops), **data)
+        for layer in (MultiHeadAttention(1, causal=causal), AdditiveAttention(1, causal=causal)):
+            add(f"{layer.kind}, one step, {causal}", layer, steps=1)
+            add(f"{layer.kind}, one of each, {causal}", layer, steps=1, rows=1, features=1)
     add("one step, reversed", TimeReverse(), steps=1, rows=1)
     add("one step, repeated", Repeat(1), steps=1, rows=1)
     add("one step, sliced", SliceSteps(0), steps=1, rows=1)

@@ -113,15 +113,15 @@ def options_in_use():
 
 
 def test_every_layer_and_option_is_in_the_suite():
+    # Those that take several inputs are in test_layers_merging.py and test_layers_distance.py.
+    alone = {name for name in LAYERS if LAYERS[name].sources[0] == 1}
     wanted = {
         (name, f.name)
-        for name in LAYERS
+        for name in alone
         for f in dataclasses.fields(LAYERS[name])
         if f.name not in WITHOUT_GRADIENT | OF_THE_OBJECTIVE
     }
     assert wanted <= options_in_use()
-    # test_layers_merging.py has those that take several inputs.
-    alone = {name for name in LAYERS if LAYERS[name].sources[0] == 1}
     assert alone == {type(layer).__name__ for case in CASES for layer in case.layers}
 
 

@@ -9,7 +9,17 @@ import pytest
 
 import throughtime as tt
 from throughtime.data import tasks
-from throughtime.layers import CRF, GRU, LSTM, RNN, Dense, Distance
+from throughtime.layers import (
+    CRF,
+    GRU,
+    LSTM,
+    RNN,
+    AdditiveAttention,
+    Concatenate,
+    Dense,
+    Distance,
+    Embedding,
+)
 from throughtime.optimizers import Adam
 from throughtime.optimizers.schedules import Cosine
 
@@ -171,3 +181,32 @@ def test_a_siamese_network_tells_kinds_apart():
     x, same = pairs(400, [1.5, 4.0, 6.0], seed=1)
     closeness = -net.predict(x)
     assert tt.metrics.AUC()(closeness, same) > 0.9
+
+
+def test_attention_copies_what_it_looks_at():
+    """Encoder and decoder; free-running, too, each step looks at the step that it copies."""
+    steps, n = 10, 200
+    source, target = tt.Input(tokens=True, name="source"), tt.Input(tokens=True, name="target")
+    h = GRU(32, return_sequences=True, bidirectional=True)(Embedding(9, 16)(source))
+    d = GRU(32, return_sequences=True)(Embedding(9, 16)(target))
+    c = AdditiveAttention(32)([d, h])
+    y = Dense(9, activation="softmax")(Concatenate()([c, d]))
+    net = tt.Network(inputs=[source, target], outputs=y, seed=0)
+
+    def before(tokens):
+        return np.concatenate([np.zeros((len(tokens), 1), dtype=int), tokens[:, :-1]], axis=1)
+
+    x = np.random.default_rng(0).integers(1, 9, size=(600, steps))
+    tt.train(
+        net, {"source": x, "target": before(x)}, x, loss="categorical_crossentropy",
+        optimizer=Adam(Cosine(0.01, length=25)), epochs=25, clip_norm=1.0,
+    )  # fmt: skip
+    x = np.random.default_rng(1).integers(1, 9, size=(n, steps))
+    stream, token, found = net.stream(n, fixed={"source": x}), np.zeros(n, dtype=int), []
+    for _ in range(steps):
+        token = stream.step(token).argmax(axis=-1)
+        found.append(token)
+    np.testing.assert_array_equal(np.stack(found, axis=1), x)
+    weights = tt.inspect.attention_weights(net, {"source": x, "target": before(x)})
+    (looked,) = [one for one in weights if one is not None]
+    assert (looked[:, 0].argmax(axis=-1) == np.arange(steps)).mean() > 0.9

@@ -13,6 +13,7 @@ from throughtime.layers import (
     GRU,
     LSTM,
     RNN,
+    AdditiveAttention,
     Conv1D,
     Dense,
     Dropout,
@@ -24,6 +25,7 @@ from throughtime.layers import (
     MaxPool1D,
     MeanPool,
     MeanPool1D,
+    MultiHeadAttention,
     Repeat,
     RepeatVector,
     RMSNorm,
@@ -53,6 +55,8 @@ MODELS = {
                              Conv1D(2, 2, dilation=2, padding="causal"), MaxPool()],
     "convolution of one step": [Conv1D(3, 1), Conv1D(2, 1, padding="same")],
     "normalised": [LayerNorm(), GRU(3, return_sequences=True), RMSNorm(), SliceFeatures(1)],
+    "attention": [MultiHeadAttention(2, 4, causal=True), GRU(3, return_sequences=True), Dense(2)],
+    "attention later": [LSTM(3, return_sequences=True), AdditiveAttention(2, causal=True)],
     "softmax inside": [GRU(3, recurrent_activation=FUNCTIONS["softmax, warm"]), Dense(1)],
 } | {
     f"{name}{what}": [
@@ -189,6 +193,7 @@ def test_every_network_streams_or_says_why_not(case):
             getattr(layer, "bidirectional", False)
             or getattr(layer, "reverse", False)
             or isinstance(layer, WHOLE)
+            or not getattr(layer, "causal", True)
             or getattr(layer, "stride", 1) > 1
             or (isinstance(layer, Conv1D) and layer.padding != "causal" and layer.kernel_size > 1)
             for layer in case.layers

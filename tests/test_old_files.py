@@ -228,7 +228,8 @@ def test_every_name_that_was_registered_stands_in_a_file(folder: Path) -> None:
     registered = json.loads((folder / "registered.json").read_text("utf-8"))
     found: dict[str, set[str]] = {kind: set() for kind in registered}
     for path in files_of(folder / "networks"):
-        for layer in description(path)["layers"]:
+        own = description(path)
+        for layer in own.get("layers", [unit["layer"] for unit in own.get("units", [])]):
             found["layer"].add(layer["name"])
             for option, value in layer.items():
                 kind = option.rpartition("_")[2]

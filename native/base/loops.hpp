@@ -80,6 +80,15 @@ template <class S> struct AffineBack {
     S* dx;                                // (M, F), or null: not needed
 };
 
+// Products of many pairs of matrices; everything is contiguous.
+template <class S> struct Products {
+    Size B, M, F, K;                      // pairs, rows, inputs, outputs
+    bool transposed;                      // whether W holds the transposes, (B, K, F)
+    const S *x, *W;                       // (B, M, F), (B, F, K)
+    S* y;                                 // (B, M, K)
+    int threads;
+};
+
 // One layer of a network that runs as a stream; its states are changed in place.
 template <class S> struct StreamLayer {
     bool dense;                           // else recurrent, a GRU with reset_after
@@ -105,6 +114,7 @@ template <class S> struct Loops {
     void (*affine_back)(const AffineBack<S>&);
     std::size_t (*scratch_numbers)(const StreamLayer<S>*, Size count);
     void (*stream)(const Stream<S>&);
+    void (*products)(const Products<S>&);
 };
 
 }  // namespace throughtime

@@ -217,6 +217,24 @@ void affine_back(nb::handle x, nb::handle W, nb::handle dz, nb::handle dW, nb::h
                  : affine_back_of<float>(x, W, dz, dW, db, dx);
 }
 
+template <class S> void products_of(nb::handle x_, nb::handle W_, nb::handle y_, bool transposed) {
+    constexpr char kind = kind_of(S());
+    Array x(x_, "x", kind, 3), W(W_, "W", kind, 3), y(y_, "y", kind, 3, true);
+    const Size B = x.shape(0), M = x.shape(1), F = x.shape(2), K = W.shape(transposed ? 1 : 2);
+    x.of("x", {B, M, F});
+    W.of("W", {B, transposed ? K : F, transposed ? F : K});
+    y.of("y", {B, M, K});
+    if (B == 0 || M == 0 || K == 0) return;
+    const Products<S> call{B, M, F, K, transposed, x.data<S>(), W.data<S>(), y.data<S>(),
+                           threads()};
+    without_gil([&] { loops<S>().products(call); });
+}
+
+void products(nb::handle x, nb::handle W, nb::handle y, bool transposed) {
+    is_double(x) ? products_of<double>(x, W, y, transposed)
+                 : products_of<float>(x, W, y, transposed);
+}
+
 }  // namespace
 
 void bind_loops(nb::module_& m) {
@@ -254,6 +272,8 @@ void bind_loops(nb::module_& m) {
           "Fill y with b + x W, or add that to it.");
     m.def("affine_back", &affine_back, "x"_a, "W"_a, "dz"_a, "dW"_a, "db"_a.none(), "dx"_a.none(),
           "Add to dW and db, and fill dx: the gradients of affine().");
+    m.def("products", &products, "x"_a, "W"_a, "y"_a, "transposed"_a,
+          "Fill y with x W of each pair; transposed: W holds the transposes.");
 }
 
 }  // namespace throughtime

@@ -1,4 +1,5 @@
-// The products of a dense layer: y = b + x W for many rows, and its three gradients.
+// The products of a dense layer: y = b + x W for many rows, and its three gradients; and the
+// products of many pairs of matrices, of attention.
 #include "level/layout.hpp"
 #include "level/products.hpp"
 #include "level/sharing.hpp"
@@ -119,11 +120,48 @@ template <class S> void backward(const AffineBack<S>& g) {
     run_parallel(trial.threads(), work);
 }
 
+// Each thread packs for itself the matrices that its rows are multiplied with.
+template <class S> void each_product(const Products<S>& p) {
+    const Blocks<S> out{p.K, true};
+    const Columns<S> columns{Blocks<S>{p.F, true}, {}, {}, 1};
+    const double work = static_cast<double>(p.B) * static_cast<double>(p.M) *
+                        static_cast<double>(p.F) * static_cast<double>(p.K);
+    const Trial trial(106 + (sizeof(S) == 8), work,
+                      threads_worth(work, smaller(p.threads, p.B * p.M)), false);
+    const Size parts = (trial.threads() + p.B - 1) / p.B;  // of the rows of a pair
+    const Size numbers = out.count() * block_vectors * lanes<S> * p.F;
+    Arena own;
+    S* packed = nullptr;
+    own.add(packed, numbers * trial.threads());
+    own.settle();
+    auto compute = [&](int thread, int threads) {
+        S* const W = packed + thread * numbers;
+        const Range items = part_of(p.B * parts, thread, threads);
+        const Size gate_at[block_vectors] = {};
+        for (Size i = items.begin; i < items.end; ++i) {
+            const Size pair = i / parts;
+            const S* from = p.W + pair * p.F * p.K;
+            if (i == items.begin || i % parts == 0) {
+                if (p.transposed)
+                    pack_transposed(W, from, p.F, p.K, columns, {0, out.count()});
+                else
+                    pack(W, from, p.K, p.F, out, gate_at, 1, {0, out.count()});
+            }
+            const Affine<S> one{p.M,     p.F, p.K, p.x + pair * p.M * p.F, nullptr,
+                                nullptr, p.y + pair * p.M * p.K, 1, false};
+            affine_rows(one, W, part_of(p.M, static_cast<int>(i % parts), static_cast<int>(parts)));
+        }
+    };
+    run_parallel(trial.threads(), compute);
+}
+
 }  // namespace
 
 void affine(const Affine<float>& a) { forward(a); }
 void affine(const Affine<double>& a) { forward(a); }
 void affine_back(const AffineBack<float>& g) { backward(g); }
 void affine_back(const AffineBack<double>& g) { backward(g); }
+void products(const Products<float>& p) { each_product(p); }
+void products(const Products<double>& p) { each_product(p); }
 
 }  // namespace throughtime::TT_LEVEL

@@ -12,6 +12,8 @@ void affine(const Affine<float>&);
 void affine(const Affine<double>&);
 void affine_back(const AffineBack<float>&);
 void affine_back(const AffineBack<double>&);
+void products(const Products<float>&);
+void products(const Products<double>&);
 std::size_t scratch_numbers(const StreamLayer<float>*, Size);
 std::size_t scratch_numbers(const StreamLayer<double>*, Size);
 void stream(const Stream<float>&);
@@ -43,8 +45,8 @@ template <class S> void bptt(const Bptt<S>& b) { of_cell(b.forward.sizes).bptt(b
 }  // namespace
 
 extern const Loops<float> loops_f32{tape_bytes<float>, unroll<float>, bptt<float>,
-                                    affine, affine_back, scratch_numbers, stream};
+                                    affine, affine_back, scratch_numbers, stream, products};
 extern const Loops<double> loops_f64{tape_bytes<double>, unroll<double>, bptt<double>,
-                                     affine, affine_back, scratch_numbers, stream};
+                                     affine, affine_back, scratch_numbers, stream, products};
 
 }  // namespace throughtime::TT_LEVEL

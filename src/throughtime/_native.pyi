@@ -160,6 +160,9 @@ def affine_back(
     dx: np.ndarray | None,
 ) -> None: ...
 
+# Fills y (B, M, K) with x (B, M, F) times W (B, F, K), or the transposes of W (B, K, F).
+def products(x: np.ndarray, W: np.ndarray, y: np.ndarray, transposed: bool) -> None: ...
+
 # A network that takes one step at a time; each step changes h, c and started in place.
 class Stepper:
     def __init__(self, rows: int, is_double: bool) -> None: ...

@@ -96,6 +96,8 @@ def stacks() -> dict[str, list[Any]]:
         options = {"use_ends": False, "initializer": "normal", "lr_multiplier": 0.5, "l1": 0.5}
         found["crf"] = [deep, Dense(3), tt.layers.CRF()]
         found["crf-options"] = [tt.layers.CRF(**options)]
+    if "LayerNorm" in tt.layers.LAYERS:  # since 0.3
+        found |= since_3(deep)
     found |= {
         "dense": [Dense(3, activation="tanh"), Dense(2)],
         "dense-options": [Dense(2, use_bias=False, lr_multiplier=0.0, l1=0.5, l2=0.25)],
@@ -130,6 +132,51 @@ def stacks() -> dict[str, list[Any]]:
         first = GRU(3, initializer=own, recurrent_initializer=own, **SEQUENCE)
         layers = [first, Conv1D(2, 2, initializer=own), Dense(2, initializer=own)]
         found[f"initializer-{name}"] = layers
+    return found
+
+
+def since_3(deep: Any) -> dict[str, list[Any]]:
+    """Layers that came with 0.3 and take one input."""
+    new = tt.layers
+    return {
+        "merge": [GRU(2, bidirectional=True, merge="mul", **SEQUENCE), Dense(1)],
+        "layer-norm": [Dense(3), new.LayerNorm(), deep],
+        "layer-norm-options": [new.LayerNorm(epsilon=0.5, use_scale=False, use_bias=False)],
+        "rms-norm": [Dense(3), new.RMSNorm(), deep],
+        "rms-norm-options": [new.RMSNorm(epsilon=0.5, use_scale=False, lr_multiplier=0.5)],
+        "reverse": [new.TimeReverse(), deep],
+        "slice-steps": [new.SliceSteps(1, -1), deep],
+        "slice-features": [deep, new.SliceFeatures(-2), Dense(1)],
+        "repeat": [new.Repeat(2), deep],
+        "attention": [deep, new.MultiHeadAttention(3), Dense(1)],
+        "attention-causal": [
+            new.MultiHeadAttention(2, 4, head_units=3, causal=True, dropout=0.5, use_bias=False)
+        ],
+        "attention-additive": [deep, new.AdditiveAttention(2), Dense(1)],
+        "attention-additive-causal": [
+            new.AdditiveAttention(2, causal=True, dropout=0.5, use_bias=False, l2=0.25)
+        ],
+    }
+
+
+def graphs() -> dict[str, Any]:
+    """Graphs of one input by the name of their file: functions of the input."""
+    new, sequence = tt.layers, {"return_sequences": True}
+    if "Add" not in new.LAYERS:  # since 0.3
+        return {}
+    both = {
+        "add": new.Add,
+        "multiply": new.Multiply,
+        "average": new.Average,
+        "distance": new.Distance,
+    }
+    found: dict[str, Any] = {
+        f"graph-{name}": lambda x, layer=layer: layer()([Dense(3)(x), GRU(3, **sequence)(x)])
+        for name, layer in both.items()
+    }
+    # A vector beside a sequence, and attention of two inputs.
+    found["graph-concatenate"] = lambda x: new.Concatenate()([x, GRU(2)(x)])
+    found["graph-attention"] = lambda x: new.MultiHeadAttention(2, 4)([GRU(2)(x), x])
     return found
 
 
@@ -176,7 +223,13 @@ def networks() -> dict[str, tuple[tt.Network, dict[str, np.ndarray]]]:
         for dtype in ("float64", "float32") if "-" not in name else ("float64",):
             net = network(name, layers, dtype)
             found[name if dtype == "float64" else f"{name}-float32"] = net, inputs(layers)
-    missing = set(tt.layers.LAYERS) - {type(x).__name__ for s in stacks().values() for x in s}
+    for name, make in graphs().items():
+        signal = tt.Input(FEATURES)
+        net = tt.Network(inputs=signal, outputs=make(signal), dtype="float64", seed=3)
+        net.params.flat[...] = np.random.default_rng(1).normal(0.0, 0.5, net.params.size)
+        found[name] = net, inputs(list(net.layers))
+    every = [layer for net, _ in found.values() for layer in net.layers]
+    missing = set(tt.layers.LAYERS) - {type(layer).__name__ for layer in every}
     if missing:
         raise SystemExit(f"networks.py must have a network with the layers {sorted(missing)}.")
     return found

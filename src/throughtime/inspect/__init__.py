@@ -1,4 +1,5 @@
-"""Inside a network: its states over time, and the share of every node in the gradients.
+"""Inside a network: its states over time, what attention looks at, and the share of every node in
+the gradients.
 
 >>> import numpy as np
 >>> import throughtime as tt
@@ -12,7 +13,8 @@
 True
 """
 
+from throughtime.inspect.attention import attention_weights
 from throughtime.inspect.nodes import Node, Trace, trace
 from throughtime.inspect.states import hidden_states, saturation
 
-__all__ = ["Node", "Trace", "hidden_states", "saturation", "trace"]
+__all__ = ["Node", "Trace", "attention_weights", "hidden_states", "saturation", "trace"]

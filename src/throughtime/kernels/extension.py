@@ -157,6 +157,7 @@ class Kernels(Protocol):
         db: np.ndarray | None,
         dx: np.ndarray | None,
     ) -> None: ...
+    def products(self, x: np.ndarray, W: np.ndarray, y: np.ndarray, transposed: bool) -> None: ...
     def Stepper(self, rows: int, is_double: bool) -> _native.Stepper: ...  # noqa: N802  # a class
     def activate(
         self,

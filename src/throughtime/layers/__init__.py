@@ -1,5 +1,6 @@
 """Layers: what a network is made of. ``LAYERS`` is their registry."""
 
+from throughtime.layers.additive import AdditiveAttention
 from throughtime.layers.base import LAYERS, Call, Layer, Result
 from throughtime.layers.convolution import Conv1D
 from throughtime.layers.crf import CRF
@@ -8,6 +9,7 @@ from throughtime.layers.diagonal import LRU, Diagonal, IndRNN, MinGRU, MinLSTM
 from throughtime.layers.distance import Distance
 from throughtime.layers.forms import Form, Steps
 from throughtime.layers.merging import Add, Average, Concatenate, Multiply
+from throughtime.layers.multihead import MultiHeadAttention
 from throughtime.layers.normalization import LayerNorm, RMSNorm
 from throughtime.layers.pooling import Flatten, LastStep, MaxPool, MeanPool, RepeatVector
 from throughtime.layers.rearranging import Repeat, SliceFeatures, SliceSteps, TimeReverse
@@ -36,6 +38,7 @@ __all__ = [
     "RECURRENT",
     "RNN",
     "Add",
+    "AdditiveAttention",
     "Average",
     "Call",
     "Concatenate",
@@ -58,6 +61,7 @@ __all__ = [
     "MeanPool1D",
     "MinGRU",
     "MinLSTM",
+    "MultiHeadAttention",
     "Multiply",
     "RMSNorm",
     "Recurrent",

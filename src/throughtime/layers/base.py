@@ -334,6 +334,18 @@ class Layer:
         """Why the layer cannot run one step at a time; None if it can."""
         return None
 
+    def stream_select(self, chosen: np.ndarray, new: State, old: State) -> State:
+        """State of a stream whose ``chosen (N,)`` rows have the state ``new``, the others ``old``.
+
+        ``new`` comes from :meth:`stream_start`.
+        """
+        pairs = zip(new, old, strict=True)
+        return tuple(np.where(chosen[:, None], one, other) for one, other in pairs)
+
+    def stream_fits(self, given: State, own: State) -> bool:
+        """Whether ``given`` has the shapes of a state of this stream, whose state is ``own``."""
+        return [a.shape for a in given] == [b.shape for b in own]
+
     def chunk_refusal(self) -> str | None:
         """Why :meth:`forward` cannot run in chunks of time, from state to state; None if it can."""
         return self.stream_refusal()
@@ -357,13 +369,18 @@ def own_call(call: Call, layer: Layer, logits: bool) -> Call:
 #: What other libraries call the options, and where options are that belong elsewhere here.
 OTHER_NAMES: Words = {
     "units": ("hidden_size", "hidden_dim", "hidden_units", "n_units", "out_features",
-              "embedding_dim", "output_dim"),
+              "embedding_dim", "output_dim", "embed_dim", "d_model"),
     "n_tokens": ("num_embeddings", "input_dim", "vocab_size"),
     "filters": ("out_channels", "n_filters"),
     "size": ("pool_size",),
     "stride": ("strides",),
     "dilation": ("dilation_rate",),
     "rate": ("p",),
+    "heads": ("num_heads", "n_heads", "nhead"),
+    "head_units": ("key_dim", "head_dim"),
+    "causal": ("is_causal", "use_causal_mask"),
+    "epsilon": ("eps",),
+    "times": ("repeats",),
     "steps": ("n",),
     "activation": ("nonlinearity",),
     "use_bias": ("bias",),

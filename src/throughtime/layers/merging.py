@@ -3,14 +3,14 @@ r"""Layers that make one signal of several: side by side, or their sum, product 
 With x_1 ... x_k the inputs at a step,
 
     Concatenate    y = [x_1, ..., x_k]
-    Add            y = x_1 + ... + x_k                                          (MG1)
+    Add            y = x_1 + ... + x_k                                          (ME1)
     Multiply       y = x_1 ... x_k
     Average        y = (x_1 + ... + x_k) / k
 
 A vector beside sequences is the same at every step. Backwards,
 
     Concatenate    dL/dx_i = the part of dL/dy that x_i is
-    Add            dL/dx_i = dL/dy                                              (MG1')
+    Add            dL/dx_i = dL/dy                                              (ME1')
     Multiply       dL/dx_i = dL/dy times the product of all x_j with j != i
     Average        dL/dx_i = dL/dy / k
 
@@ -25,15 +25,16 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from throughtime.layers.base import LAYERS, Call, Result
+from throughtime.layers.base import LAYERS, Call, Layer, Result
 from throughtime.layers.forms import Form
-from throughtime.layers.several import Several, common_mask
+from throughtime.layers.several import common_mask
 
 
 @dataclass(frozen=True)
-class Merging(Several):
+class Merging(Layer):
     """Base of the layers that make one signal of several."""
 
+    several: ClassVar[bool] = True
     sources: ClassVar[tuple[int, int | None]] = (2, None)
 
     def refusal(self, forms: tuple[Form, ...]) -> str | None:
@@ -80,11 +81,11 @@ class Merging(Several):
         return tuple(d.sum(axis=1) if d.ndim > axis else d for d, axis in pairs), None
 
     def merge(self, parts: Sequence[np.ndarray]) -> np.ndarray:
-        """Compute (MG1)."""
+        """Compute (ME1)."""
         raise NotImplementedError
 
     def unmerge(self, dy: np.ndarray, parts: Sequence[np.ndarray]) -> list[np.ndarray]:
-        """Compute (MG1')."""
+        """Compute (ME1')."""
         raise NotImplementedError
 
 

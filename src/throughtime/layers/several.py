@@ -1,26 +1,12 @@
-"""Layers that take several inputs: what their steps and their masks must have in common."""
+"""What the steps and the masks of several inputs must have in common."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, ClassVar
 
 import numpy as np
 
-from throughtime.cells.base import State
 from throughtime.errors import ShapeError, sentence
-from throughtime.layers.base import UNTAPED, Layer
-
-
-@dataclass(frozen=True)
-class Several(Layer):
-    """Base of the layers that take several inputs."""
-
-    several: ClassVar[bool] = True
-
-    def stream_step(self, p: Any, x: Any, state: State) -> tuple[np.ndarray, State]:
-        return self.forward(p, x, (None,) * len(x), None, UNTAPED).y, state
 
 
 def common_mask(

@@ -25,7 +25,6 @@ from throughtime.kernels.rule import own_kernel
 from throughtime.kernels.underflow import ignore_underflow
 from throughtime.layers import Layer
 from throughtime.layers.base import UNTAPED, Call
-from throughtime.layers.pooling import Pool
 from throughtime.network.containers import Container
 from throughtime.network.fixed import Fixed, run_fixed
 from throughtime.network.graph import Topology
@@ -323,14 +322,7 @@ class Stream:
                 check_array(f"state[{i}][{k}]", part, dtype=self.net.dtype).copy()
                 for k, part in enumerate(given or ())
             )
-            # A pool's state has its full width only after a step, so widths may differ there.
-            pool = isinstance(self.net.layers[i], Pool)
-            fits = len(parts) == len(own) and all(
-                a.shape == b.shape
-                or (pool and a.ndim == 2 and len(a) == self.rows and 1 in (a.shape[1], b.shape[1]))
-                for a, b in zip(parts, own, strict=True)
-            )
-            if not fits:
+            if not self.net.layers[i].stream_fits(parts, own):
                 raise ShapeError(
                     sentence(
                         f"state[{i}]",
@@ -352,8 +344,8 @@ class Stream:
         chosen[self._selected(rows)] = True
         self._adopt(
             [
-                tuple(np.where(chosen[:, None], new, old) for new, old in zip(a, b, strict=True))
-                for a, b in zip(fresh, self._state, strict=True)
+                layer.stream_select(chosen, new, old)
+                for layer, new, old in zip(self.net.layers, fresh, self._state, strict=True)
             ]
         )
 
