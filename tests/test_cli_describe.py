@@ -33,8 +33,8 @@ def test_info_says_who_feeds_whom_in_a_graph(tmp_path, capsys):
     lines = [line.split() for line in capsys.readouterr().out.splitlines()]
     assert ["net.safetensors,", "a", "network", "(file", "version", "3)"] in lines
     for line in (
-        "layer from output parameters", "input a (N, T, 3)", "encoder GRU(2) a (N, 2) 36",
+        "layer from output parameters", "input a (N, T, 3)", "encoder GRU(2) a (N, 2) 38",
         "encoder GRU(2), call 2 b (N, 2) shared",
-        "1 Concatenate() encoder, encoder (call 2) (N, 4) 0", "total 41",
+        "1 Concatenate() encoder, encoder (call 2) (N, 4) 0", "total 43",
     ):  # fmt: skip
         assert line.split() in lines, line

@@ -31,15 +31,15 @@ def table(topology: Topology, params: Params) -> str:
     >>> _, state = tt.layers.GRU(8, return_state=True, name="encoder")(x)
     >>> h = tt.layers.GRU(8, return_sequences=True, name="decoder")(y, initial_state=state)
     >>> print(tt.Network(inputs=[x, y], outputs=tt.layers.Dense(1)(h)))
-    layer                                 from                output    parameters
-    ------------------------------------------------------------------------------
+    layer                                 from                output     parameters
+    -------------------------------------------------------------------------------
     input x                                                   (N, T, 3)
-    input y                                                   (N, T, 1)
-    encoder GRU(8, return_state=True)     x                   (N, 8)           296
-    decoder GRU(8, return_sequences=True) y, state of encoder (N, T, 8)        248
-    2 Dense(1)                            decoder             (N, T, 1)          9
-    output                                2                   (N, T, 1)
-    ------------------------------------------------------------------------------
+    input y                                                   (N, T2, 1)
+    encoder GRU(8, return_state=True)     x                   (N, 8)            296
+    decoder GRU(8, return_sequences=True) y, state of encoder (N, T2, 8)        248
+    2 Dense(1)                            decoder             (N, T2, 1)          9
+    output                                2                   (N, T2, 1)
+    -------------------------------------------------------------------------------
     553 parameters, float32, 2.2 kB
     """
     head, rows = cells(topology, params)
