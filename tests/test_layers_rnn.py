@@ -253,3 +253,31 @@ def test_a_decoder_must_have_the_sizes_of_its_encoder():
         "layer 0 (LSTM) hands its state to layer 1 (LSTM), which must have the same units, states"
         " and directions. Make them equal, or set return_state=False in layer 0."
     )
+
+
+# -- graphs -----------------------------------------------------------------------------------
+
+
+def test_a_projected_layer_starts_from_vectors_of_its_two_widths():
+    x = tt.Input(3, name="x")
+    h, c = tt.Input(2, name="h", time=False), tt.Input(4, name="c", time=False)
+    net = tt.Network(inputs=[x, h, c], outputs=LSTM(4, proj_size=2)(x, initial_state=(h, c)))
+    start = {"h": np.ones((4, 2)), "c": np.ones((4, 4))}
+    assert net.predict({"x": data(), **start}).shape == (4, 2)
+    with pytest.raises(InvalidArgumentError) as caught:
+        tt.Network(inputs=[x, c], outputs=LSTM(4, proj_size=2)(x, initial_state=(c, c)))
+    assert str(caught.value) == (
+        "layer 0 (LSTM) needs an initial_state of vectors (h, c) of (2, 4) features;"
+        " got (N, 4) and (N, 4)."
+    )
+
+
+def test_an_encoder_with_options_hands_its_state_to_a_decoder():
+    x = tt.Input(3)
+    options = {"proj_size": 2, "layer_norm": True, "zoneout": 0.1, "cell_clip": 0.5}
+    y, state = LSTM(4, return_state=True, **options)(x)
+    outputs = LSTM(4, return_sequences=True, **options)(x, initial_state=state)
+    net = tt.Network(inputs=x, outputs=[outputs, y], dtype="float64", seed=0)
+    targets = [np.ones((4, 6, 2)), np.zeros((4, 2))]
+    report = tt.check_gradients(net, data(), targets)
+    assert report.ok, str(report)
