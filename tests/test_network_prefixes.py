@@ -14,7 +14,16 @@ from throughtime.errors import (
     ShapeError,
     ThroughtimeError,
 )
-from throughtime.layers import GRU, LSTM, Concatenate, Dense, Embedding, RepeatVector
+from throughtime.layers import (
+    GRU,
+    LSTM,
+    AdditiveAttention,
+    Concatenate,
+    Dense,
+    Embedding,
+    MultiHeadAttention,
+    RepeatVector,
+)
 from throughtime.network.sampling import distribution, draw, uniform_numbers
 
 V, START = 5, 4  # the decoder also takes a token that it never gives
@@ -29,6 +38,19 @@ def translator(layer=LSTM, dtype="float64", outputs=None):
     y = Dense(V - 1, activation="softmax")(h)
     net = tt.Network(inputs=[source, target], outputs=outputs(y) if outputs else y, dtype=dtype)
     net.params.flat = 1.2 * np.random.default_rng(3).normal(size=net.params.size)
+    return net
+
+
+def attentive(attention):
+    """A translator whose decoder looks at all steps of its source, and at its own past."""
+    source, target = tt.Input(tokens=True, name="source"), tt.Input(tokens=True, name="target")
+    codes = GRU(4, return_sequences=True, bidirectional=True)(Embedding(7, 3)(source))
+    h = GRU(4, return_sequences=True)(Embedding(V, 3)(target))
+    own = MultiHeadAttention(2, causal=True)(h)
+    seen = attention([own, codes])
+    y = Dense(V - 1, activation="softmax")(Concatenate()([h, seen]))
+    net = tt.Network(inputs=[source, target], outputs=y, dtype="float64")
+    net.params.flat = 1.2 * np.random.default_rng(6).normal(size=net.params.size)
     return net
 
 
@@ -61,6 +83,8 @@ MODELS = {
     "lstm": (lambda: translator(LSTM), "source", SOURCES),
     "gru": (lambda: translator(GRU), "source", SOURCES),
     "dict of outputs": (lambda: translator(GRU, outputs=lambda y: {"y": y}), "source", SOURCES),
+    "additive attention": (lambda: attentive(AdditiveAttention(3)), "source", SOURCES),
+    "heads": (lambda: attentive(MultiHeadAttention(2)), "source", SOURCES),
     "vector": (captioner, "image", list(IMAGES)),
 }
 every_model = pytest.mark.parametrize("name", MODELS)
