@@ -8,6 +8,7 @@ from throughtime.drawing.caption import bar_words, layer_caption, small_caption
 from throughtime.drawing.drawn_layer import Direction, DrawnLayer, input_steps, read, shape_of
 from throughtime.drawing.sheet import MARGIN, WIDTH, Sheet
 from throughtime.drawing.text import math, plain, shorten, width
+from throughtime.layers import Recurrent
 from throughtime.network import Network
 
 #: Radius of a unit, distance of two units, and the most units drawn of a wide layer.
@@ -97,6 +98,7 @@ def _layer_rows(drawn: DrawnLayer, middle: float, y: float, wide: float) -> list
     if len(drawn.directions) == 1:
         return [_row(drawn.units, middle, y)]
     side = min(130.0, (WIDTH - MARGIN - wide) / 4)
+    assert isinstance(drawn.layer, Recurrent)  # no other layer has two directions
     units = drawn.layer.units
     return [_row(units, middle - side, y, 3), _row(units, middle + side, y, 3)]
 
