@@ -13,6 +13,7 @@ from throughtime.layers import (
     LSTM,
     RNN,
     Add,
+    AdditiveAttention,
     Concatenate,
     Conv1D,
     Dense,
@@ -21,9 +22,11 @@ from throughtime.layers import (
     Flatten,
     LastStep,
     Layer,
+    LayerNorm,
     MaxPool,
     MaxPool1D,
     MeanPool,
+    MultiHeadAttention,
     Recurrent,
     RepeatVector,
 )
@@ -330,9 +333,44 @@ def unknown():
     return Network(inputs=x, outputs=[h, LastStep()(h), h])
 
 
+def attentive():
+    source, target = tt.Input(8, name="source"), tt.Input(8, name="target")
+    h, state = GRU(64, return_sequences=True, return_state=True, name="encoder")(source)
+    d = GRU(64, return_sequences=True, name="decoder")(target, initial_state=state)
+    context = AdditiveAttention(32, name="look")([d, h])
+    return Network(inputs=[source, target], outputs=Dense(5)(Concatenate()([d, context])))
+
+
+def transformer():
+    x = tt.Input(16)
+    h = Add()([x, MultiHeadAttention(4, causal=True)(LayerNorm()(x))])
+    h = Add()([h, Dense(16)(Dense(32, activation="relu")(LayerNorm()(h)))])
+    return Network(inputs=x, outputs=h)
+
+
+def looking():
+    """A query that is a vector, keys apart from the values, and attention that nothing follows."""
+    q, v, k = tt.Input(8, time=False, name="q"), tt.Input(4, name="v"), tt.Input(6, name="k")
+    pooled = AdditiveAttention(4, name="pool")([q, v])
+    three = MultiHeadAttention(2, name="three")([v, v, k])
+    return Network(inputs=[v, q, k], outputs=[Dense(3)(pooled), three])
+
+
 GRAPHS = {
     f.__name__: f
-    for f in (two_inputs, siamese, translator, residual, everything, deep, fork, unknown)
+    for f in (
+        two_inputs,
+        siamese,
+        translator,
+        residual,
+        everything,
+        deep,
+        fork,
+        unknown,
+        attentive,
+        transformer,
+        looking,
+    )
 }
 
 

@@ -48,7 +48,7 @@ def test_every_call_parameter_and_end_stands_in_the_picture(name, view):
     found = texts(draw(net, view=view).svg)
     plan = net.plan
     for owner, layer in zip(net.topology.owners, net.layers, strict=True):
-        assert any(text.startswith(f"{owner} {layer.kind}") for text in found)
+        assert f"{owner} {layer.kind}" in " ".join(found)  # a long title has two lines
     for parameter, array in net.params.items():
         shown = f"{Params.local(parameter)} {array.shape}"
         assert any(shown in text for text in found), shown
@@ -93,8 +93,13 @@ def test_a_layer_without_parameters_that_is_called_twice_shares_nothing():
 
 def lines(svg, role):
     """The lines of a colour, each as its dash."""
+    return [path.get("stroke-dasharray") for path in paths(svg, role)]
+
+
+def paths(svg, role):
+    """The lines of a colour."""
     found = ET.fromstring(svg).iter(f"{SVG}path")
-    return [path.get("stroke-dasharray") for path in found if f"s-{role}" in path.get("class", "")]
+    return [path for path in found if f"s-{role}" in path.get("class", "")]
 
 
 @pytest.mark.parametrize("view", ["unfolded", "folded"])
@@ -149,10 +154,30 @@ def test_a_gradient_reaches_every_input_that_is_no_token(name, reached):
     lowest = min(
         float(t.get("y")) for t in labels(svg) if "".join(t.itertext()).startswith("input")
     )
-    paths = ET.fromstring(svg).iter(f"{SVG}path")
-    red = [path.get("d") for path in paths if "s-outgoing" in path.get("class", "")]
-    ends = [float(re.split(r"[ A-Z]", d)[-1]) for d in red]
+    ends = [float(re.split(r"[ A-Z]", p.get("d"))[-1]) for p in paths(svg, "outgoing")]
     assert sum(end > lowest - 40 for end in ends) == reached
+
+
+def test_attention_is_a_line_from_every_value_to_every_query_that_looks_at_it():
+    found = draw(graph("attentive"), 4)
+    thin = [path for path in paths(found.svg, "forecast") if path.get("stroke-width") == "0.9"]
+    assert len(thin) == 16
+    assert [texts(found.svg).count(role) for role in ("query", "values", "keys")] == [1, 1, 0]
+    assert "on layer decoder, GRU and layer encoder, GRU as its query and values" in found.alt
+    assert {"v_1", "v_T", "c_1", "c_T2", "a_ij"} <= set(names(found.svg))
+    causal = draw(graph("transformer"), 4)
+    thin = [path for path in paths(causal.svg, "forecast") if path.get("stroke-width") == "0.9"]
+    assert len(thin) == 10
+    assert "query" not in texts(causal.svg)
+    back = draw(graph("transformer"), 4, gradients=True)
+    assert len([p for p in paths(back.svg, "outgoing") if p.get("stroke-width") == "0.9"]) == 10
+
+
+@pytest.mark.parametrize("view", ["unfolded", "folded"])
+def test_a_query_that_is_a_vector_looks_at_all_steps(view):
+    found = draw(graph("looking"), view=view)
+    assert [texts(found.svg).count(role) for role in ("query", "values", "keys")] == [2, 2, 1]
+    assert ("a_j" in names(found.svg)) == ("c" in texts(found.svg)) == (view == "unfolded")
 
 
 @pytest.mark.parametrize("gradients", [False, True])

@@ -42,7 +42,7 @@ def laid_out(seed):
             part.width,
             60.0 + 7 * (i % 5),
             reach=part.width / 2 - 34,
-            state_into=(14 - part.width / 2, 0),
+            aside=(14 - part.width / 2, 0),
             state_out=(part.width / 2 - 14, 0),
         )
         for i, part in enumerate(parts)

@@ -14,6 +14,8 @@ from throughtime.network import Params
 #: Space around the words of a card, its least width, and the largest width of its words.
 PAD, LEAST, ROOM = 11.0, 104.0, 178.0
 LINE = 15.5
+#: Distance of two signals whose roles stand beside them.
+ROLES = 58.0
 #: Space that the loop of a state takes beside a card.
 LOOP = 22.0
 TITLE, WORDS, NAMES = 13.0, 11.5, 11.0
@@ -81,7 +83,8 @@ class LayerCard(Card):
     @property
     def least(self) -> float:
         words = max(width(label, size) for label, size, _ in self.lines)
-        return max(LEAST, words + 2 * PAD, PORTS * self.ways)
+        roles = ROLES * len(self.drawn.roles)
+        return max(LEAST, words + 2 * PAD, PORTS * self.ways, roles)
 
     @property
     def beyond(self) -> float:
@@ -93,10 +96,11 @@ class LayerCard(Card):
             room,
             height,
             reach=room / 2 - (34 if self.beyond else 18),
-            state_into=(14 - room / 2, 0.0),
+            aside=(14 - room / 2, 0.0),
             state_out=(room / 2 - 14, 0.0),
             beside=14.0,
             right=self.beyond,
+            ports=ROLES if self.drawn.roles else PORTS,
         )
 
     def ground(self, pen: Pen, centre: Point, shape: Shape) -> None:

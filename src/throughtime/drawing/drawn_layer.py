@@ -21,6 +21,7 @@ from throughtime.layers import (
     RMSNorm,
     SliceFeatures,
 )
+from throughtime.layers.attention import Attention
 from throughtime.layers.forms import Form
 from throughtime.layers.pooling import Pool
 from throughtime.network import Network, Params
@@ -117,12 +118,16 @@ class DrawnLayer:
     layer : Layer
         The layer itself.
     kind : str
-        ``"recurrent"``, ``"step"`` (acts on each step separately), ``"last"``, ``"pool"``,
-        ``"repeat"``, or ``"other"`` (nothing is known about it).
+        ``"recurrent"``, ``"attention"``, ``"step"`` (acts on each step separately), ``"last"``,
+        ``"pool"``, ``"repeat"``, or ``"other"`` (nothing is known about it).
     features, units : int
         Features of the input, of several the first one, and of the output.
     before, after : Steps or None
-        Steps of the input and of the output; None for a vector.
+        Steps of the input, of several the first one, and of the output; None for a vector.
+    sources : tuple of Steps or None
+        Steps of each input.
+    roles : tuple of str
+        What each input is for, where that is not the same for all; empty otherwise.
     directions : tuple of Direction
         The directions of a recurrent layer; one for any other layer.
     receives : str or None
@@ -150,6 +155,8 @@ class DrawnLayer:
     units: int
     before: Steps | None
     after: Steps | None
+    sources: tuple[Steps | None, ...]
+    roles: tuple[str, ...]
     directions: tuple[Direction, ...]
     receives: str | None = None
     giver: int | None = None
@@ -256,6 +263,8 @@ def read(net: Network) -> list[DrawnLayer]:
             after.features,
             _steps_of(before),
             _steps_of(after),
+            tuple(_steps_of(signals[s]) for s in call.sources),
+            _roles(layer, len(call.sources)),
             tuple(_directions(net, i, layer)),
             receives,
             state if isinstance(state, int) else None,
@@ -290,12 +299,19 @@ def input_steps(net: Network) -> Steps | None:
 def _kind(layer: Layer) -> str:
     kinds: dict[str, tuple[type[Layer], ...]] = {
         "recurrent": (Recurrent,),
+        "attention": (Attention,),
         "step": STEPWISE,
         "last": (LastStep,),
         "pool": (Pool,),
         "repeat": (RepeatVector,),
     }
     return next((kind for kind, types in kinds.items() if isinstance(layer, types)), "other")
+
+
+def _roles(layer: Layer, inputs: int) -> tuple[str, ...]:
+    if not isinstance(layer, Attention) or inputs == 1:
+        return ()
+    return ("query", "values", "keys")[:inputs]
 
 
 def _directions(net: Network, index: int, layer: Layer) -> Iterator[Direction]:

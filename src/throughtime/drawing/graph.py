@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 
+from throughtime.drawing.attention_card import AttentionCard, attention_card
 from throughtime.drawing.cards import Card, end_card, layer_card
 from throughtime.drawing.drawn_layer import DrawnLayer, input_words, output_words, read
 from throughtime.drawing.levels import Levels, Link, Part, Slot, arrange
@@ -12,7 +13,7 @@ from throughtime.drawing.pen import Pen
 from throughtime.drawing.routes import BESIDE, GAP, PASSING, Places, Shape, place
 from throughtime.drawing.sheet import MARGIN, WIDTH, Point, Sheet
 from throughtime.drawing.text import plain, shorten
-from throughtime.drawing.unfolded_card import THICK, unfolded_card
+from throughtime.drawing.unfolded_card import THICK, UnfoldedCard
 from throughtime.errors import InvalidArgumentError, sentence
 from throughtime.layers.forms import Form
 from throughtime.network import Network
@@ -46,6 +47,9 @@ def graph(net: Network, columns: int | None, gradients: bool) -> Sheet:
             _draw_way(pen, way, form, link, out, shapes[link.source].through and not link.state)
         else:
             _draw_beside(pen, places, shapes, link)
+    for drawn in layers:
+        part = len(net.plan.forms) + drawn.index
+        _put_roles(sheet, drawn, part, links, places, shapes[part])
     for card, shape, part in zip(cards, shapes, range(len(cards)), strict=True):
         card.content(pen, places.centres[part], shape)
     _footer(sheet, layers, forms, columns, gradients)
@@ -66,9 +70,9 @@ def _graph(
     forms: list[Form | None] = []
     for i, (drawn, call) in enumerate(zip(layers, plan.calls, strict=True)):
         number = len(plan.forms) + i
-        cards.append(layer_card(drawn) if columns is None else unfolded_card(drawn, columns, apart))
-        for s in call.sources:
-            links.append(Link(s, number))
+        cards.append(_card(drawn, columns, max(len(drawn.above), 1) if apart else 1))
+        for k, s in enumerate(call.sources):
+            links.append(Link(s, number, aside=_aside(cards[-1], k)))
             forms.append(signals[s])
         if isinstance(call.state, int):
             links.append(Link(len(plan.forms) + call.state, number, True, _forward(drawn)))
@@ -90,6 +94,23 @@ def _takers(net: Network, signal: int) -> int:
     states = [call.state for call in net.plan.calls if isinstance(call.state, tuple)]
     sources = [call.sources for call in net.plan.calls]
     return sum(own.count(signal) for own in (*sources, *states))
+
+
+def _card(drawn: DrawnLayer, columns: int | None, ways: int) -> Card:
+    """The card of a layer, unfolded if it has steps and we know what it does at each."""
+    weights = any(direction.params for direction in drawn.directions)
+    if columns is None or drawn.kind not in ("recurrent", "step", "attention"):
+        return layer_card(drawn, ways)
+    if drawn.kind == "attention":
+        return attention_card(drawn, columns, ways)
+    if drawn.before is None or not weights:
+        return layer_card(drawn, ways)
+    return UnfoldedCard([], ways, drawn=drawn, columns=columns)
+
+
+def _aside(card: Card, k: int) -> bool:
+    """Whether input ``k`` of a card ends on the left: the query of attention unfolded."""
+    return isinstance(card, AttentionCard) and k == 0 and len(card.drawn.sources) > 1
 
 
 def _forward(drawn: DrawnLayer) -> bool:
@@ -166,10 +187,10 @@ def _draw_way(
     pen.sheet.line(*way, role="naive", dash=dash, width=width)
     if form is not None and form.kind == "tokens":
         return  # whole numbers, which have no gradient
-    back = [
-        (x - BACK, y) if k in (0, len(way) - 1) else (x - BACK, y - BACK)
-        for k, (x, y) in enumerate(way)
-    ]
+    back = []
+    for k, (x, y) in enumerate(way):
+        flat = [abs(y - way[n][1]) < 0.1 for n in (k - 1, k + 1) if 0 <= n < len(way)]
+        back.append((x - BACK * (not all(flat)), y - BACK * any(flat)))
     role, dash = ("forecast", "solid") if out else ("outgoing", "dash")
     pen.sheet.line(*reversed(back), role=role, dash=dash, width=1.6, head=not through)
 
@@ -188,6 +209,23 @@ def _draw_beside(pen: Pen, places: Places, shapes: list[Shape], link: Link) -> N
     if not pen.gradients:
         y = min(start[1], end[1]) - 9
         pen.sheet.text(middle, y, plain("state"), 11.5, role="backtest")
+
+
+def _put_roles(
+    sheet: Sheet,
+    drawn: DrawnLayer,
+    part: int,
+    links: list[Link],
+    places: Places,
+    shape: Shape,
+) -> None:
+    """Write beside the inputs of a layer what each is for."""
+    ways = zip(links, places.ways, strict=True)
+    own = [way for link, way in ways if link.target == part and not link.state]
+    for way, role in zip(own, drawn.roles, strict=False):
+        tail = shape.tail is not None and role == drawn.roles[0]
+        x, y = way[-2 if tail else -1][0], places.centres[part][1] + shape.height / 2
+        sheet.text(x + 6, y + 7, plain(role), 11, "start", "muted", halo=True)
 
 
 def _footer(
@@ -210,10 +248,16 @@ def _footer(
         lines.append(
             "Gradients add where a signal has several takers, and over all uses of a parameter."
         )
-    elif columns is None and recurrent:
-        lines.append("A loop carries the state of a layer to its next step.")
-    elif recurrent:
-        lines.append("Orange arrows carry the state from step to step, and from layer to layer.")
+    elif columns is None:
+        if recurrent:
+            lines.append("A loop carries the state of a layer to its next step.")
+    else:
+        if any(drawn.kind == "attention" for drawn in layers):
+            lines.append("Thin blue lines are weights: how much a query looks at each step.")
+        if recurrent:
+            lines.append(
+                "Orange arrows carry the state from step to step, and from layer to layer."
+            )
     sheet.height += 14
     for line in lines:
         sheet.height += 16
@@ -226,6 +270,8 @@ def _words(net: Network, layers: list[DrawnLayer], gradients: bool) -> str:
     parts = []
     for drawn in layers:
         text = f"Layer {drawn.label} is {drawn.title}, on {' and '.join(drawn.below)}"
+        if drawn.roles:
+            text += f" as its {' and '.join(drawn.roles)}"
         if drawn.call:
             text += f", with the parameters of layer {drawn.owner}"
         if drawn.receives is not None:

@@ -40,12 +40,15 @@ class Link:
         Whether it is the state of a layer, for another one to start from.
     beside : bool
         Whether the taker may stand on the same level, to the right.
+    aside : bool
+        Whether it ends on the left, apart from other signals, as states do.
     """
 
     source: int
     target: int
     state: bool = False
     beside: bool = False
+    aside: bool = False
 
 
 @dataclass(eq=False)
@@ -77,6 +80,8 @@ class Wire:
         Its ends.
     state : bool
         Whether it is a state.
+    aside : bool
+        Whether it ends on the left.
     signal : int
         The number of the signal: wires with the same one may share their way.
     """
@@ -84,7 +89,13 @@ class Wire:
     low: Slot
     high: Slot
     state: bool
+    aside: bool
     signal: int
+
+    @property
+    def shift(self) -> float:
+        """How much further on the left it ends than others that end in the same slot."""
+        return 0.001 * self.aside
 
 
 @dataclass
@@ -147,7 +158,7 @@ def arrange(
                 high = passing[key, height]
             piece = (signal, id(low), id(high))
             if piece not in pieces or not high.passes:
-                pieces[piece] = Wire(low, high, link.state, signal)
+                pieces[piece] = Wire(low, high, link.state, link.aside or link.state, signal)
                 found.wires.append(pieces[piece])
             way.append(pieces[piece])
             low = high
@@ -215,7 +226,7 @@ def _sort(levels: Levels, row: list[Slot], upward: bool) -> None:
     for wire in levels.wires:
         own, other = (wire.high, wire.low) if upward else (wire.low, wire.high)
         if own in near:
-            near[own].append(place[other])
+            near[own].append(place[other] - (0.0 if upward else wire.shift))
     mean = {slot: sum(near[slot]) / len(near[slot]) if near[slot] else place[slot] for slot in row}
     row.sort(key=lambda slot: mean[slot])
 
@@ -237,6 +248,6 @@ def _crossings(levels: Levels) -> int:
         for two in levels.wires[:i]:
             if one.low.level == two.low.level and one.signal != two.signal:
                 low = place[one.low] - place[two.low]
-                high = place[one.high] - place[two.high]
+                high = place[one.high] - one.shift - place[two.high] + two.shift
                 count += low * high < 0
     return count

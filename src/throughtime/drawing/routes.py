@@ -47,8 +47,12 @@ class Shape:
         Whether the way of the output goes on inside the box.
     loose : bool
         Whether the part moves to where its signals are straight: an input or an output.
-    state_into, state_out : tuple of float
-        Where states end and start.
+    aside, state_out : tuple of float
+        Where states, and other signals that end on the left, end, and where states start.
+    tail : float, optional
+        Where, right of the middle, a signal that ends on the left goes on to, at that height.
+    ports : float
+        Distance of two signals that end or start beside each other.
     state_start : float, optional
         Where, right of the middle, the way of a state begins at the height of its port.
     beside : float
@@ -67,8 +71,10 @@ class Shape:
     rail: bool = False
     through: bool = False
     loose: bool = False
-    state_into: Point = (0.0, 0.0)
+    aside: Point = (0.0, 0.0)
     state_out: Point = (0.0, 0.0)
+    tail: float | None = None
+    ports: float = PORTS
     state_start: float | None = None
     beside: float = 0.0
     beside_into: float = 0.0
@@ -143,8 +149,10 @@ def place(levels: Levels, shapes: Sequence[Shape], top: float, back: float) -> P
                 points += [(one, track), (two, track)]
             if not wire.high.passes:
                 shape, (_, middle) = shapes[wire.high.part], centres[wire.high.part]
-                dy = (shape.state_into if wire.state else shape.into)[1]
+                dy = (shape.aside if wire.aside else shape.into)[1]
                 points.append((two, middle + shape.height / 2 - dy))
+                if wire.aside and shape.tail is not None:
+                    points.append((xs[wire.high] + shape.tail, points[-1][1]))
         found.ways.append(points)
     return found
 
@@ -158,9 +166,9 @@ def _ends(levels: Levels, shapes: Sequence[Shape]) -> dict[Wire, Point]:
         for slot in row:
             shape = None if slot.passes else shapes[slot.part]
             for state in (False, True):
-                into = [w for w in levels.wires if w.high is slot and w.state == state]
+                into = [w for w in levels.wires if w.high is slot and w.aside == state]
                 into.sort(key=lambda wire: at[wire.low])
-                dx = 0.0 if shape is None else (shape.state_into if state else shape.into)[0]
+                dx = 0.0 if shape is None else (shape.aside if state else shape.into)[0]
                 for wire, port in zip(into, _spread(len(into), shape), strict=True):
                     highs[wire] = dx + port
                 out = [w for w in levels.wires if w.low is slot and w.state == state]
@@ -178,7 +186,7 @@ def _ends(levels: Levels, shapes: Sequence[Shape]) -> dict[Wire, Point]:
 
 def _spread(count: int, shape: Shape | None) -> list[float]:
     """``count`` places around the middle."""
-    apart = 0.0 if shape is None else min(PORTS, (shape.width - 20) / max(count, 1))
+    apart = 0.0 if shape is None else min(shape.ports, (shape.width - 20) / max(count, 1))
     return [(k - (count - 1) / 2) * apart for k in range(count)]
 
 
@@ -192,7 +200,7 @@ def _legs(
     legs = {wire: (xs[wire.low] + low, xs[wire.high] + high) for wire, (low, high) in ends.items()}
     for row in levels.rows:
         for slot in row:
-            into = [w for w in levels.wires if w.high is slot and not w.state]
+            into = [w for w in levels.wires if w.high is slot and not w.aside]
             if slot.passes or not into:
                 continue
             shape = shapes[slot.part]
@@ -202,7 +210,8 @@ def _legs(
                 legs[w][0] if shape.rail or abs(legs[w][0] - middle) <= shape.reach else legs[w][1]
                 for w in into
             ]
-            apart = min(CLOSE, 2 * shape.reach / len(into))
+            close = shape.ports * CLOSE / PORTS
+            apart = min(close, 2 * shape.reach / len(into))
             offsets = [k * apart for k in range(len(into))]
             low, high = middle - shape.reach, middle + shape.reach
             found = _settle(wanted, [1.0] * len(into), offsets, low, high)
@@ -330,8 +339,9 @@ def _wanted(
         if slot not in (wire.low, wire.high):
             continue
         low, high = ends[wire]
+        loose = wire.low is slot and not slot.passes and shapes[slot.part].loose
         off = xs[wire.low] + low - xs[wire.high] - high
-        if not wire.high.passes and not wire.state and shapes[wire.high.part].rail:
+        if not (loose or wire.high.passes or wire.aside) and shapes[wire.high.part].rail:
             reach = shapes[wire.high.part].reach
             off -= max(-reach, min(reach, off))
         if wire.high is slot:

@@ -14,11 +14,9 @@ from throughtime.drawing.cards import (
     PAD,
     TITLE,
     WORDS,
-    Card,
     LayerCard,
     Lines,
     draw_box,
-    layer_card,
     notes,
     put_lines,
 )
@@ -71,7 +69,7 @@ class UnfoldedCard(LayerCard):
             reach=(frame.xs[-1] - frame.xs[0]) / 2,
             rail=True,
             through=self.drawn.after is None,
-            state_into=(14 - room / 2, 0.0),
+            aside=(14 - room / 2, 0.0),
             state_out=(room / 2 - 14, 0.0),
         )
         rows = frame.rows
@@ -83,7 +81,7 @@ class UnfoldedCard(LayerCard):
         box = 24.0 if len(row.drawn.states) > 1 else 18.0
         return replace(
             shape,
-            state_into=(start, frame.bottom - row.y - 14),
+            aside=(start, frame.bottom - row.y - 14),
             state_out=(sign * (room / 2 - 5), row.y - frame.top),
             state_start=row.xs[row.final] + sign * (grid.node / 2 + 1),
             beside=frame.bottom - row.y,
@@ -98,7 +96,7 @@ class UnfoldedCard(LayerCard):
         frame = _Frame(self, centre, shape.width, shape.height)
         words = self._words(shape.width)
         put_lines(pen, words, frame.left, frame.top + ABOVE)
-        _rail(pen, frame.xs, frame.foot)
+        draw_rail(pen, frame.xs, frame.foot)
         if self.drawn.kind == "recurrent":
             output = draw_recurrent(pen, frame.grid, frame.rows, frame.signal)
         else:
@@ -112,7 +110,7 @@ class UnfoldedCard(LayerCard):
             return
         for x, y in output.points if len(frame.rows) < 2 else ():
             pen.connect((x, y), (x, frame.rail))
-        _rail(pen, frame.xs, frame.rail)
+        draw_rail(pen, frame.xs, frame.rail)
 
     def _width(self, columns: int, pitch: float) -> float:
         assert self.drawn.before is not None  # another layer has another card
@@ -129,11 +127,15 @@ class UnfoldedCard(LayerCard):
             return band_height(self.drawn)
         return 14 + NODE + BELOW
 
+    def _free(self, room: float) -> float:
+        """The width that words may have."""
+        frame = _Frame(self, (0.0, 0.0), room, 0.0)
+        return frame.xs[-1] - frame.left - 12
+
     def _words(self, room: float) -> Lines:
         """The words above the steps; the last column is left free for what goes out."""
         drawn = self.drawn
-        frame = _Frame(self, (0.0, 0.0), room, 0.0)
-        free = frame.xs[-1] - frame.left - 12 - PORTS * (self.ways - 1)
+        free = self._free(room) - PORTS * (self.ways - 1)
         head = f"{drawn.owner} {drawn.title}"
         shape = f"\u2192 {drawn.shape}"
         lines: Lines = [(bold(t), TITLE, "ink") for t in wrap(head, free, TITLE, "bold")]
@@ -171,7 +173,7 @@ class _Frame:
             self.rows = node_rows_of(drawn, self.grid, self.foot, self.signal)
 
 
-def _rail(pen: Pen, xs: list[float], y: float) -> None:
+def draw_rail(pen: Pen, xs: list[float], y: float) -> None:
     """Draw the line along which the steps of a sequence come or go."""
     role = "naive" if pen.gradients else "history"
     pen.sheet.line((xs[0], y), (xs[-1], y), role=role, width=THICK, head=False)
@@ -189,15 +191,3 @@ def _together(drawn: DrawnLayer, room: float) -> list[str]:
             else:
                 lines.append(text)
     return lines
-
-
-def unfolded_card(drawn: DrawnLayer, columns: int, apart: bool) -> Card:
-    """The card of a layer, with its steps if it has some and we know what it does at each.
-
-    With ``apart``, its output has a way to each taker.
-    """
-    ways = max(len(drawn.above), 1) if apart else 1
-    weights = any(direction.params for direction in drawn.directions)
-    if drawn.before is None or drawn.kind not in ("recurrent", "step") or not weights:
-        return layer_card(drawn, ways)
-    return UnfoldedCard([], ways, drawn=drawn, columns=columns)
