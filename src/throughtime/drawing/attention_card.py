@@ -11,7 +11,13 @@ from throughtime.drawing.pen import Pen, scripted
 from throughtime.drawing.routes import Shape
 from throughtime.drawing.sheet import Point
 from throughtime.drawing.text import math
-from throughtime.drawing.unfolded_card import ABOVE, UNDER, UnfoldedCard, draw_rail
+from throughtime.drawing.unfolded_card import (
+    ABOVE,
+    UNDER,
+    UnfoldedCard,
+    draw_branches,
+    draw_rail,
+)
 from throughtime.layers.attention import Attention
 
 #: Height between queries and values, and the width that the way of the query takes.
@@ -61,6 +67,7 @@ class AttentionCard(UnfoldedCard):
         elif self.drawn.above:
             x = frame.queries[-1]
             pen.connect((x, above), (x, frame.rail), head=False)
+            draw_branches(pen, x, frame.rail, self.ways)
         for xs, gap, y in (
             (frame.values, frame.value_gap, frame.low),
             (frame.queries, frame.query_gap, frame.high),

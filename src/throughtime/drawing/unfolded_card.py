@@ -107,6 +107,7 @@ class UnfoldedCard(LayerCard):
         if self.drawn.after is None:
             (point,) = output.points
             pen.connect(point, (point[0], frame.rail), (frame.xs[-1], frame.rail), head=False)
+            draw_branches(pen, frame.xs[-1], frame.rail, self.ways)
             return
         for x, y in output.points if len(frame.rows) < 2 else ():
             pen.connect((x, y), (x, frame.rail))
@@ -177,6 +178,13 @@ def draw_rail(pen: Pen, xs: list[float], y: float) -> None:
     """Draw the line along which the steps of a sequence come or go."""
     role = "naive" if pen.gradients else "history"
     pen.sheet.line((xs[0], y), (xs[-1], y), role=role, width=THICK, head=False)
+
+
+def draw_branches(pen: Pen, x: float, y: float, ways: int) -> None:
+    """Draw the line from which the other ways of a vector start, left of ``x``."""
+    if ways > 1:
+        role = "naive" if pen.gradients else "history"
+        pen.sheet.line((x, y), (x - PORTS * (ways - 1), y), role=role, head=False)
 
 
 def _together(drawn: DrawnLayer, room: float) -> list[str]:
