@@ -114,9 +114,9 @@ class Trace:
     gradients : Params
         dL/dparams, with the names of ``net.params``; without penalties.
     tape : Tape
-        The tape: ``tape.d_outputs`` holds dL/d(output) of each layer. If the loss is fused with the
-        output activation, the last one is dL/d(pre-activation), and ``tape.outputs[-1]`` is that
-        pre-activation.
+        The tape: ``tape.d_outputs`` holds dL/d(output) of each layer. If a loss is fused with the
+        activation of an output, that of its layer is dL/d(pre-activation), and in ``tape.outputs``
+        stands that pre-activation.
     """
 
     net: Network

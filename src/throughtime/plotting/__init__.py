@@ -1,7 +1,8 @@
 """Figures in one style, with matplotlib (the ``cli`` extra).
 
-:func:`plot_fit`, :func:`plot_hidden_states` and :func:`animate_fit` draw what a network computes;
-:func:`train_and_plot` and :func:`apply_and_plot` train or apply a network and draw the result.
+:func:`plot_fit`, :func:`plot_hidden_states`, :func:`plot_attention` and :func:`animate_fit` draw
+what a network computes; :func:`train_and_plot` and :func:`apply_and_plot` train or apply a network
+and draw the result.
 
 >>> from throughtime.plotting import loss_figure
 >>> with loss_figure({"network 1": ([1.0, 0.5, 0.3], [1.1, 0.7, 0.6])}) as figure:
@@ -22,6 +23,7 @@ from typing import Any
 from throughtime.drawing import Drawing, draw, draw_modes
 from throughtime.drawing.palette import DARK, LIGHT, Palette
 from throughtime.plotting.animation import animate_fit
+from throughtime.plotting.attention import plot_attention
 from throughtime.plotting.fits import plot_fit, plot_hidden_states
 from throughtime.plotting.forecast import MAX_PANELS, forecast_figure
 from throughtime.plotting.forecast_view import ForecastView
@@ -47,6 +49,7 @@ __all__ = [
     "forecast_figure",
     "history_figure",
     "loss_figure",
+    "plot_attention",
     "plot_fit",
     "plot_hidden_states",
     "save_png",

@@ -57,6 +57,25 @@ def states_words(h: np.ndarray, saturated: np.ndarray, limit: float, title: str)
     )
 
 
+def attention_words(
+    heads: np.ndarray, queries: Sequence[str], steps: Sequence[str], title: str
+) -> str:
+    """Describe the weights of attention, (heads, T_q, T_v).
+
+    >>> attention_words(np.array([[[0.1, 0.9], [0.5, 0.5]]]), ["a", "b"], ["1", "2"], "attention")
+    'attention: the weights of 2 queries over 2 steps as a heat map; the largest is 0.9, of query \
+a for step 2.'
+    """
+    h, i, j = np.unravel_index(int(heads.argmax()), heads.shape)
+    many = f", for each of {len(heads)} heads" if len(heads) > 1 else ""
+    where = f" in head {h + 1}" if len(heads) > 1 else ""
+    return (
+        f"{title}: the weights of {heads.shape[1]} queries over {heads.shape[2]} steps as a heat"
+        f" map{many}; the largest is {_short(heads[h, i, j])}, of query {queries[i]} for step"
+        f" {steps[j]}{where}."
+    )
+
+
 def forecast_words(views: Sequence[ForecastView], shown: int, title: str | None) -> str:
     """Describe forecasts, with one sentence for each series that has a panel."""
     sentences = [f"{title}."] if title else []
