@@ -272,3 +272,17 @@ def test_a_graph_that_is_a_stack_shows_the_same_layers():
         own, other = (draw(one, view=view, gradients=gradients) for one in (net, stack))
         assert own.title == other.title
         assert own.svg != other.svg
+
+
+def test_the_layers_of_a_network_in_another_one_have_its_name():
+    inner = Network([LSTM(4, return_sequences=True), Dense(2)], n_features=2, name="inner")
+    stack = draw(Network([inner, Dense(1)], n_features=2))
+    check_readable("stack", stack)
+    assert {"0/0.W_x", "0/1.W", "1.W"} <= set(names(stack.svg))
+    x = tt.Input(2)
+    twice = draw(Network(inputs=x, outputs=inner(inner(x))))
+    check_readable("twice", twice)
+    assert "Layer inner/0 (call 2) is LSTM(4), on layer inner/1, Dense, with the parameters of" in (
+        twice.alt
+    )
+    assert draw(Network([inner], n_features=2), node=("0/0", 1)).title.startswith("layer 0/0, LSTM")
