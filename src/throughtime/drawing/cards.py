@@ -15,7 +15,7 @@ from throughtime.network import Params
 PAD, LEAST, ROOM = 11.0, 104.0, 178.0
 LINE = 15.5
 #: Distance of two signals whose roles stand beside them.
-ROLES = 58.0
+ROLES = 68.0
 #: Space that the loop of a state takes beside a card.
 LOOP = 22.0
 TITLE, WORDS, NAMES = 13.0, 11.5, 11.0

@@ -221,20 +221,28 @@ def _legs(
                     for w in levels.wires
                     if w.low.level == wire.low.level and w.signal != wire.signal
                 ]
-                found[k] = _beside(found, k, legs[wire][0], others, low, high)
+                found[k] = _beside(found, k, legs[wire][0], others, (low, high), close - 6.0)
                 legs[wire] = legs[wire][0], found[k]
     return legs
 
 
 def _beside(
-    ports: list[float], k: int, start: float, others: list[float], low: float, high: float
+    ports: list[float],
+    k: int,
+    start: float,
+    others: list[float],
+    limits: tuple[float, float],
+    close: float,
 ) -> float:
-    """Port ``k``, or one beside it, if a way that comes from below there would be in its way."""
+    """Port ``k``, or one beside it, if a way that comes from below there would be in its way.
+
+    It stays within ``limits``, and not nearer to another port than ``close``.
+    """
     for shift in (0.0, 10.0, -10.0, 20.0, -20.0):
         x = ports[k] + shift
-        apart = all(abs(x - port) > 9 for j, port in enumerate(ports) if j != k)
+        apart = all(abs(x - port) > close for j, port in enumerate(ports) if j != k)
         free = abs(x - start) <= 0.5 or all(abs(x - other) > 7 for other in others)
-        if low <= x <= high and apart and free:
+        if limits[0] <= x <= limits[1] and apart and free:
             return x
     return ports[k]
 
