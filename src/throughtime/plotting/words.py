@@ -66,7 +66,7 @@ def attention_words(
     'attention: the weights of 2 queries over 2 steps as a heat map; the largest is 0.9, of query \
 a for step 2.'
     """
-    h, i, j = np.unravel_index(int(heads.argmax()), heads.shape)
+    h, i, j = (int(k) for k in np.unravel_index(int(heads.argmax()), heads.shape))
     many = f", for each of {len(heads)} heads" if len(heads) > 1 else ""
     where = f" in head {h + 1}" if len(heads) > 1 else ""
     return (
