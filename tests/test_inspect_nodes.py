@@ -5,8 +5,8 @@ import pytest
 
 import throughtime as tt
 from throughtime.errors import InvalidArgumentError
-from throughtime.inspect import hidden_states, trace
-from throughtime.layers import GRU, LSTM, RNN, Add, Concatenate, Dense
+from throughtime.inspect import attention_weights, hidden_states, trace
+from throughtime.layers import GRU, LSTM, RNN, Add, AdditiveAttention, Concatenate, Dense
 from throughtime.network import Network, Params
 
 CELLS = [RNN, GRU, LSTM]
@@ -159,3 +159,15 @@ def test_a_trace_of_a_graph_is_a_snapshot():
         one[...] = 0
     np.testing.assert_array_equal(before.dx, found.node("decoder", 2).dx)
     assert repr(found).startswith(f"Trace(loss {found.loss:.6g}; outputs (3, 3) -> (3, 5, 3) -> ")
+
+
+def test_weights_of_attention_by_number_and_by_name():
+    x, q = tt.Input(3, name="x"), tt.Input(2, time=False, name="q")
+    look = AdditiveAttention(4, name="look")
+    net = jittered([x, q], Dense(1)(look([q, GRU(3, return_sequences=True)(x)])))
+    arrays = {"x": np.ones((2, 5, 3)), "q": np.ones((2, 2))}
+    weights = attention_weights(net, arrays, lengths={"x": [5, 2]})
+    assert [found is None for found in weights] == [True, False, True]
+    assert weights["look"] is weights[1]
+    np.testing.assert_allclose(weights["look"].sum(axis=-1), 1.0, rtol=1e-12)
+    assert not weights["look"][1, 0, 0, 2:].any()

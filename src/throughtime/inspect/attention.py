@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
+from throughtime.inspect.states import ByLayer
 from throughtime.kernels.underflow import ignore_underflow
 from throughtime.layers.attention import Attention
 from throughtime.training.options import check_network
@@ -17,7 +16,7 @@ if TYPE_CHECKING:
 @ignore_underflow
 def attention_weights(
     net: Network, x: Any, lengths: Any = None, *, mask: Any = None, initial_state: Any = None
-) -> list[np.ndarray | None]:
+) -> ByLayer:
     """Return the weights of every attention layer.
 
     Parameters
@@ -30,7 +29,8 @@ def attention_weights(
     Returns
     -------
     list of ndarray of shape (N, heads, T_q, T_v), or None
-        An entry for each layer, in the order of ``net.layers``; None for a layer without attention.
+        An entry for each layer, in a graph for each call of a layer; None for a layer without
+        attention. The name of a layer finds it as well, in a graph its first call.
         Entry ``[n, h, i, j]`` is how much query i of row n looks at step j, in head h: a_ij of
         (AT1). A query that is a vector has ``T_q = 1``; additive attention has one head.
 
@@ -41,6 +41,7 @@ def attention_weights(
 
     Examples
     --------
+    >>> import numpy as np
     >>> import throughtime as tt
     >>> net = tt.Network([tt.layers.MultiHeadAttention(2, causal=True)], n_features=4)
     >>> (weights,) = attention_weights(net, np.ones((1, 3, 4)))
@@ -49,7 +50,10 @@ def attention_weights(
     """
     net = check_network(net)
     _, tape = net.forward(x, lengths, initial_state, mask=mask)
-    return [
-        layer.weights_of(cache).copy() if isinstance(layer, Attention) else None
-        for layer, cache in zip(net.layers, tape.caches, strict=True)
-    ]
+    return ByLayer(
+        net,
+        (
+            layer.weights_of(cache).copy() if isinstance(layer, Attention) else None
+            for layer, cache in zip(net.layers, tape.caches, strict=True)
+        ),
+    )

@@ -32,7 +32,7 @@ def plot_attention(
     Parameters
     ----------
     weights : array of shape (T_q, T_v) or (heads, T_q, T_v)
-        ``tt.inspect.attention_weights(net, x)[layer][row]``; each head has a panel.
+        ``tt.inspect.attention_weights(net, x)["look"][row]``; each head has a panel.
     queries, steps : list of str, optional
         Names of the queries and of the steps, as words or letters; 1, 2 ... by default.
     title : str, optional
