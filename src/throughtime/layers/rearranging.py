@@ -35,7 +35,8 @@ class TimeReverse(OfSteps):
     --------
     >>> import throughtime as tt
     >>> net = tt.Network([tt.layers.TimeReverse()], n_features=1)
-    >>> net.predict([[[1.0], [2.0], [3.0], [0.0]]], lengths=[3]).ravel()
+    >>> x = np.array([[[1.0], [2.0], [3.0], [0.0]]])
+    >>> net.predict(x, lengths=[3]).ravel()
     array([3., 2., 1., 0.], dtype=float32)
     """
 
@@ -95,7 +96,8 @@ class SliceSteps(OfSteps):
     --------
     >>> import throughtime as tt
     >>> net = tt.Network([tt.layers.SliceSteps(-2)], n_features=1)
-    >>> net.predict([[[1.0], [2.0], [3.0], [0.0]]], lengths=[3])[0, :2].ravel()
+    >>> x = np.array([[[1.0], [2.0], [3.0], [0.0]]])
+    >>> net.predict(x, lengths=[3])[0, :2].ravel()
     array([2., 3.], dtype=float32)
     """
 
