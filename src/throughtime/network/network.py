@@ -274,8 +274,8 @@ class Network(Freezing, Ends, AnswersOtherNames):
         Returns
         -------
         dx : ndarray of the shape of x, or None
-            dL/dx, zero at masked steps; None if x are tokens, or without ``input_gradient``. Of
-            several inputs, in the container that ``forward`` got.
+            dL/dx, zero at masked steps; None if x are tokens, if no gradient reaches it, or without
+            ``input_gradient``. Of several inputs, in the container that ``forward`` got.
         """
         if not tape.taped:
             raise InvalidArgumentError(
