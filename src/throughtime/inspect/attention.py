@@ -43,7 +43,8 @@ def attention_weights(
     --------
     >>> import numpy as np
     >>> import throughtime as tt
-    >>> net = tt.Network([tt.layers.MultiHeadAttention(2, causal=True)], n_features=4)
+    >>> layers = [tt.layers.MultiHeadAttention(2, causal=True)]
+    >>> net = tt.Network(layers, n_features=4, dtype="float64")
     >>> (weights,) = attention_weights(net, np.ones((1, 3, 4)))
     >>> weights[0, 0].round(2).tolist()
     [[1.0, 0.0, 0.0], [0.5, 0.5, 0.0], [0.33, 0.33, 0.33]]
