@@ -173,7 +173,7 @@ def test_a_dense_layer_without_an_activation_is_linear():
 def test_layers_are_values(name):
     """Frozen, comparable and hashable; a description makes an equal one."""
     sizes = {"units": 3, "n_tokens": 4, "steps": 2, "rate": 0.5, "size": 2}
-    sizes |= {"filters": 3, "kernel_size": 2, "start": 1, "times": 2}
+    sizes |= {"filters": 3, "kernel_size": 2, "start": 1, "times": 2, "heads": 2}
     fields = dataclasses.fields(LAYERS[name])
     needed = {f.name: sizes[f.name] for f in fields if f.default is dataclasses.MISSING}
     layer, twin = LAYERS[name](**needed), LAYERS[name](**needed)

@@ -216,7 +216,7 @@ class Attention(Layer):
         """Which queries have an output: those that are unmasked and may look at a step."""
         if allowed is None or allowed.ndim == 2:  # each looks at itself at least
             return own
-        some = allowed.any(axis=-1)[:, 0]
+        some = np.asarray(allowed.any(axis=-1))[:, 0]
         return some if own is None else own & some
 
     def backward(
