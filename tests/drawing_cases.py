@@ -96,7 +96,7 @@ ZOO = {
         3,
     ),
     "lstm, coupled": ([LSTM(8, coupled_gates=True, peepholes=True, layer_norm=True)], 3),
-    "lstm, coupled gates alone": ([LSTM(8, coupled_gates=True, bidirectional=True)], 3),
+    "lstm, coupled, both ways": ([LSTM(8, coupled_gates=True, proj_size=3, bidirectional=True)], 3),
     "gru, normalised": ([GRU(8, layer_norm=True, zoneout=0.2, return_sequences=True)], 2),
     "cho's gru, normalised": ([GRU(8, layer_norm=True, reset_after=False), Dense(2)], 2),
     "rnn, normalised": ([RNN(8, layer_norm=True, reverse=True), Dense(2)], 2),

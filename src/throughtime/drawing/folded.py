@@ -99,7 +99,7 @@ def _layer_rows(drawn: DrawnLayer, middle: float, y: float, wide: float) -> list
         return [_row(drawn.units, middle, y)]
     side = min(130.0, (WIDTH - MARGIN - wide) / 4)
     assert isinstance(drawn.layer, Recurrent)  # no other layer has two directions
-    units = drawn.layer.units
+    units = drawn.layer.output_units
     return [_row(units, middle - side, y, 3), _row(units, middle + side, y, 3)]
 
 
