@@ -133,7 +133,9 @@ WRONG = [
 
 
 @pytest.mark.parametrize(
-    ("path", "value", "message"), WRONG, ids=[f"{'.'.join(map(str, w[0]))}: {w[1]}" for w in WRONG]
+    ("path", "value", "message"),
+    WRONG,
+    ids=[f"{i}: {'.'.join(map(str, w[0]))}" for i, w in enumerate(WRONG)],
 )
 def test_what_a_file_may_not_say(path, value, message):
     with pytest.raises(ModelFileError) as caught:

@@ -48,7 +48,7 @@ ALL = {"encoder/0", "encoder/1", "core", "3", "head"}
         (("3",), {"3"}),
         ((), set()),
     ],
-    ids=str,
+    ids=["network", "layer", "names", "number", "numeral", "nothing"],
 )
 def test_training_leaves_frozen_layers_as_they_are(frozen, stay):
     net = network()

@@ -33,7 +33,8 @@ from throughtime.layers import (
     SliceSteps,
     TimeReverse,
 )
-from throughtime.network import Network
+from throughtime.network import Network, generation
+from throughtime.network import stream as streams
 
 #: Layers that never put out one step for each step that they take.
 WHOLE = (CRF, Flatten, MaxPool1D, MeanPool1D, Repeat, RepeatVector, SliceSteps, TimeReverse)
@@ -419,3 +420,10 @@ def test_reprs_are_short():
     assert repr(net.stream()) == "<Stream of 1 row through LSTM, GRU, Dense>"
     _, tape = net.forward(x)
     assert repr(tape) == "<Tape of layers with outputs (3, 6, 2), (3, 3), (3, 2)>"
+
+
+def test_the_old_path_of_extrapolate_warns():
+    with pytest.warns(DeprecationWarning, match=r"^throughtime.network.stream.extrapolate is in"):
+        assert streams.extrapolate is generation.extrapolate
+    with pytest.raises(AttributeError, match=r"^module 'throughtime.network.stream' has no"):
+        streams.extrapolated  # noqa: B018  # to look it up is the test

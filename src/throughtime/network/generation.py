@@ -26,6 +26,7 @@ from throughtime.errors import (
 )
 from throughtime.kernels.underflow import ignore_underflow
 from throughtime.network.beam import search
+from throughtime.network.passes import Streamable
 from throughtime.network.prefixes import (
     Generator,
     Target,
@@ -35,7 +36,7 @@ from throughtime.network.prefixes import (
     output_of,
 )
 from throughtime.network.sampling import distribution, draw, log_probabilities, uniform_numbers
-from throughtime.network.stream import Stream, Streamable
+from throughtime.network.stream import Stream
 from throughtime.registry import translate
 
 __all__ = ["extrapolate", "generate"]

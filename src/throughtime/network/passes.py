@@ -21,7 +21,7 @@ from throughtime.layers import Layer, Recurrent
 from throughtime.layers.base import UNTAPED, Call, Result, own_call
 from throughtime.layers.states import completed
 from throughtime.network.graph import Topology
-from throughtime.network.signals import alike, cut, each, first_of
+from throughtime.network.signals import Arrays, alike, cut, each, first_of
 from throughtime.network.tape import Tape, add_states, cut_state
 
 
@@ -33,6 +33,22 @@ class Runnable(Protocol):
     groups: list[Any]
     grad_groups: list[Any]
     dtype: np.dtype
+
+
+class Streamable(Runnable, Protocol):
+    """What a stream asks of a :class:`throughtime.Network`."""
+
+    @property
+    def n_features(self) -> int: ...
+
+    @property
+    def n_outputs(self) -> int: ...
+
+    def check_input(self, x: Any, lengths: Any = None, mask: Any = None) -> tuple[Any, Any]: ...
+
+    def run(self, x: Any, mask: Any, states: list[Any], call: Call) -> tuple[Any, Tape]: ...
+
+    def row_parts(self, x: Arrays) -> list[slice]: ...
 
 
 def run(net: Runnable, x: Any, mask: Any, states: list[Any], call: Call) -> tuple[Any, Tape]:

@@ -19,7 +19,8 @@ from throughtime.errors import (
     sentence,
 )
 from throughtime.network.inputs import check_one
-from throughtime.network.stream import Stream, Streamable
+from throughtime.network.passes import Streamable
+from throughtime.network.stream import Stream
 
 
 class Generator(Streamable, Protocol):

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import copy
-from typing import Any, Protocol
+import warnings
+from typing import Any
 
 import numpy as np
 
@@ -23,40 +24,16 @@ from throughtime.kernels.arrays import packed
 from throughtime.kernels.extension import Kernels
 from throughtime.kernels.rule import own_kernel
 from throughtime.kernels.underflow import ignore_underflow
-from throughtime.layers import Layer
-from throughtime.layers.base import UNTAPED, Call
+from throughtime.layers.base import UNTAPED
 from throughtime.network.containers import Container
 from throughtime.network.fixed import Fixed, run_fixed
-from throughtime.network.graph import Topology
 from throughtime.network.inputs import check_one
-from throughtime.network.passes import initial_state, run_call
-from throughtime.network.signals import Arrays, cut, each, first_of
-from throughtime.network.tape import Tape, join_states
+from throughtime.network.passes import Streamable, initial_state, run_call
+from throughtime.network.signals import cut, each, first_of
+from throughtime.network.tape import join_states
 
 #: Up to this number of rows, one native call for each row is faster than NumPy for all of them.
 _FEW = 8
-
-
-class Streamable(Protocol):
-    """What a stream asks of a :class:`throughtime.Network`."""
-
-    topology: Topology
-    layers: tuple[Layer, ...]
-    groups: list[Any]
-    grad_groups: list[Any]
-    dtype: np.dtype
-
-    @property
-    def n_features(self) -> int: ...
-
-    @property
-    def n_outputs(self) -> int: ...
-
-    def check_input(self, x: Any, lengths: Any = None, mask: Any = None) -> tuple[Any, Any]: ...
-
-    def run(self, x: Any, mask: Any, states: list[Any], call: Call) -> tuple[Any, Tape]: ...
-
-    def row_parts(self, x: Arrays) -> list[slice]: ...
 
 
 class Stream:
@@ -440,3 +417,17 @@ def _last_step(y: np.ndarray, mask: np.ndarray | None) -> np.ndarray:
     if mask is not None:
         last -= mask[:, ::-1].argmax(axis=1)
     return y[np.arange(len(y)), last]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "extrapolate":
+        from throughtime.network.generation import extrapolate
+
+        warnings.warn(
+            "throughtime.network.stream.extrapolate is in throughtime.network.generation; the old"
+            " path goes with version 0.4.",
+            DeprecationWarning,
+            stacklevel=2,
+        )
+        return extrapolate
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
