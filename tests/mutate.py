@@ -29,6 +29,7 @@ SUITE = (
     "test_training_truncation.py", "test_losses.py", "test_losses_sequence.py",
     "test_network_invariants.py", "test_network_passes.py", "test_network_plan.py",
     "test_network_freezing.py", "test_layers_distance.py",
+    "test_layers_attention.py",
 )  # fmt: skip
 #: Tests to run first, by the file of the mutant, so that most mutants die soon.
 FIRST = {
@@ -42,11 +43,11 @@ FIRST = {
     "losses/crf.py": ("test_losses_sequence.py",),
     "losses/ctc.py": ("test_losses_sequence.py",),
     "losses/sequence.py": ("test_losses_sequence.py",),
-    "layers/additive.py": ("test_network_passes.py",),
-    "layers/attention.py": ("test_gradients.py",),
+    "layers/additive.py": ("test_layers_attention.py",),
+    "layers/attention.py": ("test_layers_attention.py",),
     "layers/merge.py": ("test_gradients.py",),
     "layers/merging.py": ("test_network_passes.py",),
-    "layers/multihead.py": ("test_network_passes.py",),
+    "layers/multihead.py": ("test_layers_attention.py",),
     "layers/normalization.py": ("test_gradients.py",),
     "layers/rearranging.py": ("test_gradients.py",),
     "layers/recurrent.py": ("test_gradients.py",),
