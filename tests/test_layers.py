@@ -30,6 +30,7 @@ from throughtime.layers import (
     MeanPool1D,
     MinGRU,
     MinLSTM,
+    MultiHeadAttention,
     RepeatVector,
 )
 from throughtime.layers.base import summary_of
@@ -160,7 +161,7 @@ def test_without_a_product_in_the_loop_there_are_no_options_of_it(layer):
 
 @pytest.mark.parametrize("layer", [RNN, GRU, LSTM, Dense])
 def test_options_are_written_by_name_but_for_sizes(layer):
-    with pytest.raises(TypeError, match="takes 1 arguments without a name"):
+    with pytest.raises(TypeError, match=r"takes 1 argument without a name \(units\); got 2"):
         layer(2, "tanh")
 
 
@@ -197,6 +198,9 @@ def test_descriptions_in_words():
     assert summary_of(LSTM(8)) == "LSTM(8)"
     assert summary_of(GRU(8, activation="relu", reset_after=False)) == (
         "GRU(8, activation='relu', reset_after=False)"
+    )
+    assert summary_of(MultiHeadAttention(2, causal=True, name="look")) == (
+        "MultiHeadAttention(2, causal=True, name='look')"
     )
     assert summary_of(Dense(2, l2=0.1, use_bias=False)) == "Dense(2, use_bias=False, l2=0.1)"
     assert summary_of(Embedding(10, 4)) == "Embedding(10, 4)"

@@ -3,7 +3,7 @@ import pytest
 
 import throughtime as tt
 from throughtime.errors import InvalidArgumentError, InvalidTypeError
-from throughtime.layers import GRU, Concatenate, Dense
+from throughtime.layers import GRU, LSTM, Concatenate, Dense
 
 A, B = tt.Input(3, name="a"), tt.Input(3)
 
@@ -19,6 +19,22 @@ A, B = tt.Input(3, name="a"), tt.Input(3)
             (
                 "a symbol is cut by a layer: write SliceSteps(start, stop) or SliceFeatures(start,"
                 " stop)."
+            ),
+        ),
+        (
+            lambda: [*LSTM(3, return_state=True)(A)[1]],
+            (
+                "the states of a layer are one object, also the h and c of an LSTM: pass it on as"
+                " initial_state=. The last h is the layer's output, without"
+                " return_sequences=True."
+            ),
+        ),
+        (
+            lambda: LSTM(3, return_state=True)(A)[1][0],
+            (
+                "the states of a layer are one object, also the h and c of an LSTM: pass it on as"
+                " initial_state=. The last h is the layer's output, without"
+                " return_sequences=True."
             ),
         ),
         (lambda: bool(A), "a symbol has no value: a network computes it from arrays."),

@@ -49,8 +49,8 @@ def refuses(error, message):
             [[0, 1, 3], [0, 0, 0]],
             DataError,
             (
-                "y must be class numbers from 0 to 2; got 3 at index (0, 2). For 4 classes give the"
-                " network as many outputs."
+                "y must be class numbers from 0 to 2; got 3 at index (0, 2). For 4 tags end the"
+                " network with Dense(4) and CRF()."
             ),
         ),
         (
@@ -182,3 +182,17 @@ def test_training_refuses():
         " 'balanced'. Use sample_weight.",
     ):
         tt.train(network(), x, y, loss="crf", class_weight="balanced", epochs=1)
+
+
+def test_another_loss_for_a_network_that_ends_with_the_layer():
+    layers = [tt.layers.Dense(3), tt.layers.CRF()]
+    with refuses(
+        InvalidArgumentError,
+        "loss 'categorical_crossentropy' needs outputs that are probabilities; layer 0 (Dense) has"
+        " activation='identity', which gives others. A network that ends with CRF() is trained"
+        " with loss='crf'.",
+    ):
+        tt.train(
+            tt.Network(layers, n_features=2), np.zeros((2, 3, 2)), np.zeros((2, 3)),
+            loss="crossentropy",
+        )  # fmt: skip

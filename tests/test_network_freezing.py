@@ -160,20 +160,27 @@ def test_the_same_network_in_another_dtype_is_taken_over_whole():
     assert source.params.flat.any()
 
 
+def test_a_message_about_a_stack_calls_layers_by_their_names():
+    net = tt.Network([tt.layers.GRU(2, name="body"), tt.layers.Dense(1)], n_features=2)
+    with pytest.raises(InvalidArgumentError) as caught:
+        net.freeze("tail")
+    assert str(caught.value) == "a layer must be one of 'body', '1'; got 'tail'."
+
+
 def test_sources_that_do_not_fit_are_refused_and_change_nothing():
     net = network()
     before = net.params.flat.copy()
     with pytest.raises(InvalidArgumentError) as caught:
         net.load_matching({"x": np.zeros(3), "encoder/0.W_x": np.zeros(3)})
     assert str(caught.value) == (
-        "source must hold a parameter of the name and shape of 'encoder/0.W_x', or another; got x,"
-        " encoder/0.W_x."
+        "source must hold an array with the name and the shape of a parameter of this network,"
+        " such as 'encoder/0.W_x'; got x, encoder/0.W_x."
     )
     with pytest.raises(InvalidArgumentError) as caught:
         net.load_matching({})
     assert str(caught.value) == (
-        "source must hold a parameter of the name and shape of 'encoder/0.W_x', or another; got"
-        " none."
+        "source must hold an array with the name and the shape of a parameter of this network,"
+        " such as 'encoder/0.W_x'; got none."
     )
     with pytest.raises(InvalidTypeError) as caught:
         net.load_matching(3)

@@ -122,6 +122,22 @@ def test_too_many_arguments_without_a_name():
         ),
         (partial(tt.layers.GRU), "GRU needs units; got no units."),
         (
+            partial(tt.layers.LayerNorm, 8),
+            "LayerNorm takes no argument without a name; got 1. Give the others by name.",
+        ),
+        (
+            partial(tt.Input, (None, 8)),
+            "n_features must be an integer >= 1; got (None, 8).",
+        ),
+        (
+            partial(tt.Input, shape=(None, 8)),
+            "Input has no argument 'shape'; it is called n_features here.",
+        ),
+        (
+            partial(tt.Input, 3, 7),
+            "Input takes 1 argument without a name (n_features); got 2. Give the others by name.",
+        ),
+        (
             partial(tt.layers.LSTM, hidden_size=4),
             "LSTM has no argument 'hidden_size'; it is called units here.",
         ),

@@ -253,9 +253,10 @@ def _checked(function: Callable[..., Any], name: str, words: Words) -> Callable[
                 )
         if len(args) > len(positional) and not endless:
             taken = positional[skipped:]
+            known = f"{len(taken)} argument{'s' * (len(taken) > 1)} without a name"
+            known = f"{known} ({', '.join(taken)})" if taken else "no argument without a name"
             raise InvalidTypeError(
-                f"{name} takes {len(taken)} arguments without a name ({', '.join(taken)});"
-                f" got {len(args) - skipped}. Give the others by name."
+                f"{name} takes {known}; got {len(args) - skipped}. Give the others by name."
             )
         missing = [one for one in required if one not in [*positional[: len(args)], *options]]
         if missing:

@@ -6,10 +6,10 @@ r"""Linear recurrent unit: one time step and its derivative.
     h_t = lambda * h_{t-1} + g * a_t            (LR3)
 
 with complex a_t, h_t (N, n) and real nu, theta, gamma (n,). A complex number is a pair of gates and
-of states, re and im, so that W_x is (F, 2n). |lambda| = exp(-e^nu) < 1 for any nu: the recurrence
-is stable. Orvieto, Smith, Gu, Fernando, Gulcehre, Pascanu, De (2023), arXiv:2303.06349. The output
-of the unit, Re(h C) + x D, is that of the layer. The derivative, from d = dL/d(re h_t) + i
-dL/d(im h_t), with conj for the complex conjugate:
+of states, re and im, so that W_x is (F, 2n). abs(lambda) = exp(-e^nu) < 1 for any nu, so the
+recurrence is stable. Orvieto, Smith, Gu, Fernando, Gulcehre, Pascanu, De (2023), arXiv:2303.06349.
+The layer makes the output, Re(h C) + x D. The derivative, from d = dL/d(re h_t) + i dL/d(im h_t),
+with conj for the complex conjugate:
 
     dL/da_t = g d,  dL/dh_{t-1} = conj(lambda) d                                  (LR3')
     dL/dgamma += Re(conj(d) g a_t)                                                (LR2'')

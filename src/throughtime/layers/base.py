@@ -420,8 +420,10 @@ def summary_of(layer: Layer, *, named: bool = True) -> str:
     GRU(8, activation='relu', dropout=0.1)
     """
     parts = []
-    # The name stands last: it is of the base, whose fields come first.
-    for f in sorted(dataclasses.fields(layer), key=lambda f: f.name == "name"):
+    # Fields of a base class come first. As in a call, what needs no keyword stands before the rest;
+    # the name of the layer stands last.
+    fields = dataclasses.fields(layer)
+    for f in sorted(fields, key=lambda f: (f.default is not dataclasses.MISSING, f.name == "name")):
         value, registry = getattr(layer, f.name), f.metadata.get("registry")
         if f.name == "name" and not named:
             continue

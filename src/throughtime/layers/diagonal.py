@@ -92,7 +92,8 @@ class IndRNN(Diagonal):
     units, activation, ... :
         The options of :class:`Recurrent` but those of the product with W_h.
     recurrent_initializer : str, Initializer or callable
-        Initializer of u (H,). A unit forgets as |u|^t where f is linear. Penalties do not act on u.
+        Initializer of u (H,). A unit forgets as abs(u)^t where f is linear. Penalties do not act
+        on u.
     """
 
     activation: Any = chosen("relu", ACTIVATIONS)
@@ -131,7 +132,7 @@ class LRU(Diagonal):
         is more. (Two layers of 64 units read the 64 pixels of a digit with an accuracy of 0.931,
         0.964 and 0.956 for n = 16, 32 and 64, and most of their time goes into h_t C.)
     r_min, r_max : float
-        Initial |lambda|: uniform over the ring between these radii. Nearer to 1, the memory is
+        Initial abs(lambda): uniform over the ring between these radii. Nearer to 1, the memory is
         longer.
     max_phase : float
         Initial phases of lambda: uniform from 0 to this angle.

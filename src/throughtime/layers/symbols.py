@@ -21,6 +21,7 @@ from throughtime.errors import (
     sentence,
 )
 from throughtime.layers.forms import Form, Steps, check_name
+from throughtime.registry import translate
 
 if TYPE_CHECKING:
     from throughtime.layers.base import Layer
@@ -129,10 +130,20 @@ class StateSymbol:
     def __init__(self, source: LayerCall) -> None:
         self.source = source
 
+    def __iter__(self) -> Any:
+        raise InvalidTypeError(
+            "the states of a layer are one object, also the h and c of an LSTM: pass it on as"
+            " initial_state=. The last h is the layer's output, without return_sequences=True."
+        )
+
+    def __getitem__(self, key: Any) -> Any:
+        return self.__iter__()
+
     def __repr__(self) -> str:
         return f"<State of {self.source.layer.kind}>"
 
 
+@translate({"n_features": ("shape", "input_shape", "input_size", "input_dim", "in_features")})
 def Input(  # noqa: N802  # as in Keras: it stands where a class would
     n_features: int | None = None,
     *,

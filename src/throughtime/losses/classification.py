@@ -263,8 +263,16 @@ def shares(target: np.ndarray, n_classes: int) -> np.ndarray:
     return rows
 
 
-def class_numbers(array: np.ndarray, n_classes: int, mask: np.ndarray | None) -> np.ndarray:
-    """Return class numbers as int64, 0 where ``mask`` is False; refuse others than 0 .. C-1."""
+def class_numbers(
+    array: np.ndarray,
+    n_classes: int,
+    mask: np.ndarray | None,
+    way: str = "For {n} classes give the network as many outputs.",
+) -> np.ndarray:
+    """Return class numbers as int64, 0 where ``mask`` is False; refuse others than 0 .. C-1.
+
+    ``way`` says what to do for the ``n`` classes that the numbers ask for.
+    """
     real = array if mask is None else np.where(mask, array, 0)
     expected = f"class numbers from 0 to {n_classes - 1}"
     if real.dtype.kind == "f":
@@ -273,7 +281,7 @@ def class_numbers(array: np.ndarray, n_classes: int, mask: np.ndarray | None) ->
     # Compared in the dtype given: a cast could wrap a large number into the range.
     hint = label_hint(array if mask is None else array[mask], n_classes)
     if not hint and real.size and n_classes <= real.max() < 2**31 and real.min() >= 0:
-        hint = f"For {int(real.max()) + 1} classes give the network as many outputs."
+        hint = way.format(n=int(real.max()) + 1)
     refuse((real < 0) | (real >= n_classes), None, real, expected, hint)
     return real.astype(np.int64)
 

@@ -91,7 +91,8 @@ class CRF(SequenceLoss):
         if array.shape != tuple(y_shape[:2]):
             expected = f"the numbers of the tags, of shape {tuple(y_shape[:2])}"
             raise ShapeError(sentence("y", expected, f"shape {array.shape}"))
-        return class_numbers(array, math.isqrt(y_shape[-1]), mask)
+        way = "For {n} tags end the network with Dense({n}) and CRF()."
+        return class_numbers(array, math.isqrt(y_shape[-1]), mask, way)
 
     def answers(self, y: np.ndarray, mask: np.ndarray | None) -> np.ndarray:
         """Return the probabilities of the tags, (N, T, K)."""

@@ -16,6 +16,7 @@ from throughtime.errors import (
     describe,
     sentence,
 )
+from throughtime.layers.base import Layer
 from throughtime.network.graph import Topology
 from throughtime.network.params import Params
 from throughtime.network.plan import Loan, Plan
@@ -154,7 +155,8 @@ class Freezing:
             raise InvalidArgumentError(
                 sentence(
                     "source",
-                    f"a parameter of the name and shape of {next(iter(self.params))!r}, or another",
+                    "an array with the name and the shape of a parameter of this network, such as"
+                    f" {next(iter(self.params))!r}",
                     f"{', '.join(map(str, given)) or 'none'}",
                     must="hold",
                 )
@@ -182,7 +184,12 @@ def owners_of(plan: Plan, layers: Sequence[Any]) -> frozenset[str]:
             and (name in (owner, layer.name) or owner.startswith(f"{name}/"))
         }
         if not mine:
-            known = ", ".join(repr(owner) for owner, _ in plan.units)
+            known = ", ".join(repr(_called(owner, layer)) for owner, layer in plan.units)
             raise InvalidArgumentError(sentence("a layer", f"one of {known}", describe(one)))
         found |= mine
     return frozenset(found)
+
+
+def _called(owner: str, layer: Layer) -> str:
+    """What a user calls a layer: its name, also in a stack, where the owner is its number."""
+    return owner if layer.name is None or "/" in owner else layer.name

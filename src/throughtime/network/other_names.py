@@ -19,7 +19,7 @@ OTHER_NAMES = {
     ),
     **dict.fromkeys(
         ("set_weights", "load_state_dict", "load_weights"),
-        "net.params[name] = array, or tt.load(path)",
+        "net.params[name] = array, net.load_matching(path), or tt.load(path)",
     ),
     "save_weights": "net.save(path)",
     "count_params": "net.params.size",
@@ -28,11 +28,13 @@ OTHER_NAMES = {
     **dict.fromkeys(("predict_on_batch", "predict_proba", "call", "apply"), "net.predict(x)"),
     "predict_classes": "net.predict(x).argmax(axis=-1)",
     **dict.fromkeys(("to", "float", "double", "half", "cuda", "cpu"), "net.astype('float64')"),
+    "generate": "tt.generate(net, prefix, steps)",
+    "get_layer": "net.layers",
     "reset_states": "net.stream().reset()",
     "get_config": "net.to_config()",
     **dict.fromkeys(("add", "append"), "tt.Network([...]) with all layers"),
     **dict.fromkeys(("modules", "children"), "net.layers"),
-    **dict.fromkeys(("requires_grad_", "trainable"), "lr_multiplier=0 in a layer to freeze it"),
+    **dict.fromkeys(("requires_grad_", "trainable"), "net.freeze(name)"),
 }  # fmt: skip
 
 

@@ -22,7 +22,7 @@ from throughtime.errors import (
     describe,
     sentence,
 )
-from throughtime.layers import Dense, Recurrent
+from throughtime.layers import CRF, Dense, Recurrent
 from throughtime.network import Network
 from throughtime.optimizers import OPTIMIZERS
 from throughtime.optimizers.base import Optimizer
@@ -218,14 +218,16 @@ def _check_output(net: Network, k: int, head: Head) -> None:
     z[:, 0] = np.linspace(-30.0, 30.0, len(z))
     found = loss.outside_domain(activation(z))
     if found is not None:
-        ending = f"Dense({n_outputs}, activation={loss.domain.activation!r})"
+        way = f"End the network with Dense({n_outputs}, activation={loss.domain.activation!r})."
+        if isinstance(net.layers[net.topology.ends[k]], CRF):
+            way = "A network that ends with CRF() is trained with loss='crf'."
         raise InvalidArgumentError(
             Message(
                 "{loss} {named!r} needs outputs {domain}; {layer} has activation={activation!r},"
                 " which gives others.",
                 parameter="loss",
                 value=loss,
-                hint=f"End the network with {ending}.",
+                hint=way,
                 named=loss.name,
                 domain=found[0],
                 layer=net.topology.named(i),
