@@ -20,7 +20,11 @@ from throughtime.training.samples import Samples
 #: Options that a resumed run may change, because they do not change what is computed.
 FREE = ("epochs",)
 #: Options that checkpoints of 0.2 do not know, with what was computed then.
-NEWER = {"name": None, "merge": "concat", "label_smoothing": 0.0}
+NEWER = {
+    "name": None, "merge": "concat", "layer_norm": False, "zoneout": 0.0, "cell_zoneout": 0.0,
+    "hidden_clip": None, "cell_clip": None, "peepholes": False, "coupled_gates": False,
+    "proj_size": None, "label_smoothing": 0.0,
+}  # fmt: skip
 
 
 def fingerprint(
