@@ -15,6 +15,7 @@ from throughtime.data import Series
 from throughtime.errors import ModelFileError
 from throughtime.forecasting import Forecaster
 from throughtime.forecasting.storage import VERSION
+from throughtime.layers import RECURRENT
 from throughtime.serialization import container
 
 QUICK: dict[str, Any] = {"epochs": 3, "members": 1, "hidden_size": 3}
@@ -265,3 +266,14 @@ def test_a_series_without_a_number_before_the_hold_out_is_kept(tmp_path: Path) -
     loaded.update(added)
     for name, forecast in loaded.predict().items():
         np.testing.assert_array_equal(forecast.mean, model.predict()[name].mean)
+
+
+@pytest.mark.parametrize("cell", RECURRENT)
+def test_a_network_of_every_cell_is_kept(cell: str, tmp_path: Path) -> None:
+    model = Forecaster(3, cell=cell, base_model="none", **QUICK)
+    model.fit([wave(), wave()[::-1] + 3])
+    model.save(tmp_path / "model.safetensors")
+    again = Forecaster.load(tmp_path / "model.safetensors")
+    for got, want in zip(again.predict(3), model.predict(3), strict=True):
+        np.testing.assert_array_equal(got.mean, want.mean)
+    assert type(again.networks_[0].layers[0]) is RECURRENT[cell]

@@ -196,8 +196,8 @@ void bind_scan(nb::module_& m) {
            nb::handle last, nb::handle last_2) {
             return scan(form, reverse, keep, {x, W, b, c, first, first_2, mask, y, last, last_2});
         },
-        "form"_a, nb::kw_only(), "reverse"_a, "keep"_a, "x"_a, "W"_a, "b"_a.none(), "c"_a.none(), "first"_a, "first_2"_a.none(), "mask"_a.none(), "y"_a, "last"_a,
-        "last_2"_a.none(),
+        "form"_a, nb::kw_only(), "reverse"_a, "keep"_a, "x"_a, "W"_a, "b"_a.none(), "c"_a.none(),
+        "first"_a, "first_2"_a.none(), "mask"_a.none(), "y"_a, "last"_a, "last_2"_a.none(),
         "Run a scan over time. Fills y and last; returns a ScanTape if keep is true.");
     m.def(
         "scan_back",

@@ -4,9 +4,9 @@
 //     h_t = the equations of the cell     while a_t is in the cache
 //
 // One row of the batch and one block of units go through a band of steps at once. Backwards, the
-// loop runs over chunks of rows and steps, as in bptt.hpp: the da of a chunk stay in the cache until
-// their products are done. A sum over rows and steps is one chain, row by row and each row from its
-// last step to its first, so it does not depend on where chunks end.
+// loop runs over chunks of rows and steps, as in bptt.hpp: the da of a chunk stay in the cache
+// until their products are done. A sum over rows and steps is one chain, row by row and each row
+// from its last step to its first, so it does not depend on where chunks end.
 #include "level/layout.hpp"
 #include "level/products.hpp"
 #include "level/scan_cells.hpp"
@@ -304,6 +304,12 @@ struct ChunkShape {
     }
 };
 
+// Adds parts of H numbers, which begin `apart` numbers apart, to parts that stand side by side.
+template <class S> void add_parts(S* to, const S* from, int parts, Size H, Size apart) {
+    for (int i = 0; i < parts; ++i)
+        for (Size j = 0; j < H; ++j) to[i * H + j] = to[i * H + j] + from[i * apart + j];
+}
+
 template <class C, class S> void backward(const ScanBack<S>& g) {
     using P = Pass<C, S>;
     const Scan<S>& z = g.forward;
@@ -321,7 +327,8 @@ template <class C, class S> void backward(const ScanBack<S>& g) {
     Arena own;
     S *panels = nullptr, *W = nullptr, *W_T = nullptr, *dW = nullptr;
     S *carried = nullptr, *sums = nullptr, *dc = nullptr;
-    const Size state_numbers = C::states * pass.stride(), sum_numbers = C::coefficients * pass.stride();
+    const Size state_numbers = C::states * pass.stride();
+    const Size sum_numbers = C::coefficients * pass.stride();
     own.add(chunk.da, chunk.numbers(wide.count()));
     own.add(panels, chunk.panel_numbers(count));
     own.add(dW, count * G);
@@ -348,7 +355,7 @@ template <class C, class S> void backward(const ScanBack<S>& g) {
         for (Size i = all_sums.begin; i < all_sums.end; ++i) dc[i] = S(0);
         if (g.dx != nullptr) {
             const Range rows = mine(z.F * C::gates);
-            for (Size i = rows.begin; i < rows.end; ++i) pad_rows(W + i * Hs, z.W + i * z.H, z.H, {0, 1});
+            pad_rows(W, z.W, z.H, rows);  // each gate of each input is a row
             barrier.wait(threads);
             pack_transposed(W_T, W, G, z.F, columns, mine(inputs.count()));
         }
@@ -400,15 +407,9 @@ template <class C, class S> void backward(const ScanBack<S>& g) {
         }
         barrier.wait(threads);
         const Range rows = mine(count);
-        for (Size m = rows.begin; m < rows.end; ++m) {
-            S* to = m < z.F ? g.dW + m * C::gates * z.H : g.db;
-            for (Size i = 0; i < C::gates * z.H; ++i)
-                to[i] = to[i] + dW[m * G + i / z.H * Hs + i % z.H];
-        }
-        if (thread == 0)
-            for (int i = 0; i < C::coefficients; ++i)
-                for (Size j = 0; j < z.H; ++j)
-                    g.dc[i * z.H + j] = g.dc[i * z.H + j] + dc[i * pass.stride() + j];
+        for (Size m = rows.begin; m < rows.end; ++m)
+            add_parts(m < z.F ? g.dW + m * C::gates * z.H : g.db, dW + m * G, C::gates, z.H, Hs);
+        if (thread == 0) add_parts(g.dc, dc, C::coefficients, z.H, pass.stride());
     };
     run_parallel(trial.threads(), work);
 }
