@@ -36,21 +36,21 @@ struct ScanForm {
 
 // The arrays as Python gives them, None if there is none. The second ones are those of the second
 // state.
-struct Forwards {
+struct ScanArrays {
     nb::handle x, W, b, c, first, first_2, mask, y, last, last_2;
 };
-struct Backwards {
+struct ScanGradients {
     nb::handle dy, d_last, d_last_2, dW, db, dc, dx, d_first, d_first_2;
 };
 
 // The arrays of a forward pass, checked, and the memory of its tape.
-template <class S> struct Pass {
+template <class S> struct ScanPass {
     static constexpr char kind = kind_of(S());
     Array x, W, b, c, first, first_2, mask, y, last, last_2;
     Buffer memory;
     Scan<S> scan{};
 
-    Pass(const ScanForm& form, const Forwards& a, bool reverse, bool keep)
+    ScanPass(const ScanForm& form, const ScanArrays& a, bool reverse, bool keep)
         : x(a.x, "x", kind, 3), W(a.W, "W", kind, 2), b(a.b, "b", kind, 1), c(a.c, "c", kind, 2),
           first(a.first, "first", kind, 2), first_2(a.first_2, "first_2", kind, 2),
           mask(a.mask, "mask", '?', 2), y(a.y, "y", kind, 3, true),
@@ -110,7 +110,7 @@ template <class S> struct Pass {
         without_gil([&] { scans<S>().forward(scan); });
     }
 
-    void back(const Backwards& a) const {
+    void back(const ScanGradients& a) const {
         Array dy(a.dy, "dy", kind, 3), d_last(a.d_last, "d_last", kind, 2);
         Array d_last_2(a.d_last_2, "d_last_2", kind, 2);
         Array dW(a.dW, "dW", kind, 2, true), db(a.db, "db", kind, 1, true);
@@ -156,18 +156,19 @@ template <class S> struct Pass {
 
 // A pass of either type that is kept for the backward pass.
 struct ScanTape {
-    std::unique_ptr<Pass<float>> f32;
-    std::unique_ptr<Pass<double>> f64;
+    std::unique_ptr<ScanPass<float>> f32;
+    std::unique_ptr<ScanPass<double>> f64;
 };
 
 template <class S>
-std::unique_ptr<Pass<S>> run(const ScanForm& form, const Forwards& a, bool reverse, bool keep) {
-    auto pass = std::make_unique<Pass<S>>(form, a, reverse, keep);
+std::unique_ptr<ScanPass<S>> run(const ScanForm& form, const ScanArrays& a, bool reverse,
+                                 bool keep) {
+    auto pass = std::make_unique<ScanPass<S>>(form, a, reverse, keep);
     pass->run();
     return pass;
 }
 
-nb::object scan(const ScanForm& form, bool reverse, bool keep, const Forwards& a) {
+nb::object scan(const ScanForm& form, bool reverse, bool keep, const ScanArrays& a) {
     ScanTape tape;
     if (is_double(a.x))
         tape.f64 = run<double>(form, a, reverse, keep);
@@ -176,7 +177,7 @@ nb::object scan(const ScanForm& form, bool reverse, bool keep, const Forwards& a
     return keep ? nb::cast(std::move(tape)) : nb::none();
 }
 
-void scan_back(const ScanTape& tape, const Backwards& a) {
+void scan_back(const ScanTape& tape, const ScanGradients& a) {
     if (tape.f64)
         tape.f64->back(a);
     else

@@ -22,7 +22,7 @@ constexpr Size stretch = 256;
 
 // One pass. A block holds C::units vectors of units, those of all gates of a vector side by side;
 // behind the last unit there is room for zeros.
-template <class C, class S> struct Pass {
+template <class C, class S> struct Scanner {
     const Scan<S>& z;
 
     static constexpr int width = C::units * C::gates;     // vectors of a block
@@ -254,7 +254,7 @@ template <class C, class S> struct Pass {
 };
 
 template <class C, class S> void forward(const Scan<S>& z) {
-    using P = Pass<C, S>;
+    using P = Scanner<C, S>;
     const P pass{z};
     const Size blocks = pass.blocks(), items = z.N * blocks;
     const Trial trial = pass.trial(z.tape != nullptr, items);
@@ -311,7 +311,7 @@ template <class S> void add_parts(S* to, const S* from, int parts, Size H, Size 
 }
 
 template <class C, class S> void backward(const ScanBack<S>& g) {
-    using P = Pass<C, S>;
+    using P = Scanner<C, S>;
     const Scan<S>& z = g.forward;
     const P pass{z};
     const Size blocks = pass.blocks(), Hs = pass.Hs(), G = C::gates * Hs;
@@ -427,7 +427,7 @@ template <class F> auto with_cell(ScanKind kind, const F& f) {
 
 template <class S> std::size_t tape_bytes(const Scan<S>& z) {
     return with_cell(z.kind, [&]<class C>() {
-        const Pass<C, S> pass{z};
+        const Scanner<C, S> pass{z};
         const Size numbers = pass.states_numbers() + pass.kept_numbers();
         return sizeof(S) * static_cast<std::size_t>(numbers);
     });
