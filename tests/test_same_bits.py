@@ -329,6 +329,7 @@ LARGE = [
     (16, 6, 5, 64),
     (23, 9, 3, 33),
     (64, 3, 2, 40),
+    (61, 20, 3, 40),  # a scan goes back over 12 rows at a time, and over one at the end
 ]
 
 

@@ -402,10 +402,10 @@ template <class C, class S> void backward(const ScanBack<S>& g) {
                 for (Size r = 0; r < rows; ++r)
                     for (Size i = all_sums.begin; i < all_sums.end; ++i)
                         dc[i] = dc[i] + sums[r * sum_numbers + i];
-                barrier.wait(threads);  // the next rows use the same places
             }
+            // The next rows use the same places, and they may be shared otherwise.
+            barrier.wait(threads);
         }
-        barrier.wait(threads);
         const Range rows = mine(count);
         for (Size m = rows.begin; m < rows.end; ++m)
             add_parts(m < z.F ? g.dW + m * C::gates * z.H : g.db, dW + m * G, C::gates, z.H, Hs);
