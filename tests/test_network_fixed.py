@@ -3,7 +3,7 @@ import pytest
 
 import throughtime as tt
 from throughtime.errors import InvalidArgumentError, InvalidTypeError, ShapeError
-from throughtime.layers import GRU, LSTM, Dense
+from throughtime.layers import GRU, LSTM, AdditiveAttention, Conv1D, Dense
 
 RNG = np.random.default_rng(3)
 X = {
@@ -110,8 +110,13 @@ def test_a_vector_that_is_not_fixed_comes_with_every_step():
             ShapeError,
             "fixed['source'] must have 2 rows, those of the stream; got 1.",
         ),
+        (
+            {"source": X["target"], "static": X["static"]},
+            ShapeError,
+            "fixed['source'] must have 3 features a step, the last axis; got shape (2, 5, 2).",
+        ),
     ],
-    ids=["nothing", "no static", "unknown", "all", "list", "rows"],
+    ids=["nothing", "no static", "unknown", "all", "list", "rows", "features"],
 )
 def test_what_a_stream_cannot_do_is_refused(fixed, error, message):
     with pytest.raises(error) as caught:
@@ -128,3 +133,67 @@ def test_lengths_need_fixed_inputs_and_fixed_inputs_no_warming_up():
     assert str(caught.value) == (
         "a stream with fixed inputs cannot be warmed up: take its first steps one by one."
     )
+
+
+@pytest.mark.parametrize(
+    ("lengths", "message"),
+    [
+        (
+            {"sauce": [6, 3]},
+            "a key of lengths must be one of 'source', 'static'; got 'sauce'.",
+        ),
+        (
+            {"target": [5, 5]},
+            "a key of lengths must be one of 'source', 'static'; got 'target'.",
+        ),
+        (
+            {"static": [4, 4]},
+            "lengths and mask must be left out: the input is vectors (N, F).",
+        ),
+    ],
+)
+def test_lengths_are_those_of_fixed_sequences(lengths, message):
+    with pytest.raises(InvalidArgumentError) as caught:
+        stream_of(translator(), lengths)
+    assert str(caught.value) == message
+
+
+def test_lengths_alone_are_those_of_the_only_fixed_sequence():
+    one, other = stream_of(translator(), [6, 3]), stream_of(translator(), {"source": [6, 3]})
+    x = X["target"][:, 0]
+    np.testing.assert_array_equal(one.step(x), other.step(x))
+    static = {"static": X["static"]}
+    with pytest.raises(InvalidArgumentError) as caught:
+        translator().stream(2, static, lengths=[6, 3])
+    assert str(caught.value) == (
+        "lengths must be a dict with an entry for each fixed sequence; got [6, 3]."
+    )
+
+
+def attentive(layer=None, steps=None):
+    """Queries, which are steps, look at a source, which is fixed."""
+    source, query = tt.Input(3, name="source", steps=steps), tt.Input(3, name="query")
+    values = source if layer is None else layer(source)
+    context = AdditiveAttention(4)([query, values])
+    return tt.Network(inputs=[source, query], outputs=Dense(1)(context))
+
+
+@pytest.mark.parametrize(
+    ("net", "message"),
+    [
+        (attentive(steps=7), "fixed['source'] must have 7 steps; got 6."),
+        (
+            attentive(Conv1D(3, 4)),
+            (
+                "layer 0 (Conv1D) needs at least 4 steps in every sequence; got 3 in"
+                " fixed['source'][1]. Set padding to 'same' or 'causal', make kernel_size or"
+                " dilation smaller, or leave shorter sequences out."
+            ),
+        ),
+    ],
+    ids=["steps of the input", "steps of a layer"],
+)
+def test_a_fixed_sequence_has_the_steps_that_it_must_have(net, message):
+    with pytest.raises(ShapeError) as caught:
+        net.stream(2, {"source": X["source"]}, lengths=[6, 3])
+    assert str(caught.value) == message

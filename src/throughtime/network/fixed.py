@@ -21,7 +21,8 @@ from throughtime.errors import (
 )
 from throughtime.kernels.underflow import ignore_underflow
 from throughtime.layers.base import UNTAPED
-from throughtime.network.inputs import check_one
+from throughtime.network.graph import Topology
+from throughtime.network.inputs import check_one, row_lengths
 from throughtime.network.passes import Runnable, run_call
 from throughtime.network.tape import cut_state
 
@@ -83,20 +84,27 @@ def run_fixed(net: Runnable, rows: int, fixed: Any, lengths: Any, mask: Any) -> 
             "fixed holds every input, so there is nothing to step through: use net.predict."
         )
     _check_axes(net, fixed)
+    own_lengths = _by_name(net, fixed, "lengths", lengths)
+    own_masks = _by_name(net, fixed, "mask", mask)
     for k, name in enumerate(plan.inputs.names):
         if name not in fixed:
             continue
-        own = [one.get(name) if isinstance(one, Mapping) else one for one in (lengths, mask)]
-        if net.topology.input_forms[k].steps is None:
-            own = [None, None]
-        array, real = check_one(net.topology, k, fixed[name], own[0], own[1], net.dtype)
+        argument = f"fixed[{name!r}]"
+        array, real = check_one(
+            net.topology, k, fixed[name], own_lengths.get(name), own_masks.get(name), net.dtype,
+            argument,
+        )  # fmt: skip
         if len(array) != rows:
             raise ShapeError(
-                sentence(
-                    f"fixed[{name!r}]", f"{rows} rows, those of the stream", len(array), must="have"
-                )
+                sentence(argument, f"{rows} rows, those of the stream", len(array), must="have")
+            )
+        steps = net.topology.input_forms[k].steps
+        if steps is not None and steps.count not in (None, array.shape[1]):
+            raise ShapeError(
+                sentence(argument, f"{steps.count} steps", array.shape[1], must="have")
             )
         found.values[k], found.masks[k] = array, real
+    _check_steps(net.topology, found)
     inputs = len(plan.forms)
     for i, call in enumerate(plan.calls):
         state = call.state
@@ -109,6 +117,39 @@ def run_fixed(net: Runnable, rows: int, fixed: Any, lengths: Any, mask: Any) -> 
             found.values[inputs + i], found.masks[inputs + i] = result.y, result.mask
             found.finals[i] = result.final_state
     return found
+
+
+def _by_name(net: Runnable, fixed: Mapping[str, Any], argument: str, value: Any) -> Any:
+    """``lengths`` or ``mask`` of the fixed inputs that have one, by name."""
+    if value is None:
+        return {}
+    if isinstance(value, Mapping):
+        for name in value:
+            if name not in fixed:
+                names = ", ".join(map(repr, fixed))
+                raise InvalidArgumentError(
+                    sentence(f"a key of {argument}", f"one of {names}", describe(name))
+                )
+        return value
+    every = zip(net.topology.plan.inputs.names, net.topology.input_forms, strict=True)
+    timed = {name: form.steps for name, form in every if name in fixed and form.steps is not None}
+    if len({steps if steps.count is None else name for name, steps in timed.items()}) != 1:
+        raise InvalidArgumentError(
+            sentence(argument, "a dict with an entry for each fixed sequence", describe(value))
+        )
+    return dict.fromkeys(timed, value)
+
+
+def _check_steps(topology: Topology, found: Fixed) -> None:
+    """Refuse fixed sequences that are too short for a layer."""
+    lengths = [
+        None
+        if form.steps is None or k not in found.values
+        else row_lengths(found.values[k], found.masks[k])
+        for k, form in enumerate(topology.input_forms)
+    ]
+    if topology.counts_steps and any(one is not None for one in lengths):
+        topology.output_lengths(tuple(lengths), "fixed")
 
 
 def _within(signals: tuple[int, ...], found: Fixed) -> bool:

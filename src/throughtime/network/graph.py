@@ -227,11 +227,11 @@ class Topology(Wiring):
             if shape[1] != steps:
                 raise ShapeError(sentence(whose, wanted, shape[1], must="have"))
 
-    def output_lengths(self, lengths: Any) -> Any:
+    def output_lengths(self, lengths: Any, argument: str = "x") -> Any:
         """Unmasked steps of the output for sequences of ``lengths (N,)``; 0 for a vector.
 
-        Of a network with several inputs or outputs, tuples: of lengths, None for a vector, and of
-        steps.
+        Of a network with several inputs or outputs, tuples: of lengths, None for a vector and for
+        a sequence that is not known, and of steps. Messages call the inputs ``argument``.
 
         Raises
         ------
@@ -248,12 +248,12 @@ class Topology(Wiring):
             kinds, first, kind = np.unique(table, axis=0, return_index=True, return_inverse=True)
         found = []
         for counts, row in zip(kinds.tolist(), first.tolist(), strict=True):
-            key = tuple(counts)
+            key = tuple(zip(timed, counts, strict=True))
             if key not in self._steps_after:
-                given: list[Steps | None] = [None] * len(each)
+                given = [form.steps for form in self.input_forms]
                 for k, count in zip(timed, counts, strict=True):
                     given[k] = Steps(count)
-                self._steps_after[key] = self._follow(given, row)
+                self._steps_after[key] = self._follow(given, row, argument)
             found.append(self._steps_after[key])
         after = tuple(
             np.array([steps[k] for steps in found], dtype=np.int64)[kind.reshape(-1)]
@@ -261,10 +261,14 @@ class Topology(Wiring):
         )
         return after if len(after) > 1 else after[0]
 
-    def _follow(self, given: Sequence[Steps | None], row: int = 0) -> tuple[int, ...]:
+    def _follow(
+        self, given: Sequence[Steps | None], row: int = 0, argument: str = "x"
+    ) -> tuple[int, ...]:
         """Steps of each output for the ``given`` steps of row ``row``; 0 for a vector."""
         names = self.plan.inputs.names
-        where = [f"x[{row}]"] if len(names) == 1 else [f"x[{name!r}][{row}]" for name in names]
+        where = [f"{argument}[{name!r}][{row}]" for name in names]
+        if len(names) == 1:
+            where = [f"{argument}[{row}]"]
         _, forms = self._propagate(given, where)
         return tuple(
             (steps.count or 0) if steps else 0 for steps in (forms[i].steps for i in self.ends)

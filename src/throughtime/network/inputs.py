@@ -51,14 +51,15 @@ def check_input(
 def lengths_of(topology: Topology, x: Arrays, mask: Any) -> Any:
     """The number of unmasked steps of every row of every input; None for a vector."""
     found = tuple(
-        None
-        if form.steps is None
-        else np.full(len(a), a.shape[1])
-        if real is None
-        else real.sum(axis=1)
+        None if form.steps is None else row_lengths(a, real)
         for form, a, real in zip(topology.input_forms, each(x), each(mask), strict=True)
     )
     return alike(found)
+
+
+def row_lengths(x: np.ndarray, mask: np.ndarray | None) -> np.ndarray:
+    """The number of unmasked steps of every row of one input, (N,)."""
+    return np.full(len(x), x.shape[1]) if mask is None else np.asarray(mask.sum(axis=1))
 
 
 def _only(box: Container, argument: str, value: Any) -> Any:
