@@ -410,6 +410,9 @@ def test_outputs_are_what_layers_returned():
         "outputs['y'] must be a symbol, or a list of symbols; got an array of shape (6, 5, 2) and"
         " dtype float32. A graph begins with tt.Input(n_features). Arrays go to net.predict."
     )
+    assert wrong(InvalidTypeError, inputs=a, outputs={"y": [h, h]}) == (
+        "outputs['y'] must be one symbol; got [<Output of GRU>, <Output of GRU>]."
+    )
     assert wrong(InvalidArgumentError, inputs=a, outputs={"a.b": h}) == (
         "name must be a text without dots and slashes, and not a number; got 'a.b'."
     )

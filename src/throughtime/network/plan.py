@@ -290,8 +290,10 @@ def graph(inputs: Any, outputs: Any) -> tuple[Plan, list[Loan]]:
 def _ends(name: str, value: Any) -> tuple[Container, list[Any]]:
     """The inputs or the outputs that the caller gave, and the container they came in."""
     if isinstance(value, Mapping):
-        for key in value:
+        for key, one in value.items():
             check_name(key)
+            if isinstance(one, list | tuple):
+                raise InvalidTypeError(sentence(f"{name}[{key!r}]", "one symbol", describe(one)))
         symbols = [check_symbols(f"{name}[{key!r}]", one)[0] for key, one in value.items()]
         box = Container("dict", tuple(value))
     else:
@@ -391,7 +393,6 @@ def inline(net: Any, inputs: Any) -> Any:
                 sentence("the input of the network", wanted, str(len(given)))
             )
     symbols = list(check_symbols("the input of the network", list(given)))
-    first = len(symbols)
     made: list[LayerCall] = []
     for call in plan.calls:
         unit = plan.units[call.unit]
@@ -403,5 +404,4 @@ def inline(net: Any, inputs: Any) -> Any:
         sources = tuple(symbols[s] for s in call.sources)
         made.append(LayerCall(unit.layer, sources, state, (net, unit.owner)))
         symbols.append(Symbol(made[-1]))
-    assert len(symbols) == first + len(made)
     return plan.outputs.gather([symbols[s] for s in plan.signals])
