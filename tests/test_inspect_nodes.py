@@ -130,6 +130,9 @@ def test_states_by_number_and_by_name(cell):
     with pytest.raises(InvalidArgumentError) as caught:
         states["nobody"]
     assert str(caught.value) == "layer must be one of 'encoder', '1', '2'; got 'nobody'."
+    stack = Network([cell(3, name="encoder", return_sequences=True)], n_features=2)
+    states = hidden_states(stack, x["x"])
+    assert states["encoder"] is states["0"] is states[0]
 
 
 def test_nodes_by_number_and_by_name():

@@ -267,10 +267,11 @@ class Wiring:
         """
         if not isinstance(key, str):
             return check_int(argument, key, 0, len(self.layers) - 1)
-        if key not in self._numbers:
+        found = self.find(key)
+        if found is None:
             known = ", ".join(map(repr, self._numbers))
             raise InvalidArgumentError(sentence(argument, f"one of {known}", describe(key)))
-        return self._numbers[key]
+        return found
 
     def param_shapes(self) -> dict[str, tuple[int, ...]]:
         """Name and shape of every parameter of the network."""
