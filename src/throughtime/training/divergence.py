@@ -220,7 +220,7 @@ def _run_again(net: Network, i: int, given: Pass) -> np.ndarray:
     calls = (*plan.calls[:i], plan.calls[i]._replace(unit=len(plan.units)))
     plan = replace(
         plan,
-        units=(*plan.units, Unit("again", own)),
+        units=(*plan.units, Unit("", own)),  # no layer can be called so
         calls=calls,
         outputs=Container.single(),
         signals=(len(plan.forms) + i,),

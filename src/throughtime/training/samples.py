@@ -139,8 +139,7 @@ def check_samples(
     """
     inputs, real = net.check_input(x, lengths, mask)
     arrays, topology = each(inputs), net.topology
-    masks = each(real) if len(arrays) > 1 else (real,)
-    box = net.plan.outputs
+    masks, box = each(real), net.plan.outputs
     values = (y,) if box.kind == "single" else box.spread("y", y)
     weights = by_output(box, "sample_weight", sample_weight)
     targets = []

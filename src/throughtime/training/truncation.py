@@ -105,11 +105,9 @@ def truncated(
     Williams and Peng (1990), Neural Computation 2(4), call this BPTT(h; h') with h = k2, h' = k1.
     """
     k1, k2 = tbptt
-    heads, timed = (
-        heads_for(net, loss),
-        [form.steps is not None for form in net.topology.input_forms],
-    )
-    steps = next(a.shape[1] for a, cut in zip(each(x), timed, strict=True) if cut)
+    heads = heads_for(net, loss)
+    timed = [form.steps is not None for form in net.topology.input_forms]
+    steps = each(x)[timed.index(True)].shape[1]
     seed = None if rng is None else int(rng.integers(2**63))
     options: dict[str, Any] = {"l1": l1, "l2": l2, "training": training, "input_gradient": False}
     if net.topology.output_forms[0].kind == "vector":
