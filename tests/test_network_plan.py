@@ -9,6 +9,7 @@ import pytest
 import throughtime as tt
 from throughtime.errors import InvalidArgumentError, InvalidTypeError
 from throughtime.layers import GRU, LSTM, RNN, Conv1D, Dense, Dropout, Embedding, LastStep, MeanPool
+from throughtime.layers.forms import Form, Steps
 from throughtime.network.plan import Call
 
 X = np.random.default_rng(0).normal(size=(6, 5, 2)).astype("float32")
@@ -286,6 +287,16 @@ def test_a_list_with_a_network_is_still_a_list_in_a_file(tmp_path):
         same(again, y)
         same(after[0], state[0])
         assert one.topology.named(0) == "layer 0/0 (GRU)"
+
+
+def test_a_list_that_begins_with_a_graph_takes_what_the_graph_takes(tmp_path):
+    given = tt.Input(4, time=False), tt.Input(4, steps=7)
+    for one, kind, steps in zip(given, ("vector", "sequence"), (None, Steps(7)), strict=True):
+        inner = tt.Network(inputs=one, outputs=Dense(2)(one))
+        net = tt.Network([inner, Dense(1)], n_features=4)
+        net.save(tmp_path / "net.safetensors")
+        for own in (net, tt.load(tmp_path / "net.safetensors")):
+            assert own.plan.forms == (Form(kind, 4, steps),)
 
 
 def test_what_is_frozen_in_a_network_is_frozen_where_it_stands(tmp_path):

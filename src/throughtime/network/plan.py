@@ -139,7 +139,9 @@ def stack(layers: Any, n_features: int | None) -> tuple[Plan, list[Loan]]:
             state, handed = handed, len(calls) if layer.return_state else None
         calls.append(Call(len(units), (len(calls),), state))
         units.append(Unit(str(i), layer))
-    form = _input_form([unit.layer for unit in units], n_features)
+    first = None if isinstance(found[0], Layer) else found[0].plan
+    given = None if first is None or first.stack else first.forms[0]
+    form = _input_form([unit.layer for unit in units], n_features, given)
     plan = Plan(
         Container.single(),
         (form,),
@@ -207,8 +209,12 @@ def _moved(calls: Sequence[Call], units: int, signals: int) -> list[Call]:
     return result
 
 
-def _input_form(layers: Sequence[Layer], n_features: int | None) -> Form:
-    """Form of the input: the first layer that takes one kind of signal only decides."""
+def _input_form(layers: Sequence[Layer], n_features: int | None, given: Form | None) -> Form:
+    """Form of the input: the first layer that takes one kind of signal only decides.
+
+    ``given`` is that of the input of a graph, if one begins the list: it has the same kind and
+    steps.
+    """
     if isinstance(layers[0], Embedding):
         if n_features is not None:
             raise InvalidArgumentError(
@@ -221,10 +227,13 @@ def _input_form(layers: Sequence[Layer], n_features: int | None) -> Form:
         return Form("tokens", 1, Steps())
     if n_features is None:
         raise InvalidArgumentError("n_features must be given: the number of features of a step.")
+    features = check_int("n_features", n_features, 1)
+    if given is not None:
+        return replace(given, features=features)
     strict = next((layer for layer in layers if len(layer.takes) == 1), None)
     kind = "vector" if isinstance(strict, RepeatVector) else "sequence"
     steps = None if kind == "vector" else Steps()
-    return Form(kind, check_int("n_features", n_features, 1), steps)
+    return Form(kind, features, steps)
 
 
 def graph(inputs: Any, outputs: Any) -> tuple[Plan, list[Loan]]:
