@@ -171,6 +171,8 @@ STATES = {
                  " from 0 to 1; got 2.")),
     "of Dense": ([None, 3], InvalidArgumentError, ("initial_state[1] must be None: Dense has no"
                  " state; got 3.")),
+    "twice": (dict.fromkeys((0, "0"), (np.zeros((4, 3)),) * 2), InvalidArgumentError,
+              "initial_state must hold one state of a layer; got two of layer 0 (LSTM)."),
     "h alone": ([np.zeros((4, 3))], ShapeError, None),
     "rows": ([(np.zeros((4, 3)), np.zeros((3, 3)))], ShapeError,
              "initial_state[0]: c must be of shape (4, 3); got shape (3, 3)."),

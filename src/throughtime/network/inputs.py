@@ -233,6 +233,10 @@ def check_states(
         i = _call_of(topology, key, name)
         if state is None:
             continue
+        if result[i] is not None:
+            raise InvalidArgumentError(
+                sentence(name, "one state of a layer", f"two of {topology.named(i)}", must="hold")
+            )
         layer = topology.layers[i]
         result[i] = layer.check_state(state, topology.before[i], batch, dtype, f"{name}[{key!r}]")
     return result
