@@ -22,7 +22,17 @@ from drawing_cases import (
 )
 
 from throughtime.activations import Custom
-from throughtime.layers import GRU, LAYERS, RNN, Dense, Recurrent, RepeatVector
+from throughtime.layers import (
+    GRU,
+    LAYERS,
+    LRU,
+    RNN,
+    Dense,
+    IndRNN,
+    MinGRU,
+    Recurrent,
+    RepeatVector,
+)
 from throughtime.network import Network
 from throughtime.plotting import DARK, LIGHT, Drawing, draw, draw_modes
 
@@ -89,6 +99,18 @@ def test_the_same_weights_are_named_at_every_step():
     assert found.count("0.W_x") == found.count("1.W") == 4
     # To the ellipsis and from it, and from the initial state.
     assert found.count("0.W_h") + found.count("W_h") == 5
+
+
+@pytest.mark.parametrize(
+    ("layer", "symbol"),
+    [(IndRNN(4), "u"), (MinGRU(4), None), (LRU(4), None)],
+)
+def test_only_weights_that_are_there_are_named_from_step_to_step(layer, symbol):
+    net = Network([layer, Dense(1)], n_features=3)
+    for options in ({"view": "folded"}, {}):
+        found = names(draw(net, **options).svg)
+        assert not any("W_h" in name for name in found)
+        assert any(name in ("u", "0.u") for name in found) == (symbol == "u")
 
 
 def test_two_directions_name_their_parameters_at_their_first_step():

@@ -174,3 +174,13 @@ def test_weights_of_attention_by_number_and_by_name():
     assert weights["look"] is weights[1]
     np.testing.assert_allclose(weights["look"].sum(axis=-1), 1.0, rtol=1e-12)
     assert not weights["look"][1, 0, 0, 2:].any()
+
+
+def test_a_layer_of_a_stack_is_found_by_its_name():
+    layers = [tt.layers.GRU(3, return_sequences=True, name="body"), tt.layers.MultiHeadAttention(1)]
+    net = tt.Network(layers, n_features=2)
+    states = tt.inspect.hidden_states(net, np.zeros((1, 4, 2)))
+    assert states["body"] is states["0"] is states[0]
+    with pytest.raises(InvalidArgumentError) as caught:
+        states["nobody"]
+    assert str(caught.value) == "layer must be one of 'body', '1'; got 'nobody'."

@@ -29,6 +29,9 @@ from throughtime.network import Network, Params
 #: Layers that act on each step separately.
 STEPWISE = (Dense, Dropout, Embedding, LayerNorm, RMSNorm, SliceFeatures)
 
+#: What multiplies the state of the step before, in the cells of the package that have such weights.
+RECURRENT_WEIGHTS = ("W_h", "u")
+
 #: Options that have no note in a picture: it shows them otherwise, or they do not change it.
 SHOWN = {
     "return_sequences",

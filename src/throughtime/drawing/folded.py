@@ -5,7 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from throughtime.drawing.caption import bar_words, layer_caption, small_caption
-from throughtime.drawing.drawn_layer import Direction, DrawnLayer, input_steps, read, shape_of
+from throughtime.drawing.drawn_layer import (
+    RECURRENT_WEIGHTS,
+    Direction,
+    DrawnLayer,
+    input_steps,
+    read,
+    shape_of,
+)
 from throughtime.drawing.sheet import MARGIN, WIDTH, Sheet
 from throughtime.drawing.text import math, plain, shorten, width
 from throughtime.layers import Recurrent
@@ -170,7 +177,8 @@ def _layer(sheet: Sheet, drawn: DrawnLayer, direction: Direction, row: UnitRow) 
     before = "t+1" if direction.reverse else "t-1"
     names = [f"{state}_{{{before}}}" for state in drawn.states]
     prefix = f"{drawn.owner}." if len(drawn.directions) == 1 else ""
-    names += [prefix + leaf for leaf in ("W_h", "b_hn", "b_time") if leaf in direction.leaves]
+    leaves = (*RECURRENT_WEIGHTS, "b_hn", "b_time")
+    names += [prefix + leaf for leaf in leaves if leaf in direction.leaves]
     for line, name in enumerate(names):
         y = row.y + 16 * (line - (len(names) - 1) / 2)
         sheet.text(out + 4, y, math(name), 13.5, "start", "backtest", halo=True)

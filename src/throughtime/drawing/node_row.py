@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from dataclasses import dataclass
 
-from throughtime.drawing.drawn_layer import Direction, DrawnLayer
+from throughtime.drawing.drawn_layer import RECURRENT_WEIGHTS, Direction, DrawnLayer
 from throughtime.drawing.grid import NODE, Grid
 from throughtime.drawing.pen import Pen, Signal, scripted
 from throughtime.drawing.text import math, plain, width
@@ -70,6 +70,12 @@ def prefixed(row: NodeRow, leaf: str) -> tuple[str, str]:
     """The name of a parameter with its layer, and without."""
     symbol = leaf.replace("_", "_{", 1) + "}" if "_" in leaf else leaf
     return f"{row.drawn.owner}.{symbol}", symbol
+
+
+def _recurrent(row: NodeRow) -> tuple[str, ...]:
+    """The name of the weights from step to step, long and short; nothing if there are none."""
+    leaf = next((leaf for leaf in RECURRENT_WEIGHTS if leaf in row.direction.leaves), None)
+    return () if leaf is None else prefixed(row, leaf)
 
 
 def draw_nodes(pen: Pen, grid: Grid, row: NodeRow) -> None:
@@ -150,8 +156,7 @@ def _transition(pen: Pen, row: NodeRow, start: float, end: float, name: str) -> 
     if len(row.drawn.directions) > 1 and name != row.names[row.first]:
         return
     leaves = row.direction.leaves
-    choices = prefixed(row, "W_h")[0 if pen.prefix else 1 :]
-    _put(pen, x, y - 12, room + 8, "backtest", *choices)
+    _put(pen, x, y - 12, room + 8, "backtest", *_recurrent(row)[0 if pen.prefix else 1 :])
     for state in second:
         _put(pen, x, y + 20, room, "backtest", scripted(state, name))
     biases = [prefixed(row, leaf)[1] for leaf in ("b_hn", "b_time") if leaf in leaves]
@@ -184,7 +189,7 @@ def _initial(pen: Pen, grid: Grid, row: NodeRow) -> None:
     if not pen.gradients:
         middle = (start + end) / 2 - 3 * row.sign
         room = abs(end - start) + 6
-        names = prefixed(row, "W_h")[0 if pen.owners else 1 :]
+        names = _recurrent(row)[0 if pen.owners else 1 :]
         _put(pen, middle, row.y - 12, room, "backtest", *names)
         leaves = {"b_hn"} if row.drawn.receives is None else {"b_hn", "b_time"}
         biases = [prefixed(row, leaf)[1] for leaf in sorted(leaves & row.direction.leaves)]

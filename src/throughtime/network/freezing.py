@@ -16,10 +16,9 @@ from throughtime.errors import (
     describe,
     sentence,
 )
-from throughtime.layers.base import Layer
 from throughtime.network.graph import Topology
 from throughtime.network.params import Params
-from throughtime.network.plan import Loan, Plan
+from throughtime.network.plan import Loan, Plan, called
 
 
 @dataclass(frozen=True)
@@ -184,12 +183,7 @@ def owners_of(plan: Plan, layers: Sequence[Any]) -> frozenset[str]:
             and (name in (owner, layer.name) or owner.startswith(f"{name}/"))
         }
         if not mine:
-            known = ", ".join(repr(_called(owner, layer)) for owner, layer in plan.units)
+            known = ", ".join(repr(called(owner, layer)) for owner, layer in plan.units)
             raise InvalidArgumentError(sentence("a layer", f"one of {known}", describe(one)))
         found |= mine
     return frozenset(found)
-
-
-def _called(owner: str, layer: Layer) -> str:
-    """What a user calls a layer: its name, also in a stack, where the owner is its number."""
-    return owner if layer.name is None or "/" in owner else layer.name

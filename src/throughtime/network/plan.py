@@ -414,3 +414,8 @@ def inline(net: Any, inputs: Any) -> Any:
         made.append(LayerCall(unit.layer, sources, state, (net, unit.owner)))
         symbols.append(Symbol(made[-1]))
     return plan.outputs.gather([symbols[s] for s in plan.signals])
+
+
+def called(owner: str, layer: Layer) -> str:
+    """What a user calls a layer: its name, also in a stack, where the owner is its number."""
+    return owner if layer.name is None or "/" in owner else layer.name

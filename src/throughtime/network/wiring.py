@@ -9,7 +9,7 @@ from throughtime.errors import InvalidArgumentError, check_int, describe, senten
 from throughtime.layers import Layer, Recurrent
 from throughtime.layers.forms import Form, Steps
 from throughtime.network.params import Params
-from throughtime.network.plan import Plan, signals_of
+from throughtime.network.plan import Plan, called, signals_of
 
 
 class Wiring:
@@ -269,7 +269,8 @@ class Wiring:
             return check_int(argument, key, 0, len(self.layers) - 1)
         found = self.find(key)
         if found is None:
-            known = ", ".join(map(repr, self._numbers))
+            names = (called(owner, self.layers[i]) for owner, i in self._numbers.items())
+            known = ", ".join(map(repr, names))
             raise InvalidArgumentError(sentence(argument, f"one of {known}", describe(key)))
         return found
 
