@@ -78,6 +78,29 @@ def test_inputs_are_cut_together(tbptt, vector, two, ragged, reduction):
     np.testing.assert_allclose(found, wanted, rtol=1e-9, atol=1e-12)
 
 
+@pytest.mark.parametrize("tbptt", [(4, 7), (3, 3), (1, 2)])
+@pytest.mark.parametrize("given", [("left", "right"), ("left",), ("right",)], ids=str)
+def test_each_sequence_is_cut_at_its_own_end(tbptt, given):
+    """Sequences of a fixed number of steps that never meet may have masks that differ."""
+    left, right = tt.Input(2, name="left", steps=7), tt.Input(1, name="right", steps=7)
+    h = Concatenate()([GRU(3, name="one")(left), GRU(2, name="two")(right)])
+    net = tt.Network(inputs=[left, right], outputs=Dense(1)(h), dtype="float64")
+    x, y = {k: X[k] for k in ("left", "right")}, RNG.normal(size=(4, 1))
+    own = {"left": LENGTHS, "right": LENGTHS[::-1]}
+    lengths = {k: own[k] if k in given else np.full(4, 7) for k in own}
+    found = chunks(net, x, y, tbptt, lengths={k: own[k] for k in given})
+    # The same with the sequences moved to the end by hand.
+    moved = {k: np.zeros_like(x[k]) for k in x}
+    for k, counts in lengths.items():
+        for row, n in enumerate(counts):
+            moved[k][row, 7 - n :] = x[k][row, :n]
+    mask = {k: np.arange(7) >= 7 - counts[:, None] for k, counts in lengths.items()}
+    wanted = chunks(net, moved, y, tbptt, mask=mask)
+    np.testing.assert_allclose(found, wanted, rtol=1e-12, atol=1e-15)
+    value = tt.evaluate(net, x, y, loss="mse", lengths=lengths)["loss"]
+    np.testing.assert_allclose(found[:, 0], value, rtol=1e-12)
+
+
 def started(dtype="float64"):
     """A layer that starts from vectors, which another layer makes."""
     signal, static = tt.Input(2, name="signal"), tt.Input(3, name="static", time=False)

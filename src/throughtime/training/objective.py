@@ -36,20 +36,22 @@ class Pass(NamedTuple):
     x, mask, states, call
         The arguments of :meth:`Network.run`. Where a layer draws random numbers, the generator of
         ``call`` is a copy in its state before the pass.
-    columns : ndarray of int of shape (N, T), or None
-        The time step of each column of x; None if the columns are consecutive steps.
+    columns : list of (ndarray of int of shape (N, T), or None), or None
+        For each input, the time step of each of its columns, None for vectors; None if the columns
+        are consecutive steps.
     """
 
     x: Any
     mask: Any
     states: list[Any]
     call: Call
-    columns: np.ndarray | None = None
+    columns: Sequence[Any] | None = None
 
     def steps(self, k: int) -> np.ndarray:
         """The time steps of input ``k`` in the caller's sequences, (N, T) or (1, T)."""
         if self.columns is not None:
-            return self.columns
+            found: np.ndarray = self.columns[k]
+            return found
         first = self.call.offset
         return np.arange(first, first + each(self.x)[k].shape[1])[None]
 

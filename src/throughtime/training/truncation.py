@@ -216,21 +216,20 @@ def _cut(arrays: Any, timed: list[bool], start: int, end: int) -> Any:
     return alike(tuple(a[:, start:end] if yes and a is not None else a for a, yes in every))
 
 
-def _align_right(x: Any, mask: Any, timed: list[bool]) -> tuple[Any, Any, np.ndarray]:
-    """Move the unmasked steps of every row, in their order, to its end.
+def _align_right(x: Any, mask: Any, timed: list[bool]) -> tuple[Any, Any, list[np.ndarray | None]]:
+    """Move the unmasked steps of every row of every sequence, in their order, to its end.
 
-    This does not change the result, because a masked step changes nothing. Also return where each
-    column came from.
+    This does not change the result, because a masked step changes nothing, and sequences that are
+    taken together have the same mask. Also return where each column of each input came from.
     """
-    first = timed.index(True)
-    real = each(mask)[first]  # all sequences have it
-    if real is None:
-        return x, mask, np.arange(each(x)[first].shape[1])[None]
-    source = np.argsort(real, axis=1, kind="stable")
-    rows = np.arange(len(real))[:, None]
-
-    def moved(arrays: Any) -> Any:
-        every = zip(each(arrays), timed, strict=True)
-        return alike(tuple(a[rows, source] if yes and a is not None else a for a, yes in every))
-
-    return moved(x), moved(mask), source
+    xs, masks, columns = [], [], []
+    for a, real, yes in zip(each(x), each(mask), timed, strict=True):
+        source = np.arange(a.shape[1])[None] if yes else None
+        if real is not None:
+            source = np.argsort(real, axis=1, kind="stable")
+            rows = np.arange(len(real))[:, None]
+            a, real = a[rows, source], real[rows, source]
+        xs.append(a)
+        masks.append(real)
+        columns.append(source)
+    return alike(tuple(xs)), alike(tuple(masks)), columns
