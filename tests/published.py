@@ -138,8 +138,9 @@ ERRORS = [
     Published(
         "the optimiser is called inside the backward loop",
         "test_s1_weights_change_after_the_backward_loop_not_inside_it",
-        (Change(BPTT, "da[t] = da_t\n",
-                "da[t] = da_t\n        p.W_h[...] -= 0.5 * tape.state_at(t)[0].T @ da_t\n"),),
+        (Change(BPTT, "da[t], dstate, *others = step_back(tape, t, dstate)\n",
+                "da[t], dstate, *others = step_back(tape, t, dstate)\n"
+                "        p.W_h[...] -= 0.5 * tape.state_at(t)[0].T @ da[t]\n"),),
     ),
     Published(
         "recurrent gradients are divided by the number of steps",
@@ -149,16 +150,16 @@ ERRORS = [
     Published(
         "extrapolation starts from the first step",
         "test_s1_extrapolation_goes_on_from_the_last_step",
-        (Change("network/stream.py", "y = stream.warm_up(array, mask=mask)",
-                "y = stream.warm_up(array[:, :1])"),),
+        (Change("network/prefixes.py", "y = output_of(net, stream.warm_up(x, mask=mask))",
+                "y = output_of(net, stream.warm_up(x[:, :1]))"),),
     ),
     Published(
         "all layers share one seed",
         "test_s1_layers_draw_from_streams_of_their_own",
         (
             Change("network/network.py",
-                   "np.random.SeedSequence(self.seed).spawn(len(self.layers))",
-                   "[np.random.SeedSequence(self.seed)] * len(self.layers)"),
+                   "np.random.SeedSequence(self.seed).spawn(len(units))",
+                   "[np.random.SeedSequence(self.seed)] * len(units)"),
             Change("layers/base.py", "np.random.PCG64(call.rng.integers(2**63))",
                    "np.random.PCG64(0)"),
         ),
@@ -172,7 +173,8 @@ ERRORS = [
     Published(
         "all time steps share one activation object, which keeps only the last step",
         "test_s2_every_step_has_an_activation_of_its_own",
-        (Change(BPTT, "tape.state_at(t + 1),", "tape.state_at(steps),"),),
+        (Change(BPTT, "proposed, update = tape.proposed_at(t), None",
+                "proposed, update = tape.proposed_at(len(tape.x) - 1), None"),),
     ),
     Published(
         "W_h is not transposed in the backward recursion",
@@ -294,9 +296,10 @@ ERRORS = [
         (
             Change("layers/base.py",
                    "if rate == 0.0 or not call.training:\n        return None\n"
-                   "    rng = call.rng\n",
+                   "    return (drawn(",
                    "if rate == 0.0:\n        return None\n"
-                   "    rng = call.rng or np.random.default_rng(0)\n"),
+                   "    call = call._replace(rng=call.rng or np.random.default_rng(0))\n"
+                   "    return (drawn("),
         ),
     ),
     Published(
@@ -305,7 +308,7 @@ ERRORS = [
         (
             Change("activations.py", "return y * (dy - inner) / y.dtype.type(self.temperature)",
                    "return y * (dy - inner)"),
-            Change("training/objective.py", "dy *= scale", "pass"),
+            Change("training/objective.py", "dy *= fusion.scale", "pass"),
         ),
     ),
     Published(
