@@ -146,7 +146,7 @@ def test_tokens_outside_the_vocabulary_are_refused(bad):
     net = Network([Embedding(5, 2)])
     array = np.array(bad)
     assert refused(InvalidArgumentError, net.predict, array) == (
-        "x must hold integers from 0 to 4, the tokens of the first layer; got values from"
+        "x must hold integers from 0 to 4, the tokens of its Embedding; got values from"
         f" {array.min()} to {array.max()}."
     )
 
@@ -160,7 +160,7 @@ def test_tokens_may_be_ragged_and_hide_anything_where_masked():
     np.testing.assert_array_equal(net.predict(as_pad_gives_them, lengths=[3, 1]), padded)
     assert refused(ShapeError, net.predict, np.zeros((1, 2, 3))) == (
         "x must hold tokens of shape (N, T); got shape (1, 2, 3)."
-        " The first layer is an Embedding, which takes integers."
+        " It goes to an Embedding, which takes integers."
     )
 
 

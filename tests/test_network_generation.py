@@ -295,7 +295,7 @@ def test_words_of_other_libraries_are_answered():
 def test_wrong_prefixes_are_refused():
     net = network()
     assert refused(net, [1, 9], 3).startswith(
-        "prefix must hold integers from 0 to 5, the tokens of the first layer; got"
+        "prefix must hold integers from 0 to 5, the tokens of its Embedding; got"
     )
     for name in ("gru", "one-hot"):
         padded = np.array([[1, 2]]), {"lengths": [0]}, 0

@@ -261,7 +261,7 @@ def test_tokens_have_the_range_of_the_smallest_embedding_that_takes_them():
     with pytest.raises(InvalidArgumentError) as caught:
         net.predict([[[0, 1, 3], [2, 2, 0]], A[:2]])
     assert str(caught.value) == (
-        "input 't': x must hold integers from 0 to 2, the tokens of the first layer; got values"
+        "input 't': x must hold integers from 0 to 2, the tokens of its Embedding; got values"
         " from 0 to 3."
     )
     _, tape = net.forward([[[0, 1], [2, 1]], A[:2]])

@@ -254,7 +254,7 @@ def test_what_does_not_fit_is_refused():
         "fixed['source'] must have 1 rows, those of the stream; got 3."
     )
     assert refused(net, [START, 9], 3, fixed={"source": SOURCES}).startswith(
-        "prefix must hold integers from 0 to 4, the tokens of the first layer; got values from"
+        "prefix must hold integers from 0 to 4, the tokens of its Embedding; got values from"
     )
     assert refused(net, [[START], []], 3, fixed={"source": SOURCES[:2]}, error=DataError) == (
         "prefix must hold at least one step in each row; got none in row 1."

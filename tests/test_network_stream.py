@@ -334,7 +334,7 @@ def test_wrong_steps_and_states_are_refused():
         "x must hold 3 tokens, one a row; got 2."
     )
     assert refused(lambda: tokens.stream(1).step([5]), InvalidArgumentError).startswith(
-        "x must hold integers from 0 to 4, the tokens of the first layer; got"
+        "x must hold integers from 0 to 4, the tokens of its Embedding; got"
     )
 
 

@@ -185,7 +185,7 @@ def _check_tokens(
                     name,
                     "tokens of shape (N, T)",
                     f"shape {x.shape}",
-                    "The first layer is an Embedding, which takes integers.",
+                    "It goes to an Embedding, which takes integers.",
                     must="hold",
                 )
             )
@@ -196,7 +196,7 @@ def _check_tokens(
         raise InvalidArgumentError(
             sentence(
                 name,
-                f"integers from 0 to {n_tokens - 1}, the tokens of the first layer",
+                f"integers from 0 to {n_tokens - 1}, the tokens of its Embedding",
                 f"values from {array.min()} to {array.max()}",
                 must="hold",
             )
