@@ -113,6 +113,11 @@ def test_only_weights_that_are_there_are_named_from_step_to_step(layer, symbol):
         assert any(name in ("u", "0.u") for name in found) == (symbol == "u")
 
 
+def test_both_states_of_a_linear_recurrent_unit_are_named():
+    found = names(draw(Network([LRU(4, return_sequences=True)], n_features=3)).svg)
+    assert {"re_1", "im_1", "re_{T-1}", "im_{T-1}", "re_0, im_0"} <= {*found}
+
+
 def test_two_directions_name_their_parameters_at_their_first_step():
     found = names(draw(network("bidirectional")).svg)
     assert found.count("W_x") == 2

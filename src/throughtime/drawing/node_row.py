@@ -144,7 +144,7 @@ def _transition(pen: Pen, row: NodeRow, start: float, end: float, name: str) -> 
     """Draw one arrow from step to step; ``name`` is the index of the state that it carries."""
     room = abs(end - start) - 4
     x, y = (start + end) / 2 - 3 * row.sign, row.y
-    second = row.drawn.states[1:2]  # c of an LSTM, which no weights multiply
+    second = row.drawn.states[1:2]  # c of an LSTM or im of an LRU, which no weights multiply
     pen.connect((start, y), (end, y), role="backtest", width=2.0, back=(0.0, -8.0))
     if second:
         pen.connect((start, y + 9), (end, y + 9), role="backtest", width=1.3, back=(0.0, 7.0))
@@ -156,7 +156,10 @@ def _transition(pen: Pen, row: NodeRow, start: float, end: float, name: str) -> 
     if len(row.drawn.directions) > 1 and name != row.names[row.first]:
         return
     leaves = row.direction.leaves
-    _put(pen, x, y - 12, room + 8, "backtest", *_recurrent(row)[0 if pen.prefix else 1 :])
+    choices = _recurrent(row)[0 if pen.prefix else 1 :]
+    if second and not choices:  # an LRU: both states have names
+        choices = (scripted(row.drawn.states[0], name),)
+    _put(pen, x, y - 12, room + 8, "backtest", *choices)
     for state in second:
         _put(pen, x, y + 20, room, "backtest", scripted(state, name))
     biases = [prefixed(row, leaf)[1] for leaf in ("b_hn", "b_time") if leaf in leaves]
@@ -181,10 +184,11 @@ def _initial(pen: Pen, grid: Grid, row: NodeRow) -> None:
     first = row.xs[row.first]
     states = row.drawn.states
     learned = "h_0" in row.direction.leaves and row.drawn.receives is None
-    wide = 48.0 if len(states) > 1 else 36.0
+    title = math(", ".join(f"{state}_0" for state in states))
+    wide = max(48.0 if len(states) > 1 else 36.0, width(title, 13) + 8)
     start, end = x + row.sign * (wide / 2 + 1), first - row.sign * (grid.node / 2 + 1)
     pen.sheet.box(x, row.y, wide, 28, 6, "muted", dash="solid" if learned else "dash", width=1.2)
-    pen.sheet.text(x, row.y, math(", ".join(f"{state}_0" for state in states)), 13)
+    pen.sheet.text(x, row.y, title, 13)
     pen.connect((start, row.y), (end, row.y), role="backtest", width=2.0, back=(0.0, -8.0))
     if not pen.gradients:
         middle = (start + end) / 2 - 3 * row.sign
