@@ -44,11 +44,12 @@ ALL = {"encoder/0", "encoder/1", "core", "3", "head"}
         (("encoder",), {"encoder/0", "encoder/1"}),
         (("encoder/1",), {"encoder/1"}),
         (("core", "head"), {"core", "head"}),
+        ((0,), {"encoder/0", "encoder/1"}),
         ((3,), {"3"}),
         (("3",), {"3"}),
         ((), set()),
     ],
-    ids=["network", "layer", "names", "number", "numeral", "nothing"],
+    ids=["network", "layer", "names", "number of a network", "number", "numeral", "nothing"],
 )
 def test_training_leaves_frozen_layers_as_they_are(frozen, stay):
     net = network()

@@ -77,7 +77,8 @@ class Freezing:
         Parameters
         ----------
         layers : str or int
-            Names or numbers of layers; the name of a network in this one means all its layers.
+            Names or numbers of layers; those of a network in this one mean all its layers. In a
+            graph, layers and networks are numbered in the order of their first calls.
 
         Examples
         --------
@@ -174,8 +175,10 @@ class Freezing:
 def owners_of(plan: Plan, layers: Sequence[Any]) -> frozenset[str]:
     """The owners that names or numbers of layers mean; a network in the plan means all of its."""
     found: set[str] = set()
+    outer = [*dict.fromkeys(owner.partition("/")[0] for owner, _ in plan.units)]
     for one in layers:
-        name = str(one) if isinstance(one, int) and not isinstance(one, bool) else one
+        number = isinstance(one, int) and not isinstance(one, bool) and 0 <= one < len(outer)
+        name = outer[one] if number else one
         mine = {
             owner
             for owner, layer in plan.units
