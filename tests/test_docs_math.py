@@ -1,6 +1,7 @@
 """The mathematics in docs/math and the sources that cite it: one number, one equation."""
 
 import re
+import sys
 from collections import Counter
 from pathlib import Path
 
@@ -95,3 +96,17 @@ def test_links_resolve(page: Path) -> None:
         assert file.exists(), f"{page.name} links to {target}"
         if anchor:
             assert anchor in slugs(file), f"{page.name} links to {target}"
+
+
+@pytest.mark.parametrize("page", MATH, ids=lambda page: page.stem)
+def test_every_formula_can_be_read(page: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("docutils", reason="the extra that builds the docs")
+    monkeypatch.syspath_prepend(str(ROOT / "docs" / "_ext"))
+    from mathml import convert
+
+    monkeypatch.delitem(sys.modules, "mathml")
+    text = page.read_text("utf-8")
+    for tex in DISPLAYED.findall(text):
+        convert(re.sub(r"\\tag\{[^}]*\}", "", tex), block=True)
+    for tex in re.findall(r"(?<![$\\`])\$([^$]+)\$(?!\$)", DISPLAYED.sub("", text)):
+        convert(tex, block=False)
