@@ -25,7 +25,7 @@ from sphinx.util import logging
 from sphinx.util.nodes import make_refnode
 
 TAG = re.compile(r"\s*\\tag\{([^{}]+)\}")
-CITED = re.compile(r"(?<=\()([A-Z]\d+b?'*|P)(?=\))")
+CITED = re.compile(r"(?<=\()([A-Z]{1,2}\d+b?'*|P)(?=\))")
 
 #: What opens and what closes a group, and what stands between two equations.
 DEEPER = {"{": 1, "}": -1, r"\begin": 1, r"\end": -1, r"\left": 1, r"\right": -1}
