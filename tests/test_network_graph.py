@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pytest
 
-from throughtime.errors import ShapeError
+from throughtime.errors import InvalidArgumentError, ShapeError
 from throughtime.layers import (
     GRU,
     Conv1D,
@@ -173,3 +173,13 @@ def test_copies_keep_one_tuple_of_layers():
     for other in (copy.deepcopy(net), pickle.loads(pickle.dumps(net))):
         assert other.layers is other.topology.layers
         assert other.topology.forms == net.topology.forms
+
+
+def test_two_layers_of_a_list_have_names_of_their_own():
+    layer = Dense(2, name="twin")
+    with pytest.raises(InvalidArgumentError) as caught:
+        Network([layer, layer], 3)
+    assert str(caught.value) == (
+        "two layers are called 'twin'. Give them names of their own: each has its own parameters,"
+        " also one object that is listed twice."
+    )

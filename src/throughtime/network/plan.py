@@ -166,6 +166,13 @@ def _check_layers(layers: Any) -> tuple[Any, ...]:
     for i, layer in enumerate(layers):
         if not isinstance(layer, Layer) and not isinstance(getattr(layer, "plan", None), Plan):
             raise InvalidTypeError(sentence(f"layers[{i}]", "a layer", describe(layer)))
+    names = [layer.name for layer in layers if layer.name is not None]
+    double = next((name for name in names if names.count(name) > 1), None)
+    if double is not None:
+        raise InvalidArgumentError(
+            f"two layers are called {double!r}. Give them names of their own: each has its own"
+            " parameters, also one object that is listed twice."
+        )
     return tuple(layers)
 
 
