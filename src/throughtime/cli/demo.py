@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 #: In the order in which they are listed.
 NAMES = (
     "lecture-oscillator", "lecture-weather", "lecture-digits", "slides-sine", "mod3", "mod3-sum",
-    "sine-window", "first-equals-last", "noisy-sine", "alice",
+    "sine-window", "first-equals-last", "noisy-sine", "alice", "pixel-digits",
 )  # fmt: skip
 
 
