@@ -185,7 +185,7 @@ OF_ATTENTION = [
     Mutant("product without the factors behind", "layers/merging.py",
            "left[i] = left[i] * right", "pass"),
     Mutant("vector beside a sequence learns from one step", "layers/merging.py",
-           "d.sum(axis=1) if d.ndim > axis", "d[:, 0] if d.ndim > axis"),
+           "_over_time(d) if d.ndim > axis", "d[:, 0] if d.ndim > axis"),
     Mutant("gradient of a mean not divided", "layers/merging.py",
            "return [dy / dy.dtype.type(len(parts))] * len(parts)", "return [dy] * len(parts)"),
 ]  # fmt: skip

@@ -189,3 +189,21 @@ def test_a_network_refuses_features_that_differ():
     assert str(caught.value) == (
         "layer 0 (Add): its inputs must have equally many features, and have 2 and 3."
     )
+
+
+@every_layer
+def test_the_gradient_of_a_vector_has_the_same_bits_with_any_padding(layer):
+    one = layer()
+    rng = np.random.default_rng(4)
+    vector, sequence = rng.normal(size=(2, 1)), rng.normal(size=(2, 29, 1))
+    dy = rng.normal(size=(2, 29, 2 if one.kind == "Concatenate" else 1))
+
+    def slope(padding):
+        wide = [(0, 0), (0, padding), (0, 0)]
+        mask = np.arange(29 + padding) < np.full((2, 1), 29)
+        inputs = vector, np.pad(sequence, wide)
+        found = one.forward(None, inputs, (None, mask), None, Call())
+        return one.backward(None, found.cache, np.pad(dy, wide))[0][0]
+
+    for padding in range(1, 12):
+        np.testing.assert_array_equal(slope(padding), slope(0))

@@ -78,7 +78,7 @@ class Merging(Layer):
             dy = np.where(real[..., None], dy, 0)
         found = self.unmerge(dy, parts)
         pairs = zip(found, axes, strict=True)
-        return tuple(d.sum(axis=1) if d.ndim > axis else d for d, axis in pairs), None
+        return tuple(_over_time(d) if d.ndim > axis else d for d, axis in pairs), None
 
     def merge(self, parts: Sequence[np.ndarray]) -> np.ndarray:
         """Compute (ME1)."""
@@ -94,6 +94,14 @@ def _in_time(x: np.ndarray, steps: int) -> np.ndarray:
     if x.ndim == 3:
         return x
     return np.broadcast_to(x[:, None], (len(x), steps, x.shape[1]))
+
+
+def _over_time(d: np.ndarray) -> np.ndarray:
+    """The sum of ``d (N, T, F)`` over the steps, one after the other.
+
+    The order of ``d.sum(axis=1)`` depends on T, and with it the bits on the padding.
+    """
+    return np.add.accumulate(d, axis=1)[:, -1] if d.shape[1] else d.sum(axis=1)
 
 
 def _total(parts: Sequence[np.ndarray]) -> np.ndarray:
