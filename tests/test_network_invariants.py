@@ -8,7 +8,7 @@ import pytest
 from network_cases import CASES, keeps_steps, leaves, noise
 
 from throughtime.errors import InvalidArgumentError
-from throughtime.layers import GRU, LastStep, Recurrent
+from throughtime.layers import GRU, AdditiveAttention, LastStep, Recurrent
 from throughtime.layers.base import Call
 from throughtime.network import Network
 from throughtime.training.truncation import check_chunks
@@ -211,7 +211,9 @@ def test_copies_are_whole_and_independent(case):
         other.params.flat = 0.0  # its views are its own, and still views
         assert not any(view.any() for view in other.params.values())
         changed, tape = case.run(other, x, mask, states)
-        assert net.params.size == 0 or not np.array_equal(changed, y)
+        # Additive attention to one step puts out that step, whatever its parameters are.
+        idle = any(isinstance(layer, AdditiveAttention) for layer in case.layers) and case.steps < 2
+        assert net.params.size == 0 or idle or not np.array_equal(changed, y)
         other.backward(tape, np.ones_like(changed))
         assert np.array_equal(np.concatenate([g.ravel() for g in other.grads.values()] or [[]]),
                               other.grads.flat)  # fmt: skip
