@@ -44,15 +44,16 @@ pictures: $(VENV)/.cli ## draw the pictures in docs/systems anew: run every demo
 	$(VENV)/bin/throughtime demo all --out docs/systems/pictures
 	rm -f docs/systems/pictures/*/*.html
 
-# The workers share the cores already; a pool of threads in each would only be in the way.
+# The workers share the cores already; a pool of threads in each would only be in the way. Some tests
+# take minutes: worksteal gives the tests that wait behind them to a worker that is done.
 test coverage oracles: export OMP_NUM_THREADS := 1
 test coverage oracles: export OPENBLAS_NUM_THREADS := 1
 
 test: $(VENV)/.test ## the test suite and every example in the docstrings and the README
-	$(VENV)/bin/python -m pytest -n $(WORKERS)
+	$(VENV)/bin/python -m pytest -n $(WORKERS) --dist worksteal
 
 coverage: $(VENV)/.coverage ## the test suite, and which lines and branches it never runs; twice as long
-	$(VENV)/bin/python -m pytest -n $(WORKERS) --cov --cov-report=term-missing:skip-covered
+	$(VENV)/bin/python -m pytest -n $(WORKERS) --dist worksteal --cov --cov-report=term-missing:skip-covered
 
 # make fuzz FUZZ="--cases 500 --seed 7" draws fewer, and others.
 fuzz: $(VENV)/.test ## 10,000 tables written in drawn ways: each is read as what it is, or refused by name

@@ -3,7 +3,7 @@
 import pytest
 from mutate import MUTANTS, ROOT, run_script
 
-PARTS = 4
+PARTS = 12
 
 
 def test_every_mutant_fits_the_source():
