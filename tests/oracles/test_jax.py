@@ -87,7 +87,10 @@ def compare(kind, masks=("ragged",), depth=1, names=None, scale=0.5, **options):
         )
         # The masks of dropout are taken from the tape; the test compares their effect.
         drops = [
-            [(1.0 if dx is None else dx[:, 0], 1.0 if t.drop is None else t.drop) for t, dx, _ in c]
+            [
+                (1.0 if dx is None else dx[:, 0], 1.0 if t.drop is None else t.drop)
+                for t, dx, *_ in c
+            ]
             for c in tape.caches
         ]
         (d_params, dx_jax, d_given), (y_jax, final_jax) = solution(
