@@ -77,7 +77,7 @@ def unroll(
     if kernels is None or form is None or not alike(x, p.W_x, *state):
         return None
     order = slice(None, None, -1 if reverse else 1)
-    x_time = np.ascontiguousarray(x.swapaxes(0, 1)[order])
+    x_time = packed(x.swapaxes(0, 1)[order])
     steps, batch = x_time.shape[:2]
     mask_time = None if mask is None else np.ascontiguousarray(mask.T[order])
     a, normalised = _input_part(kernels, cell, p, x_time)
@@ -123,7 +123,7 @@ def bptt(
     if "W_r" in kept:
         back["W_r_T"] = np.ascontiguousarray(p.W_r.T)
     if dy is not None:
-        back["dy"] = np.ascontiguousarray(dy.swapaxes(0, 1)[order])
+        back["dy"] = packed(dy.swapaxes(0, 1)[order])
     for k, slots in enumerate(states):
         back[f"d{cell.states[k]}"] = (
             np.zeros_like(slots[0]) if d_final is None else np.array(d_final[k], order="C")
