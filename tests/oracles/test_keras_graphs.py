@@ -44,7 +44,7 @@ def keras(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
 class Ours:
     """Our layers, by the names and options of Keras."""
 
-    def Input(self, shape: tuple[Any, ...], dtype: str, name: str) -> Any:  # noqa: N802
+    def Input(self, shape: tuple[Any, ...], dtype: str, name: str) -> Any:  # noqa: N802  # Keras
         if dtype == "int64":
             return tt.Input(tokens=True, name=name)
         return tt.Input(shape[-1], time=len(shape) == 2, name=name)

@@ -32,9 +32,9 @@ class Diagonal(Recurrent):
     """
 
     # An annotation as ClassVar takes the field of the base out of the dataclass.
-    recurrent_initializer: ClassVar[Any] = None  # type: ignore[misc]
-    recurrent_dropout: ClassVar[float] = 0.0  # type: ignore[misc]
-    time_bias: ClassVar[bool] = False  # type: ignore[misc]
+    recurrent_initializer: ClassVar[Any] = None  # type: ignore[misc]  # no field any more
+    recurrent_dropout: ClassVar[float] = 0.0  # type: ignore[misc]  # as above
+    time_bias: ClassVar[bool] = False  # type: ignore[misc]  # as above
 
 
 @LAYERS.register("MinGRU")
@@ -97,6 +97,7 @@ class IndRNN(Diagonal):
     """
 
     activation: Any = chosen("relu", ACTIVATIONS)
+    # A field again, of u; mypy knows it as the ClassVar of the base.
     recurrent_initializer: Any = chosen(Uniform(0.0, 1.0), INITIALIZERS)  # type: ignore[misc]
 
     @cached_property
@@ -145,7 +146,7 @@ class LRU(Diagonal):
     (N, H), without which the state alone would not say what the layer puts out.
     """
 
-    activation: ClassVar[Any] = Identity()  # type: ignore[misc]
+    activation: ClassVar[Any] = Identity()  # type: ignore[misc]  # no field: nothing to choose
 
     state_size: int | None = None
     r_min: float = 0.0

@@ -57,7 +57,7 @@ class CustomSequence(SequenceLoss):
     function: Callable[[Any, Any, Any], Any]
     gradient: Callable[[Any, Any, Any], Any] | None = None
     # For the other losses a fact about the class; here an option.
-    aligned: bool = field(default=True, kw_only=True)  # type: ignore[misc]
+    aligned: bool = field(default=True, kw_only=True)  # type: ignore[misc]  # see above
 
     separable: ClassVar[bool] = False  # the function may rely on getting all sequences at once
 
