@@ -1,9 +1,11 @@
+import itertools
+
 import numpy as np
 import pytest
 
 import throughtime as tt
 from throughtime.errors import InvalidArgumentError, InvalidTypeError
-from throughtime.layers import GRU, LSTM, Concatenate, Dense
+from throughtime.layers import GRU, LSTM, Add, Concatenate, Dense, symbols
 
 A, B = tt.Input(3, name="a"), tt.Input(3)
 
@@ -112,3 +114,12 @@ def test_symbols_say_what_they_are():
     assert repr(tt.Input(2, time=False, name="v")) == "<Input v (N, 2)>"
     assert repr(GRU(3)(A)) == "<Output of GRU>"
     assert repr(GRU(3, return_state=True)(A)[1]) == "<State of GRU>"
+
+
+def test_a_symbol_of_another_process_is_before_its_takers(monkeypatch):
+    x = tt.Input(3)
+    h = Dense(2)(Dense(2)(x))
+    monkeypatch.setattr(symbols, "_ORDER", itertools.count())  # as where a pickle is read
+    y = Add()([Dense(2)(h), Dense(2)(x)])
+    net = tt.Network(inputs=x, outputs=y)
+    assert net.predict(np.ones((1, 1, 3))).shape == (1, 1, 2)

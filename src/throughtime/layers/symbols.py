@@ -69,7 +69,17 @@ class LayerCall:
     sources: tuple[Symbol, ...]
     state: Any
     owner: Any
-    order: int = field(default_factory=lambda: next(_ORDER))
+    order: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        # A source that was pickled has a number of another process, which may be higher.
+        before = [one.source for one in self.sources]
+        if isinstance(self.state, StateSymbol):
+            before.append(self.state.source)
+        elif self.state is not None:
+            before += [one.source for one in self.state]
+        last = max((one.order for one in before if isinstance(one, LayerCall)), default=-1)
+        object.__setattr__(self, "order", max(next(_ORDER), last + 1))
 
 
 class Symbol:
