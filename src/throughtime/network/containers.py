@@ -57,7 +57,8 @@ class Container(NamedTuple):
                     sentence(argument, self._listed(" and "), f"no {lost[0]!r}", must="hold")
                 )
             return tuple(value.get(name) for name in self.names)
-        if len(self.names) == 1 and not (self.kind == "list" and _is_list_of(value, 1)):
+        listed = self.kind == "list" and isinstance(value, list | tuple) and len(value) == 1
+        if len(self.names) == 1 and not listed:
             return (value,)
         if not isinstance(value, list | tuple):
             raise InvalidTypeError(sentence(argument, self._wanted(), describe(value)))
@@ -77,7 +78,3 @@ class Container(NamedTuple):
 
     def _wanted(self) -> str:
         return f"a dict with {self._listed(' and ')}, or a list of {len(self.names)}"
-
-
-def _is_list_of(value: Any, number: int) -> bool:
-    return isinstance(value, list | tuple) and len(value) == number
