@@ -1,7 +1,7 @@
 """The table in docs/how-to/initialisation-and-learning-rate.md: ``recipes.embedding_start``.
 
 A character model learns the book that ships from several starts of its Embedding. What is printed
-are validation losses, means over three seeds. It takes some ten minutes on two cores.
+are validation losses, means over three seeds. It takes some five minutes on two cores.
 """
 
 from __future__ import annotations
