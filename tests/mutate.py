@@ -29,7 +29,7 @@ SUITE = (
     "test_training_truncation.py", "test_losses.py", "test_losses_sequence.py",
     "test_network_invariants.py", "test_network_passes.py", "test_network_plan.py",
     "test_network_freezing.py", "test_layers_distance.py",
-    "test_layers_attention.py",
+    "test_layers_attention.py", "test_layers_normalization.py",
 )  # fmt: skip
 #: Tests to run first, by the file of the mutant, so that most mutants die soon.
 FIRST = {
@@ -48,7 +48,7 @@ FIRST = {
     "layers/merge.py": ("test_gradients.py",),
     "layers/merging.py": ("test_network_passes.py",),
     "layers/multihead.py": ("test_layers_attention.py",),
-    "layers/normalization.py": ("test_gradients.py",),
+    "layers/normalization.py": ("test_layers_normalization.py", "test_gradients.py"),
     "layers/rearranging.py": ("test_gradients.py",),
     "layers/recurrent.py": ("test_gradients.py",),
     "layers/convolution.py": ("test_gradients.py",),

@@ -6,6 +6,7 @@ import pytest
 import throughtime as tt
 from throughtime.errors import InvalidArgumentError, InvalidTypeError
 from throughtime.layers import LayerNorm, RMSNorm
+from throughtime.layers.base import Call
 
 both = pytest.mark.parametrize("norm", [LayerNorm, RMSNorm])
 
@@ -88,3 +89,20 @@ def test_options_are_checked(make, error, words):
     with pytest.raises(error) as caught:
         make()
     assert str(caught.value) == words
+
+
+@both
+def test_what_comes_back_to_a_masked_step_is_ignored(norm):
+    """A network sends zero there; a layer does not rely on it."""
+    rng = np.random.default_rng(0)
+    net = tt.Network([norm()], n_features=3, dtype="float64")
+    x, mask = net.check_input(rng.normal(size=(2, 4, 3)), [2, 4])
+    found = []
+    for noise_there in (0.0, 1e6):
+        net.grads.flat[...] = 0
+        result = net.layers[0].forward(net.groups[0], x, mask, None, Call())
+        dy = np.where(mask[..., None], 1.0, noise_there) * np.arange(3)
+        dx, _ = net.layers[0].backward(net.grad_groups[0], result.cache, dy)
+        found.append((dx, net.grads.flat.copy()))
+    for clean, noisy in zip(*found, strict=True):
+        np.testing.assert_array_equal(clean, noisy)
