@@ -30,6 +30,7 @@ from throughtime.training.metrics.classification import (
 from throughtime.training.metrics.confusion import ConfusionMatrix, confusion_matrix
 from throughtime.training.metrics.ranking import AUC, TopKAccuracy
 from throughtime.training.metrics.regression import MAE, MASE, MSE, R2, RMSE, SMAPE
+from throughtime.training.metrics.running import Running
 from throughtime.training.metrics.sequences import EditDistance, SequenceMetric
 
 __all__ = [
@@ -52,6 +53,7 @@ __all__ = [
     "Perplexity",
     "Precision",
     "Recall",
+    "Running",
     "SequenceMetric",
     "Specificity",
     "TopKAccuracy",

@@ -92,16 +92,52 @@ class Metric:
         ShapeError, InvalidTypeError, DataError, InvalidArgumentError
             If an argument does not fit; the message says which, and what would.
         """
+        y, *others, weight = self.counted(y_pred, target, mask, weights)
+        if not weight.size or np.isnan(y).any():
+            return float("nan")
+        # Divided by the largest, weights cannot overflow in a sum, and equal ones are exactly 1.
+        with quiet():
+            return float(self._value(y.astype(np.float64), *others, weight / weight.max()))
+
+    def counted(
+        self, y_pred: Any, target: Any, mask: Any = None, weights: Any = None
+    ) -> tuple[np.ndarray, ...]:
+        """Return what counts: outputs (M, K), targets (M, ...) and weights (M,) of the steps."""
         y = check_outputs(y_pred)
         weight = step_weights(y.shape[:-1], mask, weights)
         real = weight > 0.0
         target = self.check_target(target, y.shape, real)
-        if not real.any() or np.isnan(y[real]).any():
-            return float("nan")
-        # Divided by the largest, weights cannot overflow in a sum, and equal ones are exactly 1.
-        weight = weight[real] / weight.max()
-        with quiet():
-            return float(self.score(y[real].astype(np.float64), target[real], weight))
+        return y[real], target[real], weight[real]
+
+    def _value(self, *parts: np.ndarray) -> Any:
+        """The value of what counts, as :meth:`counted` returns it, in float64."""
+        return self.score(*parts)
+
+
+class Summed:
+    """Mixin of the metrics whose value is a function of sums over what counts.
+
+    A subclass defines :meth:`sums` and :meth:`score_of`. The sums of two batches can be added, so
+    the value over any number of batches needs no memory for their outputs.
+    """
+
+    def sums(self, *parts: Any, **named: Any) -> np.ndarray:
+        """Return the sums over y, target (, mask) and weight, the arguments of ``score``."""
+        raise NotImplementedError
+
+    def score_of(self, sums: np.ndarray, n_outputs: int) -> float:
+        """Return the value for the sums over all outputs, of which there are K = n_outputs."""
+        raise NotImplementedError
+
+    def add(self, sums: np.ndarray, more: np.ndarray, share: float = 1.0) -> np.ndarray:
+        """Return the sums over both, the weights of the first being multiplied by ``share``."""
+        return share * sums + more
+
+    def score(self, *parts: np.ndarray) -> float:
+        """Return the value for what counts."""
+        return self.score_of(self.sums(*parts), parts[0].shape[-1])
+
+    score_sequences = score
 
 
 #: What other libraries call the options.

@@ -10,7 +10,7 @@ import numpy as np
 from throughtime.errors import DataError, check_bool, check_choice, check_float
 from throughtime.losses.checks import refuse, shaped_target
 from throughtime.losses.classification import BinaryCrossentropy, CategoricalCrossentropy
-from throughtime.training.metrics.base import METRICS, Metric, ratio
+from throughtime.training.metrics.base import METRICS, Metric, Summed, ratio
 
 #: Differences of weighted counts below this part of the whole are rounding errors, and count as
 #: zero: the sum of a million float64 weights is off by about 1e-13.
@@ -25,9 +25,21 @@ class Counts(NamedTuple):
     fn: np.ndarray
     tn: np.ndarray
 
+    @classmethod
+    def of_classes(cls, tp: np.ndarray, said: np.ndarray, is_so: np.ndarray) -> Counts:
+        """Return the counts of what :func:`count` counts, (C,) each."""
+        total = is_so.sum()
 
-def count(predicted: np.ndarray, actual: np.ndarray, weight: np.ndarray, n_classes: int) -> Counts:
-    """Count right and wrong predictions.
+        def left(difference: np.ndarray) -> np.ndarray:
+            return np.where(difference > ROUNDING * total, difference, 0.0)
+
+        return cls(tp, left(said - tp), left(is_so - tp), left(total - is_so - said + tp))
+
+
+def count(
+    predicted: np.ndarray, actual: np.ndarray, weight: np.ndarray, n_classes: int
+) -> np.ndarray:
+    """Count for each class how often it is predicted and right, predicted, and true, (3, C).
 
     Parameters
     ----------
@@ -41,16 +53,11 @@ def count(predicted: np.ndarray, actual: np.ndarray, weight: np.ndarray, n_class
     tp = np.bincount(actual, np.where(predicted == actual, weight, 0.0), n_classes)
     said = np.bincount(predicted, weight, n_classes)
     is_so = np.bincount(actual, weight, n_classes)
-    total = is_so.sum()
-
-    def left(difference: np.ndarray) -> np.ndarray:
-        return np.where(difference > ROUNDING * total, difference, 0.0)
-
-    return Counts(tp, left(said - tp), left(is_so - tp), left(total - is_so - said + tp))
+    return np.stack([tp, said, is_so])
 
 
-def count_labels(predicted: np.ndarray, actual: np.ndarray, weight: np.ndarray) -> Counts:
-    """Count right and wrong predictions of each label.
+def count_labels(predicted: np.ndarray, actual: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    """Count TP, FP, FN and TN of each label, (4, C).
 
     Parameters
     ----------
@@ -62,7 +69,7 @@ def count_labels(predicted: np.ndarray, actual: np.ndarray, weight: np.ndarray) 
     pairs = [
         (predicted, actual), (predicted, ~actual), (~predicted, actual), (~predicted, ~actual)
     ]  # fmt: skip
-    return Counts(*(weight @ (said & is_so) for said, is_so in pairs))
+    return np.stack([weight @ (said & is_so) for said, is_so in pairs])
 
 
 @dataclass(frozen=True)
@@ -114,7 +121,7 @@ class OfClasses(Metric):
 
 
 @dataclass(frozen=True)
-class ClassMetric(OfClasses):
+class ClassMetric(Summed, OfClasses):
     """Base of the metrics that compare predicted classes with true ones.
 
     Parameters
@@ -131,12 +138,18 @@ class ClassMetric(OfClasses):
         check_float("threshold", self.threshold, 0.0, 1.0)
         super().__post_init__()
 
-    def score(self, y: np.ndarray, target: np.ndarray, weight: np.ndarray) -> float:
+    def sums(self, y: np.ndarray, target: np.ndarray, weight: np.ndarray) -> np.ndarray:
+        """Return the counts of all classes, (3, C), or labels, (4, C)."""
         if self.multilabel:
-            return self.from_labels(count_labels(y > self.threshold, target, weight))
+            return count_labels(y > self.threshold, target, weight)
         binary = y.shape[1] == 1
         predicted = (y[:, 0] > self.threshold).astype(np.int64) if binary else y.argmax(axis=1)
-        return self.from_counts(count(predicted, target, weight, max(y.shape[1], 2)), binary)
+        return count(predicted, target, weight, max(y.shape[1], 2))
+
+    def score_of(self, sums: np.ndarray, n_outputs: int) -> float:
+        if self.multilabel:
+            return self.from_labels(Counts(*sums))
+        return self.from_counts(Counts.of_classes(*sums), n_outputs == 1)
 
     def from_counts(self, counts: Counts, binary: bool) -> float:
         """Return the value for the counts of all classes."""
@@ -285,7 +298,7 @@ class F1(AveragedMetric):
 
 @METRICS.register("perplexity")
 @dataclass(frozen=True)
-class Perplexity(Metric):
+class Perplexity(Summed, Metric):
     """exp(mean negative log-likelihood of the true class), at least 1; 1 is perfect.
 
     The network is as uncertain as a fair choice among so many classes: K for a network that knows
@@ -298,9 +311,17 @@ class Perplexity(Metric):
     ) -> np.ndarray:
         return self._loss(y_shape[-1]).check_target(target, y_shape, mask)
 
-    def score(self, y: np.ndarray, target: np.ndarray, weight: np.ndarray) -> float:
+    def sums(self, y: np.ndarray, target: np.ndarray, weight: np.ndarray) -> np.ndarray:
+        """Return the sum of the weights and the mean negative log-likelihood, (2,)."""
         value, _ = self._loss(y.shape[1])(y, target, weights=weight)
-        return float(np.exp(value))
+        return np.array([weight.sum(), value])
+
+    def add(self, sums: np.ndarray, more: np.ndarray, share: float = 1.0) -> np.ndarray:
+        whole = share * sums[0] + more[0]
+        return np.array([whole, sums[1] + (more[1] - sums[1]) * (more[0] / whole)])
+
+    def score_of(self, sums: np.ndarray, n_outputs: int) -> float:
+        return float(np.exp(sums[1]))
 
     def _loss(self, n_outputs: int) -> BinaryCrossentropy | CategoricalCrossentropy:
         return BinaryCrossentropy() if n_outputs == 1 else CategoricalCrossentropy()

@@ -9,7 +9,7 @@ import numpy as np
 
 from throughtime.errors import check_choice, check_int
 from throughtime.losses.classification import CategoricalCrossentropy
-from throughtime.training.metrics.base import METRICS, Metric
+from throughtime.training.metrics.base import METRICS, Metric, Summed
 from throughtime.training.metrics.classification import OfClasses
 
 
@@ -68,7 +68,7 @@ def _area(y: np.ndarray, truth: np.ndarray, weight: np.ndarray) -> float:
 
 @METRICS.register("top_k_accuracy")
 @dataclass(frozen=True)
-class TopKAccuracy(Metric):
+class TopKAccuracy(Summed, Metric):
     """Share of the steps whose true class is among the k largest outputs, from 0 to 1.
 
     Of equal outputs the first ones count as larger. The target holds class numbers, or rows of
@@ -97,8 +97,12 @@ class TopKAccuracy(Metric):
         array = CategoricalCrossentropy().check_target(target, y_shape, mask)
         return array.argmax(axis=-1) if array.ndim == len(y_shape) else array
 
-    def score(self, y: np.ndarray, target: np.ndarray, weight: np.ndarray) -> float:
+    def sums(self, y: np.ndarray, target: np.ndarray, weight: np.ndarray) -> np.ndarray:
+        """Return the weight of the right steps, and of all, (2,)."""
         own = np.take_along_axis(y, target[:, None], axis=1)
         before = np.arange(y.shape[1]) < target[:, None]
         rank = np.sum((y > own) | ((y == own) & before), axis=1)
-        return float(np.sum(weight[rank < self.k]) / np.sum(weight))
+        return np.array([np.sum(weight[rank < self.k]), np.sum(weight)])
+
+    def score_of(self, sums: np.ndarray, n_outputs: int) -> float:
+        return float(sums[0] / sums[1])

@@ -10,10 +10,9 @@ import numpy as np
 
 from throughtime.data.decoding import ctc_beam, ctc_greedy, distances
 from throughtime.errors import ShapeError, check_bool, check_int, sentence
-from throughtime.losses.base import quiet
 from throughtime.losses.checks import check_mask, check_outputs, step_weights
 from throughtime.losses.labels import END, label_rows
-from throughtime.training.metrics.base import METRICS, Metric
+from throughtime.training.metrics.base import METRICS, Metric, Summed
 
 
 @dataclass(frozen=True)
@@ -39,13 +38,10 @@ class SequenceMetric(Metric):
         weight : ndarray of shape (N,)
         """
 
-    def __call__(
-        self,
-        y_pred: np.ndarray,
-        target: Any,
-        mask: np.ndarray | None = None,
-        weights: np.ndarray | None = None,
-    ) -> float:
+    def counted(
+        self, y_pred: Any, target: Any, mask: Any = None, weights: Any = None
+    ) -> tuple[np.ndarray, ...]:
+        """Return what counts: outputs (N, T, K), targets, mask and weights of the sequences."""
         y = check_outputs(y_pred)
         if y.ndim != 3:
             raise ShapeError(
@@ -61,19 +57,17 @@ class SequenceMetric(Metric):
         real = np.ones(y.shape[:2], dtype=bool) if real is None else real
         rows = (weight > 0.0) & real.any(axis=1)
         target = self.check_target(target, y.shape, real & rows[:, None])
-        if not rows.any() or np.isnan(y[real & rows[:, None]]).any():
-            return float("nan")
-        with quiet():
-            share = weight[rows] / weight.max()
-            found = self.score_sequences(
-                y[rows].astype(np.float64), target[rows], real[rows], share
-            )
-        return float(found)
+        y, real = y[rows], real[rows]
+        y[~real] = 0.0  # anything, but no NaN
+        return y, target[rows], real, weight[rows]
+
+    def _value(self, *parts: np.ndarray) -> float:
+        return self.score_sequences(*parts)
 
 
 @METRICS.register("edit_distance", "label_error_rate")
 @dataclass(frozen=True)
-class EditDistance(SequenceMetric):
+class EditDistance(Summed, SequenceMetric):
     """Errors of labels that are read from outputs of CTC, for each true label; 0 is perfect.
 
     The fewest insertions, deletions and replacements (Levenshtein, 1966) of all sequences, divided
@@ -110,15 +104,20 @@ class EditDistance(SequenceMetric):
             raise ShapeError(sentence("y", expected, f"{len(labels)}", must="hold"))
         return labels
 
-    def score_sequences(
+    def sums(
         self, y: np.ndarray, target: np.ndarray, mask: np.ndarray, weight: np.ndarray
-    ) -> float:
+    ) -> np.ndarray:
+        """Return the number of errors, and what it is divided by, (2,)."""
         if self.width == 1:
             said = ctc_greedy(y, mask=mask, blank=self.blank)
         else:
             said = ctc_beam(y, mask=mask, blank=self.blank, width=self.width)
-        errors = float(weight @ distances(label_rows("y", said), target))
-        whole = float(weight @ (target != END).sum(axis=1)) if self.normalize else weight.sum()
+        errors = weight @ distances(label_rows("y", said), target)
+        whole = weight @ (target != END).sum(axis=1) if self.normalize else weight.sum()
+        return np.array([errors, whole], dtype=np.float64)
+
+    def score_of(self, sums: np.ndarray, n_outputs: int) -> float:
+        errors, whole = sums
         if whole == 0.0:  # no label is true
             return 0.0 if errors == 0.0 else float("inf")
         return float(errors / whole)
