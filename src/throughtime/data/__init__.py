@@ -10,6 +10,7 @@ encoding         one-hot vectors, class ids, characters
 decoding         from outputs to labels: paths through time, distances between labels
 series           one time series: its calendar and its gaps
 tables           from a table in a file to series
+loaders          batches of data on disk, which need not fit into memory
 datasets         real data that ship inside the package
 tasks            problems with a known answer, generated from a seed
 ================ =======================================================================
@@ -44,6 +45,8 @@ _HOME = {
     "check_sequences": "sequences",
     "from_channels_first": "sequences",
     "from_nan_padded": "sequences",
+    "Loader": "loaders.loader",
+    "from_npy": "loaders.npy",
     "lengths_from_mask": "masks",
     "mask_from_lengths": "masks",
     "pad": "sequences",
@@ -58,8 +61,8 @@ _HOME = {
     "sliding_windows": "windows",
 }
 _MODULES = {
-    "batches", "datasets", "decoding", "encoding", "masks", "scaling", "sequences", "series",
-    "tables", "tasks", "windows",
+    "batches", "datasets", "decoding", "encoding", "loaders", "masks", "scaling", "sequences",
+    "series", "tables", "tasks", "windows",
 }  # fmt: skip
 
 __all__ = [*_HOME, *sorted(_MODULES)]

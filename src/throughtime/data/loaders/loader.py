@@ -1,0 +1,256 @@
+"""What a loop over batches sees, whatever the files are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Protocol
+
+import numpy as np
+
+from throughtime.data.batches import count_batches
+from throughtime.data.loaders.order import batches_of, chosen, draw, generator, pools
+from throughtime.data.loaders.pool import Pool, join
+from throughtime.errors import (
+    InvalidArgumentError,
+    check_bool,
+    check_float,
+    check_int,
+    sentence,
+)
+
+__all__ = ["Loader", "Store"]
+
+#: Bytes of the sequences that are in memory together. A disk reads as much in 0.1 to 0.5 s, while
+#: a network trains on it for longer; the next pool is requested meanwhile.
+POOL_BYTES = 64 << 20
+
+
+class Store(Protocol):
+    """Where sequences lie. Their numbers begin at 0, in the order of the files.
+
+    Attributes
+    ----------
+    edges : ndarray of int64 of shape (B + 1,)
+        Block b has the sequences from ``edges[b]`` to ``edges[b + 1] - 1``.
+    nbytes : int
+        Bytes of all sequences in memory.
+    n_features : int
+    ragged : bool
+        Whether sequences may differ in their number of steps.
+    name : str
+        The files, in words.
+    classes : ndarray or None
+        The classes that targets number, where they were no numbers.
+    notes : tuple of str
+        What was found on the way.
+    """
+
+    edges: np.ndarray
+    nbytes: int
+    n_features: int | None
+    ragged: bool
+    name: str
+    classes: np.ndarray | None
+    notes: tuple[str, ...]
+
+    def read(self, blocks: list[np.ndarray]) -> Pool:
+        """Read sequences; each block is ascending and lies within one block of ``edges``."""
+        ...
+
+    def ahead(self, blocks: list[np.ndarray]) -> None:
+        """Tell the system what is read next."""
+        ...
+
+
+class Loader:
+    """Batches of a data set on disk, in bounded memory; made by :func:`from_npy` and
+    :func:`from_parquet`.
+
+    A loop over it yields dictionaries of new arrays: ``x (N, T, F)``, ``y`` and, where the data set
+    has them, ``lengths (N,)``, ``mask (N, T)`` and ``weight``. Every sequence comes once an epoch.
+    Give it to ``tt.train(net, batches=loader)``. It can be pickled: the paths of the files travel,
+    and not the data.
+
+    **How random the order is.** With ``shuffle``, the blocks of the data set come in random order.
+    As many as fill a pool are read, and the pool's sequences come in random order. A batch holds
+    sequences from all blocks of a pool, but none from elsewhere. If the pool holds all sequences,
+    every order is equally likely. Otherwise neighbours in a file stay closer together than chance
+    would have them: where a file is sorted (by class, by time), shuffle it once when you write it.
+
+    Attributes
+    ----------
+    n_sequences : int
+    batch_size : int
+    shuffle, bucket : bool
+    seed : int
+    epoch : int
+        The epoch that the next loop yields. A loop begins it and adds one, so that each has another
+        order; :meth:`set_epoch` says which comes next.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        *,
+        batch_size: int = 32,
+        shuffle: bool = True,
+        seed: int = 0,
+        bucket: bool = False,
+        buffer_size: int | None = None,
+        allowed: np.ndarray | None = None,
+    ) -> None:
+        self._store = store
+        self._allowed = allowed  # which sequences it has, as booleans; None for all
+        self.batch_size = check_int("batch_size", batch_size, 1)
+        self.shuffle = check_bool("shuffle", shuffle)
+        self.seed = check_int("seed", seed, 0)
+        self.bucket = check_bool("bucket", bucket)
+        if bucket and not store.ragged:
+            raise InvalidArgumentError(
+                sentence("bucket", "False for sequences of one length", "True", parameter="bucket")
+            )
+        whole = int(store.edges[-1])
+        self.n_sequences = whole if allowed is None else int(np.count_nonzero(allowed))
+        most = max(1, POOL_BYTES * whole // store.nbytes)
+        given = most if buffer_size is None else check_int("buffer_size", buffer_size, 1)
+        self.buffer_size = max(given, self.batch_size)
+        self.epoch = 1
+
+    # -- what it is ---------------------------------------------------------------------------
+
+    @property
+    def n_features(self) -> int | None:
+        """Number of features, F; None where ``x`` has no such axis."""
+        return self._store.n_features
+
+    @property
+    def classes(self) -> np.ndarray | None:
+        """The classes that the targets number, sorted; None where targets are numbers."""
+        return self._store.classes
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What was found when the files were read first, in sentences."""
+        return self._store.notes
+
+    @property
+    def nbytes(self) -> int:
+        """About the bytes of all sequences in memory."""
+        whole = int(self._store.edges[-1])
+        return self._store.nbytes * self.n_sequences // whole
+
+    def __len__(self) -> int:
+        return count_batches(self.n_sequences, self.batch_size)
+
+    def __repr__(self) -> str:
+        blocks = len(self._store.edges) - 1
+        order = f"shuffled, seed {self.seed}" if self.shuffle else "in order"
+        return (
+            f"<Loader of {self._store.name}: {_count(self.n_sequences, 'sequence')},"
+            f" {_count(len(self), 'batch')} of {self.batch_size}, {_size(self.nbytes)} in"
+            f" {_count(blocks, 'block')}, {order}>"
+        )
+
+    # -- use ----------------------------------------------------------------------------------
+
+    def set_epoch(self, epoch: int) -> None:
+        """Say which epoch the next loop yields, from 1."""
+        self.epoch = check_int("epoch", epoch, 1)
+
+    def split(self, fraction: float, seed: int = 0) -> tuple[Loader, Loader]:
+        """Split the sequences at random into those to train on and those to validate with.
+
+        Parameters
+        ----------
+        fraction : float
+            The part to validate with, in (0, 1).
+        seed : int
+            Seed of the choice.
+
+        Returns
+        -------
+        train, validation : Loader
+            Without a sequence in common. The validation loader is not shuffled.
+        """
+        part = check_float("fraction", fraction, 0.0, 1.0, inclusive="neither")
+        count = max(1, round(part * self.n_sequences))
+        if count >= self.n_sequences:
+            expected, got = "at least one sequence to train on", f"{part:g} of {self.n_sequences}"
+            raise InvalidArgumentError(
+                sentence("fraction", expected, got, must="leave", value=fraction)
+            )
+        whole = int(self._store.edges[-1])
+        drawn = draw(whole, self._allowed, count, check_int("seed", seed, 0))
+        others = ~drawn if self._allowed is None else self._allowed & ~drawn
+        return self._with(others, self.shuffle), self._with(drawn, False)
+
+    def _with(self, allowed: np.ndarray, shuffle: bool) -> Loader:
+        return Loader(
+            self._store,
+            batch_size=self.batch_size,
+            shuffle=shuffle,
+            seed=self.seed,
+            bucket=self.bucket,
+            buffer_size=self.buffer_size,
+            allowed=allowed,
+        )
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        epoch, self.epoch = self.epoch, self.epoch + 1
+        return self._epoch(generator(self.seed, epoch) if self.shuffle else None)
+
+    def _epoch(self, rng: np.random.Generator | None) -> Iterator[dict[str, Any]]:
+        coming = list(pools(self._counts(), self.buffer_size, rng))
+        left: Pool | None = None  # what waits for the next pool
+        for k, wanted in enumerate(coming):
+            pool = self._store.read(self._blocks(wanted))
+            if k + 1 < len(coming):
+                self._store.ahead(self._blocks(coming[k + 1]))
+            parts = [pool] if left is None else [left, pool]
+            n = sum(map(len, parts))
+            lengths = _lengths(parts) if self.bucket else None
+            batches, rest = batches_of(n, self.batch_size, k + 1 == len(coming), lengths, rng)
+            for rows in batches:
+                yield _taken(parts, rows).batch()
+            left = _taken(parts, rest) if len(rest) else None
+            del pool, parts  # before the next one is read
+
+    def _counts(self) -> np.ndarray:
+        """Number of its sequences in each block."""
+        edges = self._store.edges
+        if self._allowed is None:
+            return np.diff(edges)
+        return np.add.reduceat(self._allowed, edges[:-1], dtype=np.int64)
+
+    def _blocks(self, numbers: np.ndarray) -> list[np.ndarray]:
+        """Its sequences in each of the blocks."""
+        edges = self._store.edges
+        return [chosen(self._allowed, int(edges[k]), int(edges[k + 1])) for k in numbers]
+
+
+def _taken(parts: list[Pool], rows: np.ndarray) -> Pool:
+    """Copy the sequences at ``rows``, which number those of all parts."""
+    found, first = [], 0
+    for pool in parts:
+        here = (rows >= first) & (rows < first + len(pool))
+        found.append((pool, rows[here] - first))
+        first += len(pool)
+    return join(found)
+
+
+def _lengths(parts: list[Pool]) -> np.ndarray:
+    found = [part.lengths for part in parts if part.lengths is not None]
+    return np.concatenate(found)
+
+
+def _count(n: int, word: str) -> str:
+    several = f"{word}es" if word.endswith("ch") else f"{word}s"
+    return f"{n:,} {word if n == 1 else several}"
+
+
+def _size(n: int) -> str:
+    for unit in ("B", "kB", "MB"):
+        if n < 1000:
+            return f"{n:.3g} {unit}"
+        n = n / 1000  # type: ignore[assignment]
+    return f"{n:,.3g} GB"
