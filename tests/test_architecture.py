@@ -25,10 +25,10 @@ MAX_LINES = 450
 
 # Each part may import what stands before it.
 ORDER = [
-    "_moved", "shapes", "messages", "errors", "registry", "kernels", "serialization", "autodiff",
-    "activations", "initializers", "cells", "bptt", "engines", "losses", "optimizers", "data",
-    "layers", "network", "training", "gradcheck", "inspect", "forecasting", "drawing", "plotting",
-    "report", "cli", "__main__",
+    "_moved", "shapes", "messages", "errors", "registry", "kernels", "serialization", "parallel",
+    "autodiff", "activations", "initializers", "cells", "bptt", "engines", "losses", "optimizers",
+    "data", "layers", "network", "training", "gradcheck", "inspect", "forecasting", "drawing",
+    "plotting", "report", "cli", "__main__",
 ]  # fmt: skip
 RANK = {name: rank for rank, name in enumerate(ORDER)} | {"__version__": -1, "_native": -1}
 
@@ -45,8 +45,9 @@ ACROSS = {
 
 # Slow to import or not installed with the core: only inside the function that needs them.
 HEAVY = {
-    "aeon", "jax", "jinja2", "keras", "matplotlib", "onnx", "onnxruntime", "pandas", "pyarrow",
-    "python_calamine",    "rich", "safetensors", "scipy", "sklearn", "sktime", "torch", "typer",
+    "aeon", "dask", "distributed", "jax", "jinja2", "keras", "loky", "matplotlib", "mpi4py", "onnx",
+    "onnxruntime", "pandas", "pyarrow", "python_calamine", "rich", "safetensors", "scipy",
+    "sklearn", "sktime", "torch", "typer",
 }  # fmt: skip
 
 

@@ -44,6 +44,8 @@ __all__ = [
     "Setting",
     "ShapeError",
     "ThroughtimeError",
+    "WorkerError",
+    "WorkersWarning",
     "as_array",
     "check_array",
     "check_bool",
@@ -147,6 +149,14 @@ class DivergedError(ThroughtimeError, ArithmeticError):
     """
 
     history: Any = None
+
+
+class WorkerError(ThroughtimeError, RuntimeError):
+    """A worker has a result or an exception that cannot be sent back."""
+
+
+class WorkersWarning(RuntimeWarning):
+    """Workers of an executor were lost; the results are the same, but take longer."""
 
 
 def check_int(

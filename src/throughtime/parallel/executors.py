@@ -1,0 +1,190 @@
+"""Executors of other libraries: what is accepted, how many workers there are, how one ends.
+
+Only ``submit`` is part of the interface that all of them have. Whatever else is asked here may be
+missing, and then there is a way without it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import inspect
+import sys
+import warnings
+from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from types import ModuleType
+from typing import Any, Protocol, cast
+
+from throughtime.errors import InvalidTypeError, describe, sentence
+
+#: Packages whose executors bring cloudpickle, which also sends functions of the main program.
+_CLOUDPICKLE = {
+    "distributed": "cloudpickle",
+    "joblib": "joblib.externals.cloudpickle",
+    "loky": "cloudpickle",
+}
+#: Seconds that the processes of a healthy executor have to end before they are killed.
+PATIENCE = 5.0
+
+
+class Executor(Protocol):
+    """The interface of :class:`concurrent.futures.Executor`, as far as it is needed here."""
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any) -> Future[Any]:
+        """Start ``fn(*args)`` somewhere."""
+
+
+def check_executor(executor: Any) -> tuple[Executor | None, Callable[[], Executor] | None]:
+    """Return ``executor`` as an executor, or as the function that makes one; both may be None.
+
+    Raises
+    ------
+    InvalidTypeError
+        If it is neither; the message says what to write.
+    """
+    if executor is None:
+        return None, None
+    if _is_executor(executor):
+        return executor, None
+    if callable(executor) and not _hint(executor):
+        try:
+            inspect.signature(executor).bind()
+        except TypeError:
+            pass  # it needs arguments
+        except ValueError:  # some functions of compiled modules do not tell
+            return None, executor
+        else:
+            return None, executor
+    raise _refusal("executor", executor)
+
+
+def made(make: Callable[[], Executor]) -> Executor:
+    """The executor that ``make`` returns."""
+    executor = make()
+    if not _is_executor(executor):
+        raise _refusal("executor()", executor)
+    return executor
+
+
+def _is_executor(value: Any) -> bool:
+    return (
+        not isinstance(value, type)
+        and callable(getattr(value, "submit", None))
+        and not _hint(value)
+    )
+
+
+def _refusal(name: str, value: Any) -> InvalidTypeError:
+    expected = "None, an executor with submit(), or a function without arguments that makes one"
+    return InvalidTypeError(
+        sentence(name, expected, describe(value), _hint(value), parameter="executor")
+    )
+
+
+def _hint(value: Any) -> str:
+    """What to write instead of an object that is often taken for an executor."""
+    if isinstance(value, type):
+        return ""
+    if hasattr(value, "get_executor"):
+        return "Write client.get_executor()."
+    pool = "functools.partial(concurrent.futures.ProcessPoolExecutor, 4)"
+    if isinstance(value, int | str):
+        return f"Write {pool} for 4 processes."
+    if hasattr(value, "apply_async") and not hasattr(value, "submit"):
+        return f"A pool has another interface; write {pool}."
+    if _root(value) == "joblib" and not hasattr(value, "submit") and hasattr(value, "n_jobs"):
+        return "Write joblib.externals.loky.get_reusable_executor."
+    return ""
+
+
+def _root(value: Any) -> str:
+    """The package that the class of ``value``, or a base of it, belongs to."""
+    roots = [str(kind.__module__).partition(".")[0] for kind in type(value).__mro__]
+    return next((root for root in roots if root in (*_CLOUDPICKLE, "mpi4py")), roots[0])
+
+
+def pickler_module(executor: Executor) -> ModuleType | None:
+    """The cloudpickle of the library that ``executor`` is of, or None."""
+    return sys.modules.get(_CLOUDPICKLE.get(_root(executor), ""))
+
+
+class Size:
+    """How many workers an executor has.
+
+    Attributes
+    ----------
+    workers : int or None
+        In all; None if the executor does not say.
+    together : int or None
+        On the machine that has the most.
+    """
+
+    def __init__(self, executor: Executor) -> None:
+        self.workers: int | None = None
+        self.together: int | None = None
+        with contextlib.suppress(Exception):  # private names, which another release may not have
+            self._ask(executor)
+
+    def _ask(self, executor: Any) -> None:
+        if _root(executor) == "distributed":
+            threads = executor._client.nthreads()
+            self.workers = sum(threads.values()) or None
+            hosts: Counter[str] = Counter()
+            for address, n in threads.items():
+                hosts[address.rpartition(":")[0]] += n
+            self.together = max(hosts.values(), default=None)
+            return
+        workers = getattr(executor, "_max_workers", None)
+        if workers is None:
+            workers = getattr(executor, "num_workers", None)
+        if isinstance(workers, int) and workers > 0:
+            self.workers = self.together = workers
+
+
+@contextlib.contextmanager
+def quietly(executor: Executor) -> Iterator[None]:
+    """A context in which Dask does not warn of large arguments; they are sent once."""
+    if _root(executor) != "distributed":
+        yield
+        return
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Sending large graph")
+        yield
+
+
+def end(executor: Executor, *, kill: bool = False) -> None:
+    """Shut down an executor that is ours, and do not wait for workers that never answer.
+
+    Parameters
+    ----------
+    executor : executor
+    kill : bool
+        Whether to end its processes even if they are at work.
+    """
+    given = cast(Any, executor)
+    processes = _processes(given)
+    with contextlib.suppress(Exception):  # a broken one may not even be able to end
+        if kill and "kill_workers" in _parameters(given.shutdown):  # loky
+            given.shutdown(wait=False, kill_workers=True)
+        else:
+            given.shutdown(wait=not kill and not processes)
+    for process in processes:
+        with contextlib.suppress(Exception):
+            if not kill:
+                process.join(PATIENCE)
+            if process.is_alive():
+                process.kill()
+
+
+def _parameters(function: Any) -> Any:
+    try:
+        return inspect.signature(function).parameters
+    except (TypeError, ValueError):
+        return {}
+
+
+def _processes(executor: Any) -> list[Any]:
+    """The processes of a pool of processes; empty for any other executor."""
+    found = getattr(executor, "_processes", None)
+    return list(found.values()) if isinstance(found, dict) else []

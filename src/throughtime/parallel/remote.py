@@ -1,0 +1,309 @@
+"""The worker's side: it keeps contexts, computes tasks, and answers with bytes.
+
+What travels is pickled here and in :mod:`throughtime.parallel.team`, not by the executor. So an
+exception of the executor itself always means that a worker or the way to it is broken, and one of
+the task's function never does.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pickle
+import platform
+import secrets
+import signal
+import sys
+import threading
+import traceback
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
+from contextvars import ContextVar
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import throughtime.parallel.packing as packing
+from throughtime.errors import WorkerError
+from throughtime.kernels import selection
+
+#: Contexts that each thread of a worker keeps: a training run inside a fit needs two.
+KEPT = 4
+
+#: Whether the code that runs is the task of a worker, and should show no progress of its own.
+IN_WORKER: ContextVar[bool] = ContextVar("IN_WORKER", default=False)
+
+
+class Ticket(NamedTuple):
+    """What a worker must know beside the task.
+
+    Attributes
+    ----------
+    key, path : str
+        The name of the context, and the file in which it is; None if there is none.
+    home : str
+        The process of the caller.
+    ours : bool
+        Whether the worker was started for this team alone.
+    together : int or None
+        Workers on the machine.
+    engine, level : str
+        The engine of the caller and its instruction set, for the same bits.
+    version : str
+        The version of the package.
+    """
+
+    key: str
+    path: str | None
+    home: str
+    ours: bool
+    together: int | None
+    engine: str
+    level: str
+    version: str
+
+
+class Unusable(Exception):  # noqa: N818  # no error: an answer
+    """The worker cannot compute the task as the caller would; the text says why."""
+
+
+#: The name of this process among those of all machines.
+process = secrets.token_hex(8)
+_lock = threading.Lock()
+_contexts: OrderedDict[tuple[str, int], Any] = OrderedDict()
+_paths: dict[str, str | None] = {}
+
+
+def _after_fork() -> None:
+    global process, _lock
+    process, _lock = secrets.token_hex(8), threading.Lock()
+    _contexts.clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
+
+
+def perform(
+    ticket: Ticket,
+    payload: bytes,
+    data: bytes | None,
+    serial: int,  # noqa: ARG001  # what it is for is said below
+) -> tuple[str, Any]:
+    """Compute some tasks; called by the executor.
+
+    Parameters
+    ----------
+    ticket : Ticket
+    payload : bytes
+        The pickle of the function and of a list of tasks.
+    data : bytes or None
+        The context, where a worker has answered that its file is not there.
+    serial : int
+        Makes each message another one, for executors that remember results.
+
+    Returns
+    -------
+    tuple
+        ``("done", bytes)``: the pickle of a list of ``(True, result)`` and ``(False, exception)``.
+        ``("missing", what)``: the message must come again with ``data``. ``("unusable", why)``.
+    """
+    token = IN_WORKER.set(True)
+    try:
+        with _as_worker(ticket):
+            context = _context(ticket, data)
+            function, tasks = pickle.loads(payload)
+            answers = [_attempt(function, context, task) for task in tasks]
+            return "done", _dumps(answers)
+    except packing.NotHere as answer:
+        return "missing", answer.what
+    except Unusable as answer:
+        return "unusable", f"{answer}"
+    except Exception as error:  # it cannot load the function, the task or the context
+        return "unusable", f"{type(error).__name__}: {error}"
+    finally:
+        IN_WORKER.reset(token)
+
+
+def forget(key: str) -> None:
+    """Drop the context ``key`` of every thread of this process."""
+    with _lock:
+        for name in [name for name in _contexts if name[0] == key]:
+            del _contexts[name]
+        _paths.pop(key, None)
+
+
+def _context(ticket: Ticket, data: bytes | None) -> Any:
+    """The context of this thread; two threads never share one."""
+    name = ticket.key, threading.get_ident()
+    with _lock:
+        if name in _contexts:
+            _contexts.move_to_end(name)
+            return _contexts[name]
+    if data is not None:
+        context = packing.unpack(data)
+    elif ticket.path is not None:
+        context = packing.read(ticket.path, ticket.key)
+    else:
+        raise packing.NotHere("context")
+    with _lock:
+        _contexts[name] = context
+        mine = [other for other in _contexts if other[1] == name[1]]
+        # Those whose file was deleted belong to a team that has ended.
+        ended = [o for o in mine if (path := _paths.get(o[0])) and not Path(path).exists()]
+        for old in {*ended, *mine[:-KEPT]} - {name}:
+            del _contexts[old]
+        _paths[ticket.key] = None if data is not None else ticket.path
+        for key in {*_paths} - {other[0] for other in _contexts}:
+            del _paths[key]
+    return context
+
+
+def _attempt(function: Callable[[Any, Any], Any], context: Any, task: Any) -> tuple[bool, Any]:
+    try:
+        return True, function(context, task)
+    except BaseException as error:
+        # Not KeyboardInterrupt alone: SystemExit, too, must reach the caller and not the executor.
+        return False, portable(error)
+
+
+def portable(error: BaseException) -> BaseException:
+    """``error`` with its traceback as a note; another one if it cannot be pickled."""
+    lines = "".join(traceback.format_exception(error))
+    note = f"In a worker (process {os.getpid()} on {platform.node()}):\n{lines.rstrip()}"
+    try:
+        error.add_note(note)
+        if type(pickle.loads(_dumps(error))) is type(error):
+            return error
+    except Exception:
+        pass
+    other = WorkerError(f"{type(error).__name__}: {_text(error)}")
+    other.add_note(note)
+    return other
+
+
+def _text(error: BaseException) -> str:
+    try:
+        return str(error)
+    except Exception:
+        return "(without a text)"
+
+
+def _dumps(value: Any) -> bytes:
+    """The pickle of ``value``, by cloudpickle where only that can and the executor has it."""
+    try:
+        return packing.dumps(value)
+    except Exception:
+        module = sys.modules.get("cloudpickle") or sys.modules.get("joblib.externals.cloudpickle")
+        if module is not None:
+            with contextlib.suppress(Exception):
+                return packing.dumps(value, module)
+        if not isinstance(value, list):
+            raise
+        return packing.dumps([_sendable(answer) for answer in value])
+
+
+def _sendable(answer: tuple[bool, Any]) -> tuple[bool, Any]:
+    """``answer``, or the exception that says why it cannot be sent."""
+    try:
+        packing.dumps(answer)
+    except Exception as reason:
+        kind = type(answer[1]).__name__
+        return False, WorkerError(
+            f"the result, of class {kind}, cannot be pickled, and so not come back from a worker:"
+            f" {type(reason).__name__}: {reason}"
+        )
+    return answer
+
+
+class _Place:
+    """Settings of the whole process while it computes for a team: threads, engine, level, SIGINT.
+
+    In a worker of another's executor they are restored when the last task ends.
+    """
+
+    def __init__(self) -> None:
+        self.inside = 0
+        self.wanted: tuple[str, str] = ("", "")
+        self.restore: list[Callable[[], object]] = []
+
+    def enter(self, ticket: Ticket) -> None:
+        wanted = ticket.engine, ticket.level
+        if self.inside == 0:
+            self.wanted, self.restore = wanted, []
+            try:
+                self._use(ticket)
+            except BaseException:
+                self.leave_all()
+                raise
+        elif wanted != self.wanted:
+            raise Unusable("it is computing for a program with another engine")
+        self.inside += 1
+
+    def leave(self) -> None:
+        self.inside -= 1
+        if self.inside == 0:
+            self.leave_all()
+
+    def leave_all(self) -> None:
+        while self.restore:
+            self.restore.pop()()
+
+    def _use(self, ticket: Ticket) -> None:
+        if selection.current() != ticket.engine:
+            if ticket.engine not in selection.available():
+                raise Unusable(f"it has no native engine: {selection.problem()}")
+            self._later(selection.use, selection.current())
+            selection.use(ticket.engine)
+        module = selection.kernels()
+        if module is not None and module.level() != ticket.level:
+            if ticket.level not in module.levels():
+                here = f"its processor has no instructions {ticket.level}"
+                raise Unusable(f"{here}; set THROUGHTIME_LEVEL={module.levels()[-1]} in the caller")
+            self._later(module.use_level, module.level())
+            module.use_level(ticket.level)
+        if ticket.together is not None:
+            threads = max(1, cores() // ticket.together)
+            before = selection.get_num_threads()
+            if threads < before:  # never more than the user allows
+                self._later(selection.set_num_threads, before)
+                selection.set_num_threads(threads)
+        if threading.current_thread() is threading.main_thread():
+            before_signal = signal.getsignal(signal.SIGINT)
+            # None: a handler that was not set from Python and could not be restored.
+            if before_signal not in (None, signal.SIG_IGN):
+                self._later(signal.signal, signal.SIGINT, before_signal)
+                signal.signal(signal.SIGINT, signal.SIG_IGN)
+        if ticket.ours:
+            self.restore.clear()
+
+    def _later(self, function: Callable[..., object], *arguments: Any) -> None:
+        self.restore.append(lambda: function(*arguments))
+
+
+_place = _Place()
+
+
+@contextlib.contextmanager
+def _as_worker(ticket: Ticket) -> Iterator[None]:
+    """A context in which this process computes as the caller would; no change in the caller's."""
+    from throughtime import __version__
+
+    if ticket.home == process:
+        yield
+        return
+    if ticket.version != __version__:
+        raise Unusable(f"it has throughtime {__version__}, the caller {ticket.version}")
+    with _lock:
+        _place.enter(ticket)
+    try:
+        yield
+    finally:
+        with _lock:
+            _place.leave()
+
+
+def cores() -> int:
+    """Cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

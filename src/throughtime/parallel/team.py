@@ -1,0 +1,376 @@
+"""``Workers``: tasks that share a context, computed by whoever is there, with the same results."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import pickle
+import queue
+import time
+import warnings
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import CancelledError
+from types import ModuleType, TracebackType
+from typing import Any, NamedTuple, Self
+
+import throughtime.parallel.packing as packing
+import throughtime.parallel.remote as remote
+from throughtime.errors import InvalidArgumentError, WorkersWarning
+from throughtime.kernels import selection
+from throughtime.parallel.executors import (
+    Executor,
+    Size,
+    check_executor,
+    end,
+    made,
+    pickler_module,
+    quietly,
+)
+from throughtime.parallel.work import Failure, Message, Work
+
+#: Executors in a row that break before they have finished a task; then the caller computes.
+BREAKS = 2
+#: Seconds after which workers are counted again: a cluster grows and shrinks.
+RECOUNT = 10.0
+#: Seconds between two looks at ``stop``, and the longest wait in which Windows notices Ctrl-C.
+LOOK = 0.2
+#: Messages on the way where the number of workers is unknown.
+MANY = 64
+
+
+class _Broken(NamedTuple):
+    """Why an executor is of no more use; ``for_good``: a new one would not be either."""
+
+    why: str
+    for_good: bool = False
+
+
+class Workers:
+    """A context manager for tasks that share a context.
+
+    The results do not depend on who computes. If workers die, their tasks are computed again: by a
+    new executor where ``executor`` is a function, otherwise by the caller, with a
+    :class:`WorkersWarning`.
+
+    In the processes of workers, the number of threads of the native engine is the number of cores
+    through the number of workers there, at most that which it was; the engine and the instruction
+    set are those of the caller; Ctrl-C is left to the caller. In workers of an executor that was
+    given, that is so during a task; in those that we start, for good.
+
+    Parameters
+    ----------
+    executor : executor, callable or None
+        None: the caller computes. An object with ``submit`` as :class:`concurrent.futures.Executor`
+        has it, which stays the user's. Or a function without arguments that makes one, which is
+        shut down at the end.
+    context : object
+        What all tasks need. The caller uses it as it is; a worker unpickles it once and keeps it,
+        in each of its threads. Large arrays are mapped into memory from a file where the worker is
+        on the same machine, and sent once elsewhere.
+
+    Raises
+    ------
+    InvalidTypeError
+        If ``executor`` is none of these.
+
+    Examples
+    --------
+    >>> from concurrent.futures import ThreadPoolExecutor
+    >>> from throughtime.parallel import Workers
+    >>> with Workers(ThreadPoolExecutor, context=10) as workers:
+    ...     workers.run(pow, [1, 2, 3])
+    [10, 100, 1000]
+    """
+
+    def __init__(self, executor: Any, context: Any) -> None:
+        self.context = context
+        self._executor, self._make = check_executor(executor)
+        self._alone = executor is None
+        self._parcel: packing.Parcel | None = None
+        self._size: Size | None = None
+        self._counted = 0.0
+        self._serial = 0
+        self._breaks = 0
+        self._replaced = ""  # why an executor was replaced, until that has been said
+        self._said = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close(kill=kind is not None and not issubclass(kind, Exception))
+
+    def close(self, *, kill: bool = False) -> None:
+        """Shut down an executor that is ours, and delete the file of the context.
+
+        Parameters
+        ----------
+        kill : bool
+            Whether to end workers of ours that are still at work, instead of waiting for them.
+        """
+        try:
+            if self._make is None and self._executor is not None and self._parcel is not None:
+                # Each worker that takes one of these frees its memory now and not later.
+                with contextlib.suppress(Exception):
+                    for _ in range(self.count or 0):
+                        self._executor.submit(remote.forget, self._parcel.key)
+            self._end(kill=kill)
+        finally:
+            if self._parcel is not None:
+                remote.forget(self._parcel.key)  # of threads in this process
+                self._parcel.close()
+                self._parcel = None
+
+    @property
+    def count(self) -> int | None:
+        """Number of workers; 1 if the caller computes, None if the executor does not say."""
+        if self._alone:
+            return 1
+        return self._sized().workers
+
+    def run(
+        self,
+        function: Callable[[Any, Any], Any],
+        tasks: Iterable[Any],
+        on_done: Callable[[int, Any], object] | None = None,
+        *,
+        together: bool = False,
+        keep_failures: bool = False,
+        stop: Callable[[], bool] | None = None,
+    ) -> list[Any]:
+        """Call ``function(context, task)`` for each task, and return the results in their order.
+
+        Parameters
+        ----------
+        function : callable
+            A function of a module, whose result depends on its arguments alone.
+        tasks : iterable
+            What it is called with.
+        on_done : callable, optional
+            Called in this thread with the number of a task and its result, as soon as it is there.
+        together : bool
+            Whether tasks are sent in as many messages as there are workers. What several of them
+            hold, the same vector for example, then travels once to each worker; but a worker that
+            is done does not help another.
+        keep_failures : bool
+            Whether a task that raises has a :class:`Failure` as its result. By default the
+            exception of the first task, in their order, is raised here; what runs by then ends.
+        stop : callable, optional
+            Asked again and again whether to end; what is not done then is ``UNFINISHED``.
+
+        Raises
+        ------
+        InvalidArgumentError
+            If a task or the function cannot be pickled.
+        """
+        work = Work(function, list(tasks), on_done, stop, keep_failures)
+        work.waiting.extend(Message(numbers) for numbers in self._split(len(work.tasks), together))
+        try:
+            while work.waiting and not self._alone:
+                self._send_and_receive(work)
+            self._compute_here(work)
+        except BaseException:
+            running = bool(work.sent)
+            work.cancel()
+            if running:
+                self._end(kill=True)
+            raise
+        finally:
+            if self._parcel is not None:
+                self._parcel.free()
+        if work.failed is not None:
+            raise work.failed[1]
+        return work.results
+
+    def _split(self, n: int, together: bool) -> list[Sequence[int]]:
+        parts = self.count if together and not self._alone else n
+        parts = n if parts is None else min(parts, n)
+        edges = [n * part // parts for part in range(parts + 1)] if parts else []
+        return [range(a, b) for a, b in itertools.pairwise(edges)]
+
+    def _compute_here(self, work: Work) -> None:
+        for message in list(work.waiting):
+            for number in message.numbers:
+                if work.stopped():
+                    return
+                if not work.wanted(Message([number])):
+                    continue
+                try:
+                    result = work.function(self.context, work.tasks[number])
+                except Exception as error:
+                    if not work.keep_failures:
+                        raise
+                    result = Failure(error)
+                work.finish(number, result)
+
+    def _send_and_receive(self, work: Work) -> None:
+        """Use one executor until all is done, the work is stopped, or the executor is broken."""
+        ticket = self._ticket()
+        broken: _Broken | None = None
+        while broken is None and (work.waiting or work.sent):
+            if work.stopped():
+                running = bool(work.sent)
+                work.cancel()
+                if running:
+                    self._end(kill=True)
+                return
+            broken = self._fill(work, ticket) or self._receive(work)
+        if broken is None:
+            return
+        # What has come back by now counts; the rest is sent, or computed, again.
+        for future in list(work.sent):
+            if future.done() and not future.cancelled() and future.exception() is None:
+                self._take(work, work.sent.pop(future), future.result())
+        lost = sorted(work.sent.values(), key=lambda message: message.numbers[0])
+        work.cancel_sent()
+        work.waiting.extendleft(reversed([Message(message.numbers) for message in lost]))
+        self._end(kill=True)
+        self._breaks += 1
+        if self._make is None or broken.for_good or self._breaks >= BREAKS:
+            self._alone = True
+            warnings.warn(
+                f"The executor is broken: {broken.why}. This process computes the rest itself, with"
+                " the same results.",
+                WorkersWarning,
+                stacklevel=4,
+            )
+        else:
+            self._replaced = broken.why
+
+    def _fill(self, work: Work, ticket: remote.Ticket) -> _Broken | None:
+        """Send messages until there is one that waits for each worker."""
+        executor = self._given()
+        workers = self.count
+        limit = MANY if workers is None else 2 * workers
+        while work.waiting and len(work.sent) < limit:
+            message = work.waiting.popleft()
+            if not work.wanted(message):
+                continue
+            payload = self._payload(work, message)
+            data = None
+            if message.maps is not None:
+                assert self._parcel is not None
+                data = self._parcel.data(maps=message.maps)
+            self._serial += 1
+            try:
+                with quietly(executor):
+                    future = executor.submit(remote.perform, ticket, payload, data, self._serial)
+            except Exception as error:
+                work.waiting.appendleft(message)
+                return _Broken(_what(error))
+            work.sent[future] = message
+            future.add_done_callback(work.done.put)
+        return None
+
+    def _payload(self, work: Work, message: Message) -> bytes:
+        tasks = [work.tasks[number] for number in message.numbers]
+        try:
+            return packing.dumps((work.function, tasks), self._module())
+        except Exception as error:
+            where = f"task {message.numbers[0]}" if len(tasks) == 1 else "one of the tasks"
+            raise InvalidArgumentError(
+                f"{where} cannot be pickled, and so not be sent to a worker: {_what(error)}."
+            ) from error
+
+    def _receive(self, work: Work) -> _Broken | None:
+        """Wait for one message to be done."""
+        try:
+            future = work.done.get(timeout=LOOK)
+        except queue.Empty:
+            return None
+        message = work.sent.pop(future, None)
+        if message is None:  # cancelled before
+            return None
+        try:
+            answer = future.result()
+        except (Exception, CancelledError) as error:
+            work.sent[future] = message
+            return _Broken(_what(error))
+        return self._take(work, message, answer)
+
+    def _take(self, work: Work, message: Message, answer: tuple[str, Any]) -> _Broken | None:
+        """Use what a worker has answered."""
+        kind, content = answer
+        if kind == "missing":
+            work.waiting.appendleft(Message(message.numbers, maps=content == "context"))
+            return None
+        if kind == "unusable":
+            work.waiting.appendleft(message)
+            return _Broken(f"a worker cannot take part: {content}", for_good=True)
+        self._breaks = 0
+        if self._replaced:
+            self._say_replaced()
+        for number, (good, value) in zip(message.numbers, pickle.loads(content), strict=True):
+            work.finish(number, value if good else Failure(value))
+        if work.failed is not None:
+            work.drop_behind_failure()
+        return None
+
+    def _say_replaced(self) -> None:
+        """Say, once, that a new executor works."""
+        why, self._replaced = self._replaced, ""
+        if not self._said:
+            self._said = True
+            warnings.warn(
+                f"The executor broke: {why}. A new one computes what was lost, with the same"
+                " results.",
+                WorkersWarning,
+                stacklevel=6,
+            )
+
+    def _given(self) -> Executor:
+        """The executor, made now if it is to be made."""
+        if self._executor is None:
+            assert self._make is not None
+            self._executor = made(self._make)
+            self._size = None
+        return self._executor
+
+    def _sized(self) -> Size:
+        now = time.monotonic()
+        if self._size is None or now - self._counted > RECOUNT:
+            self._size, self._counted = Size(self._given()), now
+        return self._size
+
+    def _module(self) -> ModuleType | None:
+        return pickler_module(self._given())
+
+    def _ticket(self) -> remote.Ticket:
+        from throughtime import __version__
+
+        size = self._sized()
+        if self._parcel is None:
+            try:
+                self._parcel = packing.Parcel(self.context, self._module())
+            except Exception as error:
+                raise InvalidArgumentError(
+                    f"what the workers need cannot be pickled: {_what(error)}."
+                ) from error
+        module = selection.kernels()
+        return remote.Ticket(
+            self._parcel.key,
+            self._parcel.path,
+            remote.process,
+            self._make is not None,
+            size.together,
+            selection.current(),
+            "" if module is None else module.level(),
+            __version__,
+        )
+
+    def _end(self, *, kill: bool) -> None:
+        """Shut down an executor that is ours; the next message makes a new one."""
+        if self._make is not None and self._executor is not None:
+            executor, self._executor, self._size = self._executor, None, None
+            end(executor, kill=kill)
+
+
+def _what(error: BaseException) -> str:
+    """The class and the text of an exception, in one line without a stop at its end."""
+    text = " ".join(str(error).split()).rstrip(".")
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
