@@ -11,7 +11,7 @@ import inspect
 import sys
 import warnings
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import Future
 from types import ModuleType
 from typing import Any, Protocol, cast
@@ -142,15 +142,15 @@ class Size:
             self.workers = self.together = workers
 
 
-@contextlib.contextmanager
-def quietly(executor: Executor) -> Iterator[None]:
-    """A context in which Dask does not warn of large arguments; they are sent once."""
+def submit(executor: Executor, function: Callable[..., Any], *arguments: Any) -> Future[Any]:
+    """Start ``function(*arguments)`` in a worker."""
     if _root(executor) != "distributed":
-        yield
-        return
+        return executor.submit(function, *arguments)
+    # Without pure=False, Dask hashes the arguments and gives equal calls one result. Large
+    # arguments are sent once; it should not warn of them.
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Sending large graph")
-        yield
+        return cast(Any, executor).submit(function, *arguments, pure=False)
 
 
 def end(executor: Executor, *, kill: bool = False) -> None:

@@ -83,12 +83,7 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_after_fork)
 
 
-def perform(
-    ticket: Ticket,
-    payload: bytes,
-    data: bytes | None,
-    serial: int,  # noqa: ARG001  # what it is for is said below
-) -> tuple[str, Any]:
+def perform(ticket: Ticket, payload: bytes, data: bytes | None) -> tuple[str, Any]:
     """Compute some tasks; called by the executor.
 
     Parameters
@@ -98,8 +93,6 @@ def perform(
         The pickle of the function and of a list of tasks.
     data : bytes or None
         The context, where a worker has answered that its file is not there.
-    serial : int
-        Makes each message another one, for executors that remember results.
 
     Returns
     -------

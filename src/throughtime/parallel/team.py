@@ -24,7 +24,7 @@ from throughtime.parallel.executors import (
     end,
     made,
     pickler_module,
-    quietly,
+    submit,
 )
 from throughtime.parallel.work import Failure, Message, Work
 
@@ -89,7 +89,6 @@ class Workers:
         self._parcel: packing.Parcel | None = None
         self._size: Size | None = None
         self._counted = 0.0
-        self._serial = 0
         self._breaks = 0
         self._replaced = ""  # why an executor was replaced, until that has been said
         self._said = False
@@ -118,7 +117,7 @@ class Workers:
                 # Each worker that takes one of these frees its memory now and not later.
                 with contextlib.suppress(Exception):
                     for _ in range(self.count or 0):
-                        self._executor.submit(remote.forget, self._parcel.key)
+                        submit(self._executor, remote.forget, self._parcel.key)
             self._end(kill=kill)
         finally:
             if self._parcel is not None:
@@ -210,8 +209,14 @@ class Workers:
 
     def _send_and_receive(self, work: Work) -> None:
         """Use one executor until all is done, the work is stopped, or the executor is broken."""
-        ticket = self._ticket()
         broken: _Broken | None = None
+        try:
+            ticket = self._ticket()
+        except Exception as error:
+            if not self._breaks:
+                raise
+            self._give_up(f"no new one can be made: {_what(error)}")
+            return
         while broken is None and (work.waiting or work.sent):
             if work.stopped():
                 running = bool(work.sent)
@@ -232,15 +237,18 @@ class Workers:
         self._end(kill=True)
         self._breaks += 1
         if self._make is None or broken.for_good or self._breaks >= BREAKS:
-            self._alone = True
-            warnings.warn(
-                f"The executor is broken: {broken.why}. This process computes the rest itself, with"
-                " the same results.",
-                WorkersWarning,
-                stacklevel=4,
-            )
+            self._give_up(broken.why)
         else:
             self._replaced = broken.why
+
+    def _give_up(self, why: str) -> None:
+        self._alone = True
+        warnings.warn(
+            f"The executor is broken: {why}. This process computes the rest itself, with the same"
+            " results.",
+            WorkersWarning,
+            stacklevel=5,
+        )
 
     def _fill(self, work: Work, ticket: remote.Ticket) -> _Broken | None:
         """Send messages until there is one that waits for each worker."""
@@ -256,10 +264,8 @@ class Workers:
             if message.maps is not None:
                 assert self._parcel is not None
                 data = self._parcel.data(maps=message.maps)
-            self._serial += 1
             try:
-                with quietly(executor):
-                    future = executor.submit(remote.perform, ticket, payload, data, self._serial)
+                future = submit(executor, remote.perform, ticket, payload, data)
             except Exception as error:
                 work.waiting.appendleft(message)
                 return _Broken(_what(error))
@@ -371,6 +377,6 @@ class Workers:
 
 
 def _what(error: BaseException) -> str:
-    """The class and the text of an exception, in one line without a stop at its end."""
-    text = " ".join(str(error).split()).rstrip(".")
+    """The class of an exception and the first sentence of its text, without the stop."""
+    text = " ".join(str(error).split()).partition(". ")[0].rstrip(".")
     return f"{type(error).__name__}: {text}" if text else type(error).__name__

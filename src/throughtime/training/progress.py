@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from typing import Any, Protocol, TextIO
 
 from throughtime.messages.streams import standard_error, standard_output
+from throughtime.parallel.remote import IN_WORKER
 from throughtime.training.history import table_head, table_row
 
 #: Seconds between two drawings: people see no difference below it, and drawing takes time.
@@ -44,7 +45,8 @@ def start_progress(verbose: bool | None, epochs: int, first: int = 1) -> Display
     verbose : bool or None
         True prints a table to standard output, one line an epoch. None draws a moving line on
         standard error if that is a terminal, or a bar below the cell of a notebook. False prints
-        nothing, not even an answer to Ctrl-C.
+        nothing, not even an answer to Ctrl-C; nor does None in a worker of
+        :mod:`throughtime.parallel`, whose caller shows how far all of them are.
     epochs : int
         The number of the last epoch.
     first : int
@@ -52,7 +54,7 @@ def start_progress(verbose: bool | None, epochs: int, first: int = 1) -> Display
     """
     if verbose:
         return EpochTable(standard_output())
-    if verbose is not None:
+    if verbose is not None or IN_WORKER.get():
         return Silent()
     if in_notebook():
         return NotebookBar(epochs, first)

@@ -1,0 +1,164 @@
+"""Which executors are accepted, and how they are counted and ended."""
+
+import multiprocessing
+import os
+import re
+import time
+from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
+from functools import partial
+
+import parallel_cases as cases
+import pytest
+
+from throughtime.errors import InvalidTypeError
+from throughtime.parallel import Workers, executors
+
+EXPECTED = "None, an executor with submit(), or a function without arguments that makes one"
+POOL = "functools.partial(concurrent.futures.ProcessPoolExecutor, 4)"
+
+
+class Client:
+    """As Dask's: it has submit, but gives futures of another kind."""
+
+    def submit(self, function, *arguments): ...
+
+    def get_executor(self): ...
+
+    def __repr__(self):
+        return "<Client>"
+
+
+class Pool:
+    """As that of multiprocessing."""
+
+    def apply_async(self, function): ...
+
+    def __repr__(self):
+        return "<Pool>"
+
+
+class Parallel:
+    """As that of joblib: an object that is called with the tasks."""
+
+    __module__ = "joblib.parallel"
+    n_jobs = 2
+
+    def __call__(self, iterable): ...
+
+    def __repr__(self):
+        return "Parallel(n_jobs=2)"
+
+
+REFUSED = [
+    (4, "4", f"Write {POOL} for 4 processes."),
+    ("dask://host:1", "'dask://host:1'", f"Write {POOL} for 4 processes."),
+    (Client(), "<Client>", "Write client.get_executor()."),
+    (Pool(), "<Pool>", f"A pool has another interface; write {POOL}."),
+    (Parallel(), "Parallel(n_jobs=2)", "Write joblib.externals.loky.get_reusable_executor."),
+    ([1], "[1]", ""),
+]
+
+
+@pytest.mark.parametrize(("executor", "got", "hint"), REFUSED, ids=lambda v: str(v)[:20])
+def test_anything_else_is_refused_with_what_to_write(executor, got, hint):
+    sentence = f"executor must be {EXPECTED}; got {got}. {hint}".rstrip()
+    with pytest.raises(InvalidTypeError, match=f"^{re.escape(sentence)}$") as error:
+        Workers(executor, None)
+    assert error.value.parameter == "executor"
+    workers = Workers(lambda: executor, None)
+    sentence = sentence.replace("executor must", "executor() must", 1)
+    with pytest.raises(InvalidTypeError, match=f"^{re.escape(sentence)}$"):
+        workers.run(cases.identity_of, [1])
+
+
+def test_a_function_that_needs_arguments_is_refused():
+    with pytest.raises(InvalidTypeError) as error:
+        Workers(cases.fail_at, None)
+    assert str(error.value).startswith(f"executor must be {EXPECTED}; got <function fail_at at ")
+
+
+def test_a_real_pool_is_refused():
+    with multiprocessing.get_context("spawn").Pool(1) as pool, pytest.raises(InvalidTypeError):
+        Workers(pool, None)
+
+
+class Sized:
+    def __init__(self, **attributes):
+        self.__dict__.update(attributes)
+
+
+class Cluster:
+    __module__ = "distributed.cfexecutor"
+
+    def __init__(self, threads):
+        self._client = Sized(nthreads=lambda: threads)
+
+
+@pytest.mark.parametrize(
+    ("executor", "workers", "together"),
+    [
+        (Sized(_max_workers=3), 3, 3),
+        (Sized(num_workers=5, _max_workers=None), 5, 5),
+        (Sized(_max_workers="many"), None, None),
+        (Sized(), None, None),
+        (Cluster({"tcp://a:1": 2, "tcp://a:2": 2, "tcp://b:1": 1}), 5, 4),
+        (Cluster({}), None, None),
+    ],
+)
+def test_workers_are_counted(executor, workers, together):
+    size = executors.Size(executor)
+    assert (size.workers, size.together) == (workers, together)
+
+
+def test_an_executor_that_was_given_lives_on():
+    with ThreadPoolExecutor(1) as pool:
+        for _ in range(2):
+            with Workers(pool, set()) as workers:
+                assert workers.run(cases.fail_at, [1, 2]) == [1, 2]
+        assert pool.submit(abs, -1).result() == 1
+
+
+def test_an_executor_that_is_ours_ends():
+    made = []
+
+    def make():
+        made.append(cases.processes(1)())
+        return made[-1]
+
+    with Workers(make, None) as workers:
+        ((_, process),) = workers.run(cases.identity_of, [1])
+    with pytest.raises(RuntimeError, match="shutdown"):
+        made[0].submit(abs, 1)
+    with pytest.raises(ProcessLookupError):
+        os.kill(process, 0)
+    assert len(made) == 1
+
+
+def test_workers_that_never_answer_are_killed(monkeypatch):
+    monkeypatch.setattr(executors, "PATIENCE", 0.05)
+    pool = cases.processes(1)()
+    future = pool.submit(time.sleep, 60)
+    while not future.running():
+        time.sleep(0.01)
+    began = time.monotonic()
+    executors.end(pool)
+    assert time.monotonic() - began < 20
+
+
+def test_an_executor_without_shutdown_is_left_alone():
+    class Bare:
+        def submit(self, function, *arguments):
+            future = Future()
+            future.set_result(function(*arguments))
+            return future
+
+    with Workers(Bare, set()) as workers:
+        assert workers.run(cases.fail_at, [1]) == [1]
+
+
+def test_kinds_of_processes():
+    for method in ("spawn", "forkserver"):
+        if method in multiprocessing.get_all_start_methods():
+            context = multiprocessing.get_context(method)
+            with Workers(partial(ProcessPoolExecutor, 1, mp_context=context), {4}) as workers:
+                assert workers.run(cases.fail_at, [1, 2]) == [1, 2]

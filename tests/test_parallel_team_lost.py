@@ -1,0 +1,183 @@
+"""Workers that die, executors that break, Ctrl-C."""
+
+import os
+import signal
+import threading
+import time
+import warnings
+from concurrent.futures import CancelledError, Future
+
+import numpy as np
+import parallel_cases as cases
+import pytest
+
+from throughtime.errors import WorkersWarning
+from throughtime.parallel import Workers
+
+ALONE = ". This process computes the rest itself, with the same results."
+NEW = ". A new one computes what was lost, with the same results."
+
+
+def context_in(folder, at=5):
+    flag = str(folder / "flag")
+    return {"flag": flag, "at": at, "caller": os.getpid(), "x": np.random.default_rng(0).random(99)}
+
+
+def expected(context, n=12):
+    return [(i, float(context["x"][i])) for i in range(n)]
+
+
+def said(caught):
+    return [str(warning.message) for warning in caught if warning.category is WorkersWarning]
+
+
+@pytest.mark.parametrize("together", [False, True])
+def test_a_killed_worker_of_an_executor_that_was_given(tmp_path, together):
+    context, done = context_in(tmp_path), {}
+    with cases.processes(2)() as pool, Workers(pool, context) as workers:
+        with pytest.warns(WorkersWarning) as caught:
+            results = workers.run(cases.die_once, range(12), done.__setitem__, together=together)
+        assert results == expected(context)
+        assert [done[i] for i in range(12)] == results
+        assert workers.run(cases.die_once, range(3)) == expected(context, 3)
+        assert workers.count == 1
+    (text,) = said(caught)
+    assert text.startswith("The executor is broken: BrokenProcessPool: A ")
+    assert text.endswith(ALONE)
+
+
+@pytest.mark.parametrize("together", [False, True])
+def test_a_killed_worker_of_an_executor_that_is_made(tmp_path, together):
+    context, done = context_in(tmp_path), []
+    make = cases.processes(2)
+    with Workers(make, context) as workers:
+        with pytest.warns(WorkersWarning) as caught:
+            results = workers.run(
+                cases.die_once, range(12), lambda i, _: done.append(i), together=together
+            )
+        assert results == expected(context)
+        assert sorted(done) == list(range(12))  # each once
+        assert workers.count == 2
+        assert workers.run(cases.die_once, range(3)) == expected(context, 3)
+    (text,) = said(caught)
+    assert text.startswith("The executor broke: BrokenProcessPool: A ")
+    assert text.endswith(NEW)
+
+
+def test_executors_that_break_at_once(tmp_path):
+    context, made = context_in(tmp_path), []
+
+    def make():
+        made.append(cases.processes(1)())
+        return made[-1]
+
+    with Workers(make, context) as workers, pytest.warns(WorkersWarning) as caught:
+        assert workers.run(cases.die_always, range(12)) == expected(context)
+    assert len(made) == 2
+    (text,) = said(caught)
+    assert text.startswith("The executor is broken: BrokenProcessPool: A ")
+    assert text.endswith(ALONE)
+
+
+class Breaking:
+    """Breaks at the third message, in one of the ways that executors have."""
+
+    def __init__(self, error, where):
+        self.error, self.where = error, where
+        self.inner = cases.Here()
+
+    def submit(self, function, *arguments):
+        if len(self.inner.sent) < 2 or len(arguments) == 1:
+            return self.inner.submit(function, *arguments)
+        if self.where == "submit":
+            raise self.error
+        future = Future()
+        if self.where == "cancel":
+            future.cancel()
+            future.set_running_or_notify_cancel()
+        else:
+            future.set_exception(self.error)
+        return future
+
+
+@pytest.mark.parametrize("where", ["submit", "future", "cancel"])
+def test_any_exception_of_the_executor_means_that_it_is_broken(where):
+    why = {
+        "submit": "RuntimeError: cannot schedule new futures after shutdown",
+        "future": "OSError: connection closed",
+        "cancel": "CancelledError",
+    }[where]
+    kinds = {"submit": RuntimeError, "future": OSError, "cancel": CancelledError}
+    error = kinds[where](f"{why.partition(': ')[2]}. More of it.")
+    workers = Workers(Breaking(error, where), set())
+    with workers, pytest.warns(WorkersWarning) as caught:
+        assert workers.run(cases.fail_at, range(9)) == list(range(9))
+    assert said(caught) == [f"The executor is broken: {why}{ALONE}"]
+
+
+def test_a_failure_before_the_break_is_raised_all_the_same():
+    workers = Workers(Breaking(OSError("closed"), "future"), {1, 4})
+    with workers, pytest.warns(WorkersWarning), pytest.raises(ValueError, match="no 1"):
+        workers.run(cases.fail_at, range(9))
+
+
+def test_a_new_executor_that_cannot_be_made():
+    made = []
+
+    def make():
+        if made:
+            raise OSError("no more processes")
+        made.append(Breaking(OSError("closed"), "future"))
+        return made[0]
+
+    with Workers(make, set()) as workers, pytest.warns(WorkersWarning) as caught:
+        assert workers.run(cases.fail_at, range(9)) == list(range(9))
+    why = "no new one can be made: OSError: no more processes"
+    assert said(caught) == [f"The executor is broken: {why}{ALONE}"]
+
+
+def test_an_executor_that_cannot_be_made_at_first():
+    def make():
+        raise OSError("no processes")
+
+    with Workers(make, set()) as workers, pytest.raises(OSError, match="no processes"):
+        workers.run(cases.fail_at, [1])
+
+
+def test_replaced_and_given_up_are_said_once_each():
+    made = []
+
+    def make():
+        made.append(Breaking(OSError("closed"), "future"))
+        return made[-1]
+
+    with Workers(make, set()) as workers, warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        assert workers.run(cases.fail_at, range(20)) == list(range(20))
+    assert len(made) == 10  # each has finished two tasks
+    assert said(caught) == [f"The executor broke: OSError: closed{NEW}"]
+
+
+def press_ctrl_c_after(seconds):
+    timer = threading.Timer(seconds, os.kill, (os.getpid(), signal.SIGINT))
+    timer.start()
+    return timer
+
+
+@pytest.mark.parametrize("ours", [True, False])
+def test_ctrl_c_leaves_nothing_behind(ours):
+    with cases.processes(1)() as pool:
+        workers = Workers((lambda: pool) if ours else pool, None)
+        timer = None
+
+        def on_done(number, result):
+            nonlocal timer
+            timer = press_ctrl_c_after(0.2)
+
+        began = time.monotonic()
+        with pytest.raises(KeyboardInterrupt), workers:
+            workers.run(cases.nap, [0, *[0.4] * 60], on_done)
+        timer.join()
+        if not ours:  # what waited was cancelled; what ran goes on to its end
+            assert pool.submit(abs, -1).result() == 1
+        assert time.monotonic() - began < 20
