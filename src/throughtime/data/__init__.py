@@ -47,6 +47,7 @@ _HOME = {
     "from_nan_padded": "sequences",
     "Loader": "loaders.loader",
     "from_npy": "loaders.npy",
+    "from_parquet": "loaders.parquet",
     "lengths_from_mask": "masks",
     "mask_from_lengths": "masks",
     "pad": "sequences",

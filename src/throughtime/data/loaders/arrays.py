@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Sequence
 from math import prod
 from pathlib import Path
@@ -12,7 +13,7 @@ import numpy as np
 
 from throughtime.errors import DataError, ShapeError, sentence
 
-__all__ = ["ArrayFiles", "open_arrays"]
+__all__ = ["ArrayFiles", "natural", "open_arrays"]
 
 _MAGIC = b"\x93NUMPY"
 _READERS: dict[tuple[int, ...], Any] = {
@@ -91,7 +92,7 @@ class ArrayFiles:
             start, k = start + rows, k + 1
         return [(file, at, rows * self.row_bytes) for file, at, rows in found]
 
-    def read(self, blocks: Sequence[np.ndarray]) -> np.ndarray:
+    def read(self, blocks: Sequence[np.ndarray | range]) -> np.ndarray:
         """Read rows into a new array; each block is ascending, and read from its first to its last.
 
         Raises
@@ -110,7 +111,7 @@ class ArrayFiles:
             else:
                 span = np.empty((stop - first, *self.shape[1:]), self._stored)
                 self._fill(span, first, stop)
-                np.take(span, block - first, axis=0, out=here)
+                np.take(span, np.asarray(block) - first, axis=0, out=here)
             done += len(block)
         return found.astype(self.dtype, copy=False)
 
@@ -133,7 +134,7 @@ class ArrayFiles:
                 hint = "Make a new loader."
                 raise DataError(sentence(file.path, expected, got, hint, parameter="paths"))
 
-    def ahead(self, blocks: Sequence[np.ndarray]) -> None:
+    def ahead(self, blocks: Sequence[np.ndarray | range]) -> None:
         """Tell the system that these rows are read next, so that the disk works meanwhile."""
         if not hasattr(os, "posix_fadvise"):
             return
@@ -149,6 +150,11 @@ class ArrayFiles:
                     return
                 finally:
                     os.close(number)
+
+
+def natural(name: str) -> list[Any]:
+    """What names are sorted by: numbers in them count, so part-2 comes before part-10."""
+    return [int(part) if part.isdecimal() else part for part in re.split(r"([0-9]+)", name)]
 
 
 def unreadable(path: str, error: OSError) -> DataError:

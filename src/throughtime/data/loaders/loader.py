@@ -34,7 +34,9 @@ class Store(Protocol):
         Block b has the sequences from ``edges[b]`` to ``edges[b + 1] - 1``.
     nbytes : int
         Bytes of all sequences in memory.
-    n_features : int
+    n_features : int or None
+    features : tuple of str or None
+        The columns that the features were.
     ragged : bool
         Whether sequences may differ in their number of steps.
     name : str
@@ -48,6 +50,7 @@ class Store(Protocol):
     edges: np.ndarray
     nbytes: int
     n_features: int | None
+    features: tuple[str, ...] | None
     ragged: bool
     name: str
     classes: np.ndarray | None
@@ -122,6 +125,11 @@ class Loader:
     def n_features(self) -> int | None:
         """Number of features, F; None where ``x`` has no such axis."""
         return self._store.n_features
+
+    @property
+    def features(self) -> tuple[str, ...] | None:
+        """The columns of a table that are the features, in order; None where there is no table."""
+        return self._store.features
 
     @property
     def classes(self) -> np.ndarray | None:

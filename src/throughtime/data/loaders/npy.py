@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from throughtime.data.loaders.arrays import ArrayFiles, open_arrays
+from throughtime.data.loaders.arrays import ArrayFiles, natural, open_arrays
 from throughtime.data.loaders.loader import Loader
 from throughtime.data.loaders.pool import Key, Pool, Whole
 from throughtime.errors import (
@@ -30,7 +29,7 @@ __all__ = ["from_npy"]
 #: What a batch may hold.
 _FIELDS = ("x", "y", "lengths", "mask", "weight")
 #: Bytes of a block: a disk with a head reads it in about the time in which it finds it.
-_BLOCK_BYTES = 1 << 20
+BLOCK_BYTES = 1 << 20
 
 
 def from_npy(
@@ -112,6 +111,7 @@ def from_npy(
 class NpyStore:
     """Fields in ``.npy`` files; see :class:`throughtime.data.loaders.loader.Store`."""
 
+    features: tuple[str, ...] | None = None
     classes: np.ndarray | None = None
     notes: tuple[str, ...] = ()
 
@@ -120,7 +120,7 @@ class NpyStore:
         first = next(iter(fields.values()))
         n = first.shape[0]
         self.nbytes = sum(field.nbytes for field in fields.values())
-        size = max(1, _BLOCK_BYTES * n // self.nbytes)
+        size = max(1, BLOCK_BYTES * n // self.nbytes)
         if block_size is not None:
             size = check_int("block_size", block_size, 1)
         self.edges = np.append(np.arange(0, n, size), n)
@@ -225,15 +225,10 @@ def _listed(name: str, value: Any) -> list[str]:
     path = Path(check_path(value))
     if not path.is_dir():
         return [str(path)]
-    inside = sorted(path.glob("*.npy"), key=_natural)
+    inside = sorted(path.glob("*.npy"), key=lambda one: natural(one.name))
     if not inside:
         raise DataError(sentence(name, ".npy files", f"the folder {path} without any", must="name"))
     return [str(one) for one in inside]
-
-
-def _natural(path: Path) -> list[Any]:
-    """Numbers in a name count: part-2 before part-10."""
-    return [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", path.name)]
 
 
 def _called(key: Key) -> str:

@@ -1,0 +1,217 @@
+"""Tables in Parquet files as a data set of sequences."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import secrets
+import shutil
+import tempfile
+import weakref
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from throughtime.data.loaders.loader import POOL_BYTES, Loader
+from throughtime.data.loaders.regroup import regroup
+from throughtime.data.loaders.roles import find_roles
+from throughtime.data.loaders.rows import Rows, find_files, open_parquet
+from throughtime.data.loaders.scan import find_sequences
+from throughtime.data.loaders.tables import FlatStore, ParquetStore
+from throughtime.data.sequences import check_float_dtype
+from throughtime.data.tables.columns import quoted
+from throughtime.errors import check_choice
+from throughtime.serialization.files import check_path
+
+__all__ = ["from_parquet"]
+
+#: The largest row group that is read as a whole.
+_MOST_GROUP = 2 * POOL_BYTES
+#: Changes with what stands in a cache.
+_FORMAT = 1
+_CLASSES = "classes.json"
+
+
+def from_parquet(
+    path: Any,
+    *,
+    id: str,  # noqa: A002 - the word that long tables use
+    time: str | None = None,
+    features: Any = None,
+    target: Any = None,
+    target_per: str = "sequence",
+    weight: str | None = None,
+    dtype: Any = "float32",
+    batch_size: int = 32,
+    shuffle: bool = True,
+    seed: int = 0,
+    bucket: bool = False,
+    buffer_size: int | None = None,
+    cache: str | os.PathLike[str] | None = None,
+) -> Loader:
+    """Batches of the sequences of a long table in Parquet files, which need not fit into memory.
+
+    The table has a row for each time step; the rows with one id are a sequence. It is read once
+    here: every cell is checked, and the sequences are found. Where the rows of each id lie
+    together, in the order of time, an epoch reads the row groups of the files, several at a time;
+    see :class:`Loader`. Otherwise the rows are brought together once in a temporary folder, which
+    takes about as many bytes as the table has in memory and is deleted with the loader;
+    :attr:`Loader.notes` says so.
+
+    Parameters
+    ----------
+    path : path or list of paths
+        A file, a folder with all files below it, or a list; they are one table.
+    id : str
+        The column that tells sequences apart.
+    time : str, optional
+        The column that orders the rows of an id: times or numbers. By default they have the order
+        of the file.
+    features : list of str, optional
+        The columns of ``x``, numbers or booleans; by default all that have no
+        other role, but for the index of pandas.
+    target : str or list of str, optional
+        The column of ``y``. Text and booleans are classes: they are numbered in sorted order, and
+        :attr:`Loader.classes` has them. Integers stay integers. Several columns of numbers make
+        ``y (N, K)``.
+    target_per : {"sequence", "step"}
+        Whether target and weight belong to a sequence, ``y (N,)``, and are the same in all rows of
+        an id; or to a step, ``y (N, T)``.
+    weight : str, optional
+        The column of sample weights.
+    dtype : dtype
+        That of ``x``, of weights and of targets that are not integers. Values that do not fit are
+        refused.
+    batch_size, shuffle, seed, bucket, buffer_size
+        As in :func:`from_npy`.
+    cache : path, optional
+        A folder in which the sequences are kept as arrays, whatever the order of the rows. Later
+        loaders of the same files and columns find them there, and need not read the table. Epochs
+        are then as fast as those of :func:`from_npy`, and small blocks are shuffled instead of row
+        groups.
+
+    Returns
+    -------
+    Loader
+        ``x (N, T, F)`` is padded with zeros to the longest sequence of the batch, which then has
+        ``lengths (N,)``.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If there is no such column, or an option has no such value.
+    DataError
+        If the files cannot be used; one sentence names the file, the column and the row.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> table = pd.DataFrame(
+    ...     {
+    ...         "patient": ["ann", "ann", "ann", "bob", "bob"],
+    ...         "hour": [0, 1, 2, 0, 1],
+    ...         "pulse": [61.0, 64.0, 63.0, 80.0, 84.0],
+    ...         "outcome": ["well", "well", "well", "ill", "ill"],
+    ...     }
+    ... )
+    >>> table.to_parquet("table.parquet")
+    >>> loader = from_parquet(
+    ...     "table.parquet", id="patient", time="hour", target="outcome", shuffle=False
+    ... )
+    >>> loader
+    <Loader of table.parquet: 2 sequences, 1 batch of 32, 20 B in 1 block, in order>
+    >>> for batch in loader:
+    ...     print(batch["x"][..., 0], batch["y"], batch["lengths"])
+    [[61. 64. 63.]
+     [80. 84.  0.]] [1 0] [3 2]
+    >>> loader.classes
+    array(['ill', 'well'], dtype='<U4')
+    """
+    by_step = check_choice("target_per", target_per, ("sequence", "step")) == "step"
+    files = find_files(path)
+    schema = open_parquet(files[0]).schema_arrow
+    roles = find_roles(
+        files[0],
+        schema,
+        id=id,
+        time=time,
+        features=features,
+        target=target,
+        weight=weight,
+        by_step=by_step,
+        dtype=check_float_dtype(dtype),
+    )
+    notes = []
+    if features is None:
+        notes.append(f"Features are all other columns: {quoted(roles.features)}.")
+    name = Path(files[0]).name if len(files) == 1 else f"{len(files)} files"
+    rows = Rows(files, roles)
+    store: FlatStore | ParquetStore
+    if cache is None:
+        rows.find_classes()
+        found = find_sequences(rows, _MOST_GROUP)
+        if isinstance(found, str):
+            store = _in_temporary_folder(rows, name, [*notes], found)
+        else:
+            store = ParquetStore(rows, found, name, tuple(notes))
+    else:
+        store = _in_cache(rows, Path(check_path(cache)), name, notes)
+    return Loader(
+        store,
+        batch_size=batch_size,
+        shuffle=shuffle,
+        seed=seed,
+        bucket=bucket,
+        buffer_size=buffer_size,
+    )
+
+
+def _in_temporary_folder(rows: Rows, name: str, notes: list[str], reason: str) -> FlatStore:
+    folder = Path(tempfile.mkdtemp(prefix="throughtime-"))
+    try:
+        regroup(rows, folder)
+        notes.append(f"{reason}, so they were brought together in {folder}.")
+        store = FlatStore(folder, rows.roles.features, rows.classes, name, tuple(notes))
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+    weakref.finalize(store, _remove, folder, os.getpid())
+    return store
+
+
+def _remove(folder: Path, process: int) -> None:
+    if os.getpid() == process:  # and not a copy of it by fork
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _in_cache(rows: Rows, cache: Path, name: str, notes: list[str]) -> FlatStore:
+    folder = cache / _fingerprint(rows)
+    if folder.is_dir():
+        names = json.loads((folder / _CLASSES).read_text("utf-8"))
+        rows.classes = None if names is None else np.array(names)
+        notes.append(f"The sequences were found in {folder}.")
+    else:
+        rows.find_classes()
+        cache.mkdir(parents=True, exist_ok=True)
+        unfinished = cache / f".throughtime-{secrets.token_hex(8)}.tmp"
+        unfinished.mkdir()
+        try:
+            regroup(rows, unfinished)
+            names = None if rows.classes is None else rows.classes.tolist()
+            (unfinished / _CLASSES).write_text(json.dumps(names), "utf-8")
+            if not folder.is_dir():  # another process may have been faster
+                unfinished.rename(folder)
+        finally:
+            shutil.rmtree(unfinished, ignore_errors=True)
+        notes.append(f"The sequences were written into {folder}.")
+    return FlatStore(folder, rows.roles.features, rows.classes, name, tuple(notes))
+
+
+def _fingerprint(rows: Rows) -> str:
+    """A name for these columns of these files, as they are now."""
+    files = [(os.path.realpath(path), Path(path).stat()) for path in rows.paths]
+    seen = [(path, status.st_size, status.st_mtime_ns) for path, status in files]
+    what = json.dumps([_FORMAT, seen, list(map(str, rows.roles))])
+    return hashlib.sha256(what.encode("utf-8", "surrogatepass")).hexdigest()[:16]

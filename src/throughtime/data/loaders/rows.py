@@ -1,0 +1,321 @@
+"""The rows of a table in Parquet files, read in chunks."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from throughtime.data.loaders.arrays import natural
+from throughtime.data.loaders.roles import Roles, kind_of, plain
+from throughtime.data.loaders.values import Place, class_ids, keys, numbers, texts, times
+from throughtime.errors import DataError, ThroughtimeError, import_extra, sentence
+from throughtime.serialization.files import check_path
+
+__all__ = ["Chunk", "Rows", "find_files", "open_parquet"]
+
+#: Rows that are decoded at once.
+_ROWS = 1 << 15
+#: Bytes that are read at once from each column.
+_BUFFER = 1 << 18
+#: Classes beyond which a column of text is something else than a target.
+_MOST_CLASSES = 10_000
+_LONGEST_CLASS = 500
+
+
+class Chunk(NamedTuple):
+    """Some rows, one after another; None where a part was not asked for, or is not there.
+
+    Attributes
+    ----------
+    first : int
+        The number of the first row, counted through all files.
+    x : ndarray of shape (n, F)
+    y : ndarray of shape (n,), or (n, K) of several targets
+    weight : ndarray of shape (n,)
+    keys : ndarray of uint64 of shape (n, 2)
+        See :func:`throughtime.data.loaders.values.keys`.
+    time : ndarray of shape (n,)
+    """
+
+    first: int
+    x: np.ndarray
+    y: np.ndarray | None
+    weight: np.ndarray | None
+    keys: np.ndarray | None
+    time: np.ndarray | None
+
+
+class Rows:
+    """A table in one file or in several, one after another.
+
+    Attributes
+    ----------
+    paths : tuple of str
+    roles : Roles
+    group_edges : ndarray of int64 of shape (G + 1,)
+        Group g of all files has the rows from ``group_edges[g]`` to ``group_edges[g + 1] - 1``.
+    file_groups : ndarray of int of shape (number of files + 1,)
+        The first group of each file.
+    classes : ndarray or None
+        The classes that the targets number; see :meth:`find_classes`.
+    """
+
+    def __init__(self, paths: Sequence[str], roles: Roles) -> None:
+        self.paths = tuple(paths)
+        self.roles = roles
+        counts, file_groups, sizes = [], [0], []
+        first = None
+        for path in paths:
+            file = open_parquet(path)
+            first = first or (path, file.schema_arrow)
+            _check_schema(roles, *first, path, file.schema_arrow)
+            counts += [file.metadata.row_group(g).num_rows for g in range(file.num_row_groups)]
+            file_groups.append(len(counts))
+            sizes.append(Path(path).stat().st_size)
+        self.group_edges = np.cumsum([0, *counts], dtype=np.int64)
+        self.file_groups = np.array(file_groups)
+        self._sizes = sizes
+        if not len(self):
+            what = paths[0] if len(paths) == 1 else f"{paths[0]} and the files after it"
+            raise DataError(sentence(what, "rows", "none", must="hold", parameter="path"))
+        self.classes: np.ndarray | None = None
+
+    def __len__(self) -> int:
+        return int(self.group_edges[-1])
+
+    @property
+    def row_bytes(self) -> int:
+        """Bytes of the features, and of what belongs to a step, of a row in memory."""
+        more = (len(self.roles.targets) + 1) if self.roles.by_step else 0
+        return (len(self.roles.features) + more) * self.roles.dtype.itemsize
+
+    # -- reading ------------------------------------------------------------------------------
+
+    def chunks(self, start: int, stop: int, *, ordering: bool = False) -> Iterator[Chunk]:
+        """Read the rows from ``start`` to ``stop``, in chunks.
+
+        Parameters
+        ----------
+        ordering : bool
+            Whether to read ids and times too.
+
+        Raises
+        ------
+        DataError
+            If a file has changed, is damaged, or a cell cannot be used.
+        """
+        roles = self.roles
+        wanted = [*roles.features, *roles.targets]
+        wanted += [] if roles.weight is None else [roles.weight]
+        if ordering:
+            wanted += [roles.id] if roles.time is None else [roles.id, roles.time]
+        for file, row, first, batch in self._batches(start, stop, wanted):
+            yield self._chunk(file, row, first, batch, ordering)
+
+    def _chunk(self, file: str, row: int, first: int, batch: Any, ordering: bool) -> Chunk:
+        roles, n = self.roles, batch.num_rows
+
+        def column(role: str, name: str) -> tuple[Place, Any]:
+            return Place(file, role, name, row), batch.column(name)
+
+        x = np.empty((n, len(roles.features)), roles.dtype)
+        for k, name in enumerate(roles.features):
+            x[:, k] = numbers(*column("features", name), roles.dtype)
+        y = None
+        if roles.target_kind == "class":
+            assert self.classes is not None
+            ids = {entry: k for k, entry in enumerate(self.classes.tolist())}
+            y = class_ids(*column("target", roles.targets[0]), ids)
+        elif roles.targets:
+            every = [numbers(*column("target", t), roles.target_dtype) for t in roles.targets]
+            y = every[0] if len(every) == 1 else np.stack(every, axis=1)
+        weight = None
+        if roles.weight is not None:
+            weight = numbers(*column("weight", roles.weight), roles.dtype)
+        key = keys(*column("id", roles.id)) if ordering else None
+        time = times(*column("time", roles.time)) if ordering and roles.time is not None else None
+        return Chunk(first, x, y, weight, key, time)
+
+    def _batches(
+        self, start: int, stop: int, names: Sequence[str]
+    ) -> Iterator[tuple[str, int, int, Any]]:
+        """Decode rows: the file, the row there (from 1), the row of all, and the columns."""
+        edges = self.group_edges
+        while start < stop:
+            group = int(np.searchsorted(edges, start, side="right")) - 1
+            k = int(np.searchsorted(self.file_groups, group, side="right")) - 1
+            begin, end = int(self.file_groups[k]), int(self.file_groups[k + 1])
+            until = min(stop, int(edges[end]))
+            last = int(np.searchsorted(edges, until, side="left"))
+            at = int(edges[group])  # the row at which the decoder stands
+            path, offset = self.paths[k], int(edges[begin])
+            for batch in self._decoded(k, range(group - begin, last - begin), names):
+                skip = max(0, start - at)
+                piece = batch.slice(skip, max(0, until - at - skip))
+                if piece.num_rows:
+                    yield path, at + skip - offset + 1, at + skip, piece
+                at += batch.num_rows
+                if at >= until:
+                    break
+            if at < until:
+                got = f"{at - offset:,}"
+                expected = f"the {int(edges[end]) - offset:,} rows that its footer promises"
+                raise DataError(sentence(path, expected, got, must="hold", parameter="path"))
+            start = until
+
+    def _decoded(self, k: int, groups: range, names: Sequence[str]) -> Iterator[Any]:
+        """Decode row groups of file ``k``; each batch has a part of one or of several groups."""
+        path = self.paths[k]
+        file = open_parquet(path)
+        try:
+            if Path(path).stat().st_size != self._sizes[k]:
+                expected, got = f"the file of {self._sizes[k]:,} bytes that it was", "another size"
+                hint = "Make a new loader."
+                raise DataError(sentence(path, expected, got, hint, parameter="path"))
+            decoder = file.iter_batches(
+                batch_size=_ROWS, row_groups=list(groups), columns=list(names)
+            )
+            while True:
+                try:
+                    batch = next(decoder)
+                except StopIteration:
+                    return
+                except Exception as error:  # pyarrow has its own kinds, and OSError
+                    raise damaged(path, error) from None
+                yield batch
+        finally:
+            file.close()
+
+    def find_classes(self) -> None:
+        """Read the target column, where it holds classes, for all that there are."""
+        if self.roles.target_kind != "class":
+            return
+        name, found = self.roles.targets[0], set()
+        for file, row, _, batch in self._batches(0, len(self), [name]):
+            found |= texts(Place(file, "target", name, row), batch.column(name))
+            if len(found) > _MOST_CLASSES:
+                expected = f"numbers, or text of at most {_MOST_CLASSES:,} kinds"
+                raise DataError(
+                    sentence(
+                        f"target column {name!r}", expected, "more", must="hold", parameter="target"
+                    )
+                )
+        if any(isinstance(entry, str) and len(entry) > _LONGEST_CLASS for entry in found):
+            expected, got = f"classes of at most {_LONGEST_CLASS} characters", "a longer text"
+            raise DataError(
+                sentence(f"target column {name!r}", expected, got, must="hold", parameter="target")
+            )
+        self.classes = np.array(sorted(found))
+
+    # -- for messages -------------------------------------------------------------------------
+
+    def where(self, row: int) -> tuple[str, int]:
+        """The file of a row, and its number there, from 1."""
+        group = int(np.searchsorted(self.group_edges, row, side="right")) - 1
+        k = int(np.searchsorted(self.file_groups, group, side="right")) - 1
+        return self.paths[k], row - int(self.group_edges[self.file_groups[k]]) + 1
+
+    def cell(self, name: str, row: int) -> str:
+        """A cell as people read it."""
+        (*_, batch) = next(iter(self._batches(row, row + 1, [name])))
+        cell = batch.column(name)[0]
+        try:
+            value = cell.as_py()
+        except (ValueError, OverflowError):  # a time that Python has not
+            value = cell
+        return repr(value) if isinstance(value, str) else str(value)
+
+
+def damaged(path: str, error: Exception) -> DataError:
+    """The error for a file that pyarrow cannot read."""
+    reason = (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
+    return DataError(sentence(path, "a whole Parquet file", reason, parameter="path"))
+
+
+def open_parquet(path: str) -> Any:
+    """Open a Parquet file; its footer is read."""
+    parquet = import_extra("pyarrow.parquet", "cli", "Reading a Parquet file")
+    try:
+        with Path(path).open("rb") as stream:
+            start = stream.read(4)
+        if start != b"PAR1":
+            got = "nothing" if not start else "other content"
+            raise DataError(sentence(path, "a Parquet file", got, parameter="path"))
+        file = parquet.ParquetFile(path, pre_buffer=False, buffer_size=_BUFFER)
+        _ = file.schema_arrow
+    except ThroughtimeError:
+        raise
+    except Exception as error:  # pyarrow has its own kinds, and OSError
+        raise damaged(path, error) from None
+    return file
+
+
+def _check_schema(roles: Roles, first: str, schema: Any, path: str, own: Any) -> None:
+    """A later file has the same columns as the first, of the same types."""
+    for role in ("id", "time", "features", "targets", "weight"):
+        value = getattr(roles, role)
+        for name in value if isinstance(value, tuple) else [value] if value else []:
+            if own.names.count(name) != 1:
+                hint = _partition_hint(path, name)
+                got = "none" if name not in own.names else "two"
+                raise DataError(
+                    sentence(
+                        path,
+                        f"the column {name!r} of {first}",
+                        got,
+                        hint,
+                        must="have",
+                        parameter="path",
+                    )
+                )
+            kinds = [plain(one.field(name).type) for one in (schema, own)]
+            free = role in ("features", "weight") or (
+                role == "targets" and roles.target_kind == "number"
+            )
+            alike = (
+                kind_of(kinds[1]) in ("integer", "number", "bool") if free else kinds[0] == kinds[1]
+            )
+            if not alike:
+                raise DataError(
+                    sentence(
+                        f"column {name!r}",
+                        "one type in all files",
+                        f"{kinds[0]} in {first} and {kinds[1]} in {path}",
+                        must="have",
+                        parameter="path",
+                    )
+                )
+
+
+def _partition_hint(path: str, name: str) -> str:
+    if re.search(rf"(^|/){re.escape(name)}=", Path(path).as_posix()):
+        return "It is in the names of folders alone; write it into the files."
+    return ""
+
+
+def find_files(path: Any) -> list[str]:
+    """The Parquet files that ``path`` means: a file, a list of files, or all those in a folder."""
+    if isinstance(path, list | tuple):
+        if not path:
+            raise DataError(sentence("path", "at least one file", "none", must="name"))
+        return [file for one in path for file in find_files(one)]
+    place = Path(check_path(path))
+    if not place.is_dir():
+        if not place.exists():
+            raise DataError(f"{place} must be a file or a folder; there is none of this name.")
+        return [str(place)]
+    hidden = (".", "_")  # files of a format about the others
+    found = [
+        one
+        for suffix in ("parquet", "pq")
+        for one in place.rglob(f"*.{suffix}")
+        if not any(part.startswith(hidden) for part in one.relative_to(place).parts)
+    ]
+    if not found:
+        got = f"the folder {place} without any"
+        raise DataError(sentence("path", ".parquet files", got, must="name", value=path))
+    return [str(one) for one in sorted(found, key=lambda one: [natural(p) for p in one.parts])]

@@ -1,0 +1,138 @@
+"""A column of a chunk of a Parquet file to an array of NumPy, or a sentence that says why not."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from throughtime.data.loaders.roles import kind_of, plain
+from throughtime.errors import DataError, describe, import_extra, sentence
+
+__all__ = ["Place", "class_ids", "keys", "numbers", "texts", "times"]
+
+
+class Place(NamedTuple):
+    """Where a chunk of a column stands, for messages.
+
+    Attributes
+    ----------
+    file : str
+    role, name : str
+        What the column is for, and its name.
+    row : int
+        The number of the chunk's first row in the file, from 1.
+    """
+
+    file: str
+    role: str
+    name: str
+    row: int
+
+    def refuse(self, expected: str, got: str, index: int, hint: str = "") -> DataError:
+        """The error for the entry ``index`` of the chunk."""
+        return DataError(
+            sentence(
+                f"{self.role} column {self.name!r} of {self.file}",
+                expected,
+                f"{got} in row {self.row + index}",
+                hint,
+                must="hold",
+                parameter=self.role,
+            )
+        )
+
+
+def _whole(place: Place, column: Any, hint: str) -> Any:
+    """The column without its dictionary; nulls are refused."""
+    pa = import_extra("pyarrow", "cli", "Reading a Parquet file")
+    if pa.types.is_dictionary(column.type):
+        column = column.cast(plain(column.type))
+    if column.null_count:
+        index = int(np.argmax(column.is_null().to_numpy(zero_copy_only=False)))
+        raise place.refuse("a value in every row", "nothing", index, hint)
+    return column
+
+
+def numbers(place: Place, column: Any, dtype: np.dtype) -> np.ndarray:
+    """A column of numbers or booleans; what is missing or does not fit ``dtype`` is refused."""
+    pa = import_extra("pyarrow", "cli", "Reading a Parquet file")
+    hint = "Fill missing values, or drop these rows, before."
+    column = _whole(place, column, hint)
+    if pa.types.is_decimal(column.type):
+        column = column.cast(pa.float64())
+    values = column.to_numpy(zero_copy_only=False)
+    with np.errstate(over="ignore", under="ignore"):
+        found = values.astype(dtype, copy=False)
+    if found.dtype.kind == "f" and not np.isfinite(found).all():
+        index = int(np.argmin(np.isfinite(found)))
+        cell = values[index]
+        if np.isfinite(cell):
+            way = "Scale the column, or use dtype='float64'."
+            raise place.refuse(f"numbers that fit into {dtype}", f"{cell}", index, way)
+        raise place.refuse("finite numbers", f"{cell}", index, hint)
+    if values.dtype == np.uint64 and found.dtype == np.int64 and (found < 0).any():
+        index = int(np.argmax(found < 0))
+        raise place.refuse("integers that fit into int64", f"{values[index]}", index)
+    return found
+
+
+def texts(place: Place, column: Any) -> set[Any]:
+    """The different entries of a column of classes."""
+    column = _whole(place, column, "Drop rows without a class before.")
+    return set(column.unique().to_pylist())
+
+
+def class_ids(place: Place, column: Any, ids: dict[Any, int]) -> np.ndarray:
+    """A column of classes as their numbers."""
+    column = _whole(place, column, "").dictionary_encode()
+    try:
+        table = np.array([ids[entry] for entry in column.dictionary.to_pylist()], dtype=np.int64)
+    except KeyError as error:
+        got = describe(error.args[0])
+        raise place.refuse(
+            "the classes that it held before", got, 0, "Make a new loader."
+        ) from None
+    return table[column.indices.to_numpy(zero_copy_only=False)]
+
+
+def times(place: Place, column: Any) -> np.ndarray:
+    """A column that orders rows, as int64 or float64. A time zone makes no difference."""
+    pa = import_extra("pyarrow", "cli", "Reading a Parquet file")
+    column = _whole(place, column, "Drop rows without a time before.")
+    if kind_of(column.type) == "time":
+        if column.type.bit_width == 32:
+            column = column.cast(pa.int32())
+        return column.cast(pa.int64()).to_numpy()
+    return numbers(place, column, np.dtype("int64" if kind_of(column.type) == "integer" else "f8"))
+
+
+def keys(place: Place, column: Any) -> np.ndarray:
+    """A column of ids as 128-bit keys, of shape (n, 2) and dtype uint64: equal ids, equal keys.
+
+    Whole numbers and times are their own key. Text has a hash of so many bits that no two texts
+    share one.
+    """
+    pa = import_extra("pyarrow", "cli", "Reading a Parquet file")
+    column = _whole(place, column, "Drop rows without an id before.")
+    found = np.zeros((len(column), 2), dtype=np.uint64)
+    kind = kind_of(column.type)
+    if kind == "text" or pa.types.is_decimal(column.type):
+        encoded = column.cast(pa.large_string()).dictionary_encode()
+        hashes = [
+            hashlib.blake2b(entry.encode("utf-8", "surrogatepass"), digest_size=16).digest()
+            for entry in encoded.dictionary.to_pylist()
+        ]
+        table = np.frombuffer(b"".join(hashes), dtype="<u8").reshape(-1, 2)
+        return table[encoded.indices.to_numpy(zero_copy_only=False)].astype(np.uint64, copy=False)
+    if kind == "number":
+        values = numbers(place, column, np.dtype("float64")) + 0.0  # -0.0 is 0.0
+        found[:, 0] = values.view(np.uint64)
+    elif kind == "bool":
+        found[:, 0] = column.to_numpy(zero_copy_only=False)
+    elif kind == "integer":
+        found[:, 0] = column.to_numpy().astype(np.uint64)
+    else:
+        found[:, 0] = times(place, column).view(np.uint64)
+    return found
