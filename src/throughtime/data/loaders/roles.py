@@ -124,9 +124,6 @@ def find_roles(
     if not asked:
         got = f"none besides {quoted(list(types))}"
         raise DataError(sentence(file, "columns of features", got, must="have", parameter="path"))
-    hint = "" if features is not None else "Name the columns to learn from: features=[...]."
-    for name in asked:
-        _check_type(file, "features", name, types[name], ("integer", "number", "bool"), hint)
     if weight is not None:
         _check_type(file, "weight", weight, types[weight], ("integer", "number", "bool"))
     if time is not None:
@@ -135,6 +132,9 @@ def find_roles(
     _check_type(file, "id", id, types[id], ("integer", "number", "bool", "text", "time"))
     for name in targets:
         _check_type(file, "target", name, types[name], ("integer", "number", "bool", "text"))
+    hint = "" if features is not None else "Name the columns to learn from: features=[...]."
+    for name in asked:
+        _check_type(file, "features", name, types[name], ("integer", "number", "bool"), hint)
     return Roles(id, time, asked, targets, weight, by_step, _target_kind(targets, types), dtype)
 
 
@@ -170,9 +170,8 @@ def _check_type(
 ) -> None:
     if kind_of(kind) in allowed:
         return
-    expected = "times or numbers" if "time" in allowed else "numbers"
-    if "text" in allowed:
-        expected = "numbers or text"
+    words = {"time": "times", "number": "numbers", "text": "text"}
+    expected = " or ".join(words[one] for one in words if one in allowed)
     raise DataError(
         sentence(
             f"{role} column {name!r} of {file}",
