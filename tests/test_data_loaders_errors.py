@@ -277,3 +277,59 @@ def test_options_that_are_not_allowed(tmp_path):
         match=exactly("fraction must leave at least one sequence to train on; got 0.99 of 10."),
     ):
         loader.split(0.99)
+
+
+def test_layouts_that_do_not_fit(tmp_path):
+    saved(tmp_path, x=np.zeros((6, 2)), y=np.zeros(4), lengths=np.array([1, 2, 3]))
+    refused(
+        ShapeError,
+        "y must have 3 rows, one for each sequence, or 6 as x; got 4.",
+        tmp_path,
+        layout="rows",
+    )
+    refused(
+        InvalidArgumentError,
+        "paths must hold no 'lengths' with layout='files'; got some. Each file has its own.",
+        tmp_path,
+        layout="files",
+    )
+    saved(tmp_path, lengths=np.array([1, 2, 4]))
+    refused(ShapeError, "lengths must be 6 in sum, the rows of x; got 7.", tmp_path, layout="rows")
+    saved(tmp_path, lengths=np.array([3, 0, 3]))
+    refused(
+        DataError,
+        f"lengths must be 1 or more; got 0 in row 1 of {tmp_path}/lengths.npy.",
+        tmp_path,
+        layout="rows",
+    )
+    saved(tmp_path, lengths=np.array([3, -1, 4]))
+    refused(
+        InvalidArgumentError, "lengths must be 0 or more; got -1 in row 1.", tmp_path, layout="rows"
+    )
+    (tmp_path / "lengths.npy").unlink()
+    refused(
+        InvalidArgumentError,
+        "paths must hold 'lengths' with layout='rows'; got none. They say how many rows of x each"
+        " sequence has.",
+        tmp_path,
+        layout="rows",
+    )
+    refused(
+        InvalidArgumentError,
+        "paths['x'] must be one array, unless layout='padded'; got a dict.",
+        {"x": {"signal": tmp_path / "x.npy"}},
+        layout="files",
+    )
+    refused(
+        InvalidArgumentError,
+        "layout must be one of 'padded', 'files', 'rows'; got 'flat'.",
+        tmp_path,
+        layout="flat",
+    )
+    saved(tmp_path, y=np.zeros(6), mask=np.zeros(6))
+    refused(
+        DataError,
+        "mask must hold booleans, True at the steps that count; got an array of dtype float64.",
+        tmp_path,
+        layout="files",
+    )

@@ -4,6 +4,7 @@ import itertools
 import pickle
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -220,6 +221,65 @@ def test_it_can_be_pickled(tmp_path):
     assert rows_of(pickle.loads(data)) == rows_of(loader)
     train, _ = loader.split(0.5)
     assert rows_of(pickle.loads(pickle.dumps(train))) == rows_of(train)
+
+
+def ragged(n=20, seed=0):
+    """Sequences of different lengths whose entries name their row."""
+    steps = np.random.default_rng(seed).integers(1, 6, n)
+    return [np.full((length, 2), k, "float32") for k, length in enumerate(steps)]
+
+
+@pytest.mark.parametrize("bucket", [False, True])
+def test_one_file_for_each_sequence(tmp_path, bucket):
+    x = ragged()
+    for k, one in enumerate(x):
+        np.save(tmp_path / f"x-{k}.npy", one)
+        np.save(tmp_path / f"y-{k}.npy", np.arange(len(one)))
+    np.save(tmp_path / "weight.npy", np.arange(20.0))
+    paths = {f: [tmp_path / f"{f}-{k}.npy" for k in range(20)] for f in ("x", "y")}
+    paths["weight"] = tmp_path / "weight.npy"
+    options = {"batch_size": 6, "block_size": 3, "buffer_size": 10, "bucket": bucket}
+    loader = from_npy(paths, layout="files", **options)
+    assert (loader.n_sequences, loader.n_features, len(loader)) == (20, 2, 4)
+    seen = []
+    for batch in loader:
+        lengths = batch.get("lengths", [batch["x"].shape[1]] * len(batch["x"]))
+        for row, y, k, length in zip(
+            *(batch[f] for f in ("x", "y", "weight")), lengths, strict=True
+        ):
+            assert np.array_equal(row[:length], x[int(k)])
+            assert y[:length].tolist() == list(range(len(x[int(k)])))
+            assert not row[length:].any()
+            seen.append(k)
+    assert sorted(seen) == list(range(20))
+
+
+def test_rows_one_sequence_after_another(tmp_path):
+    x = ragged()
+    np.save(tmp_path / "lengths.npy", [len(one) for one in x])
+    np.save(tmp_path / "y.npy", np.arange(20.0))
+    for k, part in enumerate(np.array_split(np.concatenate(x), 3)):
+        np.save(tmp_path / f"x-{k}.npy", part)
+    paths = {name: tmp_path / f"{name}.npy" for name in ("y", "lengths")}
+    paths["x"] = [tmp_path / f"x-{k}.npy" for k in range(3)]
+    loader = from_npy(paths, layout="rows", batch_size=6, shuffle=False, block_size=3)
+    train, validation = loader.split(0.3)
+    for part in (loader, train, validation):
+        seen = []
+        for batch in part:
+            lengths = batch.get("lengths", [batch["x"].shape[1]] * len(batch["x"]))
+            for row, y, length in zip(batch["x"], batch["y"], lengths, strict=True):
+                assert np.array_equal(row[:length], x[int(y)])
+                seen.append(y)
+        assert seen == sorted(set(seen))
+        assert len(seen) == part.n_sequences
+    assert from_npy(paths, layout="rows").nbytes == sum(map(len, x)) * 8 + 20 * 8
+    # Tokens have no axis of features.
+    for k, part in enumerate(np.array_split(np.concatenate(x)[:, 0].astype(int), 3)):
+        np.save(tmp_path / f"x-{k}.npy", part)
+    (batch,) = from_npy(paths, layout="rows", shuffle=False)
+    assert batch["x"].shape == (20, 5)
+    assert np.array_equal(batch["x"][:, 0], np.arange(20))
 
 
 def test_other_byte_order(tmp_path):

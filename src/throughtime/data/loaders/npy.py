@@ -10,8 +10,10 @@ from typing import Any
 import numpy as np
 
 from throughtime.data.loaders.arrays import ArrayFiles, natural, open_arrays
+from throughtime.data.loaders.flat import BLOCK_BYTES, FlatStore
 from throughtime.data.loaders.loader import Loader
 from throughtime.data.loaders.pool import Key, Pool, Whole
+from throughtime.data.masks import check_lengths
 from throughtime.errors import (
     DataError,
     InvalidArgumentError,
@@ -28,8 +30,8 @@ __all__ = ["from_npy"]
 
 #: What a batch may hold.
 _FIELDS = ("x", "y", "lengths", "mask", "weight")
-#: Bytes of a block: a disk with a head reads it in about the time in which it finds it.
-BLOCK_BYTES = 1 << 20
+#: Where the steps of a sequence are.
+_LAYOUTS = ("padded", "files", "rows")
 
 
 def from_npy(
@@ -39,6 +41,7 @@ def from_npy(
     shuffle: bool = True,
     seed: int = 0,
     bucket: bool = False,
+    layout: str = "padded",
     block_size: int | None = None,
     buffer_size: int | None = None,
 ) -> Loader:
@@ -64,6 +67,11 @@ def from_npy(
         Seed for the order of the sequences.
     bucket : bool
         Whether sequences of similar length form a batch, so that little is padded.
+    layout : {"padded", "files", "rows"}
+        How sequences are stored. ``"padded"``: ``x`` is (N, T, F), or (N, T) of tokens, with
+        ``lengths`` or a ``mask`` where they differ. ``"files"``: each file of ``x`` is one sequence
+        (T_i, F). ``"rows"``: ``x`` is (R, F), the sequences one after another, and ``lengths`` say
+        how many rows each has. Other fields then have an entry for each sequence or for each row.
     block_size : int, optional
         Sequences that are read at once; by default as many as have 1 MiB.
     buffer_size : int, optional
@@ -93,11 +101,16 @@ def from_npy(
     (32, 20, 3) (32, 1)
     (4, 20, 3) (4, 1)
     """
-    fields = {
-        key: open_arrays(_called(key), files) for key, files in _files(paths).items()
-    }  # fmt: skip
-    _check_fit(fields)
-    store = NpyStore(fields, block_size)
+    check_choice("layout", layout, _LAYOUTS)
+    if block_size is not None:
+        check_int("block_size", block_size, 1)
+    fields = {key: open_arrays(_called(key), files) for key, files in _files(paths).items()}
+    store: NpyStore | FlatStore
+    if layout == "padded":
+        _check_fit(fields)
+        store = NpyStore(fields, block_size)
+    else:
+        store = _flat(fields, layout, block_size)
     return Loader(
         store,
         batch_size=batch_size,
@@ -120,14 +133,12 @@ class NpyStore:
         first = next(iter(fields.values()))
         n = first.shape[0]
         self.nbytes = sum(field.nbytes for field in fields.values())
-        size = max(1, BLOCK_BYTES * n // self.nbytes)
-        if block_size is not None:
-            size = check_int("block_size", block_size, 1)
+        size = block_size or max(1, BLOCK_BYTES * n // self.nbytes)
         self.edges = np.append(np.arange(0, n, size), n)
         self.n_features = first.shape[2] if len(first.shape) == 3 else None
         self.ragged = "lengths" in fields
         self.steps = first.shape[1] if len(first.shape) > 1 else None
-        self.name = ", ".join(_shown(field) for field in fields.values())
+        self.name = _named(fields)
 
     def read(self, blocks: list[np.ndarray]) -> Pool:
         """Read sequences."""
@@ -235,6 +246,10 @@ def _called(key: Key) -> str:
     return key if isinstance(key, str) else f"{key[0]}[{key[1]!r}]"
 
 
+def _named(fields: dict[Key, ArrayFiles]) -> str:
+    return ", ".join(_shown(field) for field in fields.values())
+
+
 def _shown(field: ArrayFiles) -> str:
     files = [Path(file.path).name for file in field.files]
     return files[0] if len(files) == 1 else f"{len(files)} files of {field.name}"
@@ -269,6 +284,50 @@ def _check_fit(fields: dict[Key, ArrayFiles]) -> None:
         elif key == "x" and len(field.shape) == 1:
             expected = "the axes (N, T, F), or (N, T) of tokens"
             raise ShapeError(sentence("x", expected, f"shape {field.shape}", must="have"))
+
+
+def _flat(fields: dict[Key, ArrayFiles], layout: str, block_size: int | None) -> FlatStore:
+    """Sequences that are rows one after another."""
+    more = {}
+    for key, field in fields.items():
+        if not isinstance(key, str):
+            expected = "one array, unless layout='padded'"
+            raise InvalidArgumentError(sentence(f"paths[{key[0]!r}]", expected, "a dict"))
+        more[key] = field
+    x = more.pop("x")
+    if layout == "files":
+        lengths = np.array([file.rows for file in x.files])
+        if "lengths" in more:
+            expected, got = "no 'lengths' with layout='files'", "some"
+            hint = "Each file has its own."
+            raise InvalidArgumentError(sentence("paths", expected, got, hint, must="hold"))
+    else:
+        lengths = _cut(x, more.pop("lengths", None))
+    for name, field in more.items():
+        if name == "mask":
+            _check_kind(field, "b", "booleans, True at the steps that count")
+        if field.shape[0] not in (len(lengths), x.shape[0]):
+            expected = f"{len(lengths)} rows, one for each sequence, or {x.shape[0]} as x"
+            raise ShapeError(sentence(name, expected, f"{field.shape[0]}", must="have"))
+    return FlatStore(x, more, lengths, _named(fields), block_size=block_size)
+
+
+def _cut(x: ArrayFiles, lengths: ArrayFiles | None) -> np.ndarray:
+    """How many rows of ``x`` each sequence has."""
+    if lengths is None:
+        got, hint = "none", "They say how many rows of x each sequence has."
+        raise InvalidArgumentError(
+            sentence("paths", "'lengths' with layout='rows'", got, hint, must="hold")
+        )
+    _check_kind(lengths, "iu", "integers")
+    found = check_lengths(lengths.read([range(lengths.shape[0])]))
+    if not found.all():
+        path, row = lengths.place(int(np.argmin(found)))
+        raise DataError(sentence("lengths", "1 or more", f"0 in row {row} of {path}"))
+    if found.sum() != x.shape[0]:
+        expected = f"{x.shape[0]} in sum, the rows of x"
+        raise ShapeError(sentence("lengths", expected, f"{found.sum()}"))
+    return found
 
 
 def _check_kind(field: ArrayFiles, kinds: str, what: str) -> None:

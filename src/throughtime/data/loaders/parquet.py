@@ -14,12 +14,14 @@ from typing import Any
 
 import numpy as np
 
+from throughtime.data.loaders.arrays import open_arrays
+from throughtime.data.loaders.flat import FlatStore
 from throughtime.data.loaders.loader import POOL_BYTES, Loader
 from throughtime.data.loaders.regroup import regroup
 from throughtime.data.loaders.roles import find_roles
 from throughtime.data.loaders.rows import Rows, find_files, open_parquet
 from throughtime.data.loaders.scan import find_sequences
-from throughtime.data.loaders.tables import FlatStore, ParquetStore
+from throughtime.data.loaders.stream import RowStore
 from throughtime.data.sequences import check_float_dtype
 from throughtime.data.tables.columns import quoted
 from throughtime.errors import check_choice
@@ -148,14 +150,14 @@ def from_parquet(
         notes.append(f"Features are all other columns: {quoted(roles.features)}.")
     name = Path(files[0]).name if len(files) == 1 else f"{len(files)} files"
     rows = Rows(files, roles)
-    store: FlatStore | ParquetStore
+    store: FlatStore | RowStore
     if cache is None:
         rows.find_classes()
         found = find_sequences(rows, _MOST_GROUP)
         if isinstance(found, str):
-            store = _in_temporary_folder(rows, name, [*notes], found)
+            store = _in_temporary_folder(rows, name, notes, found)
         else:
-            store = ParquetStore(rows, found, name, tuple(notes))
+            store = RowStore(rows, found, name, tuple(notes))
     else:
         store = _in_cache(rows, Path(check_path(cache)), name, notes)
     return Loader(
@@ -173,7 +175,7 @@ def _in_temporary_folder(rows: Rows, name: str, notes: list[str], reason: str) -
     try:
         regroup(rows, folder)
         notes.append(f"{reason}, so they were brought together in {folder}.")
-        store = FlatStore(folder, rows.roles.features, rows.classes, name, tuple(notes))
+        store = _opened(folder, rows, name, notes)
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise
@@ -206,7 +208,26 @@ def _in_cache(rows: Rows, cache: Path, name: str, notes: list[str]) -> FlatStore
         finally:
             shutil.rmtree(unfinished, ignore_errors=True)
         notes.append(f"The sequences were written into {folder}.")
-    return FlatStore(folder, rows.roles.features, rows.classes, name, tuple(notes))
+    return _opened(folder, rows, name, notes)
+
+
+def _opened(folder: Path, rows: Rows, name: str, notes: list[str]) -> FlatStore:
+    """The sequences that :func:`regroup` wrote into a folder."""
+    found = {
+        field: open_arrays(field, [str(folder / f"{field}.npy")])
+        for field in ("x", "lengths", "y", "weight")
+        if (folder / f"{field}.npy").exists()
+    }
+    lengths = found.pop("lengths")
+    return FlatStore(
+        found.pop("x"),
+        found,
+        lengths.read([range(lengths.shape[0])]),
+        name,
+        features=rows.roles.features,
+        classes=rows.classes,
+        notes=tuple(notes),
+    )
 
 
 def _fingerprint(rows: Rows) -> str:
