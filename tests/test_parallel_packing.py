@@ -153,6 +153,21 @@ def test_a_worker_without_the_memory_map_gets_its_bytes(mapped):
     assert [size > 0 for size in sizes] == [False, True, False, True, True]
 
 
+def test_memory_maps_of_tasks_travel_as_names_too(mapped):
+    for change, sent in ((lambda ticket: ticket, [True]), (elsewhere, [True, True])):
+        executor = cases.Here(change)
+        with Workers(executor, set()) as workers:
+            assert workers.run(cases.sum_of, [mapped]) == [float(mapped.sum())]
+        assert [len(payload) < mapped.nbytes for _, payload, _ in executor.sent] == sent
+    executor = cases.Here()
+    with Workers(executor, set()) as workers:
+        task = mapped[:]
+        del mapped
+        executor.before = lambda: Path(task.filename).unlink(missing_ok=True)
+        assert workers.run(cases.sum_of, [task]) == [float(task.sum())]
+    assert [len(payload) < task.nbytes for _, payload, _ in executor.sent] == [True, False]
+
+
 def test_without_room_for_the_file_the_bytes_travel(monkeypatch):
     def full(*arguments, **options):
         raise OSError(28, "No space left on device")

@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from throughtime.training import History as History
     from throughtime.training import evaluate as evaluate
     from throughtime.training import metrics as metrics
+    from throughtime.training.many import fit_many as fit_many
     from throughtime.training.train import train as train
 
 #: Public modules, and where they are below this package.
@@ -77,6 +78,7 @@ _HOME = {
     "check_gradients": "gradcheck",
     "engine": "engines",
     "evaluate": "training",
+    "fit_many": "training.many",
     "generate": "network.generation",
     "get_num_threads": "kernels.selection",
     "load": "network.storage",

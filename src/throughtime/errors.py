@@ -36,6 +36,7 @@ __all__ = [
     "Argument",
     "DataError",
     "DivergedError",
+    "FitsWarning",
     "InvalidArgumentError",
     "InvalidTypeError",
     "Message",
@@ -149,6 +150,10 @@ class DivergedError(ThroughtimeError, ArithmeticError):
     """
 
     history: Any = None
+
+
+class FitsWarning(RuntimeWarning):
+    """Some of many fits failed."""
 
 
 class WorkerError(ThroughtimeError, RuntimeError):

@@ -226,7 +226,7 @@ def translate(words: Words) -> Callable[[Callee], Callee]:
 
 
 def _checked(function: Callable[..., Any], name: str, words: Words) -> Callable[..., Any]:
-    """``function``, called only with arguments that it has."""
+    """``function``, called only with arguments that it has; ``check`` looks at them alone."""
     parameters = inspect.signature(function).parameters.values()
     named = [p.name for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)]
     if any(p.kind == p.VAR_KEYWORD for p in parameters):
@@ -236,8 +236,7 @@ def _checked(function: Callable[..., Any], name: str, words: Words) -> Callable[
     endless = any(p.kind == p.VAR_POSITIONAL for p in parameters)
     skipped = int(named[:1] == ["self"])
 
-    @functools.wraps(function)
-    def call(*args: Any, **options: Any) -> Any:
+    def check(*args: Any, **options: Any) -> None:
         for option in options:
             if option not in named:
                 way = _instead(option, named[skipped:], words)
@@ -263,8 +262,13 @@ def _checked(function: Callable[..., Any], name: str, words: Words) -> Callable[
             raise InvalidTypeError(
                 f"{name} needs {', '.join(required[skipped:])}; got no {', '.join(missing)}."
             )
+
+    @functools.wraps(function)
+    def call(*args: Any, **options: Any) -> Any:
+        check(*args, **options)
         return function(*args, **options)
 
+    call.check = check  # type: ignore[attr-defined]
     return call
 
 

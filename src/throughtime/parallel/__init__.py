@@ -1,7 +1,9 @@
 """Who computes: this process, or the workers of an executor that the user has."""
 
 from throughtime.parallel.executors import Executor
+from throughtime.parallel.remote import IN_WORKER
+from throughtime.parallel.sharing import restore, share
 from throughtime.parallel.team import Workers
-from throughtime.parallel.work import UNFINISHED, Failure
+from throughtime.parallel.work import Failure
 
-__all__ = ["UNFINISHED", "Executor", "Failure", "Workers"]
+__all__ = ["IN_WORKER", "Executor", "Failure", "Workers", "restore", "share"]

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import copyreg
+import functools
 import io
 import mmap
 import os
@@ -129,9 +130,11 @@ def unpack(data: bytes) -> Any:
     return _unpack(memoryview(bytearray(data)))
 
 
-def dumps(value: Any, module: ModuleType | None = None) -> bytes:
-    """``value`` as a pickle of protocol 5."""
-    return (module or pickle).dumps(value, protocol=5)
+def dumps(value: Any, module: ModuleType | None = None, *, maps: bool = False) -> bytes:
+    """``value`` as a pickle; with ``maps``, memory-mapped arrays are described, not copied."""
+    stream = io.BytesIO()
+    _pickler(module, maps)(stream, protocol=5).dump(value)
+    return stream.getvalue()
 
 
 def _pieces(
@@ -182,6 +185,7 @@ def _aligned(place: int) -> int:
     return -(-place // _ALIGNMENT) * _ALIGNMENT
 
 
+@functools.cache
 def _pickler(module: ModuleType | None, maps: bool) -> Any:
     """The class of picklers; with ``maps``, memory-mapped arrays are described, not copied."""
     base: Any = pickle.Pickler if module is None else module.Pickler

@@ -32,8 +32,13 @@ from throughtime.parallel.work import Failure, Message, Work
 BREAKS = 2
 #: Seconds after which workers are counted again: a cluster grows and shrinks.
 RECOUNT = 10.0
-#: Seconds between two looks at ``stop``, and the longest wait in which Windows notices Ctrl-C.
-LOOK = 0.2
+#: Seconds after which a wait begins again: on Windows, Ctrl-C comes between two waits.
+LOOK = 0.5
+#: The way out where something cannot be pickled.
+WAY = (
+    "A function must be one of a module, not a lambda and not defined inside another;"
+    " functools.partial gives it arguments."
+)
 #: Messages on the way where the number of workers is unknown.
 MANY = 64
 
@@ -132,6 +137,13 @@ class Workers:
             return 1
         return self._sized().workers
 
+    def check(self, function: Callable[[Any, Any], Any], tasks: Iterable[Any]) -> None:
+        """Raise what :meth:`run` would raise of a task that cannot be pickled, before any work."""
+        if not self._alone:
+            work = Work(function, list(tasks), None, keep_failures=False)
+            for number in range(len(work.tasks)):
+                self._payload(work, Message([number]))
+
     def run(
         self,
         function: Callable[[Any, Any], Any],
@@ -140,7 +152,6 @@ class Workers:
         *,
         together: bool = False,
         keep_failures: bool = False,
-        stop: Callable[[], bool] | None = None,
     ) -> list[Any]:
         """Call ``function(context, task)`` for each task, and return the results in their order.
 
@@ -159,15 +170,13 @@ class Workers:
         keep_failures : bool
             Whether a task that raises has a :class:`Failure` as its result. By default the
             exception of the first task, in their order, is raised here; what runs by then ends.
-        stop : callable, optional
-            Asked again and again whether to end; what is not done then is ``UNFINISHED``.
 
         Raises
         ------
         InvalidArgumentError
             If a task or the function cannot be pickled.
         """
-        work = Work(function, list(tasks), on_done, stop, keep_failures)
+        work = Work(function, list(tasks), on_done, keep_failures)
         work.waiting.extend(Message(numbers) for numbers in self._split(len(work.tasks), together))
         try:
             while work.waiting and not self._alone:
@@ -195,8 +204,6 @@ class Workers:
     def _compute_here(self, work: Work) -> None:
         for message in list(work.waiting):
             for number in message.numbers:
-                if work.stopped():
-                    return
                 if not work.wanted(Message([number])):
                     continue
                 try:
@@ -208,7 +215,7 @@ class Workers:
                 work.finish(number, result)
 
     def _send_and_receive(self, work: Work) -> None:
-        """Use one executor until all is done, the work is stopped, or the executor is broken."""
+        """Use one executor until all is done or it is broken."""
         broken: _Broken | None = None
         try:
             ticket = self._ticket()
@@ -218,12 +225,6 @@ class Workers:
             self._give_up(f"no new one can be made: {_what(error)}")
             return
         while broken is None and (work.waiting or work.sent):
-            if work.stopped():
-                running = bool(work.sent)
-                work.cancel()
-                if running:
-                    self._end(kill=True)
-                return
             broken = self._fill(work, ticket) or self._receive(work)
         if broken is None:
             return
@@ -276,11 +277,12 @@ class Workers:
     def _payload(self, work: Work, message: Message) -> bytes:
         tasks = [work.tasks[number] for number in message.numbers]
         try:
-            return packing.dumps((work.function, tasks), self._module())
+            maps = message.maps is not False
+            return packing.dumps((work.function, tasks), self._module(), maps=maps)
         except Exception as error:
             where = f"task {message.numbers[0]}" if len(tasks) == 1 else "one of the tasks"
             raise InvalidArgumentError(
-                f"{where} cannot be pickled, and so not be sent to a worker: {_what(error)}."
+                f"{where} cannot be pickled, and so not be sent to a worker: {_what(error)}. {WAY}"
             ) from error
 
     def _receive(self, work: Work) -> _Broken | None:
@@ -355,7 +357,7 @@ class Workers:
                 self._parcel = packing.Parcel(self.context, self._module())
             except Exception as error:
                 raise InvalidArgumentError(
-                    f"what the workers need cannot be pickled: {_what(error)}."
+                    f"what the workers need cannot be pickled: {_what(error)}. {WAY}"
                 ) from error
         module = selection.kernels()
         return remote.Ticket(

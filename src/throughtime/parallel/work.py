@@ -16,16 +16,6 @@ class Failure(NamedTuple):
     error: BaseException
 
 
-class Unfinished:
-    """In place of a result: the run was stopped before."""
-
-    def __repr__(self) -> str:
-        return "UNFINISHED"
-
-
-UNFINISHED = Unfinished()
-
-
 @dataclass
 class Message:
     """Tasks that travel together: their numbers, and how the context comes to them."""
@@ -42,7 +32,6 @@ class Work:
     function: Callable[[Any, Any], Any]
     tasks: list[Any]
     on_done: Callable[[int, Any], object] | None
-    stop: Callable[[], bool] | None
     keep_failures: bool
     waiting: deque[Message] = field(default_factory=deque)
     sent: dict[Future[Any], Message] = field(default_factory=dict)
@@ -51,7 +40,7 @@ class Work:
     failed: tuple[int, BaseException] | None = None
 
     def __post_init__(self) -> None:
-        self.results: list[Any] = [UNFINISHED] * len(self.tasks)
+        self.results: list[Any] = [None] * len(self.tasks)
 
     def finish(self, number: int, result: Any) -> None:
         if isinstance(result, Failure) and not self.keep_failures:
@@ -61,9 +50,6 @@ class Work:
         self.results[number] = result
         if self.on_done is not None:
             self.on_done(number, result)
-
-    def stopped(self) -> bool:
-        return self.stop is not None and self.stop()
 
     def wanted(self, message: Message) -> bool:
         """Whether ``message`` stands before the first task that failed."""

@@ -37,7 +37,9 @@ class Display(Protocol):
         """Ctrl-C ended training; ``outcome`` says which weights the network has now."""
 
 
-def start_progress(verbose: bool | None, epochs: int, first: int = 1) -> Display:
+def start_progress(
+    verbose: bool | None, epochs: int, first: int = 1, unit: str = "epoch"
+) -> Display:
     """The display for ``verbose``.
 
     Parameters
@@ -51,19 +53,21 @@ def start_progress(verbose: bool | None, epochs: int, first: int = 1) -> Display
         The number of the last epoch.
     first : int
         The number of the first epoch; more than 1 in a run that was resumed.
+    unit : str
+        What is counted, where that is not epochs.
     """
     if verbose:
         return EpochTable(standard_output())
     if verbose is not None or IN_WORKER.get():
         return Silent()
     if in_notebook():
-        return NotebookBar(epochs, first)
+        return NotebookBar(epochs, first, unit)
     stream = standard_error()
     if not stream.isatty():
         return InterruptNotice()
     if importlib.util.find_spec("rich") is not None:
-        return RichBar(stream, epochs, first)
-    return Line(stream, epochs, first)
+        return RichBar(stream, epochs, first, unit)
+    return Line(stream, epochs, first, unit)
 
 
 class Silent:
@@ -116,10 +120,11 @@ class EpochTable(InterruptNotice):
 class Line(InterruptNotice):
     """One line that is drawn over and over, for a terminal without rich."""
 
-    def __init__(self, stream: TextIO, epochs: int, first: int = 1) -> None:
+    def __init__(self, stream: TextIO, epochs: int, first: int = 1, unit: str = "epoch") -> None:
         self.stream = stream
         self.epochs = epochs
         self.first = first
+        self.unit = unit
         self.clock = time.monotonic
         self.start = self.clock()
         self.drawn = -INTERVAL
@@ -146,7 +151,7 @@ class Line(InterruptNotice):
         self.stream.flush()
 
     def _epoch(self, epoch: int) -> str:
-        return f"epoch {epoch:{len(str(self.epochs))}d}/{self.epochs}"
+        return f"{self.unit} {epoch:{len(str(self.epochs))}d}/{self.epochs}"
 
     def _draw(self, text: str) -> None:
         self.drawn = self.clock()
@@ -158,7 +163,7 @@ class Line(InterruptNotice):
 class RichBar(InterruptNotice):
     """A bar drawn by rich."""
 
-    def __init__(self, stream: TextIO, epochs: int, first: int = 1) -> None:
+    def __init__(self, stream: TextIO, epochs: int, first: int = 1, unit: str = "epoch") -> None:
         from rich.console import Console
         from rich.progress import (
             BarColumn,
@@ -169,7 +174,7 @@ class RichBar(InterruptNotice):
         )
 
         self.bar: Any = Progress(
-            TextColumn("epoch"),
+            TextColumn(unit),
             BarColumn(),
             MofNCompleteColumn(),
             TextColumn("{task.fields[scores]}"),
@@ -202,8 +207,9 @@ def in_notebook() -> bool:
 class NotebookBar(InterruptNotice):
     """A bar below the cell of a notebook: one output, drawn over and over. Needs no widgets."""
 
-    def __init__(self, epochs: int, first: int = 1) -> None:
+    def __init__(self, epochs: int, first: int = 1, unit: str = "epoch") -> None:
         self.epochs = epochs
+        self.unit = unit
         self.done = first - 1.0
         self.scores = ""
         self.clock = time.monotonic
@@ -226,7 +232,7 @@ class NotebookBar(InterruptNotice):
 
     def _draw(self, text: str) -> None:
         self.drawn = self.clock()
-        words = f"epoch {math.ceil(self.done)}/{self.epochs}  {text}"
+        words = f"{self.unit} {math.ceil(self.done)}/{self.epochs}  {text}"
         bar = f'<progress max="{self.epochs}" value="{self.done:.3f}"></progress>'
         shown = {"text/plain": words, "text/html": f"{bar} {html.escape(words)}"}
         if self.handle is None:
