@@ -22,6 +22,7 @@ from contextvars import ContextVar
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import throughtime.parallel.blas as blas
 import throughtime.parallel.packing as packing
 from throughtime.errors import WorkerError
 from throughtime.kernels import selection
@@ -260,6 +261,7 @@ class _Place:
             if threads < before:  # never more than the user allows
                 self._later(selection.set_num_threads, before)
                 selection.set_num_threads(threads)
+            self._later(blas.limit_threads(threads))
         if threading.current_thread() is threading.main_thread():
             before_signal = signal.getsignal(signal.SIGINT)
             # None: a handler that was not set from Python and could not be restored.
