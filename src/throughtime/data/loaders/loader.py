@@ -18,7 +18,7 @@ from throughtime.errors import (
     sentence,
 )
 
-__all__ = ["Loader", "Store"]
+__all__ = ["Loader"]
 
 #: Bytes of the sequences that are in memory together. A disk reads as much in 0.1 to 0.5 s, while
 #: a network trains on it for longer; the next pool is requested meanwhile.
