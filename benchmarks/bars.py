@@ -17,6 +17,8 @@ MEANS = {"pytorch": 10.0, "jax_jit": 3.0}
 #: Least part of the machine's peak, and the cells that must reach it.
 PEAK, PEAK_CELLS = 0.7, ("rnn", "lstm")
 IMPORT_OF_NUMPY, WHEEL_BYTES = 1.3, 5_000_000
+#: Training from files: the most bytes of growth, and the least part of the speed from memory.
+DISK_GROWTH, DISK_SPEED = 300_000_000, 0.9
 
 Results = dict[str, Any]
 Bar = dict[str, Any]
@@ -99,6 +101,12 @@ def judge(results: Results) -> list[Bar]:
         name = f"peak memory of training, {row['cell']} {tuple(row['shape'])}"
         limit, got = f"PyTorch's {theirs / 1e6:.1f} MB", f"{ours / 1e6:.1f} MB"
         found.append(_bar(name, limit, got, ours <= theirs))
+    for row in results.get("disk") or []:
+        name, limit = f"growth, training from {row['kind']}", f"under {DISK_GROWTH / 1e6:g} MB"
+        got, reached = f"{row['grown'] / 1e6:.0f} MB", row["grown"] < DISK_GROWTH
+        found.append(_bar(name, limit, got, reached))
+        name, limit = f"speed from {row['kind']} / from memory", f"{DISK_SPEED:g}"
+        found.append(_bar(name, limit, f"{row['ratio']:.2f}", row["ratio"] >= DISK_SPEED))
     if "import_seconds" in results:
         seconds = results["import_seconds"]
         limit = f"{IMPORT_OF_NUMPY:g} times numpy's"

@@ -33,7 +33,7 @@ def test_a_library_that_is_missing_is_named_before_any_work():
     assert done.returncode == 1
     assert done.stderr == (
         "The part 'memory' needs packages that are not installed: torch. Run make bench, which"
-        " installs them; or measure other parts: --only footprint calls\n"
+        " installs them; or measure other parts: --only footprint calls disk\n"
     )
     assert done.stdout == ""
 

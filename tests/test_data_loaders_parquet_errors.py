@@ -306,9 +306,15 @@ def test_files_that_are_no_tables(path, tmp_path):
     path.write_bytes(b"")
     refused(DataError, f"{path} must be a Parquet file; got nothing.", path)
     path.write_text("id,a\n1,2\n")
-    refused(DataError, f"{path} must be a Parquet file; got other content.", path)
+    refused(
+        DataError,
+        f"{path} must be a Parquet file; got other content. pandas converts a table that fits into"
+        " memory: pandas.read_csv(...).to_parquet(...).",
+        path,
+    )
     pq.write_table(pa.table(columns()).slice(0, 0), path)
     refused(DataError, f"{path} must hold rows; got none.", path)
+    refused(DataError, f"path must name each file once; got {path} twice.", [path, str(path)])
     write(tmp_path / "u.parquet", a=None, y=None)
     pq.write_table(pa.table(columns()).slice(0, 0), path)
     refused(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -24,6 +25,7 @@ _BUFFER = 1 << 18
 #: Classes beyond which a column of text is something else than a target.
 _MOST_CLASSES = 10_000
 _LONGEST_CLASS = 500
+_CONVERT = "pandas converts a table that fits into memory: pandas.read_csv(...).to_parquet(...)."
 
 
 class Chunk(NamedTuple):
@@ -243,8 +245,8 @@ def open_parquet(path: str) -> Any:
         with Path(path).open("rb") as stream:
             start = stream.read(4)
         if start != b"PAR1":
-            got = "nothing" if not start else "other content"
-            raise DataError(sentence(path, "a Parquet file", got, parameter="path"))
+            got, hint = ("other content", _CONVERT) if start else ("nothing", "")
+            raise DataError(sentence(path, "a Parquet file", got, hint, parameter="path"))
         file = parquet.ParquetFile(path, pre_buffer=False, buffer_size=_BUFFER)
         _ = file.schema_arrow
     except ThroughtimeError:
@@ -302,7 +304,12 @@ def find_files(path: Any) -> list[str]:
     if isinstance(path, list | tuple):
         if not path:
             raise DataError(sentence("path", "at least one file", "none", must="name"))
-        return [file for one in path for file in find_files(one)]
+        every = [file for one in path for file in find_files(one)]
+        again = [file for file, count in Counter(every).items() if count > 1]
+        if again:
+            got = f"{again[0]} twice"
+            raise DataError(sentence("path", "each file once", got, must="name", value=path))
+        return every
     place = Path(check_path(path))
     if not place.is_dir():
         if not place.exists():
