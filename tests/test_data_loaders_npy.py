@@ -282,6 +282,27 @@ def test_rows_one_sequence_after_another(tmp_path):
     assert np.array_equal(batch["x"][:, 0], np.arange(20))
 
 
+def test_pools_have_a_size_in_bytes(tmp_path, monkeypatch):
+    """Also where long sequences lie together."""
+    monkeypatch.setattr("throughtime.data.loaders.loader.POOL_BYTES", 1000)
+    monkeypatch.setattr("throughtime.data.loaders.flat.BLOCK_BYTES", 100)
+    lengths = np.repeat([1, 20], 100)
+    np.save(tmp_path / "lengths.npy", lengths)
+    np.save(tmp_path / "x.npy", np.repeat(np.arange(200.0), lengths).astype("float32"))
+    loader = from_npy(tmp_path, layout="rows", batch_size=7)
+    sizes, read = [], loader._store.read
+
+    def noted(blocks):
+        pool = read(blocks)
+        sizes.append(pool.fields["x"].values.nbytes)
+        return pool
+
+    monkeypatch.setattr(loader._store, "read", noted)
+    assert sorted(int(row) for batch in loader for row in batch["x"][:, 0]) == list(range(200))
+    assert max(sizes) <= 1000 + 100 + 80
+    assert len(sizes) == 8
+
+
 def test_other_byte_order(tmp_path):
     np.save(tmp_path / "x.npy", np.arange(12, dtype=">f4").reshape(2, 3, 2))
     (batch,) = from_npy(tmp_path, shuffle=False)

@@ -48,7 +48,8 @@ class FlatStore:
             self.edges = np.unique(np.append(np.searchsorted(self._starts, rows), [0, n]))
         else:
             self.edges = np.append(np.arange(0, n, block_size), n)
-        self.nbytes = x.nbytes + sum(field.nbytes for field in more.values())
+        whole = x.nbytes + sum(field.nbytes for field in more.values())
+        self.block_bytes = np.diff(self._starts[self.edges]) * (whole / x.shape[0])
         self.n_features: int | None = x.shape[1] if len(x.shape) == 2 else None
         self.ragged = True
         self.features, self.classes = features, classes

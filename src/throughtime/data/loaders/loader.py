@@ -32,8 +32,8 @@ class Store(Protocol):
     ----------
     edges : ndarray of int64 of shape (B + 1,)
         Block b has the sequences from ``edges[b]`` to ``edges[b + 1] - 1``.
-    nbytes : int
-        Bytes of all sequences in memory.
+    block_bytes : ndarray of shape (B,)
+        About the bytes of each block in memory.
     n_features : int or None
     features : tuple of str or None
         The columns that the features were.
@@ -48,7 +48,7 @@ class Store(Protocol):
     """
 
     edges: np.ndarray
-    nbytes: int
+    block_bytes: np.ndarray
     n_features: int | None
     features: tuple[str, ...] | None
     ragged: bool
@@ -114,9 +114,9 @@ class Loader:
             )
         whole = int(store.edges[-1])
         self.n_sequences = whole if allowed is None else int(np.count_nonzero(allowed))
-        most = max(1, POOL_BYTES * whole // store.nbytes)
-        given = most if buffer_size is None else check_int("buffer_size", buffer_size, 1)
-        self.buffer_size = max(given, self.batch_size)
+        if buffer_size is not None:
+            check_int("buffer_size", buffer_size, 1)
+        self.buffer_size = buffer_size
         self.epoch = 1
 
     # -- what it is ---------------------------------------------------------------------------
@@ -144,8 +144,7 @@ class Loader:
     @property
     def nbytes(self) -> int:
         """About the bytes of all sequences in memory."""
-        whole = int(self._store.edges[-1])
-        return self._store.nbytes * self.n_sequences // whole
+        return round(float(self._weights()[1].sum()))
 
     def __len__(self) -> int:
         return count_batches(self.n_sequences, self.batch_size)
@@ -208,7 +207,9 @@ class Loader:
         return self._epoch(generator(self.seed, epoch) if self.shuffle else None)
 
     def _epoch(self, rng: np.random.Generator | None) -> Iterator[dict[str, Any]]:
-        coming = list(pools(self._counts(), self.buffer_size, rng))
+        counts, sizes = self._weights()
+        limit = POOL_BYTES if self.buffer_size is None else self.buffer_size
+        coming = list(pools(sizes if self.buffer_size is None else counts, limit, rng))
         left: Pool | None = None  # what waits for the next pool
         for k, wanted in enumerate(coming):
             pool = self._store.read(self._blocks(wanted))
@@ -223,12 +224,14 @@ class Loader:
             left = _taken(parts, rest) if len(rest) else None
             del pool, parts  # before the next one is read
 
-    def _counts(self) -> np.ndarray:
-        """Number of its sequences in each block."""
+    def _weights(self) -> tuple[np.ndarray, np.ndarray]:
+        """Number of its sequences in each block, and about their bytes."""
         edges = self._store.edges
+        full = np.diff(edges)
         if self._allowed is None:
-            return np.diff(edges)
-        return np.add.reduceat(self._allowed, edges[:-1], dtype=np.int64)
+            return full, self._store.block_bytes
+        counts = np.add.reduceat(self._allowed, edges[:-1], dtype=np.int64)
+        return counts, self._store.block_bytes * (counts / full)
 
     def _blocks(self, numbers: np.ndarray) -> list[np.ndarray]:
         """Its sequences in each of the blocks."""

@@ -132,12 +132,11 @@ class NpyStore:
         self._fields = fields
         first = next(iter(fields.values()))
         n = first.shape[0]
-        self.nbytes = sum(field.nbytes for field in fields.values())
-        size = block_size or max(1, BLOCK_BYTES * n // self.nbytes)
-        self.edges = np.append(np.arange(0, n, size), n)
+        own = sum(field.row_bytes for field in fields.values())
+        self.edges = np.append(np.arange(0, n, block_size or max(1, BLOCK_BYTES // own)), n)
+        self.block_bytes = np.diff(self.edges) * own
         self.n_features = first.shape[2] if len(first.shape) == 3 else None
         self.ragged = "lengths" in fields
-        self.steps = first.shape[1] if len(first.shape) > 1 else None
         self.name = _named(fields)
 
     def read(self, blocks: list[np.ndarray]) -> Pool:
@@ -145,18 +144,18 @@ class NpyStore:
         found: dict[Key, Whole | Any] = {
             key: Whole(field.read(blocks)) for key, field in self._fields.items()
         }
-        lengths = None
-        if "lengths" in found:
-            lengths = found["lengths"].values
+        lengths = found["lengths"].values if "lengths" in found else None
+        if lengths is not None and "x" in self._fields:
             self._check_lengths(lengths, blocks)
         return Pool(found, lengths)
 
     def _check_lengths(self, lengths: np.ndarray, blocks: list[np.ndarray]) -> None:
-        bad = (lengths < 0) | (lengths > self.steps)
+        steps = self._fields["x"].shape[1]
+        bad = (lengths < 0) | (lengths > steps)
         if bad.any():
             first = int(np.argmax(bad))
             path, row = self._fields["lengths"].place(int(np.concatenate(blocks)[first]))
-            expected, got = f"from 0 to {self.steps}, the steps of x", f"{lengths[first]}"
+            expected, got = f"from 0 to {steps}, the steps of x", f"{lengths[first]}"
             raise DataError(
                 sentence("lengths", expected, f"{got} in row {row} of {path}", value=lengths[first])
             )

@@ -24,15 +24,15 @@ def generator(seed: int, epoch: int) -> np.random.Generator:
     return np.random.default_rng([_ORDER, seed, epoch])
 
 
-def pools(counts: np.ndarray, size: int, rng: np.random.Generator | None) -> Iterator[np.ndarray]:
-    """Put blocks together until they hold ``size`` sequences, in random order where ``rng`` is.
+def pools(weights: np.ndarray, size: int, rng: np.random.Generator | None) -> Iterator[np.ndarray]:
+    """Put blocks together until they weigh ``size``, in random order if there is an ``rng``.
 
     Parameters
     ----------
-    counts : ndarray of int of shape (B,)
-        Number of sequences of each block. Empty blocks are skipped.
+    weights : ndarray of shape (B,)
+        Sequences or bytes of each block. Empty blocks are skipped.
     size : int
-        A pool is complete as soon as it holds this many sequences.
+        A pool is complete as soon as it weighs this much.
     rng : numpy.random.Generator or None
         None keeps the order of the files.
 
@@ -46,15 +46,15 @@ def pools(counts: np.ndarray, size: int, rng: np.random.Generator | None) -> Ite
     >>> [pool.tolist() for pool in pools(np.array([2, 2, 0, 1]), 3, None)]
     [[0, 1], [3]]
     """
-    order = np.flatnonzero(counts)
+    order = np.flatnonzero(weights)
     if rng is not None:
         order = rng.permutation(order)
-    start, held = 0, 0
+    start, held = 0, 0.0
     for place, block in enumerate(order, 1):
-        held += counts[block]
+        held += weights[block]
         if held >= size or place == len(order):
             yield order[start:place]
-            start, held = place, 0
+            start, held = place, 0.0
 
 
 def batches_of(

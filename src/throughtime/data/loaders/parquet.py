@@ -30,7 +30,7 @@ from throughtime.serialization.files import check_path
 __all__ = ["from_parquet"]
 
 #: The largest row group that is read as a whole.
-_MOST_GROUP = 2 * POOL_BYTES
+_MOST_GROUP = POOL_BYTES
 #: Changes with what stands in a cache.
 _FORMAT = 1
 _CLASSES = "classes.json"

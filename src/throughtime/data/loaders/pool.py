@@ -36,22 +36,35 @@ class Steps(NamedTuple):
     values: np.ndarray
 
 
-class Pool(NamedTuple):
+class Pool:
     """``S`` sequences.
 
     Attributes
     ----------
     fields : dict of Key to Whole or Steps
-    lengths : ndarray of shape (S,), or None
+    lengths : ndarray of int of shape (S,), or None
         Their numbers of steps, where they are known; fields of steps need them.
     """
 
-    fields: dict[Key, Whole | Steps]
-    lengths: np.ndarray | None
+    def __init__(self, fields: dict[Key, Whole | Steps], lengths: np.ndarray | None) -> None:
+        self.fields = fields
+        self.lengths = lengths
+        # One past the last row of each sequence.
+        self._ends = None if lengths is None else np.cumsum(lengths)
 
     def __len__(self) -> int:
         first = next(iter(self.fields.values()))
         return len(first.values) if self.lengths is None else len(self.lengths)
+
+    def pieces(self, key: Key, rows: np.ndarray) -> list[np.ndarray]:
+        """A field of the sequences at ``rows``: a copy of all, or a view of the steps of each."""
+        values = self.fields[key].values
+        if isinstance(self.fields[key], Whole):
+            return [values[rows]]
+        assert self.lengths is not None
+        assert self._ends is not None
+        stops = self._ends[rows]
+        return [values[a:b] for a, b in zip(stops - self.lengths[rows], stops, strict=True)]
 
     def batch(self) -> dict[str, Any]:
         """The arrays of a batch of all sequences; steps are padded with zeros to the longest."""
@@ -88,25 +101,10 @@ def _padded(values: np.ndarray, lengths: np.ndarray) -> np.ndarray:
 def join(parts: Sequence[tuple[Pool, np.ndarray]]) -> Pool:
     """Copy some sequences of each pool into a new one."""
     parts = [(pool, rows) for pool, rows in parts if len(rows)]
-    first = parts[0][0]
-    ends = [None if p.lengths is None else np.cumsum(p.lengths) for p, _ in parts]
     fields: dict[Key, Whole | Steps] = {}
-    for key, field in first.fields.items():
-        pieces = []
-        for (pool, rows), end in zip(parts, ends, strict=True):
-            values = pool.fields[key].values
-            if isinstance(field, Steps):
-                assert end is not None
-                assert pool.lengths is not None
-                stops = end[rows]
-                starts = stops - pool.lengths[rows]
-                pieces += [values[a:b] for a, b in zip(starts, stops, strict=True)]
-            else:
-                pieces.append(values[rows])
-        values = pieces[0] if len(pieces) == 1 else np.concatenate(pieces)
-        if isinstance(field, Steps) and len(pieces) == 1:
-            values = values.copy()  # a view of the pool
-        fields[key] = type(field)(values)
-    if first.lengths is None:
-        return Pool(fields, None)
-    return Pool(fields, np.concatenate([pool.lengths[rows] for pool, rows in parts]))  # type: ignore[index]
+    for key, field in parts[0][0].fields.items():
+        pieces = [piece for pool, rows in parts for piece in pool.pieces(key, rows)]
+        alone = pieces[0].copy() if isinstance(field, Steps) else pieces[0]
+        fields[key] = type(field)(alone if len(pieces) == 1 else np.concatenate(pieces))
+    lengths = [pool.lengths[rows] for pool, rows in parts if pool.lengths is not None]
+    return Pool(fields, np.concatenate(lengths) if lengths else None)

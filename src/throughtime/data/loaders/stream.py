@@ -27,7 +27,7 @@ class RowStore:
         # A block is some row groups, with all sequences that begin in them.
         groups = _merged(rows.group_edges, BLOCK_BYTES // rows.row_bytes)
         self.edges = np.unique(np.searchsorted(starts, groups))
-        self.nbytes = len(rows) * rows.row_bytes
+        self.block_bytes = np.diff(starts[self.edges]) * rows.row_bytes
         self.features: tuple[str, ...] | None = rows.roles.features
         self.n_features: int | None = len(rows.roles.features)
         self.ragged = True
@@ -56,8 +56,8 @@ class RowStore:
                 for name in ("y", "weight"):
                     values = getattr(chunk, name)
                     if values is not None:
-                        shape = (count, *values.shape[1:])
-                        flat.setdefault(name, np.empty(shape, values.dtype))
+                        if name not in flat:
+                            flat[name] = np.empty((count, *values.shape[1:]), values.dtype)
                         flat[name][done : done + len(part)] = values[here]
                 done += len(part)
         fields: dict[Key, Whole | Steps] = {"x": Steps(x)}
