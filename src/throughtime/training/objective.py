@@ -133,6 +133,11 @@ class Evaluation:
         return alike(tuple(self.outputs[i][:, self.first :] for i in self.ends))
 
     @property
+    def final_state(self) -> list[Any]:
+        """The state of each layer at the end."""
+        return self.tape.final_state
+
+    @property
     def begin(self) -> int:
         """The time step of the first output that has a loss."""
         return self.given.call.offset + self.first
@@ -355,17 +360,28 @@ def _penalised(
     share: float = 1.0,
 ) -> Evaluation:
     """Add the penalties to the value, and with ``backward`` their gradient to ``net.grads``."""
-    if not (l1 or l2 or net.topology.penalised):
-        return result
+    if l1 or l2 or net.topology.penalised:
+        result.penalty = penalise(net, l1, l2, backward=backward, share=share)
+        result.value = result.data_loss + result.penalty
+    return result
+
+
+def penalise(
+    net: Network, l1: float, l2: float, *, backward: bool = True, share: float = 1.0
+) -> float:
+    """Return the penalties; with ``backward``, ADD their gradient to ``net.grads``.
+
+    ``share`` is a factor on all of them.
+    """
+    total = 0.0
     for name, W in net.params.items():
         if not net.params.is_weight(name):
             continue
         layer = net.layers[net.topology.layer_of(name)]
         own_l1 = share * (l1 + (layer.l1 or 0.0))
         own_l2 = share * (l2 + (layer.l2 or 0.0))
-        result.penalty += _penalty(W, net.grads[name] if backward else None, own_l1, own_l2)
-    result.value = result.data_loss + result.penalty
-    return result
+        total += _penalty(W, net.grads[name] if backward else None, own_l1, own_l2)
+    return total
 
 
 def _penalty(W: np.ndarray, grad: np.ndarray | None, l1: float, l2: float) -> float:

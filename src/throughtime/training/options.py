@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -28,7 +28,7 @@ from throughtime.optimizers import OPTIMIZERS
 from throughtime.optimizers.base import Optimizer
 from throughtime.registry import Words
 from throughtime.training.heads import Head, Heads, check_heads
-from throughtime.training.truncation import check_chunks
+from throughtime.training.truncation import check_chunks, check_continuing
 
 #: What other libraries call the arguments of :func:`throughtime.train` and of its siblings.
 OTHER_NAMES: Words = {
@@ -70,6 +70,15 @@ OTHER_NAMES: Words = {
     "checkpoint": ("checkpoint_path", "ckpt_path", "filepath", "model_dir", "save_path"),
     "verbose": ("progress", "progress_bar", "verbosity"),
     "seed": ("random_seed", "random_state", "rng"),
+    "batches": ("dataloader", "generator", "loader", "train_dataloader", "train_loader"),
+    "carry_state": ("stateful",),
+    "initial_state": ("h0", "hx", "initial_states", "state"),
+    "accumulate": (
+        "accumulate_grad_batches", "accumulation_steps", "gradient_accumulation_steps",
+    ),
+    "shards": ("num_replicas", "world_size"),
+    "executor": ("client", "pool", "strategy"),
+    "prefetch": ("prefetch_factor",),
     "tt.set_num_threads(2)": ("n_jobs", "num_threads", "num_workers", "workers"),
     "the options of the layers, such as dropout and lr_multiplier": (
         "dropout", "recurrent_dropout", "trainable",
@@ -101,36 +110,56 @@ def _check_tbptt(name: str, value: Any) -> tuple[int, int]:
     return k1, check_int(f"{name}[1], k2,", value[1], k1, hint="It must not be less than k1.")
 
 
-@dataclass(frozen=True)
-class TrainingOptions:
-    """How to train: the options of :func:`throughtime.train`, checked.
+class _Default(int):
+    """A default that can be told from the same number given by the caller."""
 
-    Each option is declared here once, with its type and its check.
+
+#: Sequences in an update where ``batch_size`` is left out.
+BATCH_SIZE = _Default(32)
+
+
+@dataclass(frozen=True)
+class StepOptions:
+    """How to make one update: the options of :class:`throughtime.TrainStep`, checked.
+
+    Each option is declared here or in :class:`TrainingOptions` once, with its type and its check.
     """
 
     heads: Heads = option(lambda _, value: value)  # see check_heads
     optimizer: Optimizer = option(lambda _, value: OPTIMIZERS.get(value))
-    epochs: int = option(_COUNT)
-    batch_size: int | None = option(_COUNT, optional=True)
     clip_norm: float | None = option(_LIMIT, optional=True)
     clip_value: float | None = option(_LIMIT, optional=True)
     l1: float = option(_PENALTY)
     l2: float = option(_PENALTY)
     tbptt: tuple[int, int] | None = option(_check_tbptt, optional=True)
-    shuffle: bool = option(check_bool)
-    bucket: bool = option(check_bool)
-    keep_outputs: bool = option(check_bool)
     seed: int = option(partial(check_int, minimum=0))
 
 
-def check_options(net: Network, arguments: Mapping[str, Any]) -> TrainingOptions:
+@dataclass(frozen=True)
+class TrainingOptions(StepOptions):
+    """How to train: the options of :func:`throughtime.train`, checked."""
+
+    epochs: int = option(_COUNT)
+    batch_size: int | None = option(_COUNT, optional=True)
+    shuffle: bool = option(check_bool)
+    bucket: bool = option(check_bool)
+    keep_outputs: bool = option(check_bool)
+    carry_state: bool = option(check_bool)
+    shards: int | None = option(_COUNT, optional=True)
+    accumulate: int = option(_COUNT)
+
+
+Options = TypeVar("Options", bound=StepOptions)
+
+
+def check_options(net: Network, arguments: Mapping[str, Any], kind: type[Options]) -> Options:
     """Return the options among ``arguments`` as values of their types, or say which is wrong."""
     named = {name: arguments[name] for name in ("loss", "loss_weights", "metrics")}
     arguments = {**arguments, "heads": check_heads(net, **named)}
-    options = TrainingOptions(
+    options = kind(
         **{
             field.name: field.metadata["check"](field.name, arguments[field.name])
-            for field in fields(TrainingOptions)
+            for field in fields(kind)
         }
     )
     if options.clip_norm is not None and options.clip_value is not None:
@@ -153,7 +182,32 @@ def check_options(net: Network, arguments: Mapping[str, Any]) -> TrainingOptions
             expected = f"None for loss {whole.name!r}, which needs all steps of a sequence"
             raise InvalidArgumentError(sentence("tbptt", expected, str(options.tbptt)))
         check_chunks(net)
+    if isinstance(options, TrainingOptions):
+        _check_together(net, options)
     return options
+
+
+def _check_together(net: Network, options: TrainingOptions) -> None:
+    """Refuse options of which one excludes another."""
+    many = {"shards": options.shards, "accumulate": options.accumulate}
+    for name, value in many.items():
+        if options.tbptt is not None and value not in (None, 1):
+            expected = f"{'None' if name == 'shards' else 1} where tbptt is given"
+            hint = "Its updates follow one another in time."
+            raise InvalidArgumentError(sentence(name, expected, value, hint))
+    if not options.carry_state:
+        return
+    check_continuing(net, "carry_state", "False")
+    given = {"shuffle": options.shuffle, "bucket": options.bucket}
+    for name, value in given.items():
+        if value:
+            hint = "Rows go on in the batch after, so the order is that of the data."
+            expected = "False where carry_state=True"
+            raise InvalidArgumentError(sentence(name, expected, value, hint))
+    if options.accumulate > 1:
+        hint = "The second batch begins where the first ends, so they are not one update."
+        expected = "1 where carry_state=True"
+        raise InvalidArgumentError(sentence("accumulate", expected, options.accumulate, hint))
 
 
 def check_gradient_flow(net: Network) -> None:

@@ -20,6 +20,7 @@ from throughtime.errors import (
 )
 from throughtime.network.containers import Container
 from throughtime.network.signals import alike, cut, each, first_of
+from throughtime.network.tape import cut_state
 from throughtime.training.heads import Heads
 from throughtime.training.targets import Targets, axes, check_targets
 
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 SPLIT = 1
 #: The entries of a validation set; a tuple holds the first two or three.
 FIELDS = ("x", "y", "lengths", "mask", "sample_weight")
+#: What chooses sequences: their numbers, or a slice.
+Rows = np.ndarray | slice
 
 
 @dataclass(eq=False)  # a frozen one takes longer to make, once a batch
@@ -47,15 +50,26 @@ class Samples:
         Those of each output.
     axes : tuple of int or None
         Whose steps each input has; see :func:`throughtime.training.targets.axes`.
+    states : list, or None
+        The initial state of each layer, which is None where it is zero; None if all are.
+    reset : ndarray of bool of shape (N,), or None
+        True for the rows that do not continue those of the batch before.
     """
 
     x: Any
     mask: Any
     targets: tuple[Targets, ...]
     axes: tuple[int | None, ...]
+    states: list[Any] | None = None
+    reset: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(first_of(self.x))
+
+    @property
+    def shapes(self) -> list[tuple[int, ...]]:
+        """The shape of each input."""
+        return [one.shape for one in each(self.x)]
 
     @property
     def y(self) -> Any:
@@ -76,12 +90,24 @@ class Samples:
         found = [lengths_from_mask(mask) for mask in each(self.mask) if mask is not None]
         return None if not found else np.sum(found, axis=0)
 
-    def take(self, rows: np.ndarray) -> Samples:
+    @property
+    def arrays(self) -> list[np.ndarray | None]:
+        """All arrays, in a fixed order."""
+        states = [] if self.states is None else _leaves(tuple(self.states))
+        found = [a for one in (self.x, self.y, self.mask, self.weight) for a in each(one)]
+        return [*found, *states, *([] if self.reset is None else [self.reset])]
+
+    def take(self, rows: Rows) -> Samples:
         """Return the sequences at ``rows``, with all their steps."""
         targets = tuple([one.take(rows) for one in self.targets])
-        return Samples(cut(self.x, rows), cut(self.mask, rows), targets, self.axes)
+        x, mask = cut(self.x, rows), cut(self.mask, rows)
+        return Samples(x, mask, targets, self.axes, *self._carried(rows))
 
-    def batch(self, rows: np.ndarray) -> Samples:
+    def _carried(self, rows: Rows) -> tuple[list[Any] | None, np.ndarray | None]:
+        states = None if self.states is None else [cut_state(one, rows) for one in self.states]
+        return states, None if self.reset is None else self.reset[rows]
+
+    def batch(self, rows: Rows) -> Samples:
         """Return the sequences at ``rows``, without the last steps that all of them lack.
 
         Inputs with the same steps are cut together, and so are the outputs that have them.
@@ -101,7 +127,14 @@ class Samples:
             xs.append(x[rows] if steps is None else x[rows, :steps])
             masks.append(real if steps is not None or mask is None else mask[rows])
         targets = tuple(one.cut(rows, *kept.get(one.axis, (None, None))) for one in self.targets)
-        return Samples(alike(tuple(xs)), alike(tuple(masks)), targets, self.axes)
+        own = self._carried(rows)
+        return Samples(alike(tuple(xs)), alike(tuple(masks)), targets, self.axes, *own)
+
+
+def _leaves(state: Any) -> list[np.ndarray | None]:
+    if isinstance(state, tuple):
+        return [one for part in state for one in _leaves(part)]
+    return [state]
 
 
 def _trimmed(real: np.ndarray) -> tuple[int, np.ndarray | None]:
@@ -119,6 +152,9 @@ def check_samples(
     lengths: Any = None,
     mask: Any = None,
     sample_weight: Any = None,
+    initial_state: Any = None,
+    *,
+    empty: bool = False,
 ) -> Samples:
     """Check data against the network, and the losses and metrics of its outputs.
 
@@ -131,6 +167,10 @@ def check_samples(
         zero may hold a placeholder: NaN, -100 or anything else.
     sample_weight : array-like of shape (N,) or of the output steps, or a list of ragged arrays
         Weight of each sequence, or of each step; a dict has those of each output.
+    initial_state : list or dict, optional
+        As in :meth:`Network.forward`.
+    empty : bool
+        Whether the data may leave nothing to learn from, as a batch of many may.
 
     Raises
     ------
@@ -145,11 +185,14 @@ def check_samples(
     targets = []
     for k, head in enumerate(heads):
         try:
-            found = check_targets(topology, k, head, arrays, masks, values[k], weights[k])
+            found = check_targets(topology, k, head, arrays, masks, values[k], weights[k], empty)
         except ThroughtimeError as error:
             raise head.blame(error) from None
         targets.append(found)
-    return Samples(inputs, real, tuple(targets), axes(topology.input_forms))
+    states = None
+    if initial_state is not None:
+        states = net.check_states(initial_state, len(arrays[0]))
+    return Samples(inputs, real, tuple(targets), axes(topology.input_forms), states)
 
 
 def by_output(box: Container, argument: str, value: Any) -> tuple[Any, ...]:

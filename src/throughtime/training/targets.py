@@ -55,13 +55,15 @@ class Targets(NamedTuple):
         """Whether the output has steps of its own, which differ from row to row."""
         return self.axis is None and self.mask is not None
 
-    def take(self, rows: np.ndarray) -> Targets:
+    def take(self, rows: np.ndarray | slice) -> Targets:
         """Return those of the sequences at ``rows``."""
         mask = None if self.mask is None else self.mask[rows]
         weight = None if self.weight is None else self.weight[rows]
         return Targets(self.y[rows], mask, weight, self.axis, self.aligned)
 
-    def cut(self, rows: np.ndarray, steps: int | None, mask: np.ndarray | None) -> Targets:
+    def cut(
+        self, rows: np.ndarray | slice, steps: int | None, mask: np.ndarray | None
+    ) -> Targets:
         """Return those of the first ``steps`` steps at ``rows``, whose mask is ``mask``."""
         if steps is None:
             return self.take(rows)
@@ -92,6 +94,7 @@ def check_targets(
     masks: tuple[Any, ...],
     y: Any,
     sample_weight: Any,
+    empty: bool = False,
 ) -> Targets:
     """Check the targets of output ``k``; see :func:`throughtime.training.samples.check_samples`."""
     shapes, loss = [a.shape for a in x], head.loss
@@ -128,12 +131,18 @@ def check_targets(
         metric.check_target(target, (*shape[:-1], answer.shape[-1]), counted)
     if source is None:
         weight = drop_empty(weight, here)
-    if loss.batch_weight(shape, shown, weight) == 0.0:
-        what = "sample_weight" if sample_weight is not None else "lengths or mask"
-        got = "zero for every step"
-        raise DataError(sentence(what, "something to learn from", got, must="leave"))
+    if not empty and loss.batch_weight(shape, shown, weight) == 0.0:
+        raise nothing_left(sample_weight is not None)
     axis = None if source is None else axes(topology.input_forms)[source]
     return Targets(target, mask, weight, axis, loss.aligned)
+
+
+def nothing_left(weighted: bool) -> DataError:
+    """The error of data in which no step counts."""
+    what = "sample_weight" if weighted else "lengths or mask"
+    return DataError(
+        sentence(what, "something to learn from", "zero for every step", must="leave")
+    )
 
 
 def _followed(topology: Topology, shapes: list[tuple[int, ...]], k: int) -> int | None:

@@ -22,7 +22,30 @@ from throughtime.training.targets import axes
 
 
 def check_chunks(net: Network) -> None:
-    """Refuse a network that cannot be run in chunks of time.
+    """Refuse a network that cannot be trained in chunks of time.
+
+    Raises
+    ------
+    InvalidArgumentError
+        As :func:`check_continuing`; or if some outputs are at every step and others are not.
+    """
+    check_continuing(net, "tbptt", "None")
+    topology = net.topology
+    kinds = {
+        form.kind: name
+        for form, name in zip(topology.output_forms, net.plan.outputs.names, strict=True)
+    }
+    if len(kinds) > 1:
+        raise InvalidArgumentError(
+            f"tbptt must be None for this network: output {kinds['vector']!r} has one value a"
+            f" sequence, and output {kinds['sequence']!r} one at every step."
+        )
+
+
+def check_continuing(net: Network, argument: str, value: str) -> None:
+    """Refuse a network that cannot be run piece of time by piece of time.
+
+    ``argument`` is the one that asks for it, which must have ``value`` then.
 
     Raises
     ------
@@ -38,28 +61,19 @@ def check_chunks(net: Network) -> None:
             reason = "it takes what is known only at the end of a sequence"
         if reason is not None:
             raise InvalidArgumentError(
-                f"tbptt must be None for this network: {topology.named(i)} cannot be cut into"
+                f"{argument} must be {value} for this network: {topology.named(i)} cannot be cut into"
                 f" chunks of time, because {reason}."
             )
     numbers = axes(topology.input_forms)
     timed = [k for k, number in enumerate(numbers) if number is not None]
     if not timed:
-        raise InvalidArgumentError("tbptt must be None for this network: it takes no sequence.")
+        raise InvalidArgumentError(f"{argument} must be {value} for this network: it takes no sequence.")
     other = next((k for k in timed if numbers[k] != numbers[timed[0]]), None)
     if other is not None:
         names = net.plan.inputs.names
         raise InvalidArgumentError(
-            f"tbptt must be None for this network: inputs {names[timed[0]]!r} and {names[other]!r}"
+            f"{argument} must be {value} for this network: inputs {names[timed[0]]!r} and {names[other]!r}"
             " have steps of their own, and are not cut together."
-        )
-    kinds = {
-        form.kind: name
-        for form, name in zip(topology.output_forms, net.plan.outputs.names, strict=True)
-    }
-    if len(kinds) > 1:
-        raise InvalidArgumentError(
-            f"tbptt must be None for this network: output {kinds['vector']!r} has one value a"
-            f" sequence, and output {kinds['sequence']!r} one at every step."
         )
 
 
@@ -85,6 +99,7 @@ def truncated(
     tbptt: tuple[int, int],
     *,
     mask: Any = None,
+    initial_state: list[Any] | None = None,
     sample_weight: Any = None,
     l1: float = 0.0,
     l2: float = 0.0,
@@ -113,19 +128,19 @@ def truncated(
     if net.topology.output_forms[0].kind == "vector":
         x, mask, columns = _align_right(x, mask, timed)
         start = max(0, steps - k2)
-        carried = _advance(net, x, mask, timed, (0, start), None, training, seed)
+        carried = _advance(net, x, mask, timed, (0, start), initial_state, training, seed)
         result = evaluate_and_backward(
             net, _cut(x, timed, start, steps), y, heads, mask=_cut(mask, timed, start, steps),
             initial_state=carried, sample_weight=sample_weight, rng=_stream(seed), offset=start,
             **options,
         )  # fmt: skip
-        nothing: list[Any] = [None] * len(net.layers)
+        begin = initial_state or [None] * len(net.layers)
         call = Call(training=training, rng=_stream(seed))
-        result.given = Pass(x, mask, nothing, call, columns)
+        result.given = Pass(x, mask, begin, call, columns)
         yield result
         return
     weights = (None,) * len(heads) if sample_weight is None else each(sample_weight)
-    carried, begin = None, 0  # the state after `begin` steps
+    carried, begin = initial_state, 0  # the state after `begin` steps
     for first in range(0, steps, k1):
         end = min(first + k1, steps)
         start = max(0, end - max(k2, end - first))

@@ -1,0 +1,481 @@
+r"""One update of the weights: forward, backward, clip, step. ``tt.TrainStep`` is it in public.
+
+A batch may come in several parts: the shards of ``shards=``, the small batches of ``accumulate=``.
+Each part has a gradient of its own, and they are summed in their order:
+
+    g = ((g_1 + g_2) + g_3) + ...,    g_s = dL_s/dtheta,    L_s = sum over outputs k of c_k (W_ks / W_k) L_ks
+
+where L_ks is the mean loss of output k over part s, W_ks the sum of its weights, and W_k that of the
+whole batch; of a loss that is a sum, the factor is 1. So g is the gradient of the batch, and its bits
+depend on where the batch was cut, not on who computed which part. The penalty is added once, at the
+end.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple, NoReturn
+
+import numpy as np
+
+from throughtime.errors import DivergedError, check_int
+from throughtime.kernels.underflow import ignore_underflow
+from throughtime.network import Network
+from throughtime.registry import translate
+from throughtime.training import objective, truncation
+from throughtime.training.clipping import clip_norm, clip_value, global_norm
+from throughtime.training.divergence import (
+    Origin,
+    advice,
+    backward_origin,
+    forward_origin,
+    update_origin,
+)
+from throughtime.training.heads import Heads
+from throughtime.training.objective import Evaluation, Term
+from throughtime.training.options import OTHER_NAMES, StepOptions, check_network, check_options
+from throughtime.training.samples import Samples, check_samples
+
+#: First word of the seed for dropout; see :mod:`throughtime.training.loop`.
+DROPOUT = 3
+
+
+class Found(NamedTuple):
+    """What a part of a batch gave, wherever it was computed.
+
+    Attributes
+    ----------
+    terms : tuple of Term
+        The loss of each output.
+    y : object
+        The outputs, if they were asked for; see :attr:`Evaluation.y`.
+    final_state : list
+        The states at the end; see :class:`throughtime.network.tape.Tape`.
+    begin : int
+        The time step of the first output.
+    gradient : ndarray of shape (P,) or None
+        The gradient of the part, without penalties.
+    """
+
+    terms: tuple[Term, ...]
+    y: Any
+    final_state: list[Any]
+    begin: int = 0
+    gradient: np.ndarray | None = None
+
+
+class Update(NamedTuple):
+    """One update: of a whole batch, or of a chunk of its time steps.
+
+    Attributes
+    ----------
+    found : sequence of Evaluation or Found
+        What each part gave.
+    penalty : float
+    norm : float or None
+        The norm of the gradient before clipping; None if there was nothing to learn from, so that
+        the weights did not move.
+    lr : float
+        The learning rate.
+    """
+
+    found: Sequence[Evaluation | Found]
+    penalty: float
+    norm: float | None
+    lr: float
+
+    @property
+    def final_states(self) -> list[list[Any]]:
+        """The states at the end of each part."""
+        return [one.final_state for one in self.found]
+
+
+class Diverged(Exception):  # noqa: N818  # it never leaves the package
+    """An update that stopped being finite: where it began, and in which part of the batch."""
+
+    def __init__(self, origin: Origin, part: Samples) -> None:
+        self.origin, self.part = origin, part
+
+
+#: Computes the parts elsewhere: of the parts, their factors and the seeds of their dropout.
+Elsewhere = Callable[[list[Samples], list[tuple[float, ...]], tuple[int, ...]], list[Found]]
+
+
+@dataclass(frozen=True)
+class StepResult:
+    """What one update was made from.
+
+    Attributes
+    ----------
+    loss : float
+        The loss of the batch before the update, without penalties.
+    penalty : float
+        The penalties on the weights.
+    grad_norm : float
+        The norm of the gradient before clipping; 0 if no step of the batch counts.
+    lr : float
+        The learning rate of the update.
+    y : ndarray, or a dict or list of them
+        The outputs before the update, with dropout.
+    final_state : list
+        The states at the end of the batch, which ``initial_state`` of the next call takes.
+    """
+
+    loss: float
+    penalty: float
+    grad_norm: float
+    lr: float
+    y: Any
+    final_state: list[Any]
+
+
+@translate(OTHER_NAMES)
+class TrainStep:
+    """One update of a network's weights, for training loops of one's own.
+
+    :func:`throughtime.train` makes its updates with it. The optimiser is kept as it is: it is not
+    reset, and its moments live on from call to call.
+
+    Parameters
+    ----------
+    net : Network
+        The network, whose parameters change in place.
+    optimizer, loss, loss_weights, clip_norm, clip_value, l1, l2 :
+        As in :func:`throughtime.train`.
+    seed : int
+        Seed for dropout.
+
+    Attributes
+    ----------
+    net : Network
+    optimizer : Optimizer
+    epoch, batch : int
+        Numbers of the epoch and of the last update in it. Dropout is drawn from them: a loop that
+        calls :meth:`begin_epoch` has the bits of ``train``.
+
+    Raises
+    ------
+    InvalidArgumentError, InvalidTypeError, DataError
+        If an argument does not fit; the message says which, and what would.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import throughtime as tt
+    >>> net = tt.Network([tt.layers.GRU(8), tt.layers.Dense(1)], n_features=2)
+    >>> step = tt.TrainStep(net, tt.optimizers.Adam(0.01), "mse")
+    >>> x = np.random.default_rng(0).normal(size=(16, 5, 2))
+    >>> y = x.sum(axis=1)[:, :1]
+    >>> losses = [step(x, y).loss for _ in range(60)]
+    >>> losses[-1] < 0.5 * losses[0]
+    True
+    """
+
+    def __init__(
+        self,
+        net: Network,
+        optimizer: Any = "adam",
+        loss: Any = "mse",
+        *,
+        loss_weights: Any = None,
+        clip_norm: float | None = None,
+        clip_value: float | None = None,
+        l1: float = 0.0,
+        l2: float = 0.0,
+        seed: int = 0,
+    ) -> None:
+        arguments = {**locals(), "metrics": (), "tbptt": None}
+        self._prepare(net, check_options(check_network(net), arguments, StepOptions))
+
+    @classmethod
+    def of(
+        cls, net: Network, options: StepOptions, elsewhere: Elsewhere | None = None
+    ) -> TrainStep:
+        """The step of a run whose options are checked; ``elsewhere`` computes parts of batches."""
+        step = cls.__new__(cls)
+        step._prepare(net, options, elsewhere)
+        return step
+
+    def _prepare(
+        self, net: Network, options: StepOptions, elsewhere: Elsewhere | None = None
+    ) -> None:
+        self.net, self.optimizer = net, options.optimizer
+        self.epoch, self.batch = 1, 0
+        self._options, self._elsewhere = options, elsewhere
+        self._multiplier = net.lr_multipliers()
+        self._frozen = None if self._multiplier is None else self._multiplier == 0
+        self._decay_mask = net.weight_mask()
+        #: The last weights with a finite loss and a finite gradient.
+        self.good = net.params.flat.copy()
+
+    def begin_epoch(self, epoch: int) -> None:
+        """Set the number of the epoch that begins, from 1; schedules and dropout go by it."""
+        self.epoch, self.batch = check_int("epoch", epoch, 1), 0
+        self.optimizer.begin_epoch(self.epoch - 1)
+
+    @ignore_underflow
+    def __call__(
+        self,
+        x: Any,
+        y: Any,
+        *,
+        lengths: Any = None,
+        mask: Any = None,
+        sample_weight: Any = None,
+        initial_state: Any = None,
+    ) -> StepResult:
+        """Make one update from one batch.
+
+        Parameters
+        ----------
+        x, y, lengths, mask, sample_weight :
+            The batch, as in :func:`throughtime.train`.
+        initial_state : list or dict, optional
+            As in :meth:`Network.forward`; ``final_state`` of the last result goes on where the
+            batch before ended.
+
+        Returns
+        -------
+        StepResult
+
+        Raises
+        ------
+        ShapeError, DataError, InvalidArgumentError, InvalidTypeError
+            If the batch does not fit; the weights are then as before.
+        DivergedError
+            If the loss, the gradient or a weight becomes infinite or NaN. The last weights with a
+            finite loss are restored.
+        """
+        heads = self._options.heads
+        part = check_samples(
+            self.net, heads, x, y, lengths, mask, sample_weight, initial_state, empty=True
+        )
+        self.batch += 1
+        try:
+            with np.errstate(all="ignore"):
+                (update,) = self.updates([part])
+        except Diverged as error:
+            self.net.params.flat[...] = self.good
+            place, back = f"in step {self.batch}", "the last weights with a finite loss are restored"
+            self.explain(error, place, back)
+        evaluation = update.found[0]
+        loss = sum(h.weight * t.value for h, t in zip(heads, evaluation.terms, strict=True))
+        box = self.net.plan.outputs
+        y = box.gather([one.copy() for one in objective.each(evaluation.y)])
+        norm = 0.0 if update.norm is None else update.norm
+        return StepResult(loss, update.penalty, norm, update.lr, y, evaluation.final_state)
+
+    def explain(self, error: Diverged, place: str, back: str) -> NoReturn:
+        """Say where the divergence began, what the network holds now, and what to try."""
+        options = self._options
+        clipped = options.clip_norm is not None or options.clip_value is not None
+        ways = advice(self.net, error.part.x, self.optimizer.current_lr, clipped)
+        raise DivergedError(
+            f"training diverged {place}: {error.origin}; {back}. {ways}"
+        ) from None
+
+    # -- updates ------------------------------------------------------------------------------
+
+    def updates(self, parts: list[Samples]) -> Any:
+        """Make the updates of one batch, in its parts; yield each :class:`Update`.
+
+        There is one, or with ``tbptt`` one for each chunk of time. The caller ignores warnings.
+        """
+        if self._options.tbptt is not None:
+            return self._in_chunks(parts[0])
+        if len(parts) == 1 and self._elsewhere is None:
+            return iter((self._whole(parts[0]),))
+        return iter((self._summed(parts),))
+
+    def _whole(self, part: Samples) -> Update:
+        """The update of a batch in one part."""
+        options = self._options
+        self.net.grads.flat[...] = 0
+        evaluation = objective.evaluate_and_backward(
+            self.net, part.x, part.y, options.heads, mask=part.mask, initial_state=part.states,
+            sample_weight=part.weight, l1=options.l1, l2=options.l2, training=True,
+            rng=self._rng(), input_gradient=False,
+        )  # fmt: skip
+        return self._after(evaluation, part)
+
+    def _in_chunks(self, part: Samples) -> Any:
+        """The updates of a batch that is cut into chunks of time."""
+        options = self._options
+        assert options.tbptt is not None
+        self.net.grads.flat[...] = 0
+        for evaluation in truncation.truncated(
+            self.net, part.x, part.y, options.heads, options.tbptt, mask=part.mask,
+            initial_state=part.states, sample_weight=part.weight, l1=options.l1, l2=options.l2,
+            training=True, rng=self._rng(),
+        ):  # fmt: skip
+            yield self._after(evaluation, part)
+            self.net.grads.flat[...] = 0
+
+    def _after(self, evaluation: Evaluation, part: Samples) -> Update:
+        """The update whose gradient is in ``net.grads``."""
+        lr = self.optimizer.current_lr
+        # A chunk without an unmasked step must not move the weights, not even by momentum.
+        if not evaluation.weight > 0:
+            return Update((evaluation,), evaluation.penalty, None, lr)
+        if not math.isfinite(evaluation.penalty):
+            raise Diverged(Origin("the penalty on the weights overflowed"), part)
+        if not math.isfinite(evaluation.value):
+            raise Diverged(forward_origin(self.net, evaluation), part)
+        norm = self._clip()
+        if not math.isfinite(norm):  # clipping has then left the gradient as it was
+            raise Diverged(backward_origin(self.net, evaluation), part)
+        self._move(norm, part)
+        return Update((evaluation,), evaluation.penalty, norm, lr)
+
+    def _summed(self, parts: list[Samples]) -> Update:
+        """The update of a batch in several parts, or of one that is computed elsewhere."""
+        options, net, lr = self._options, self.net, self.optimizer.current_lr
+        factors, empty = shares(net, options.heads, parts)
+        seeds = (DROPOUT, options.seed, self.epoch, self.batch)
+        found: list[Found] = []
+        total: np.ndarray | None = None
+        if self._elsewhere is None:
+            for k, part in enumerate(parts):
+                rng = part_rng(net, seeds, k, len(parts))
+                one = compute(net, options.heads, part, factors[k], rng)
+                total = _added(total, one.gradient)
+                found.append(one._replace(gradient=None))
+        else:
+            for one in self._elsewhere(parts, factors, seeds):
+                total = _added(total, one.gradient)
+                found.append(one._replace(gradient=None))
+        if empty:
+            return Update(found, 0.0, None, lr)
+        assert total is not None
+        penalty = 0.0
+        net.grads.flat[...] = total
+        if options.l1 or options.l2 or net.topology.penalised:
+            penalty = objective.penalise(net, options.l1, options.l2)
+        if not math.isfinite(penalty):
+            raise Diverged(Origin("the penalty on the weights overflowed"), parts[0])
+        for k, one in enumerate(found):
+            if not all(math.isfinite(term.value) for term in one.terms):
+                raise Diverged(forward_origin(net, self._again(parts, factors, k)), parts[k])
+        norm = self._clip()
+        if not math.isfinite(norm):
+            raise self._overflow(parts, factors)
+        self._move(norm, parts[0])
+        return Update(found, penalty, norm, lr)
+
+    def _again(self, parts: list[Samples], factors: list[tuple[float, ...]], k: int) -> Evaluation:
+        """Part ``k`` once more, here, with a tape in which the origin of a NaN can be found."""
+        seeds = (DROPOUT, self._options.seed, self.epoch, self.batch)
+        rng = part_rng(self.net, seeds, k, len(parts))
+        return run_part(self.net, self._options.heads, parts[k], factors[k], rng)
+
+    def _overflow(self, parts: list[Samples], factors: list[tuple[float, ...]]) -> Diverged:
+        """Where a gradient of several parts stopped being finite."""
+        for k, part in enumerate(parts):
+            evaluation = self._again(parts, factors, k)
+            if not math.isfinite(global_norm(self.net.grads.flat)):
+                return Diverged(backward_origin(self.net, evaluation), part)
+        return Diverged(Origin("the sum of the gradients overflowed"), parts[0])
+
+    def _rng(self) -> np.random.Generator | None:
+        return part_rng(
+            self.net, (DROPOUT, self._options.seed, self.epoch, self.batch), 0, 1
+        )
+
+    def _clip(self) -> float:
+        """Clip the gradient; return its norm before."""
+        options, grads = self._options, self.net.grads.flat
+        if self._frozen is not None:
+            grads[self._frozen] = 0  # parameters that do not move must not count in the norm
+        if options.clip_norm is not None:
+            return clip_norm(grads, options.clip_norm)
+        if options.clip_value is not None:
+            return clip_value(grads, options.clip_value)
+        return global_norm(grads)
+
+    def _move(self, norm: float, part: Samples) -> None:
+        """Make one step of the optimiser with the gradient in ``net.grads``."""
+        net = self.net
+        finite = self.optimizer.step(
+            net.params.flat, net.grads.flat, self._multiplier, self._decay_mask, previous=self.good
+        )
+        origin = update_origin(net, self.optimizer, norm, finite)
+        if origin is not None:
+            raise Diverged(origin, part)
+
+
+def shares(
+    net: Network, heads: Heads, parts: list[Samples]
+) -> tuple[list[tuple[float, ...]], bool]:
+    """The factors W_ks / W_k of each part and output, and whether nothing counts at all."""
+    weights = []
+    for part in parts:
+        shapes = net.topology.output_shapes(part.shapes)
+        weights.append(
+            [
+                head.loss.batch_weight(shape, own.mask, own.weight)
+                for head, shape, own in zip(heads, shapes, part.targets, strict=True)
+            ]
+        )
+    totals = [math.fsum(column) for column in zip(*weights, strict=True)]
+    summed = [head.loss.reduction == "sum" for head in heads]
+    factors = [
+        tuple(
+            1.0 if whole or not total else weight / total
+            for weight, total, whole in zip(row, totals, summed, strict=True)
+        )
+        for row in weights
+    ]
+    return factors, not any(totals)
+
+
+def part_rng(
+    net: Network, seeds: tuple[int, ...], k: int, count: int
+) -> np.random.Generator | None:
+    """The stream for dropout in part ``k`` of ``count``; None if no layer draws."""
+    if not net.topology.draws:
+        return None
+    return np.random.default_rng([*seeds, k] if count > 1 else [*seeds])
+
+
+def run_part(
+    net: Network,
+    heads: Heads,
+    part: Samples,
+    factors: tuple[float, ...],
+    rng: np.random.Generator | None,
+) -> Evaluation:
+    """The objective of a part of a batch without penalties; its gradient is in ``net.grads``."""
+    net.grads.flat[...] = 0
+    scaled = tuple(
+        head if factor == 1.0 else head._replace(weight=head.weight * factor)
+        for head, factor in zip(heads, factors, strict=True)
+    )
+    return objective.evaluate_and_backward(
+        net, part.x, part.y, scaled, mask=part.mask, initial_state=part.states,
+        sample_weight=part.weight, training=True, rng=rng, share=0.0, input_gradient=False,
+    )  # fmt: skip
+
+
+def compute(
+    net: Network,
+    heads: Heads,
+    part: Samples,
+    factors: tuple[float, ...],
+    rng: np.random.Generator | None,
+    outputs: bool = True,
+) -> Found:
+    """The losses of a part of a batch, and its gradient."""
+    evaluation = run_part(net, heads, part, factors, rng)
+    y = evaluation.y if outputs else None
+    return Found(evaluation.terms, y, evaluation.final_state, 0, net.grads.flat.copy())
+
+
+def _added(total: np.ndarray | None, gradient: np.ndarray | None) -> np.ndarray | None:
+    """The sum so far; the first gradient becomes it."""
+    assert gradient is not None
+    if total is None:
+        return gradient if gradient.flags.writeable else gradient.copy()
+    total += gradient
+    return total
