@@ -331,8 +331,8 @@ DATA = [
         (X, Y),
         {"validation": {"x": X, "y": Y, "weight": None}},
         (
-            "a key of validation must be one of 'x', 'y', 'lengths', 'mask', 'sample_weight';"
-            " got 'weight'. Did you mean 'sample_weight'?"
+            "a key of validation must be one of 'x', 'y', 'lengths', 'mask', 'sample_weight',"
+            " 'initial_state', 'reset'; got 'weight'. Did you mean 'sample_weight'?"
         ),
     ),
     (

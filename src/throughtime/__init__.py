@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from throughtime.training import Checkpoint as Checkpoint
     from throughtime.training import EarlyStopping as EarlyStopping
     from throughtime.training import History as History
+    from throughtime.training import TrainStep as TrainStep
     from throughtime.training import evaluate as evaluate
     from throughtime.training import metrics as metrics
     from throughtime.training.many import fit_many as fit_many
@@ -75,6 +76,7 @@ _HOME = {
     "History": "training",
     "Input": "layers",
     "Network": "network",
+    "TrainStep": "training",
     "check_gradients": "gradcheck",
     "engine": "engines",
     "evaluate": "training",

@@ -75,8 +75,8 @@ def _check_several(
 ) -> tuple[tuple[np.ndarray, ...], tuple[Any, ...]]:
     box, forms = topology.plan.inputs, topology.input_forms
     values = box.spread("x", x)
-    own_lengths = _by_input(topology, "lengths", lengths, 1)
-    own_masks = _by_input(topology, "mask", mask, 2)
+    own_lengths = by_input(topology, "lengths", lengths, 1)
+    own_masks = by_input(topology, "mask", mask, 2)
     # Inputs with the same steps have one mask, which those that come with lengths bring.
     roots = [f.steps.axis if f.steps and f.steps.count is None else k for k, f in enumerate(forms)]
     brings = [
@@ -118,7 +118,7 @@ def _check_masks(
         )
 
 
-def _by_input(topology: Topology, argument: str, value: Any, depth: int) -> tuple[Any, ...]:
+def by_input(topology: Topology, argument: str, value: Any, depth: int) -> tuple[Any, ...]:
     """``lengths`` (``depth`` 1) or ``mask`` (2) of each input; those of vectors are None.
 
     An array is that of the only sequence, or of all sequences if they have the same steps.

@@ -4,6 +4,17 @@ from throughtime.training.callbacks import Callback, EarlyStopping, Run
 from throughtime.training.checkpoints import Checkpoint
 from throughtime.training.evaluation import evaluate
 from throughtime.training.history import History
+from throughtime.training.step import StepResult, TrainStep
 from throughtime.training.train import train
 
-__all__ = ["Callback", "Checkpoint", "EarlyStopping", "History", "Run", "evaluate", "train"]
+__all__ = [
+    "Callback",
+    "Checkpoint",
+    "EarlyStopping",
+    "History",
+    "Run",
+    "StepResult",
+    "TrainStep",
+    "evaluate",
+    "train",
+]

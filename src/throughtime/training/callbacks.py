@@ -46,8 +46,8 @@ class Run:
         Number of the epoch that runs or has just ended, from 1.
     batch : int
         Number of the batch that has just ended, from 1.
-    batches : int
-        Number of batches in an epoch.
+    batches : int or None
+        Number of batches in an epoch; None in the first epoch of a source that does not say.
     loss : float
         Loss of the last batch.
     stop_reason : str or None
@@ -60,7 +60,7 @@ class Run:
     epochs: int
     epoch: int = 0
     batch: int = 0
-    batches: int = 0
+    batches: int | None = 0
     loss: float = math.nan
     stop_reason: str | None = None
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import replace
+import itertools
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -28,63 +29,96 @@ if TYPE_CHECKING:
     from throughtime.network import Network
 
 
-def class_weighting(
-    class_weight: Any, net: Network, heads: Heads, samples: Samples
-) -> Callable[[Samples], Samples]:
+@dataclass(eq=False)
+class ClassWeights:
+    """Multiplies the weights of samples by those of their classes.
+
+    Attributes
+    ----------
+    heads : tuple of Head
+    given : tuple
+        Of each output, a mapping of classes to weights, or None.
+    widths : tuple of int
+        The number of outputs of each head.
+    tables : list of (ndarray of shape (C,) or None), or None
+        The weight of each class; None until the first batch is there.
+    """
+
+    heads: Heads
+    given: tuple[Any, ...]
+    widths: tuple[int, ...]
+    tables: list[np.ndarray | None] | None = None
+
+    def learn(self, parts: Callable[[], Iterable[Samples]]) -> None:
+        """Find the weight of each class from the data to train on, which come in parts."""
+        self.tables = []
+        for k, (head, own) in enumerate(zip(self.heads, self.given, strict=True)):
+            targets = (part.targets[k] for part in parts())
+            try:
+                self.tables.append(_table(own, head.loss, targets, self.widths[k]))
+            except ThroughtimeError as error:
+                raise head.blame(error) from None
+
+    def __call__(self, samples: Samples, *, whole: bool = False) -> Samples:
+        """The samples with their new weights; ``whole`` data must leave something to learn from."""
+        if self.tables is None:
+            self.learn(lambda: [samples])
+        assert self.tables is not None
+        targets = list(samples.targets)
+        for k, (head, table) in enumerate(zip(self.heads, self.tables, strict=True)):
+            if table is None:
+                continue
+            try:
+                targets[k] = _weighted(table, head.loss, targets[k], whole)
+            except ThroughtimeError as error:
+                raise head.blame(error) from None
+        return replace(samples, targets=tuple(targets))
+
+
+def class_weighting(class_weight: Any, net: Network, heads: Heads) -> ClassWeights | None:
     """Return what multiplies the weights of samples by those of their classes.
 
     Parameters
     ----------
     class_weight : mapping of int to float, "balanced" or None
         Weight of each class, 1 where it is not given. With ``"balanced"``, class c has the weight
-        M / (C M_c): M steps of ``samples`` count, M_c of them are of class c, and C classes occur.
-        With None nothing is changed. Of several outputs, a dict of them by output.
+        M / (C M_c): M steps of the data count, M_c of them are of class c, and C classes occur.
+        Of several outputs, a dict of them by output.
     net : Network
     heads : tuple of Head
         The targets of their losses are classes.
-    samples : Samples
-        The data to train on.
 
     Raises
     ------
     InvalidArgumentError, InvalidTypeError
         If ``class_weight`` is neither, or names a class that there is not; if the targets of the
-        loss are no classes.
+        loss are no classes. The last two are found by :meth:`ClassWeights.learn`.
     DataError
         If nothing is left that has a weight.
     """
     if class_weight is None:
-        return lambda samples: samples
+        return None
     box = net.plan.outputs
-    each = (class_weight,)
+    each: tuple[Any, ...] = (class_weight,)
     if len(heads) > 1:
         if not isinstance(class_weight, Mapping):
             expected = "a dict by output, of a network with several"
             raise InvalidTypeError(sentence("class_weight", expected, describe(class_weight)))
         each = box.spread("class_weight", class_weight, part=True)
-    tables: list[np.ndarray | None] = []
-    for k, (head, own) in enumerate(zip(heads, each, strict=True)):
-        n_outputs = net.topology.output_forms[k].features
-        try:
-            tables.append(_table(own, head.loss, samples.targets[k], n_outputs))
-        except ThroughtimeError as error:
-            raise head.blame(error) from None
-
-    def weighted(samples: Samples) -> Samples:
-        targets = list(samples.targets)
-        for k, (head, table) in enumerate(zip(heads, tables, strict=True)):
-            if table is None:
-                continue
-            try:
-                targets[k] = _weighted(table, head.loss, targets[k])
-            except ThroughtimeError as error:
-                raise head.blame(error) from None
-        return replace(samples, targets=tuple(targets))
-
-    return weighted
+    widths = tuple(form.features for form in net.topology.output_forms)
+    return ClassWeights(heads, each, widths)
 
 
-def _table(class_weight: Any, loss: Loss, targets: Targets, n_outputs: int) -> np.ndarray | None:
+def is_balanced(class_weight: Any) -> bool:
+    """Whether weights are to be found from the data."""
+    if isinstance(class_weight, Mapping):
+        return any(map(is_balanced, class_weight.values()))
+    return isinstance(class_weight, str)
+
+
+def _table(
+    class_weight: Any, loss: Loss, targets: Iterator[Targets], n_outputs: int
+) -> np.ndarray | None:
     """The weight of each class of one output, (C,); None if there are none."""
     if class_weight is None:
         return None
@@ -92,14 +126,17 @@ def _table(class_weight: Any, loss: Loss, targets: Targets, n_outputs: int) -> n
     if not balanced and not isinstance(class_weight, Mapping):
         expected = "a dict {class: weight} or 'balanced'"
         raise InvalidTypeError(sentence("class_weight", expected, describe(class_weight)))
-    if loss.classes(targets.y) is None:
+    first = next(targets)
+    if loss.classes(first.y) is None:
         expected = f"None for loss {loss.name!r} with {n_outputs} outputs, which has no classes"
         hint = "Use sample_weight."
         raise InvalidArgumentError(sentence("class_weight", expected, describe(class_weight), hint))
     table = np.ones(max(n_outputs, 2))
     if balanced:
-        classes, weight = _weighted_classes(loss, targets)
-        counts = _counts(classes, weight > 0.0, len(table))
+        counts = np.zeros(len(table))
+        for own in itertools.chain([first], targets):
+            classes, weight = _weighted_classes(loss, own)
+            counts += _counts(classes, weight > 0.0, len(table))
         seen = counts > 0.0
         table[seen] = counts.sum() / (seen.sum() * counts[seen])
     else:
@@ -109,13 +146,13 @@ def _table(class_weight: Any, loss: Loss, targets: Targets, n_outputs: int) -> n
     return table
 
 
-def _weighted(table: np.ndarray, loss: Loss, targets: Targets) -> Targets:
+def _weighted(table: np.ndarray, loss: Loss, targets: Targets, whole: bool) -> Targets:
     """The targets with weights that are multiplied by those of their classes."""
     classes, weight = _weighted_classes(loss, targets)
     with np.errstate(invalid="ignore", over="ignore"):  # other steps hold anything
         factor = table[classes] if classes.ndim == weight.ndim else classes @ table
         weight = np.where(weight > 0.0, weight * factor, 0.0)
-    if not weight.any():
+    if whole and not weight.any():
         expected, got = "something to learn from", "zero for every class that occurs"
         raise DataError(sentence("class_weight", expected, got, must="leave"))
     return targets._replace(weight=weight)

@@ -11,36 +11,39 @@ import numpy as np
 
 from throughtime.errors import ModelFileError, describe
 from throughtime.network import Network
-from throughtime.network.signals import each
 from throughtime.training.heads import Heads
 from throughtime.training.monitor import BestWeights
 from throughtime.training.options import TrainingOptions
-from throughtime.training.samples import Samples
 
 #: Options that a resumed run may change, because they do not change what is computed.
 FREE = ("epochs",)
+#: Bytes that are hashed at once.
+BLOCK = 1 << 22
 #: Options that checkpoints of 0.2 do not know, with what was computed then.
 NEWER = {
     "name": None, "merge": "concat", "layer_norm": False, "zoneout": 0.0, "cell_zoneout": 0.0,
     "hidden_clip": None, "cell_clip": None, "peepholes": False, "coupled_gates": False,
-    "proj_size": None, "label_smoothing": 0.0,
+    "proj_size": None, "label_smoothing": 0.0, "carry_state": False, "shards": None,
+    "accumulate": 1,
 }  # fmt: skip
 
 
 def fingerprint(
     net: Network,
     options: TrainingOptions,
-    data: Samples,
-    held_out: Samples | None,
+    data: Any,
+    held_out: Any,
     best: BestWeights,
     renew: Any = None,
 ) -> dict[str, Any]:
-    """Describe network, data and options, ready for JSON."""
+    """Describe network, data and options, ready for JSON.
+
+    ``data`` and ``held_out`` have ``arrays``; those of a source, which come later, have none.
+    """
     parts = [data] if held_out is None else [data, held_out]
-    arrays = [a for p in parts for one in (p.x, p.y, p.mask, p.weight) for a in each(one)]
     result = {
         "network": describe_network(net),
-        "data": digest(arrays),
+        "data": digest([array for part in parts for array in part.arrays]),
         "monitor": [best.monitor, best.sign, best.rule.min_delta],
     }
     if renew is not None:
@@ -74,10 +77,10 @@ def describe_heads(heads: Heads) -> dict[str, Any]:
 
 def compare(where: str, saved: Mapping[str, Any], now: Mapping[str, Any]) -> None:
     """Refuse the checkpoint in the file ``where`` if its fingerprint is not that of this run."""
-    for name in now:
-        if name not in saved or saved[name] != now[name]:
+    for name in {**now, **saved}:
+        if (name in now) != (name in saved) or saved[name] != now[name]:
             what = f"other {name}"
-            if name != "data" and name in saved:
+            if name != "data" and name in saved and name in now:
                 what += f": {describe(saved[name])} then, {describe(now[name])} now"
             raise ModelFileError(
                 f"{where} belongs to a run with {what}."
@@ -93,7 +96,10 @@ def digest(arrays: Iterable[np.ndarray | None]) -> str:
             sha256.update(b"none")
         else:
             sha256.update(f"{array.dtype.str}{array.shape}".encode())
-            sha256.update(np.ascontiguousarray(array).tobytes())
+            rows = max(1, BLOCK * len(array) // max(1, array.nbytes)) if array.ndim else 1
+            for start in range(0, len(array) if array.ndim else 1, rows):  # a file is never copied
+                block = array[start : start + rows] if array.ndim else array
+                sha256.update(np.ascontiguousarray(block).tobytes())
     return sha256.hexdigest()
 
 

@@ -28,7 +28,7 @@ from throughtime.optimizers import OPTIMIZERS
 from throughtime.optimizers.base import Optimizer
 from throughtime.registry import Words
 from throughtime.training.heads import Head, Heads, check_heads
-from throughtime.training.truncation import check_chunks, check_continuing
+from throughtime.training.truncation import check_chunks
 
 #: What other libraries call the arguments of :func:`throughtime.train` and of its siblings.
 OTHER_NAMES: Words = {
@@ -110,12 +110,12 @@ def _check_tbptt(name: str, value: Any) -> tuple[int, int]:
     return k1, check_int(f"{name}[1], k2,", value[1], k1, hint="It must not be less than k1.")
 
 
-class _Default(int):
+class Default(int):
     """A default that can be told from the same number given by the caller."""
 
 
 #: Sequences in an update where ``batch_size`` is left out.
-BATCH_SIZE = _Default(32)
+BATCH_SIZE = Default(32)
 
 
 @dataclass(frozen=True)
@@ -182,32 +182,7 @@ def check_options(net: Network, arguments: Mapping[str, Any], kind: type[Options
             expected = f"None for loss {whole.name!r}, which needs all steps of a sequence"
             raise InvalidArgumentError(sentence("tbptt", expected, str(options.tbptt)))
         check_chunks(net)
-    if isinstance(options, TrainingOptions):
-        _check_together(net, options)
     return options
-
-
-def _check_together(net: Network, options: TrainingOptions) -> None:
-    """Refuse options of which one excludes another."""
-    many = {"shards": options.shards, "accumulate": options.accumulate}
-    for name, value in many.items():
-        if options.tbptt is not None and value not in (None, 1):
-            expected = f"{'None' if name == 'shards' else 1} where tbptt is given"
-            hint = "Its updates follow one another in time."
-            raise InvalidArgumentError(sentence(name, expected, value, hint))
-    if not options.carry_state:
-        return
-    check_continuing(net, "carry_state", "False")
-    given = {"shuffle": options.shuffle, "bucket": options.bucket}
-    for name, value in given.items():
-        if value:
-            hint = "Rows go on in the batch after, so the order is that of the data."
-            expected = "False where carry_state=True"
-            raise InvalidArgumentError(sentence(name, expected, value, hint))
-    if options.accumulate > 1:
-        hint = "The second batch begins where the first ends, so they are not one update."
-        expected = "1 where carry_state=True"
-        raise InvalidArgumentError(sentence("accumulate", expected, options.accumulate, hint))
 
 
 def check_gradient_flow(net: Network) -> None:

@@ -24,7 +24,7 @@ INTERVAL = 0.1
 class Display(Protocol):
     """Shows the progress that the loop reports."""
 
-    def batch(self, epoch: int, batch: int, batches: int, loss: float) -> None:
+    def batch(self, epoch: int, batch: int, batches: int | None, loss: float) -> None:
         """One batch is done."""
 
     def epoch(self, epoch: int, values: Mapping[str, float]) -> None:
@@ -73,7 +73,7 @@ def start_progress(
 class Silent:
     """Shows nothing."""
 
-    def batch(self, epoch: int, batch: int, batches: int, loss: float) -> None:
+    def batch(self, epoch: int, batch: int, batches: int | None, loss: float) -> None:
         """Show nothing."""
 
     def epoch(self, epoch: int, values: Mapping[str, float]) -> None:
@@ -131,11 +131,12 @@ class Line(InterruptNotice):
         self.shown = 0
         self.scores = ""
 
-    def batch(self, epoch: int, batch: int, batches: int, loss: float) -> None:
+    def batch(self, epoch: int, batch: int, batches: int | None, loss: float) -> None:
         """Draw again, but not so often that drawing costs time."""
         if self.clock() - self.drawn >= INTERVAL:
             scores = self.scores or f"loss {loss:.4g}"
-            self._draw(f"{self._epoch(epoch)}  batch {batch}/{batches}  {scores}")
+            of = "" if batches is None else f"/{batches}"
+            self._draw(f"{self._epoch(epoch)}  batch {batch}{of}  {scores}")
 
     def epoch(self, epoch: int, values: Mapping[str, float]) -> None:
         """Draw the scores of this epoch and the time that is left."""
@@ -184,9 +185,9 @@ class RichBar(InterruptNotice):
         self.task = self.bar.add_task("", total=epochs, completed=first - 1, scores="")
         self.bar.start()
 
-    def batch(self, epoch: int, batch: int, batches: int, loss: float) -> None:
+    def batch(self, epoch: int, batch: int, batches: int | None, loss: float) -> None:
         """Move the bar by a part of an epoch; rich itself draws only ten times a second."""
-        self.bar.update(self.task, completed=epoch - 1 + batch / batches)
+        self.bar.update(self.task, completed=epoch - 1 + part_done(batch, batches))
 
     def epoch(self, epoch: int, values: Mapping[str, float]) -> None:
         """Show the scores."""
@@ -216,9 +217,9 @@ class NotebookBar(InterruptNotice):
         self.drawn = -INTERVAL
         self.handle: Any = None
 
-    def batch(self, epoch: int, batch: int, batches: int, loss: float) -> None:
+    def batch(self, epoch: int, batch: int, batches: int | None, loss: float) -> None:
         """Move the bar by a part of an epoch, but not so often that drawing costs time."""
-        self.done = epoch - 1 + batch / batches
+        self.done = epoch - 1 + part_done(batch, batches)
         if self.clock() - self.drawn >= INTERVAL:
             self._draw(self.scores or f"loss {loss:.4g}")
 
@@ -240,6 +241,11 @@ class NotebookBar(InterruptNotice):
             self.handle = display(shown, raw=True, display_id=True)
         else:
             self.handle.update(shown, raw=True)
+
+
+def part_done(batch: int, batches: int | None) -> float:
+    """Which part of an epoch is done; 0 if nobody knows how long it is."""
+    return 0.0 if not batches else min(batch / batches, 1.0)
 
 
 def describe_scores(values: Mapping[str, float]) -> str:

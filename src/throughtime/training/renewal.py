@@ -6,8 +6,10 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from throughtime.errors import InvalidArgumentError, InvalidTypeError, describe, sentence
+from throughtime.training.mapped import Mapped
 from throughtime.training.options import TrainingOptions
-from throughtime.training.samples import Samples, check_named
+from throughtime.training.samples import Samples, Weigher
+from throughtime.training.validation import check_named
 
 if TYPE_CHECKING:
     from throughtime.network import Network
@@ -18,11 +20,11 @@ def check_renewal(
     net: Network,
     options: TrainingOptions,
     validation: Any,
-    weighted: Callable[[Samples], Samples],
-) -> Callable[[int], Samples] | None:
+    weights: Weigher | None,
+) -> Callable[[int], Samples | Mapped] | None:
     """``renew`` as a function whose sequences are checked when they come; None if it is None.
 
-    ``weighted`` gives them the weights of their classes.
+    ``weights`` gives them the weights of their classes.
 
     Raises
     ------
@@ -45,13 +47,13 @@ def check_renewal(
         expected = "False where renew is given"
         raise InvalidArgumentError(sentence("keep_outputs", expected, "True", hint, value=True))
 
-    def renewed(epoch: int) -> Samples:
+    def renewed(epoch: int) -> Samples | Mapped:
         data = renew(epoch)
         if not isinstance(data, tuple | list | Mapping):
             expected = "a tuple (x, y) or (x, y, lengths), or a dict"
             raise InvalidTypeError(
                 sentence("renew", expected, describe(data), must="return", value=data)
             )
-        return weighted(check_named("renew", data, net, options.heads))
+        return check_named("renew", data, net, options.heads).weighted(weights)
 
     return renewed

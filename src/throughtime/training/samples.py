@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -10,13 +10,7 @@ import numpy as np
 
 from throughtime.data.masks import lengths_from_mask
 from throughtime.errors import (
-    DataError,
-    InvalidArgumentError,
-    InvalidTypeError,
     ThroughtimeError,
-    check_choice,
-    check_float,
-    sentence,
 )
 from throughtime.network.containers import Container
 from throughtime.network.signals import alike, cut, each, first_of
@@ -27,11 +21,8 @@ from throughtime.training.targets import Targets, axes, check_targets
 if TYPE_CHECKING:
     from throughtime.network import Network
 
-#: First word of the seed for the validation subset; the loop has two others, so that no two random
-#: streams of a run are the same.
-SPLIT = 1
-#: The entries of a validation set; a tuple holds the first two or three.
-FIELDS = ("x", "y", "lengths", "mask", "sample_weight")
+#: What gives samples the weights of their classes; ``whole`` data must leave something to learn.
+Weigher = Callable[..., "Samples"]
 #: What chooses sequences: their numbers, or a slice.
 Rows = np.ndarray | slice
 
@@ -102,6 +93,20 @@ class Samples:
         targets = tuple([one.take(rows) for one in self.targets])
         x, mask = cut(self.x, rows), cut(self.mask, rows)
         return Samples(x, mask, targets, self.axes, *self._carried(rows))
+
+    def blocks(self) -> Iterator[Samples]:
+        """All sequences, which are one block."""
+        yield self
+
+    def something(self, net: Network, heads: Heads) -> list[bool]:
+        """Whether there is something to learn from, for each output."""
+        shapes = net.topology.output_shapes(self.shapes)
+        every = zip(heads, shapes, self.targets, strict=True)
+        return [h.loss.batch_weight(s, own.mask, own.weight) != 0.0 for h, s, own in every]
+
+    def weighted(self, weights: Weigher | None) -> Samples:
+        """Return the sequences with the weights of their classes."""
+        return self if weights is None else weights(self, whole=True)
 
     def _carried(self, rows: Rows) -> tuple[list[Any] | None, np.ndarray | None]:
         states = None if self.states is None else [cut_state(one, rows) for one in self.states]
@@ -200,74 +205,3 @@ def by_output(box: Container, argument: str, value: Any) -> tuple[Any, ...]:
     if isinstance(value, Mapping):
         return box.spread(argument, value, part=True)
     return (value,) * len(box.names)
-
-
-def split_validation(
-    net: Network, heads: Heads, train: Samples, validation: Any, seed: int
-) -> tuple[Samples, Samples | None]:
-    """Return training and validation data.
-
-    Parameters
-    ----------
-    train : Samples
-        All data.
-    validation : float, tuple, mapping or None
-        A fraction in (0, 1), for a random subset of this size; or ``(x, y)`` or
-        ``(x, y, lengths)``; or the arguments of :func:`check_samples` by name.
-    seed : int
-        Seed for the random subset.
-    """
-    if validation is None:
-        return train, None
-    if isinstance(validation, (tuple, list, Mapping)):
-        return train, check_named("validation", validation, net, heads)
-    hint = "Give a fraction of the data, a tuple (x, y) or a dict with 'x' and 'y'."
-    fraction = check_float("validation", validation, 0.0, 1.0, inclusive="neither", hint=hint)
-    count = max(1, round(fraction * len(train)))
-    if count >= len(train):
-        expected, got = "at least one sequence to train on", f"{fraction:g} of {len(train)}"
-        raise InvalidArgumentError(
-            sentence("validation", expected, got, must="leave", value=validation)
-        )
-    order = np.random.default_rng([SPLIT, seed]).permutation(len(train))
-    parts = train.take(np.sort(order[count:])), train.take(np.sort(order[:count]))
-    for name, part in zip(("training", "validation"), parts, strict=True):
-        shapes = net.topology.output_shapes([a.shape for a in each(part.x)])
-        for head, shape, own in zip(heads, shapes, part.targets, strict=True):
-            if head.loss.batch_weight(shape, own.mask, own.weight) == 0.0:
-                expected = f"something to learn from in the {name} part"
-                got = "a random subset in which every step is masked or has weight zero"
-                raise head.blame(
-                    DataError(sentence("validation", expected, got, must="leave", value=validation))
-                )
-    return parts
-
-
-def check_named(
-    name: str, data: Sequence[Any] | Mapping[str, Any], net: Network, heads: Heads
-) -> Samples:
-    """Check the tuple or dict ``data``, the value of the argument ``name``."""
-    arguments = _by_name(name, data)
-    try:
-        return check_samples(net, heads, **arguments)
-    except ThroughtimeError as error:
-        raise error.within(name, name) from None
-
-
-def _by_name(name: str, data: Sequence[Any] | Mapping[str, Any]) -> dict[str, Any]:
-    """The data of a tuple or dict as arguments of :func:`check_samples`."""
-    if not isinstance(data, Mapping):
-        if len(data) not in (2, 3):
-            expected = "a tuple (x, y) or (x, y, lengths), or a dict"
-            if name == "validation":
-                expected = f"a fraction, {expected}"
-            got, hint = f"{len(data)} entries", "A dict takes a mask and weights too."
-            raise InvalidTypeError(sentence(name, expected, got, hint, value=data))
-        return dict(zip(FIELDS, data, strict=False))
-    for key in data:
-        check_choice(f"a key of {name}", key, FIELDS)
-    for key in ("x", "y"):
-        if key not in data:
-            got = ", ".join(map(repr, data))
-            raise InvalidArgumentError(sentence(name, "'x' and 'y'", got, must="hold", value=data))
-    return dict(data)

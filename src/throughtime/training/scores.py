@@ -2,59 +2,93 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from throughtime.network.signals import each
 from throughtime.training.heads import Heads
+from throughtime.training.metrics.running import Running
 from throughtime.training.objective import Evaluation
 from throughtime.training.samples import Samples
 
 if TYPE_CHECKING:
     from throughtime.network import Network
+    from throughtime.training.parts import Found
 
 
 class Scores:
-    """Collects the losses of the batches of one pass, and the outputs that have metrics.
+    """Collects the losses of the batches of one pass, and what their metrics need.
 
-    The outputs are stored in the order of the data, so a metric compares every output with its own
-    target, whatever the order of the batches.
+    Of data in memory the outputs are stored in the order of the data, so a metric compares every
+    output with its own target, whatever the order of the batches. Of data that come in batches,
+    metrics are computed as they come: see :class:`Running`.
+
+    Parameters
+    ----------
+    net : Network
+    heads : tuple of Head
+    samples : Samples, optional
+        All data of the pass, if they are in memory.
+    metrics : bool
+        Whether there are metrics; otherwise losses only.
     """
 
     def __init__(
-        self, net: Network, samples: Samples, heads: Heads, *, metrics: bool = True
+        self, net: Network, heads: Heads, samples: Any = None, *, metrics: bool = True
     ) -> None:
-        self.samples = samples
         self.heads = heads
         self.totals = [0.0] * len(heads)
         self.weights = [0.0] * len(heads)
+        self.samples: Samples | None = None
         self.outputs: dict[int, np.ndarray] = {}
-        if metrics and any(head.metrics for head in heads):
-            shapes = net.topology.output_shapes([a.shape for a in each(samples.x)])
-            self.outputs = {
-                k: np.zeros(shape, net.dtype)
-                for k, (head, shape) in enumerate(zip(heads, shapes, strict=True))
-                if head.metrics
+        self.running: dict[int, list[Running]] = {}
+        if not metrics or not any(head.metrics for head in heads):
+            return
+        if not isinstance(samples, Samples):
+            self.running = {
+                k: [Running(metric) for metric in head.metrics] for k, head in enumerate(heads)
             }
+            return
+        self.samples = samples
+        shapes = net.topology.output_shapes(samples.shapes)
+        self.outputs = {
+            k: np.zeros(shape, net.dtype)
+            for k, (head, shape) in enumerate(zip(heads, shapes, strict=True))
+            if head.metrics
+        }
 
-    def add(self, rows: np.ndarray, evaluation: Evaluation) -> None:
+    @property
+    def wants_outputs(self) -> bool:
+        """Whether :meth:`add` needs the outputs."""
+        return bool(self.outputs or self.running)
+
+    def add(self, rows: np.ndarray | None, evaluation: Evaluation | Found, part: Samples) -> None:
         """Add a batch, or a part of its time steps.
 
         Parameters
         ----------
         rows : ndarray of int
-            The numbers of its sequences.
-        evaluation : Evaluation
+            The numbers of its sequences; None if they have none.
+        evaluation : Evaluation or Found
             Its losses, their weights in the mean, and its outputs.
+        part : Samples
+            The batch.
         """
         for k, (value, weight) in enumerate(evaluation.terms):
             summed = self.heads[k].loss.reduction == "sum"
             self.totals[k] += value if summed else value * weight
             self.weights[k] += weight
-        if not self.outputs:
+        if not self.wants_outputs:
             return
         found, start = each(evaluation.y), evaluation.begin
+        for k, scores in self.running.items():
+            head, own, y = self.heads[k], part.targets[k], found[k]
+            if y.ndim == 3 and own.aligned and y.shape[1] < own.y.shape[1]:
+                own = own.steps(start, start + y.shape[1])
+            answers = head.loss.answers(y, own.mask)
+            for score in scores:
+                score.add(answers, own.y, own.mask, own.weight)
         for k, kept in self.outputs.items():
             y = found[k]
             if y.ndim == 3:
@@ -86,7 +120,11 @@ class Scores:
         if len(self.heads) > 1:
             for k, head in enumerate(self.heads):
                 result[f"{prefix}{head.prefix}loss"] = self.loss_of(k)
+        for k, scores in self.running.items():
+            for score in scores:
+                result[f"{prefix}{self.heads[k].prefix}{score.metric.name}"] = score.value()
         for k, outputs in self.outputs.items():
+            assert self.samples is not None
             # A loss may need more outputs than targets: a variance, several quantiles.
             head, own = self.heads[k], self.samples.targets[k]
             answers = head.loss.answers(outputs, own.mask)

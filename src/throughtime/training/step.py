@@ -1,28 +1,18 @@
-r"""One update of the weights: forward, backward, clip, step. ``tt.TrainStep`` is it in public.
-
-A batch may come in several parts: the shards of ``shards=``, the small batches of ``accumulate=``.
-Each part has a gradient of its own, and they are summed in their order:
-
-    g = ((g_1 + g_2) + g_3) + ...,    g_s = dL_s/dtheta,    L_s = sum over outputs k of c_k (W_ks / W_k) L_ks
-
-where L_ks is the mean loss of output k over part s, W_ks the sum of its weights, and W_k that of the
-whole batch; of a loss that is a sum, the factor is 1. So g is the gradient of the batch, and its bits
-depend on where the batch was cut, not on who computed which part. The penalty is added once, at the
-end.
-"""
+"""One update of the weights: forward, backward, clip, step. ``tt.TrainStep`` is it in public."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple, NoReturn
+from typing import Any, NamedTuple, NoReturn, Protocol
 
 import numpy as np
 
 from throughtime.errors import DivergedError, check_int
 from throughtime.kernels.underflow import ignore_underflow
 from throughtime.network import Network
+from throughtime.network.signals import each
 from throughtime.registry import translate
 from throughtime.training import objective, truncation
 from throughtime.training.clipping import clip_norm, clip_value, global_norm
@@ -33,37 +23,13 @@ from throughtime.training.divergence import (
     forward_origin,
     update_origin,
 )
-from throughtime.training.heads import Heads
-from throughtime.training.objective import Evaluation, Term
+from throughtime.training.objective import Evaluation
 from throughtime.training.options import OTHER_NAMES, StepOptions, check_network, check_options
+from throughtime.training.parts import Found, added, compute, part_rng, run_part, shares
 from throughtime.training.samples import Samples, check_samples
 
 #: First word of the seed for dropout; see :mod:`throughtime.training.loop`.
 DROPOUT = 3
-
-
-class Found(NamedTuple):
-    """What a part of a batch gave, wherever it was computed.
-
-    Attributes
-    ----------
-    terms : tuple of Term
-        The loss of each output.
-    y : object
-        The outputs, if they were asked for; see :attr:`Evaluation.y`.
-    final_state : list
-        The states at the end; see :class:`throughtime.network.tape.Tape`.
-    begin : int
-        The time step of the first output.
-    gradient : ndarray of shape (P,) or None
-        The gradient of the part, without penalties.
-    """
-
-    terms: tuple[Term, ...]
-    y: Any
-    final_state: list[Any]
-    begin: int = 0
-    gradient: np.ndarray | None = None
 
 
 class Update(NamedTuple):
@@ -99,8 +65,17 @@ class Diverged(Exception):  # noqa: N818  # it never leaves the package
         self.origin, self.part = origin, part
 
 
-#: Computes the parts elsewhere: of the parts, their factors and the seeds of their dropout.
-Elsewhere = Callable[[list[Samples], list[tuple[float, ...]], tuple[int, ...]], list[Found]]
+class Elsewhere(Protocol):
+    """Computes the parts of a batch, wherever."""
+
+    def __call__(
+        self,
+        parts: list[Samples],
+        rows: Sequence[np.ndarray | None],
+        factors: list[tuple[float, ...]],
+        seeds: tuple[int, ...],
+    ) -> list[Found]:
+        """What each part gives, in their order."""
 
 
 @dataclass(frozen=True)
@@ -258,12 +233,15 @@ class TrainStep:
                 (update,) = self.updates([part])
         except Diverged as error:
             self.net.params.flat[...] = self.good
-            place, back = f"in step {self.batch}", "the last weights with a finite loss are restored"
+            place, back = (
+                f"in step {self.batch}",
+                "the last weights with a finite loss are restored",
+            )
             self.explain(error, place, back)
         evaluation = update.found[0]
         loss = sum(h.weight * t.value for h, t in zip(heads, evaluation.terms, strict=True))
         box = self.net.plan.outputs
-        y = box.gather([one.copy() for one in objective.each(evaluation.y)])
+        y = box.gather([one.copy() for one in each(evaluation.y)])
         norm = 0.0 if update.norm is None else update.norm
         return StepResult(loss, update.penalty, norm, update.lr, y, evaluation.final_state)
 
@@ -272,22 +250,23 @@ class TrainStep:
         options = self._options
         clipped = options.clip_norm is not None or options.clip_value is not None
         ways = advice(self.net, error.part.x, self.optimizer.current_lr, clipped)
-        raise DivergedError(
-            f"training diverged {place}: {error.origin}; {back}. {ways}"
-        ) from None
+        raise DivergedError(f"training diverged {place}: {error.origin}; {back}. {ways}") from None
 
     # -- updates ------------------------------------------------------------------------------
 
-    def updates(self, parts: list[Samples]) -> Any:
+    def updates(
+        self, parts: list[Samples], rows: Sequence[np.ndarray | None] = ()
+    ) -> Iterator[Update]:
         """Make the updates of one batch, in its parts; yield each :class:`Update`.
 
         There is one, or with ``tbptt`` one for each chunk of time. The caller ignores warnings.
+        ``rows`` are the numbers of the sequences of each part.
         """
         if self._options.tbptt is not None:
             return self._in_chunks(parts[0])
         if len(parts) == 1 and self._elsewhere is None:
             return iter((self._whole(parts[0]),))
-        return iter((self._summed(parts),))
+        return iter((self._summed(parts, rows),))
 
     def _whole(self, part: Samples) -> Update:
         """The update of a batch in one part."""
@@ -300,7 +279,7 @@ class TrainStep:
         )  # fmt: skip
         return self._after(evaluation, part)
 
-    def _in_chunks(self, part: Samples) -> Any:
+    def _in_chunks(self, part: Samples) -> Iterator[Update]:
         """The updates of a batch that is cut into chunks of time."""
         options = self._options
         assert options.tbptt is not None
@@ -329,7 +308,7 @@ class TrainStep:
         self._move(norm, part)
         return Update((evaluation,), evaluation.penalty, norm, lr)
 
-    def _summed(self, parts: list[Samples]) -> Update:
+    def _summed(self, parts: list[Samples], rows: Sequence[np.ndarray | None]) -> Update:
         """The update of a batch in several parts, or of one that is computed elsewhere."""
         options, net, lr = self._options, self.net, self.optimizer.current_lr
         factors, empty = shares(net, options.heads, parts)
@@ -340,11 +319,11 @@ class TrainStep:
             for k, part in enumerate(parts):
                 rng = part_rng(net, seeds, k, len(parts))
                 one = compute(net, options.heads, part, factors[k], rng)
-                total = _added(total, one.gradient)
+                total = added(total, one.gradient)
                 found.append(one._replace(gradient=None))
         else:
-            for one in self._elsewhere(parts, factors, seeds):
-                total = _added(total, one.gradient)
+            for one in self._elsewhere(parts, rows, factors, seeds):
+                total = added(total, one.gradient)
                 found.append(one._replace(gradient=None))
         if empty:
             return Update(found, 0.0, None, lr)
@@ -379,9 +358,7 @@ class TrainStep:
         return Diverged(Origin("the sum of the gradients overflowed"), parts[0])
 
     def _rng(self) -> np.random.Generator | None:
-        return part_rng(
-            self.net, (DROPOUT, self._options.seed, self.epoch, self.batch), 0, 1
-        )
+        return part_rng(self.net, (DROPOUT, self._options.seed, self.epoch, self.batch), 0, 1)
 
     def _clip(self) -> float:
         """Clip the gradient; return its norm before."""
@@ -403,79 +380,3 @@ class TrainStep:
         origin = update_origin(net, self.optimizer, norm, finite)
         if origin is not None:
             raise Diverged(origin, part)
-
-
-def shares(
-    net: Network, heads: Heads, parts: list[Samples]
-) -> tuple[list[tuple[float, ...]], bool]:
-    """The factors W_ks / W_k of each part and output, and whether nothing counts at all."""
-    weights = []
-    for part in parts:
-        shapes = net.topology.output_shapes(part.shapes)
-        weights.append(
-            [
-                head.loss.batch_weight(shape, own.mask, own.weight)
-                for head, shape, own in zip(heads, shapes, part.targets, strict=True)
-            ]
-        )
-    totals = [math.fsum(column) for column in zip(*weights, strict=True)]
-    summed = [head.loss.reduction == "sum" for head in heads]
-    factors = [
-        tuple(
-            1.0 if whole or not total else weight / total
-            for weight, total, whole in zip(row, totals, summed, strict=True)
-        )
-        for row in weights
-    ]
-    return factors, not any(totals)
-
-
-def part_rng(
-    net: Network, seeds: tuple[int, ...], k: int, count: int
-) -> np.random.Generator | None:
-    """The stream for dropout in part ``k`` of ``count``; None if no layer draws."""
-    if not net.topology.draws:
-        return None
-    return np.random.default_rng([*seeds, k] if count > 1 else [*seeds])
-
-
-def run_part(
-    net: Network,
-    heads: Heads,
-    part: Samples,
-    factors: tuple[float, ...],
-    rng: np.random.Generator | None,
-) -> Evaluation:
-    """The objective of a part of a batch without penalties; its gradient is in ``net.grads``."""
-    net.grads.flat[...] = 0
-    scaled = tuple(
-        head if factor == 1.0 else head._replace(weight=head.weight * factor)
-        for head, factor in zip(heads, factors, strict=True)
-    )
-    return objective.evaluate_and_backward(
-        net, part.x, part.y, scaled, mask=part.mask, initial_state=part.states,
-        sample_weight=part.weight, training=True, rng=rng, share=0.0, input_gradient=False,
-    )  # fmt: skip
-
-
-def compute(
-    net: Network,
-    heads: Heads,
-    part: Samples,
-    factors: tuple[float, ...],
-    rng: np.random.Generator | None,
-    outputs: bool = True,
-) -> Found:
-    """The losses of a part of a batch, and its gradient."""
-    evaluation = run_part(net, heads, part, factors, rng)
-    y = evaluation.y if outputs else None
-    return Found(evaluation.terms, y, evaluation.final_state, 0, net.grads.flat.copy())
-
-
-def _added(total: np.ndarray | None, gradient: np.ndarray | None) -> np.ndarray | None:
-    """The sum so far; the first gradient becomes it."""
-    assert gradient is not None
-    if total is None:
-        return gradient if gradient.flags.writeable else gradient.copy()
-    total += gradient
-    return total

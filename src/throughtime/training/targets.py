@@ -61,9 +61,18 @@ class Targets(NamedTuple):
         weight = None if self.weight is None else self.weight[rows]
         return Targets(self.y[rows], mask, weight, self.axis, self.aligned)
 
-    def cut(
-        self, rows: np.ndarray | slice, steps: int | None, mask: np.ndarray | None
-    ) -> Targets:
+    def steps(self, start: int, end: int) -> Targets:
+        """Return those of some time steps, of targets that have the time axis of the output."""
+        mask, weight = self.mask, self.weight
+        if weight is not None and weight.ndim == 2:
+            weight = weight[:, start:end]
+        return self._replace(
+            y=self.y[:, start:end],
+            mask=None if mask is None else mask[:, start:end],
+            weight=weight,
+        )
+
+    def cut(self, rows: np.ndarray | slice, steps: int | None, mask: np.ndarray | None) -> Targets:
         """Return those of the first ``steps`` steps at ``rows``, whose mask is ``mask``."""
         if steps is None:
             return self.take(rows)
@@ -140,9 +149,7 @@ def check_targets(
 def nothing_left(weighted: bool) -> DataError:
     """The error of data in which no step counts."""
     what = "sample_weight" if weighted else "lengths or mask"
-    return DataError(
-        sentence(what, "something to learn from", "zero for every step", must="leave")
-    )
+    return DataError(sentence(what, "something to learn from", "zero for every step", must="leave"))
 
 
 def _followed(topology: Topology, shapes: list[tuple[int, ...]], k: int) -> int | None:

@@ -52,7 +52,7 @@ def check_continuing(net: Network, argument: str, value: str) -> None:
     InvalidArgumentError
         If a layer needs the whole sequence at once, or not all sequences have the same steps.
     """
-    topology = net.topology
+    topology, refused = net.topology, f"{argument} must be {value} for this network"
     for i, layer in enumerate(net.layers):
         reason = layer.chunk_refusal()
         if reason is None and topology.hands_state[i]:
@@ -61,18 +61,18 @@ def check_continuing(net: Network, argument: str, value: str) -> None:
             reason = "it takes what is known only at the end of a sequence"
         if reason is not None:
             raise InvalidArgumentError(
-                f"{argument} must be {value} for this network: {topology.named(i)} cannot be cut into"
-                f" chunks of time, because {reason}."
+                f"{refused}: {topology.named(i)} cannot be cut into chunks of time, because"
+                f" {reason}."
             )
     numbers = axes(topology.input_forms)
     timed = [k for k, number in enumerate(numbers) if number is not None]
     if not timed:
-        raise InvalidArgumentError(f"{argument} must be {value} for this network: it takes no sequence.")
+        raise InvalidArgumentError(f"{refused}: it takes no sequence.")
     other = next((k for k in timed if numbers[k] != numbers[timed[0]]), None)
     if other is not None:
         names = net.plan.inputs.names
         raise InvalidArgumentError(
-            f"{argument} must be {value} for this network: inputs {names[timed[0]]!r} and {names[other]!r}"
+            f"{refused}: inputs {names[timed[0]]!r} and {names[other]!r}"
             " have steps of their own, and are not cut together."
         )
 

@@ -1,0 +1,284 @@
+"""Batches from anywhere: a list, a class, a loader of another library, a function."""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+from types import BuiltinFunctionType
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from throughtime.data.prefetch import Prefetch
+from throughtime.errors import (
+    DataError,
+    InvalidArgumentError,
+    InvalidTypeError,
+    ThroughtimeError,
+    check_array,
+    check_choice,
+    describe,
+    foreign,
+    sentence,
+)
+from throughtime.network.signals import alike, each
+from throughtime.training.fingerprint import digest
+from throughtime.training.heads import Heads
+from throughtime.training.samples import Samples, Weigher, check_samples
+
+if TYPE_CHECKING:
+    from throughtime.network import Network
+
+#: The entries of a batch that is a dict, and the arguments of :func:`check_samples` that they are.
+ENTRIES = {
+    "x": "x", "y": "y", "lengths": "lengths", "mask": "mask", "weight": "sample_weight",
+    "sample_weight": "sample_weight", "initial_state": "initial_state", "reset": "reset",
+}  # fmt: skip
+WANTED = "(x, y), (x, y, weight) or a dict with x, y, lengths, mask, weight"
+
+
+class Source:
+    """The batches of ``given``, each checked when it comes.
+
+    Parameters
+    ----------
+    net, heads :
+        What the batches must fit.
+    given : iterable or callable
+        See :func:`throughtime.train`.
+    name : str
+        What messages call it.
+    prefetch : int
+        How many batches are read ahead in a thread; 0 reads in this thread.
+
+    Attributes
+    ----------
+    weigh : callable, or None
+        Gives a batch the weights of its classes.
+    digests : list of int, or None
+        A hash of each batch of the epoch that runs; None if nobody asked for them.
+    """
+
+    def __init__(
+        self,
+        net: Network,
+        heads: Heads,
+        given: Any,
+        name: str = "batches",
+        prefetch: int = 2,
+    ) -> None:
+        self.net, self.heads, self.name, self.prefetch = net, heads, name, prefetch
+        self.weigh: Weigher | None = None
+        self.given = check_source(given, name)
+        self.digests: list[int] | None = None
+
+    #: Its data come later; a checkpoint compares the hashes of its batches.
+    arrays: tuple[np.ndarray, ...] = ()
+
+    def __len__(self) -> int:
+        """How many batches an epoch has, if the source says so; otherwise 0."""
+        try:
+            return len(self.given)
+        except (TypeError, AttributeError, NotImplementedError):
+            return 0
+
+    def weighted(self, weights: Weigher | None) -> Source:
+        """The source, whose batches get the weights of their classes."""
+        self.weigh = weights
+        return self
+
+    @property
+    def knows_epochs(self) -> bool:
+        """Whether the source is told which epoch it gives."""
+        return hasattr(self.given, "set_epoch") or _takes_epoch(self.given)
+
+    def epoch(self, number: int = 1) -> Iterator[Samples]:
+        """Yield the batches of an epoch, from 1.
+
+        Raises
+        ------
+        ShapeError, DataError, InvalidArgumentError, InvalidTypeError
+            If a batch does not fit, or there is none; the message says which batch.
+        """
+        # Here, not in the thread: a loader with processes starts them now.
+        iterator = self._open(number)
+        batches = self._checked(iterator, number)
+        if not self.prefetch:
+            yield from batches
+            return
+        ahead = Prefetch(batches, self.prefetch)
+        try:
+            yield from ahead
+        finally:
+            ahead.close()
+
+    def _open(self, number: int) -> Iterator[Any]:
+        given = self.given
+        if hasattr(given, "set_epoch"):
+            given.set_epoch(number)
+        if not isinstance(given, Iterable):
+            given = given(number) if _takes_epoch(given) else given()
+            if not isinstance(given, Iterable):
+                expected = "an iterator of batches"
+                raise InvalidTypeError(
+                    sentence(f"the function {self.name}", expected, describe(given), must="return")
+                )
+        return iter(given)
+
+    def _checked(self, iterator: Iterator[Any], number: int) -> Iterator[Samples]:
+        digests: list[int] | None = None if self.digests is None else []
+        count = 0
+        while True:
+            place = f"batch {count + 1} of epoch {number}"
+            try:
+                item = next(iterator, _END)
+            except Exception as error:
+                error.add_note(f"{self.name} raised this at {place}; the weights so far are kept.")
+                raise
+            if item is _END:
+                break
+            count += 1
+            try:
+                part = self._read(item)
+            except ThroughtimeError as error:
+                raise error.within(f"{place}", self.name) from None
+            if digests is not None:
+                digests.append(_hash(part))
+                self.digests = digests
+            yield part
+        if not count:
+            hint = "An iterator can be run through once only: pass the function that makes it."
+            raise DataError(
+                sentence(self.name, "at least one batch", f"none in epoch {number}", hint,
+                         must="give")
+            )  # fmt: skip
+
+    def _read(self, item: Any) -> Samples:
+        arguments = _by_name(item)
+        reset = arguments.pop("reset", None)
+        part = check_samples(self.net, self.heads, **arguments, empty=True)
+        if reset is not None:
+            part.reset = check_reset(reset, len(part))
+        part = _owned(part, arguments)
+        return part if self.weigh is None else self.weigh(part)
+
+
+_END = object()
+
+
+def check_source(given: Any, name: str) -> Any:
+    """Return ``given`` if it can be run through again and again.
+
+    Raises
+    ------
+    InvalidTypeError
+        If it cannot.
+    """
+    expected = "a list of batches, a class with __iter__, a loader or a function that makes one"
+    if isinstance(given, Iterator):
+        hint = (
+            "An iterator can be run through once only: pass the function that makes it,"
+            f" {name}=lambda: ..."
+        )
+        raise InvalidTypeError(sentence(name, expected, describe(given), hint, value=given))
+    fits = isinstance(given, Iterable) and not isinstance(given, str | bytes | Mapping | np.ndarray)
+    if fits or (not isinstance(given, Iterable) and _is_maker(given)):
+        return given
+    hint = f"A batch is {WANTED}."
+    raise InvalidTypeError(sentence(name, expected, describe(given), hint, value=given))
+
+
+def is_source(value: Any) -> bool:
+    """Whether a validation set comes in batches: no fraction, tuple, dict or pair of arrays."""
+    if isinstance(value, list):
+        return all(isinstance(one, tuple | Mapping) for one in value) and bool(value)
+    if value is None or isinstance(value, tuple | Mapping | str | bytes | np.ndarray):
+        return False
+    return isinstance(value, Iterable) or callable(value)
+
+
+def check_reset(reset: Any, rows: int) -> np.ndarray:
+    """Return ``reset`` as an array of bool of shape (N,)."""
+    array = check_array("reset", reset, shape=(rows,))
+    if array.dtype != bool and not np.isin(array, (0, 1)).all():
+        got = f"an array of dtype {array.dtype}"
+        hint = "True marks a row that begins anew."
+        raise DataError(sentence("reset", "True and False", got, hint, must="hold", value=reset))
+    return array.astype(bool)
+
+
+def _is_maker(given: Any) -> bool:
+    """Whether a function, or a class, can make an iterator of batches."""
+    known = callable(given) and not foreign(given) and not isinstance(given, BuiltinFunctionType)
+    return known and _required(given) <= 1
+
+
+def _takes_epoch(given: Any) -> bool:
+    """Whether a function takes an argument: the number of the epoch."""
+    return not isinstance(given, Iterable | type) and _required(given) == 1
+
+
+def _required(function: Any) -> int:
+    """How many arguments a function must be called with."""
+    try:
+        signature = inspect.signature(function)
+    except (TypeError, ValueError):
+        return 0
+    return sum(
+        p.default is p.empty and p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)
+        for p in signature.parameters.values()
+    )
+
+
+def _by_name(item: Any) -> dict[str, Any]:
+    """A batch as arguments of :func:`check_samples`, and ``reset``."""
+    if isinstance(item, Mapping):
+        for key in item:
+            check_choice("a key of a batch", key, ENTRIES)
+        if "weight" in item and "sample_weight" in item:
+            raise InvalidArgumentError(
+                sentence("a batch", "'weight' once", "'weight' and 'sample_weight'", must="hold")
+            )
+        for key in ("x", "y"):
+            if key not in item:
+                got = ", ".join(map(repr, item)) or "nothing"
+                raise InvalidArgumentError(
+                    sentence("a batch", "'x' and 'y'", got, must="hold", value=item)
+                )
+        return {ENTRIES[key]: value for key, value in item.items()}
+    if isinstance(item, tuple | list) and len(item) in (2, 3):
+        return dict(zip(("x", "y", "sample_weight"), item, strict=False))
+    got = f"{len(item)} entries" if isinstance(item, tuple | list) else describe(item)
+    raise InvalidTypeError(sentence("a batch", WANTED, got, value=item))
+
+
+def _owned(part: Samples, arguments: Mapping[str, Any]) -> Samples:
+    """The batch with arrays of its own: its source may write into what it gave."""
+    given = {id(leaf) for value in arguments.values() for leaf in _leaves(value)}
+
+    def own(array: Any) -> Any:
+        if array is None or (array.base is None and id(array) not in given):
+            return array
+        return array.copy()
+
+    targets = tuple(
+        one._replace(y=own(one.y), mask=own(one.mask), weight=own(one.weight))
+        for one in part.targets
+    )
+    x, mask = (alike(tuple(map(own, each(value)))) for value in (part.x, part.mask))
+    return replace(part, x=x, mask=mask, targets=targets)
+
+
+def _leaves(value: Any) -> Iterator[Any]:
+    """The arrays of an entry of a batch: itself, or those in a dict or list of it."""
+    if isinstance(value, Mapping):
+        value = list(value.values())
+    return iter(value if isinstance(value, list | tuple) else [value])
+
+
+def _hash(part: Samples) -> int:
+    """64 bits of the hash of a batch, as a signed number."""
+    text = hashlib.sha256(digest(part.arrays).encode()).digest()
+    return int.from_bytes(text[:8], "little", signed=True)
