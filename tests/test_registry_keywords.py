@@ -70,8 +70,9 @@ def test_train_says_what_a_keyword_is_called_here(option, way):
 def test_one_table_serves_all_functions_that_take_data(call):
     message = sentence(InvalidTypeError, call, net(), X, Y, criterion="mse")
     assert message == f"{call.__name__} has no argument 'criterion'; it is called loss here."
+    needed = "x and y, or batches" if call in (tt.train, tt.evaluate) else "net, x, y"
     assert sentence(InvalidTypeError, call, net(), X) == (
-        f"{call.__name__} needs net, x, y; got no y."
+        f"{call.__name__} needs {needed}; got no y."
     )
 
 
@@ -194,7 +195,7 @@ def test_every_word_leads_to_an_argument_that_is_there(words, callees):
 
 
 def test_the_signature_stays():
-    assert list(inspect.signature(tt.train).parameters)[:4] == ["net", "x", "y", "loss"]
+    assert list(inspect.signature(tt.train).parameters)[:4] == ["net", "x", "y", "batches"]
     assert next(iter(inspect.signature(tt.optimizers.Adam).parameters)) == "lr"
     assert tt.train.__doc__.startswith("Train a network in place.")
 

@@ -95,7 +95,6 @@ def test_nothing_but_sequences_without_a_step(make):
     [
         (np.array(3.0), "an array of shape () and dtype float64"),
         (3.0, "3.0"),
-        (None, "None"),
         (str, "<class 'str'>"),
     ],
 )

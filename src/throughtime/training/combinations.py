@@ -39,10 +39,18 @@ WITHOUT_DATA = {
 }
 
 
-def data_missing() -> InvalidTypeError:
-    """The error of a call without data."""
-    hint = "Give batches=... for data that come in batches."
-    return InvalidTypeError(sentence("x and y", "given where batches is not", "None", hint))
+def check_given(function: str, x: Any, y: Any) -> None:
+    """Refuse a call of ``function`` that has neither data nor batches.
+
+    Raises
+    ------
+    InvalidTypeError
+    """
+    missing = [name for name, value in (("x", x), ("y", y)) if value is None]
+    if missing:
+        raise InvalidTypeError(
+            f"{function} needs x and y, or batches; got no {' and no '.join(missing)}."
+        )
 
 
 def check_without_data(arguments: Mapping[str, Any], batch_size: int = BATCH_SIZE) -> None:

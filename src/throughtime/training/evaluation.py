@@ -15,7 +15,7 @@ from throughtime.registry import translate
 from throughtime.training import objective
 from throughtime.training.carrying import Carried
 from throughtime.training.class_weights import class_weighting
-from throughtime.training.combinations import check_without_data, data_missing, marked
+from throughtime.training.combinations import check_given, check_without_data, marked
 from throughtime.training.heads import Heads
 from throughtime.training.mapped import Mapped, check_data
 from throughtime.training.memory import heads_of
@@ -107,8 +107,8 @@ def evaluate(
     net = check_network(net)
     if batches is not None:
         check_without_data(arguments, EVALUATED)
-    elif x is None and y is None:
-        raise data_missing()
+    else:
+        check_given("evaluate", x, y)
     heads = heads_of(net, loss, loss_weights, metrics)
     check_outputs(net, heads)
     size = None if batch_size is None else check_int("batch_size", batch_size, 1)

@@ -16,8 +16,8 @@ from throughtime.training.class_weights import class_weighting
 from throughtime.training.combinations import (
     check_carried,
     check_combinations,
+    check_given,
     check_without_data,
-    data_missing,
 )
 from throughtime.training.fingerprint import fingerprint
 from throughtime.training.history import History
@@ -236,8 +236,8 @@ def train(
     net = check_network(net)
     if batches is not None:
         check_without_data(arguments)
-    elif x is None and y is None:
-        raise data_missing()
+    else:
+        check_given("train", x, y)
     arguments["carry_state"] = carry_state = check_bool("carry_state", carry_state)
     arguments["shuffle"] = batches is None and not carry_state if shuffle is None else shuffle
     options = check_options(net, arguments, TrainingOptions)
