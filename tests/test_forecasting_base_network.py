@@ -82,7 +82,7 @@ def test_a_file_of_something_else_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_file_that_is_not_there_is_refused_first(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fitting.adjusting, "adjust_all", None)
+    monkeypatch.setattr(fitting.adjusting, "adjust", None)
     message = (
         "base_model must be 'shipped', 'none' or a file; got 'shiped'. Write the path of a"
         " file of tune_base_model or 'make base-model'."

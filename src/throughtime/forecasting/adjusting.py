@@ -16,7 +16,6 @@ from throughtime.forecasting.rows import Rows
 from throughtime.forecasting.selecting import PRICE, Search
 from throughtime.forecasting.series import Group, Observed
 from throughtime.forecasting.settings import Settings
-from throughtime.forecasting.sharing import for_each
 from throughtime.forecasting.smoothing import phase
 from throughtime.forecasting.terms import Covariate, Season, Term
 
@@ -38,12 +37,6 @@ _HARMONICS, _MULTIPLES = (2, 5, 10), (1, 2, 5)
 #: Largest number of shorter seasons in a longer one that make it one of days in a week; the days of
 #: a year differ smoothly.
 _FEW = 30
-
-
-def adjust_all(settings: Settings, group: Group, periods: Sequence[float]) -> dict[Any, Adjustment]:
-    """The adjustments of the series of ``group`` that have one, by name."""
-    found = for_each(lambda one: adjust(settings, one, periods), group.series)
-    return {name: one for name, one in zip(group.names, found, strict=True) if one is not None}
 
 
 def remove_all(adjustments: Mapping[Any, Adjustment], group: Group) -> Group:

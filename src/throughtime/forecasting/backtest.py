@@ -19,13 +19,14 @@ from throughtime.forecasting.baselines import (
     smape_terms,
 )
 from throughtime.forecasting.delivery import naive
-from throughtime.forecasting.fitted import Fitted
+from throughtime.forecasting.fitted import Fitted, Part
 from throughtime.forecasting.fitting import fit
 from throughtime.forecasting.intermittent import is_intermittent
 from throughtime.forecasting.predicting import forecast
 from throughtime.forecasting.results import BacktestReport, Fold, Score
 from throughtime.forecasting.series import Group, Observed
 from throughtime.forecasting.settings import Settings
+from throughtime.forecasting.sharing import for_each
 
 #: Methods without a sentence in the verdict.
 _INSIDE = ("forecast", "smoothing alone")
@@ -68,15 +69,10 @@ def run(
     found: list[Fold] = []
     for shift in shifts:
         here = fit_before(shift) if refit and shift > 0 else fitted
-        for series in tested:
-            fold = _fold(settings, here, series, len(series) - held, shift, horizon, season)
-            intervals = None
-            if demand:
-                known = series.until(fold.origin)
-                intervals = _naive_intervals(settings, known, horizon, season, here.floor)
-            found.append(
-                dataclasses.replace(fold, mostly_zero=zeros[series.name], naive_intervals=intervals)
-            )
+        asked = zip(here.parts(tested), tested, strict=True)
+        shared = settings, here.frame, held, shift, horizon, season, demand
+        folds_here = for_each(_fold, shared, asked, settings.executor)
+        found += [dataclasses.replace(f, mostly_zero=zeros[f.series]) for f in folds_here]
         if refit and notes.INTERRUPTED in here.notes:
             # What the reader stopped is not begun again at the next origin.
             break
@@ -121,14 +117,25 @@ def _actual(series: Observed, origin: int, horizon: int) -> np.ndarray:
 
 def _fold(
     settings: Settings,
-    fitted: Fitted,
-    series: Observed,
-    first: int,
+    frame: Fitted,
+    held: int,
     shift: int,
     horizon: int,
     season: int,
+    demand: bool,
+    asked: tuple[Part, Observed],
 ) -> Fold:
-    """The forecasts from ``shift`` steps into the hold-out, which begins at ``first``."""
+    """The forecasts of one series from ``shift`` steps into the ``held`` last steps.
+
+    Parameters
+    ----------
+    demand : bool
+        Whether demand is mostly zero, so that the intervals of naive methods count, too.
+    asked : tuple of Part and Observed
+        What is known of the series, and all of it.
+    """
+    part, series = asked
+    first = len(series) - held
     origin = first + shift
     known = series.until(origin)
     ahead = series.covariates[origin : origin + horizon]
@@ -140,11 +147,14 @@ def _fold(
         series.name,
         origin,
         _actual(series, origin, horizon),
-        forecast(settings, fitted, known, ahead, steps, settings.coverages),
+        forecast(settings, frame.with_part(part), known, ahead, steps, settings.coverages),
         naive_forecasts(known.y, horizon, season),
         mase_scale(before, season),
         rmsse_scale(before),
         mase_scale(before, 1),
+        naive_intervals=_naive_intervals(settings, known, horizon, season, frame.floor)
+        if demand
+        else None,
     )
 
 

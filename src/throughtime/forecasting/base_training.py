@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,6 +21,7 @@ from throughtime.losses import Quantile
 from throughtime.network import Network
 from throughtime.optimizers import AdamW
 from throughtime.optimizers.schedules import Cosine
+from throughtime.parallel import kept
 from throughtime.training import train
 from throughtime.training.callbacks import Run
 
@@ -185,6 +186,7 @@ def tune_base_model(
     base_model: str | os.PathLike[str] = base_network.SHIPPED,
     epochs: int = 4,
     seed: int = 0,
+    executor: Any = None,
 ) -> Tuned:
     """Train base networks further on many series of your own, and write them to a file.
 
@@ -205,6 +207,8 @@ def tune_base_model(
         The networks to begin with; with "none" one that has learned nothing.
     epochs, seed : int
         Epochs, and the seed of the origins and of the order of batches.
+    executor : executor or callable, optional
+        Who finds the examples, as in :class:`~throughtime.forecasting.Forecaster`.
 
     Returns
     -------
@@ -227,9 +231,9 @@ def tune_base_model(
     period = min(usual if named is None else named, default=1.0)
     values = [s.from_first_value().y for s in read_group(y, None).series if s.count]
     held = np.arange(len(values)) % _VALIDATION == _VALIDATION // 2
-    parts = for_each(
-        lambda i: list(_at_origins(values[i], horizon, period, [seed, i])), range(len(values))
-    )
+    drawn = [(one, (seed, i)) for i, one in enumerate(values)]
+    with kept(executor) as ours:
+        parts = for_each(_at_origins, (horizon, period), drawn, ours)
     learned = [one for part, no in zip(parts, held, strict=True) if not no for one in part]
     judging = [one for part, yes in zip(parts, held, strict=True) if yes for one in part]
     if len(learned) < _FEWEST or not judging:
@@ -247,13 +251,21 @@ def tune_base_model(
 
 
 def _at_origins(
-    y: np.ndarray, horizon: int, season: float, seed: Sequence[int]
-) -> Iterable[tuple[np.ndarray, np.ndarray]]:
-    """Examples from one series; later origins are drawn more often, because users ask there."""
+    horizon: int, season: float, drawn: tuple[np.ndarray, Sequence[int]]
+) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Examples from one series; later origins are drawn more often, because users ask there.
+
+    Parameters
+    ----------
+    drawn : tuple of ndarray of shape (T,) and sequence of int
+        The values, and the seed of the origins.
+    """
+    y, seed = drawn
     first = max(6, 2 * round(season) + 4 if season > 1.0 else 6)
     last = len(y) - max(1, horizon // 2)
     if last <= first:
-        return
+        return []
+    examples = []
     places = first + np.sqrt(np.random.default_rng(seed).random(_ORIGINS)) * (last - first)
     for origin in np.unique(places.astype(int)).tolist():
         future = y[origin : origin + horizon]
@@ -261,4 +273,5 @@ def _at_origins(
             continue
         found = example(y[:origin], future, horizon, season)
         if found is not None:
-            yield found
+            examples.append(found)
+    return examples

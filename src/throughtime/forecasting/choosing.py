@@ -136,7 +136,7 @@ def choose(contests: Sequence[Contest], horizon: int, season: int, use: str) -> 
         usual forecast.
     """
     methods = naive_methods(season)
-    found = for_each(lambda contest: _gains(contest, horizon, season), contests)
+    found = for_each(_gains, (horizon, season), contests)
     centre = np.empty((len(methods), len(found)))
     doubt = np.empty_like(centre)
     for i, method in enumerate(methods):
@@ -158,7 +158,7 @@ def choose(contests: Sequence[Contest], horizon: int, season: int, use: str) -> 
     return choices
 
 
-def _gains(contest: Contest, horizon: int, season: int) -> dict[str, np.ndarray]:
+def _gains(horizon: int, season: int, contest: Contest) -> dict[str, np.ndarray]:
     """The gains (F1) of every naive method over the usual forecast."""
     methods, y, history = naive_methods(season), contest.y, contest.history
     if len(y) < 2:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -24,10 +25,9 @@ from throughtime.network import Network
 FEWEST = 6
 #: Series from which on a correction is tried at fewer origins of each, to save time.
 _MANY, _TRIALS_OF_MANY = 200, 6
-#: Validation windows of a series for which the correction is computed, at most.
-_WINDOWS = 12
-#: Outlooks that are held at once: 17 kB each, and a panel has a dozen of each series.
-_AT_ONCE = 1024
+#: Validation windows of a series for which the correction is computed, at most, and series for
+#: which it is computed together: few windows at once take the base networks longer.
+_WINDOWS, _TOGETHER = 12, 4
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,7 +91,7 @@ def fit_base(
     base = Base(networks)
     asked = [s for s in several if s.name not in without]
     count = base_network.TRIALS if len(asked) < _MANY else _TRIALS_OF_MANY
-    found = for_each(lambda s: share_of(settings, base, s, candidates, count), asked)
+    found = for_each(share_of, (settings, base, candidates, count), asked, settings.executor)
     named = list(zip([s.name for s in asked], found, strict=True))
     shares = {name: share for name, (share, _) in named}
     return Base(base.networks, shares, {name: past for name, (_, past) in named if past})
@@ -100,9 +100,9 @@ def fit_base(
 def share_of(
     settings: Settings,
     base: Base,
-    series: Observed,
     candidates: Sequence[float],
-    count: int = base_network.TRIALS,
+    count: int,
+    series: Observed,
 ) -> tuple[Share, Past | None]:
     """The share that one series takes, tried at up to ``count`` earlier origins."""
     if series.count < FEWEST:
@@ -130,7 +130,7 @@ def answer(
     """
     found = base.shares.get(known.name) if base.networks else Share()
     if found is None:
-        found, _ = share_of(settings, base, known, candidates)
+        found, _ = share_of(settings, base, candidates, base_network.TRIALS, known)
     outlook = None
     if found.share > 0.0 and known.count >= FEWEST:
         outlook = _look(settings, known.y, candidates, anchor)
@@ -162,37 +162,78 @@ def corrections_of_windows(
     owner : ndarray of int of shape (M,)
         The series of each window.
     """
-    horizon = settings.horizon
-    found = np.full((len(owner), horizon), np.nan)
-    rows: list[int] = []
-    for i, name in enumerate(names):
+    found = np.full((len(owner), settings.horizon), np.nan)
+    rows, asked = [], []
+    for i, (name, history) in enumerate(zip(names, histories, strict=True)):
         own = np.flatnonzero(owner == i)
-        if base.shares.get(name, Share()).share <= 0.0:
+        share = base.shares.get(name, Share()).share
+        if share <= 0.0:
             found[own] = 0.0
-        else:
-            picked = np.linspace(0, len(own) - 1, min(len(own), _WINDOWS)).astype(int)
-            rows += own[np.unique(picked)].tolist()
-
-    def seen(row: int) -> Outlook | None:
-        y = histories[owner[row]].y[: windows.origin[row]]
-        return _look(settings, y, candidates) if np.isfinite(y).sum() >= FEWEST else None
-
-    for begin in range(0, len(rows), _AT_ONCE):
-        part = rows[begin : begin + _AT_ONCE]
-        both = zip(part, for_each(seen, part), strict=True)
-        usable = [(row, one) for row, one in both if one is not None]
-        if not usable:
             continue
-        answers = base_network.medians(base.networks, [one for _, one in usable], horizon)
-        for (row, outlook), answer in zip(usable, answers, strict=True):
-            history = histories[owner[row]]
-            share = base.shares[names[owner[row]]].share
-            origin = windows.origin[row : row + 1]
-            anchor = history.anchor.paths(history.y, origin, horizon)[0]
-            moved = history.smoothing.transform_forecast(
-                anchor + share * outlook.unit * answer, history.y
-            )
-            found[row] = (moved - windows.anchor[row]) / windows.scale[row]
+        picked = np.linspace(0, len(own) - 1, min(len(own), _WINDOWS)).astype(int)
+        own = own[np.unique(picked)]
+        rows.append(own)
+        places = windows.origin[own], windows.anchor[own], windows.scale[own]
+        asked.append(_Asked(history.y, history.anchor, share, *places))
+    shared = settings, base.networks, candidates
+    together = [asked[i : i + _TOGETHER] for i in range(0, len(asked), _TOGETHER)]
+    parts = for_each(_corrections, shared, together, settings.executor, at_once=2)
+    for own, answers in zip(rows, itertools.chain(*parts), strict=True):
+        found[own] = answers
+    return found
+
+
+class _Asked(NamedTuple):
+    """The windows of one series for which the correction is computed; M of them.
+
+    Attributes
+    ----------
+    y : ndarray of shape (T,)
+        The values of the series.
+    anchor : Average
+    share : float
+        The share that the series takes.
+    origin, ahead, scale : ndarray of shape (M,), (M, H), (M,)
+        Origin, anchor and scale of each window.
+    """
+
+    y: np.ndarray
+    anchor: Average
+    share: float
+    origin: np.ndarray
+    ahead: np.ndarray
+    scale: np.ndarray
+
+
+def _corrections(
+    settings: Settings,
+    networks: Sequence[Network],
+    candidates: Sequence[float],
+    together: Sequence[_Asked],
+) -> list[np.ndarray]:
+    """What is added to the anchors of the windows of some series, as above: (M, H) of each."""
+    horizon = settings.horizon
+    found = [np.full(asked.ahead.shape, np.nan) for asked in together]
+    places, outlooks = [], []
+    for i, asked in enumerate(together):
+        for row, origin in enumerate(asked.origin.tolist()):
+            before = asked.y[:origin]
+            if np.isfinite(before).sum() < FEWEST:
+                continue
+            outlook = _look(settings, before, candidates)
+            if outlook is not None:
+                places.append((i, row))
+                outlooks.append(outlook)
+    if not outlooks:
+        return found
+    answers = base_network.medians(networks, outlooks, horizon)
+    for (i, row), outlook, answer in zip(places, outlooks, answers, strict=True):
+        asked = together[i]
+        anchor = asked.anchor.paths(asked.y, asked.origin[row : row + 1], horizon)[0]
+        moved = asked.anchor.principal.transform_forecast(
+            anchor + asked.share * outlook.unit * answer, asked.y
+        )
+        found[i][row] = (moved - asked.ahead[row]) / asked.scale[row]
     return found
 
 

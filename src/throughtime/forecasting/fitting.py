@@ -10,7 +10,9 @@ import numpy as np
 
 from throughtime.errors import DataError, Message, Setting, sentence
 from throughtime.forecasting import adjusting, effects, networks, notes, trust
+from throughtime.forecasting.adjustment import Adjustment
 from throughtime.forecasting.anchor import FEWEST_TO_SMOOTH, fit_average, prepare
+from throughtime.forecasting.averaging import Average
 from throughtime.forecasting.calibration import Calibration, improvement
 from throughtime.forecasting.correcting import corrections_of_windows, fit_base, networks_of
 from throughtime.forecasting.covariates import mean_and_width
@@ -24,11 +26,7 @@ from throughtime.forecasting.seasonality import LONGEST_FOUND, cycles, detect
 from throughtime.forecasting.series import Group, Observed
 from throughtime.forecasting.settings import Settings
 from throughtime.forecasting.sharing import for_each
-from throughtime.forecasting.windows import (
-    TrainingWindows,
-    cut_training_windows,
-    error_units,
-)
+from throughtime.forecasting.windows import TrainingWindows, cut_training_windows
 from throughtime.network import Network
 
 #: Numbers that a series must hold to be learned from: two to start from, and a few on either side
@@ -55,11 +53,12 @@ def fit(settings: Settings, group: Group, backtest: bool = False) -> Fitted:
     if settings.holidays is not None:
         check_country(settings.holidays)
     periods = _candidates(settings, group)
-    adjustments = adjusting.adjust_all(settings, group, periods)
     candidates = adjusting.left_to_smoothing(periods)
+    found = for_each(_smooth, (settings, periods, candidates), group.series, settings.executor)
+    both = list(zip(group.names, found, strict=True))
+    adjustments = {name: removed for name, (removed, _) in both if removed is not None}
+    anchors = {name: average for name, (_, average) in both}
     adjusted = adjusting.remove_all(adjustments, group)
-    averages = for_each(lambda one: fit_average(one, settings, candidates), adjusted.series)
-    anchors = dict(zip(group.names, averages, strict=True))
     centre, width = mean_and_width(group)
     zeros = {
         s.name
@@ -99,6 +98,15 @@ def fit(settings: Settings, group: Group, backtest: bool = False) -> Fitted:
     return fitted
 
 
+def _smooth(
+    settings: Settings, periods: Sequence[float], candidates: Sequence[float], series: Observed
+) -> tuple[Adjustment | None, Average]:
+    """The adjustment of one series, and the average of smoothing of what that leaves."""
+    adjustment = adjusting.adjust(settings, series, periods)
+    rest = series if adjustment is None else adjustment.remove(series)
+    return adjustment, fit_average(rest, settings, candidates)
+
+
 def _choose(settings: Settings, fitted: Fitted, adjusted: Group) -> None:
     """Choose what is delivered for each series of ``fitted``.
 
@@ -132,7 +140,6 @@ def _learn(
         Whether all of them are mostly zero, so that a network would learn nothing else.
     """
     centre, width = fitted.centre, fitted.width
-    horizon = settings.horizon
     asked_not = _not_asked_for(settings)
     if asked_not or not several:
         n_inputs = N_INPUTS + len(centre) + len(fitted.group.series[0].static)
@@ -151,7 +158,7 @@ def _learn(
         windows.blocks.series,
         fitted.candidates,
     )
-    judge = Judge(windows, error_units(windows.earlier, horizon), based)
+    judge = Judge(windows, based)
     reason = _reason_not_to_train(settings, windows)
     if reason is None and zeros:
         reason = notes.MOSTLY_ZERO
@@ -314,21 +321,18 @@ class Judge:
     Attributes
     ----------
     windows : TrainingWindows
-    units : ndarray of shape (S,)
-        The one-step error of each series.
     based : ndarray of shape (M, H)
         What the base networks add to the anchors of the validation windows, in units of their
         scales; NaN for windows that do not judge.
     """
 
     windows: TrainingWindows
-    units: np.ndarray
     based: np.ndarray
 
     def calibrate(self, trained: Sequence[TrainedNetwork]) -> Calibration:
         """Find the weight of the correction and the width of the intervals."""
         check, blocks = self.windows.validation, self.windows.blocks
-        factor = (check.scale / self.units[blocks.series])[:, None]
+        factor = (check.scale / self.windows.units[blocks.series])[:, None]
         judges = check.known & ~np.isnan(self.based)
         truth = np.where(judges, check.target.astype(np.float64), np.nan)
         judged = [t.judged for t in trained] or [np.zeros(truth.shape)]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -28,8 +29,8 @@ from throughtime.forecasting.results import BacktestReport, Forecast, Progress
 from throughtime.forecasting.seasonality import check_season, cycles
 from throughtime.forecasting.series import Group
 from throughtime.forecasting.settings import Settings, check_use
-from throughtime.forecasting.sharing import for_each
 from throughtime.layers import RECURRENT
+from throughtime.parallel import check_executor, kept
 from throughtime.registry import translate
 from throughtime.training.callbacks import check_callbacks
 
@@ -128,6 +129,12 @@ class Forecaster(Found):
         Callbacks of :func:`throughtime.train` for the training of every network.
     progress : callable, optional
         Function that is called with a :class:`Progress` after every epoch.
+    executor : executor or callable, optional
+        Who works on the series where there are many: an object with the interface of
+        :class:`concurrent.futures.Executor`, which stays yours, or a function without arguments
+        that makes one, for each call of a method. By default the threads of this process. What is
+        computed does not depend on it. It is not saved, and may be set later:
+        ``model.executor = pool``.
 
     Attributes
     ----------
@@ -171,6 +178,8 @@ class Forecaster(Found):
     use: str = "network"
     base_model: str = base_network.NONE
     holidays: str | None = None
+    #: That of every pickle: an executor cannot be in one.
+    executor: Any = None
 
     def __init__(
         self,
@@ -198,6 +207,7 @@ class Forecaster(Found):
         seed: int = 0,
         callbacks: Sequence[Any] = (),
         progress: Callable[[Progress], None] | None = None,
+        executor: Any = None,
     ) -> None:
         self.horizon = check_int("horizon", horizon, 1)
         self.cell = check_choice("cell", cell, RECURRENT)
@@ -228,6 +238,8 @@ class Forecaster(Found):
         if progress is not None and not callable(progress):
             raise InvalidTypeError(sentence("progress", "a function", describe(progress)))
         self.progress = progress
+        check_executor(executor)
+        self.executor = executor
         self.metadata: dict[str, Any] = {}
 
     # -- learning -----------------------------------------------------------------------------
@@ -251,7 +263,9 @@ class Forecaster(Found):
         DataError, ShapeError
             If there is text or an infinity, if all values are missing, or if there are too few.
         """
-        self._fitted = fitting.fit(self._settings(), read_group(y, X, static=static))
+        group = read_group(y, X, static=static)
+        with self._work() as settings:
+            self._fitted = fitting.fit(settings, group)
         return self
 
     def update(self, y: Data, X: Data | None = None) -> Forecaster:
@@ -296,7 +310,8 @@ class Forecaster(Found):
         """
         check_bool("refit", refit)
         group = read_group(y, X, static=static)
-        report, self._fitted = backtest.run(self._settings(), group, holdout, folds, refit)
+        with self._work() as settings:
+            report, self._fitted = backtest.run(settings, group, holdout, folds, refit)
         return report
 
     # -- forecasting --------------------------------------------------------------------------
@@ -346,13 +361,11 @@ class Forecaster(Found):
     def _forecasts(
         self, group: Group, steps: np.ndarray, ahead: Any, coverages: Sequence[float]
     ) -> list[Forecast]:
-        settings, fitted = self._settings(), self.fitted
+        fitted = self.fitted
         width, far = len(fitted.centre), int(steps.max())
-        rows = read_ahead(group, ahead, width, far, settings.future_covariates)
-        return for_each(
-            lambda one: predicting.forecast(settings, fitted, one[0], one[1], steps, coverages),
-            zip(group.series, rows, strict=True),
-        )
+        rows = read_ahead(group, ahead, width, far, self.future_covariates)
+        with self._work() as settings:
+            return predicting.forecast_all(settings, fitted, group.series, rows, steps, coverages)
 
     def _read(self, y: Data | None, X: Data | None) -> Group:
         """The history to forecast from, with the covariates that the model knows."""
@@ -385,6 +398,15 @@ class Forecaster(Found):
         """The settings as they are now."""
         fields = dataclasses.fields(Settings)
         return Settings(**{field.name: getattr(self, field.name) for field in fields})
+
+    @contextmanager
+    def _work(self) -> Iterator[Settings]:
+        """The settings as they are now, with an executor that is kept until the work is done."""
+        with kept(self.executor) as executor:
+            yield dataclasses.replace(self._settings(), executor=executor)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in self.__dict__.items() if name != "executor"}
 
     def __repr__(self) -> str:
         state = "not fitted" if self._fitted is None else f"{len(self._fitted.group.series)} series"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 
@@ -20,7 +21,7 @@ from throughtime.forecasting.averaging import Average
 from throughtime.forecasting.baselines import PERSISTENCE
 from throughtime.forecasting.choosing import CROSTON
 from throughtime.forecasting.delivery import Calibrated, Delivered, MostlyZero, Shape
-from throughtime.forecasting.fitted import Fitted
+from throughtime.forecasting.fitted import LENDERS, Fitted, Part
 from throughtime.forecasting.inputs import PreparedSeries, cut, measurable
 from throughtime.forecasting.intermittent import Demand
 from throughtime.forecasting.limits import Limits
@@ -29,12 +30,48 @@ from throughtime.forecasting.results import Forecast
 from throughtime.forecasting.seasonality import shortest
 from throughtime.forecasting.series import Observed
 from throughtime.forecasting.settings import Settings
+from throughtime.forecasting.sharing import for_each
 from throughtime.forecasting.smoothing import Smoothing
 from throughtime.forecasting.widths import expected_of_few
 
-#: Series, at most, whose errors give a series of few numbers its intervals; more would only cost
-#: time, because their median is taken.
-_LENDERS = 50
+
+class Asked(NamedTuple):
+    """One series to forecast.
+
+    Attributes
+    ----------
+    part : Part
+        What is known of it.
+    series : Observed
+        The history to forecast from.
+    future : ndarray of shape (S, F)
+        Covariates of the steps ahead; S is 0 where they are not known.
+    """
+
+    part: Part
+    series: Observed
+    future: np.ndarray
+
+
+def forecast_all(
+    settings: Settings,
+    fitted: Fitted,
+    several: Sequence[Observed],
+    futures: Sequence[np.ndarray],
+    steps: np.ndarray,
+    coverages: Sequence[float],
+) -> list[Forecast]:
+    """Forecast each of some series; the parameters are those of :func:`forecast`."""
+    asked = map(Asked, fitted.parts(several), several, futures)
+    shared = settings, fitted.frame, steps, coverages
+    return for_each(_forecast_asked, shared, asked, settings.executor)
+
+
+def _forecast_asked(
+    settings: Settings, frame: Fitted, steps: np.ndarray, coverages: Sequence[float], asked: Asked
+) -> Forecast:
+    part, series, future = asked
+    return forecast(settings, frame.with_part(part), series, future, steps, coverages)
 
 
 def forecast(
@@ -203,7 +240,7 @@ def _borrowed_error(settings: Settings, fitted: Fitted, known: Observed) -> floa
     """
     shares = []
     lenders = (s for s in fitted.group.series if s.count >= FEWEST_TO_SMOOTH)
-    for other in itertools.islice(lenders, _LENDERS):
+    for other in itertools.islice(lenders, LENDERS):
         level = float(np.nanmean(np.abs(other.y)))
         if level > 0.0:
             start = other.from_first_value()

@@ -54,6 +54,11 @@ class Settings:
     callbacks: Sequence[Any]
     progress: Callable[[Progress], None] | None
     holidays: str | None = None
+    executor: Any = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        # What belongs to this process stays here when the others go to a worker.
+        return self.__dict__ | {"callbacks": (), "progress": None, "executor": None}
 
     @property
     def periods(self) -> tuple[float, ...] | None:
@@ -74,7 +79,7 @@ class Settings:
     def saved(cls) -> list[str]:
         """Names of the settings that a file can hold."""
         names = [field.name for field in dataclasses.fields(cls)]
-        return [name for name in names if name not in ("callbacks", "progress")]
+        return [name for name in names if name not in ("callbacks", "progress", "executor")]
 
     def to_config(self) -> dict[str, Any]:
         """JSON-ready values of all settings that a file can hold."""

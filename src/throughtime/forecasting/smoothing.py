@@ -26,6 +26,7 @@ in round(period) classes. Holt (1957), Winters (1960), Gardner and McKenzie (198
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -215,6 +216,17 @@ class Columns:
 class Grid(tuple[Smoothing, ...]):  # noqa: SLOT001  # what is looked up needs a dict
     """Settings of one period and one transformation, whose numbers are looked up once."""
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Hundreds of settings that a thousand series share: short, and shared again when read.
+        return _grid_of, (self._rows,)
+
+    @cached_property
+    def _rows(self) -> bytes:
+        rows = [
+            (s.log, s.period, s.alpha, TRENDS.index(s.trend), s.beta, s.phi, s.gamma) for s in self
+        ]
+        return np.array(rows, dtype=np.float64).tobytes()
+
     @cached_property
     def columns(self) -> Columns:
         """The numbers side by side."""
@@ -229,6 +241,16 @@ class Grid(tuple[Smoothing, ...]):  # noqa: SLOT001  # what is looked up needs a
     def trends(self) -> np.ndarray:
         """The trend of every setting, as its place in :data:`TRENDS`, (C,)."""
         return np.array([TRENDS.index(s.trend) for s in self])
+
+
+@functools.lru_cache(maxsize=256)
+def _grid_of(rows: bytes) -> Grid:
+    """The grid of a pickle."""
+    numbers = np.frombuffer(rows).reshape(-1, len(dataclasses.fields(Smoothing))).tolist()
+    return Grid(
+        Smoothing(log == 1.0, period, alpha, TRENDS[int(trend)], *rest)
+        for log, period, alpha, trend, *rest in numbers
+    )
 
 
 @functools.lru_cache(maxsize=256)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -48,6 +48,8 @@ class TrainingWindows:
         it was found on better than what follows.
     later : ndarray of bool of shape (M,)
         Which windows of ``validation`` belong to its second half: the later ones of each block.
+    units : ndarray of shape (S,)
+        The one-step error of the anchor of each of ``earlier``; 1 where there is none.
     blocks : Blocks
         Where the windows of ``validation`` lie.
     """
@@ -57,6 +59,7 @@ class TrainingWindows:
     validation: WindowBatch
     earlier: list[PreparedSeries]
     later: np.ndarray
+    units: np.ndarray
     blocks: Blocks
 
 
@@ -90,52 +93,88 @@ def cut_training_windows(
         Mean and standard deviation of the covariates.
     """
     horizon, ahead = settings.horizon, settings.future_covariates
-    share = _VALIDATION_STEPS // ((window + horizon) * len(series))
+    most = _VALIDATION_STEPS // ((window + horizon) * len(series))
     observed = [one.from_first_value() for one in series]
-    histories = [prepare(one, anchors[one.name], centre, width) for one in observed]
+    shared = settings, candidates, window, centre, width, most
+    both = [(one, anchors[one.name]) for one in observed]
+    held_out = for_each(_hold_out, shared, both, settings.executor)
+    histories = [prepare(*pair, centre, width) for pair in both]
+    earlier = [held.earlier for held in held_out]
+    firsts = [held.first for held in held_out]
+    starts = [held.start for held in held_out]
     lengths = [len(one) for one in observed]
-    starts = [validation_start(horizon, total) for total in lengths]
-
-    def known_before(i: int) -> PreparedSeries:
-        one = observed[i]
-        before = fit_average(one.until(starts[i]), settings, candidates)
-        if before.logs and (one.y <= 0.0).any():
-            # Values that came later have no logarithm.
-            plain = dataclasses.replace(settings, transform="none")
-            before = fit_average(one.until(starts[i]), plain, candidates)
-        return prepare(one, before, centre, width)
-
-    earlier = for_each(known_before, range(len(observed)))
-    # After two long cycles there may be nothing left before the validation block.
-    firsts = [
-        max(first_origin(h.smoothing, start) for h in pair)
-        for *pair, start in zip(histories, earlier, starts, strict=True)
-    ]
-
-    def held_out(i: int) -> WindowBatch:
-        begin = max(firsts[i], starts[i])
-        paths = (lengths[i] - starts[i]) // horizon
-        # Whole paths, where the block holds one: late origins would see the first steps alone.
-        origins = spaced(begin, max(begin, lengths[i] - horizon), max(share, paths, 2))
-        return cut(earlier[i], origins, window, horizon, ahead)
-
-    validation = for_each(held_out, range(len(histories)))
+    validation = [held.windows for held in held_out]
     count = [len(block.origin) for block in validation]
     owner = np.repeat(np.arange(len(histories)), count)
     # Of blocks that hold one window, those of every other series are the second half.
     later = [2 * np.arange(n) + (n == 1) * (i % 2) >= n for i, n in enumerate(count)]
     left = [total - block.origin for total, block in zip(lengths, validation, strict=True)]
-    held = np.array(lengths) - np.array(starts)
     return TrainingWindows(
         Sampler(earlier, firsts, starts, window, horizon, ahead),
         Sampler(histories, firsts, lengths, window, horizon, ahead),
         WindowBatch.join(validation),
         earlier,
         np.concatenate(later),
-        Blocks(owner, np.concatenate(left), held),
+        np.array([held.unit for held in held_out]),
+        Blocks(owner, np.concatenate(left), np.array(lengths) - np.array(starts)),
     )
 
 
-def error_units(histories: Sequence[PreparedSeries], horizon: int) -> np.ndarray:
-    """The one-step error of the anchor of each series, (S,); 1 where there is none."""
-    return np.array(for_each(lambda history: error_unit(history, horizon) or 1.0, histories))
+class _HeldOut(NamedTuple):
+    """The validation block of one series.
+
+    Attributes
+    ----------
+    start : int
+        Where it begins.
+    first : int
+        The first origin that anything is learned from.
+    earlier : PreparedSeries
+        The series with the anchor that was found before the block.
+    windows : WindowBatch
+    unit : float
+        The one-step error of that anchor; 1 where there is none.
+    """
+
+    start: int
+    first: int
+    earlier: PreparedSeries
+    windows: WindowBatch
+    unit: float
+
+
+def _hold_out(
+    settings: Settings,
+    candidates: Sequence[float],
+    window: int,
+    centre: np.ndarray,
+    width: np.ndarray,
+    most: int,
+    known: tuple[Observed, Average],
+) -> _HeldOut:
+    """The validation block of one series.
+
+    Parameters
+    ----------
+    most : int
+        Windows, at most, unless that is less than it has paths.
+    known : tuple of Observed and Average
+        The series from its first known value on, and its anchor.
+    """
+    one, anchor = known
+    horizon, total = settings.horizon, len(one)
+    start = validation_start(horizon, total)
+    before = fit_average(one.until(start), settings, candidates)
+    if before.logs and (one.y <= 0.0).any():
+        # Values that came later have no logarithm.
+        plain = dataclasses.replace(settings, transform="none")
+        before = fit_average(one.until(start), plain, candidates)
+    earlier = prepare(one, before, centre, width)
+    # After two long cycles there may be nothing left before the validation block.
+    first = max(first_origin(found.principal, start) for found in (anchor, before))
+    begin = max(first, start)
+    paths = (total - start) // horizon
+    # Whole paths, where the block holds one: late origins would see the first steps alone.
+    origins = spaced(begin, max(begin, total - horizon), max(most, paths, 2))
+    windows = cut(earlier, origins, window, horizon, settings.future_covariates)
+    return _HeldOut(start, first, earlier, windows, error_unit(earlier, horizon) or 1.0)
