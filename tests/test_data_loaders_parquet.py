@@ -4,6 +4,7 @@ import datetime as dt
 import decimal
 import gc
 import pickle
+import uuid
 from pathlib import Path
 
 import numpy as np
@@ -195,6 +196,9 @@ def test_ids_of_any_type(tmp_path):
         pa.array([0.5, -0.0, 1e300]),
         pa.array(["b", "", "\u00e4"]),
         pa.array(["b", "a", "c"], pa.large_string()),
+        pa.array(["b", "a", "c"], pa.string_view()),
+        pa.array([b"b", b"\xff", b""]),
+        pa.array([uuid.UUID(int=k).bytes for k in (3, 1, 2)], pa.uuid()),
         pa.array(["b", "a", "c"]).dictionary_encode(),
         pa.array([decimal.Decimal("1.10"), decimal.Decimal("1.2"), decimal.Decimal("3")]),
         pa.array([dt.date(2020, 1, k) for k in (3, 1, 2)]),
@@ -204,9 +208,8 @@ def test_ids_of_any_type(tmp_path):
         rows = pa.table({"id": ids, "a": [1.0, 2.0, 3.0]})
         for regrouped in (False, True):
             path = tmp_path / "t.parquet"
-            pq.write_table(
-                pa.concat_tables([rows, rows]) if regrouped else rows.take([0, 1, 1, 2]), path
-            )
+            parts = [rows, rows] if regrouped else [rows.slice(k, 1) for k in (0, 1, 1, 2)]
+            pq.write_table(pa.concat_tables(parts), path)
             loader = from_parquet(path, id="id", shuffle=False)
             expected = {(k, k) for k in (1, 2, 3)} if regrouped else {(1,), (2, 2), (3,)}
             assert set(sequences(loader)) == expected

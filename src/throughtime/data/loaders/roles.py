@@ -60,13 +60,15 @@ class Roles(NamedTuple):
 
 
 def plain(kind: Any) -> Any:
-    """A type of Arrow; of a dictionary, that of its values."""
+    """A type of Arrow; of a dictionary, that of its values; of an extension, how it is stored."""
     pa = import_extra("pyarrow", "cli", "Reading a Parquet file")
+    if isinstance(kind, pa.BaseExtensionType):
+        return kind.storage_type
     return kind.value_type if pa.types.is_dictionary(kind) else kind
 
 
 def kind_of(kind: Any) -> str:
-    """``"integer"``, ``"number"``, ``"bool"``, ``"text"``, ``"time"``, or ``""`` for the others."""
+    """``"integer"``, ``"number"``, ``"bool"``, ``"text"``, ``"bytes"``, ``"time"``, or ``""``."""
     pa = import_extra("pyarrow", "cli", "Reading a Parquet file")
     kind = plain(kind)
     if pa.types.is_integer(kind):
@@ -75,8 +77,10 @@ def kind_of(kind: Any) -> str:
         return "number"
     if pa.types.is_boolean(kind):
         return "bool"
-    if pa.types.is_string(kind) or pa.types.is_large_string(kind):
+    if kind in (pa.string(), pa.large_string(), pa.string_view()):
         return "text"
+    if kind in (pa.binary(), pa.large_binary()) or pa.types.is_fixed_size_binary(kind):
+        return "bytes"
     return "time" if pa.types.is_temporal(kind) else ""
 
 
@@ -129,7 +133,7 @@ def find_roles(
     if time is not None:
         way = "Write it as time stamps or numbers." if kind_of(types[time]) == "text" else ""
         _check_type(file, "time", time, types[time], ("time", "integer", "number"), way)
-    _check_type(file, "id", id, types[id], ("integer", "number", "bool", "text", "time"))
+    _check_type(file, "id", id, types[id], ("integer", "number", "bool", "text", "bytes", "time"))
     for name in targets:
         _check_type(file, "target", name, types[name], ("integer", "number", "bool", "text"))
     hint = "" if features is not None else "Name the columns to learn from: features=[...]."

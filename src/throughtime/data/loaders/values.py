@@ -47,6 +47,8 @@ class Place(NamedTuple):
 def _whole(place: Place, column: Any, hint: str) -> Any:
     """The column without its dictionary; nulls are refused."""
     pa = import_extra("pyarrow", "cli", "Reading a Parquet file")
+    if isinstance(column, pa.ExtensionArray):
+        column = column.storage
     if pa.types.is_dictionary(column.type):
         column = column.cast(plain(column.type))
     if column.null_count:
@@ -118,10 +120,12 @@ def keys(place: Place, column: Any) -> np.ndarray:
     column = _whole(place, column, "Drop rows without an id before.")
     found = np.zeros((len(column), 2), dtype=np.uint64)
     kind = kind_of(column.type)
-    if kind == "text" or pa.types.is_decimal(column.type):
-        encoded = column.cast(pa.large_string()).dictionary_encode()
+    if kind in ("text", "bytes") or pa.types.is_decimal(column.type):
+        if kind == "number":
+            column = column.cast(pa.string())
+        encoded = column.cast(pa.large_binary()).dictionary_encode()
         hashes = [
-            hashlib.blake2b(entry.encode("utf-8", "surrogatepass"), digest_size=16).digest()
+            hashlib.blake2b(entry, digest_size=16).digest()
             for entry in encoded.dictionary.to_pylist()
         ]
         table = np.frombuffer(b"".join(hashes), dtype="<u8").reshape(-1, 2)
