@@ -27,7 +27,7 @@ import numpy as np
 STEPS, FEATURES, UNITS, BATCH = 200, 32, 64, 32
 #: Bytes of the files of each kind; of the part that is trained in turns; sequences written at once.
 SIZES = {"npy": 4_000_000_000, "parquet": 1_000_000_000}
-TURN_BYTES = 256_000_000
+TURN_BYTES = 128_000_000
 _WRITTEN = 1000
 _SEQUENCE = STEPS * FEATURES * 4
 _STATUS = Path("/proc/self/status")

@@ -5,7 +5,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
+from benchmarks import bars, disk, tables
+
 ROOT = Path(__file__).resolve().parent.parent
+MACHINE = ["date", "processor", "cores", "system", "threads"]
+EFFORT = {"rounds": 1, "seconds": 0.0}
 
 
 def run(*arguments):
@@ -60,3 +66,18 @@ def test_tiny_calls_are_timed_beside_another_version():
     ]  # fmt: skip
     assert len(rows) == 13
     assert all(min(row["seconds"]) > 0 and row["ratio"] > 0 for row in rows)
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="RssAnon is a figure of Linux")
+def test_training_from_disk_is_timed_beside_training_from_memory(monkeypatch):
+    size = 40 * disk._SEQUENCE
+    monkeypatch.setattr(disk, "SIZES", dict.fromkeys(disk.SIZES, size))
+    rows = disk.measure(1, quick=False)
+    assert [row["kind"] for row in rows] == ["npy", "parquet"]
+    for row in rows:
+        assert size <= row["bytes"] <= 1.01 * size
+        assert 0 < row["grown"] < bars.DISK_GROWTH
+        assert min(row[key] for key in ("seconds", "disk", "memory", "ratio")) > 0
+    assert "| npy | 0.001 |" in tables.markdown(
+        {"machine": dict.fromkeys(MACHINE, 1), "versions": {}, "effort": EFFORT, "disk": rows}
+    )
