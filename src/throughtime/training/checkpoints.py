@@ -2,9 +2,10 @@
 
 A checkpoint is written at the end of an epoch. It holds the weights, the optimiser's moments and
 counters, the memory of the schedule, the history, the best weights so far and the memory of the
-callbacks. It holds no state of a random generator, because none outlives an epoch: the order of
-batches is drawn from ``(seed, epoch)`` and dropout from ``(seed, epoch, batch)``. It also holds a
-fingerprint of the network, the data and the options; a run with another fingerprint is refused.
+callbacks; of batches from a source, their hashes. It holds no state of a random generator, because
+none outlives an epoch: the order of batches is drawn from ``(seed, epoch)`` and dropout from
+``(seed, epoch, batch)``. It also holds a fingerprint of the network, the data and the options; a run
+with another fingerprint is refused.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ from throughtime.training.callbacks import Callback, Run
 from throughtime.training.fingerprint import compare
 from throughtime.training.history import TRAILING, History
 from throughtime.training.monitor import BestWeights
+from throughtime.training.replay import Trace
 
 VERSION = 1
 
@@ -108,6 +110,7 @@ def save_checkpoint(
     best: BestWeights,
     callbacks: list[Callback],
     fingerprint: Mapping[str, Any],
+    trace: Trace | None = None,
 ) -> None:
     """Write everything that the rest of the run depends on."""
     outputs, history = run.history.to_state()
@@ -115,6 +118,8 @@ def save_checkpoint(
     arrays["params"] = run.net.params.flat
     if best.weights is not None:
         arrays["best"] = best.weights
+    if trace is not None:
+        arrays |= trace.to_arrays()
     optimizer: dict[str, Any] = {}
     for name, value in run.optimizer.state_dict().items():
         if isinstance(value, np.ndarray):
@@ -138,8 +143,9 @@ def load_checkpoint(
     best: BestWeights,
     callbacks: list[Callback],
     fingerprint: Mapping[str, Any],
+    trace: Trace | None = None,
 ) -> bool:
-    """Restore ``run``, ``best`` and ``callbacks`` from a checkpoint.
+    """Restore ``run``, ``best``, ``callbacks`` and ``trace`` from a checkpoint.
 
     Returns
     -------
@@ -176,6 +182,9 @@ def load_checkpoint(
         run.optimizer.load_state_dict(meta["optimizer"] | _part(arrays, "optimizer."))
         for callback, state in zip(callbacks, meta["callbacks"], strict=True):
             callback.load_state_dict(state)
+        if trace is not None:
+            known = Trace.from_arrays(arrays, epoch)
+            trace.epochs, trace.last = known.epochs, known.last
         best.rule.load_state_dict(meta["best"])  # last, since it may be one of the callbacks
         if (best.rule.best_epoch is None) is ("best" in arrays):
             raise ValueError("the best weights are not those of the best epoch")

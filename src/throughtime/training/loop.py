@@ -37,6 +37,7 @@ from throughtime.training.monitor import BestWeights
 from throughtime.training.objective import Evaluation
 from throughtime.training.options import TrainingOptions
 from throughtime.training.progress import Display
+from throughtime.training.replay import Trace
 from throughtime.training.samples import Samples
 from throughtime.training.scores import Scores
 from throughtime.training.sources import Source
@@ -90,11 +91,18 @@ class Loop:
         self.state.history.monitor = self.best.monitor
         self.penalised = bool(options.l1 or options.l2) or self.net.topology.penalised
         self.interruption = Interruption()
+        self.trace: Trace | None = None
+        if self.checkpoint is not None and self.supply.source is not None:
+            self.trace, self.supply.source.hashes = Trace(), []
 
     def resume(self) -> None:
         """Continue from the checkpoint, if its file exists."""
         assert self.checkpoint is not None
-        load_checkpoint(self.checkpoint, self.state, self.best, self.callbacks, self.fingerprint)
+        found = load_checkpoint(
+            self.checkpoint, self.state, self.best, self.callbacks, self.fingerprint, self.trace
+        )
+        if found and self.trace is not None:
+            self.trace.check(self.supply.source)
         self.step.good[...] = self.net.params.flat
         self.state.history.monitor = self.best.monitor
         self.best.consider_stopping(self.state)
@@ -155,7 +163,9 @@ class Loop:
         if self.checkpoint is not None:
             ends = state.epoch == state.epochs or state.stop_reason is not None
             if ends or state.epoch % self.checkpoint.every == 0:
-                save_checkpoint(self.checkpoint, state, self.best, self.callbacks, self.fingerprint)
+                save_checkpoint(
+                    self.checkpoint, state, self.best, self.callbacks, self.fingerprint, self.trace
+                )
 
     def _train(self, progress: Display) -> dict[str, float] | None:
         """Make the updates of one epoch; return its row for the history, or None if stopped."""
@@ -195,6 +205,8 @@ class Loop:
                 if state.stop_reason is not None and next(groups, None) is not None:
                     return None
         state.batches = state.batch
+        if self.trace is not None and self.supply.source is not None:
+            self.trace.add(self.supply.source.hashes or [])
         row = scores.row()
         if self.penalised:
             row["penalty"] = math.fsum(penalties) / max(len(penalties), 1)

@@ -57,8 +57,8 @@ class Source:
     ----------
     weigh : callable, or None
         Gives a batch the weights of its classes.
-    digests : list of int, or None
-        A hash of each batch of the epoch that runs; None if nobody asked for them.
+    hashes : list of int, or None
+        Of each batch that was read in the epoch that runs; None if nobody asks for them.
     """
 
     def __init__(
@@ -72,7 +72,7 @@ class Source:
         self.net, self.heads, self.name, self.prefetch = net, heads, name, prefetch
         self.weigh: Weigher | None = None
         self.given = check_source(given, name)
-        self.digests: list[int] | None = None
+        self.hashes: list[int] | None = None
 
     #: Its data come later; a checkpoint compares the hashes of its batches.
     arrays: tuple[np.ndarray, ...] = ()
@@ -128,7 +128,8 @@ class Source:
         return iter(given)
 
     def _checked(self, iterator: Iterator[Any], number: int) -> Iterator[Samples]:
-        digests: list[int] | None = None if self.digests is None else []
+        if self.hashes is not None:
+            self.hashes = []
         count = 0
         while True:
             place = f"batch {count + 1} of epoch {number}"
@@ -144,9 +145,8 @@ class Source:
                 part = self._read(item)
             except ThroughtimeError as error:
                 raise error.within(f"{place}", self.name) from None
-            if digests is not None:
-                digests.append(_hash(part))
-                self.digests = digests
+            if self.hashes is not None:
+                self.hashes.append(number_of(part))
             yield part
         if not count:
             hint = "An iterator can be run through once only: pass the function that makes it."
@@ -278,7 +278,7 @@ def _leaves(value: Any) -> Iterator[Any]:
     return iter(value if isinstance(value, list | tuple) else [value])
 
 
-def _hash(part: Samples) -> int:
+def number_of(part: Samples) -> int:
     """64 bits of the hash of a batch, as a signed number."""
     text = hashlib.sha256(digest(part.arrays).encode()).digest()
     return int.from_bytes(text[:8], "little", signed=True)

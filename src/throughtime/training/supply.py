@@ -42,6 +42,10 @@ class Supply(Protocol):
         """The sequences to train on; None if they come from a source."""
 
     @property
+    def source(self) -> Source | None:
+        """Where the batches come from, if from a source."""
+
+    @property
     def arrays(self) -> Sequence[np.ndarray | None]:
         """All arrays of the data."""
 
@@ -65,6 +69,8 @@ class FromData:
     renew : callable, optional
         The sequences to train on in the epoch of a number, from the second on.
     """
+
+    source = None
 
     def __init__(
         self,
