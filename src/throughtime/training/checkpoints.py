@@ -4,8 +4,8 @@ A checkpoint is written at the end of an epoch. It holds the weights, the optimi
 counters, the memory of the schedule, the history, the best weights so far and the memory of the
 callbacks; of batches from a source, their hashes. It holds no state of a random generator, because
 none outlives an epoch: the order of batches is drawn from ``(seed, epoch)`` and dropout from
-``(seed, epoch, batch)``. It also holds a fingerprint of the network, the data and the options; a run
-with another fingerprint is refused.
+``(seed, epoch, batch)``. It also holds a fingerprint of the network, the data and the options; a
+run with another fingerprint is refused.
 """
 
 from __future__ import annotations
