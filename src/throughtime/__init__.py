@@ -40,6 +40,8 @@ if TYPE_CHECKING:
     from throughtime.network.generation import generate as generate
     from throughtime.network.storage import load as load
     from throughtime.optimizers import schedules as schedules
+    from throughtime.training import EMA as EMA
+    from throughtime.training import SWA as SWA
     from throughtime.training import Callback as Callback
     from throughtime.training import Checkpoint as Checkpoint
     from throughtime.training import EarlyStopping as EarlyStopping
@@ -72,10 +74,12 @@ _MODULES = {
 _HOME = {
     "Callback": "training",
     "Checkpoint": "training",
+    "EMA": "training",
     "EarlyStopping": "training",
     "History": "training",
     "Input": "layers",
     "Network": "network",
+    "SWA": "training",
     "TrainStep": "training",
     "check_gradients": "gradcheck",
     "engine": "engines",

@@ -101,7 +101,7 @@ class Callback:
         """The final weights are in place."""
 
     def state_dict(self) -> dict[str, Any]:
-        """Return the memory that a checkpoint must keep, ready for JSON."""
+        """Return the memory that a checkpoint must keep: arrays, and what is ready for JSON."""
         return {}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:

@@ -29,6 +29,7 @@ from throughtime.errors import (
 from throughtime.registry import translate
 from throughtime.serialization.container import read_container, write_container
 from throughtime.serialization.files import check_path
+from throughtime.training.averaging import WeightAverage
 from throughtime.training.callbacks import Callback, Run
 from throughtime.training.fingerprint import compare
 from throughtime.training.history import TRAILING, History
@@ -120,18 +121,19 @@ def save_checkpoint(
         arrays["best"] = best.weights
     if trace is not None:
         arrays |= trace.to_arrays()
-    optimizer: dict[str, Any] = {}
-    for name, value in run.optimizer.state_dict().items():
-        if isinstance(value, np.ndarray):
-            arrays[f"optimizer.{name}"] = value
-        else:
-            optimizer[name] = value
+    vectors, optimizer = _split(run.optimizer.state_dict())
+    arrays |= {f"optimizer.{name}": array for name, array in vectors.items()}
+    memories: list[dict[str, Any]] = []
+    for i, callback in enumerate(callbacks):
+        vectors, memory = _split(callback.state_dict())
+        arrays |= {f"callback.{i}.{name}": array for name, array in vectors.items()}
+        memories.append(memory)
     meta = {
         "epoch": run.epoch,
         "optimizer": optimizer,
         "history": history,
         "best": best.rule.state_dict(),
-        "callbacks": [callback.state_dict() for callback in callbacks],
+        "callbacks": memories,
         "fingerprint": fingerprint,
     }
     write_container(checkpoint.path, arrays, meta, "checkpoint", VERSION)
@@ -180,11 +182,15 @@ def load_checkpoint(
                 f" {len(callbacks)}. Give the same callbacks to continue."
             )
         run.optimizer.load_state_dict(meta["optimizer"] | _part(arrays, "optimizer."))
-        for callback, state in zip(callbacks, meta["callbacks"], strict=True):
-            callback.load_state_dict(state)
         if trace is not None:
             known = Trace.from_arrays(arrays, epoch)
             trace.epochs, trace.last = known.epochs, known.last
+        for i, (callback, state) in enumerate(zip(callbacks, meta["callbacks"], strict=True)):
+            own = _part(arrays, f"callback.{i}.")
+            callback.load_state_dict(state | own if own else state)
+            average = callback.weights if isinstance(callback, WeightAverage) else None
+            if average is not None and average.shape != run.net.params.flat.shape:
+                raise ValueError(f"the average of weights is {describe(average)}")
         best.rule.load_state_dict(meta["best"])  # last, since it may be one of the callbacks
         if (best.rule.best_epoch is None) is ("best" in arrays):
             raise ValueError("the best weights are not those of the best epoch")
@@ -233,6 +239,14 @@ def _check_vectors(arrays: Mapping[str, np.ndarray], weights: np.ndarray) -> Non
             raise ValueError(f"{name} is {describe(vector)}")
         if not np.isfinite(vector).all():
             raise ValueError(f"{name} is not finite")
+
+
+def _split(state: Any) -> tuple[dict[str, np.ndarray], Any]:
+    """The arrays of a state, and the rest, which is ready for JSON."""
+    if not isinstance(state, Mapping):
+        return {}, state
+    arrays = {name: value for name, value in state.items() if isinstance(value, np.ndarray)}
+    return arrays, {name: value for name, value in state.items() if name not in arrays}
 
 
 def _part(arrays: Mapping[str, np.ndarray], prefix: str) -> dict[str, np.ndarray]:

@@ -25,6 +25,7 @@ from throughtime.errors import DivergedError, ThroughtimeError
 from throughtime.layers.base import UNTAPED
 from throughtime.network import Network
 from throughtime.network.signals import each
+from throughtime.training.averaging import find_average
 from throughtime.training.callbacks import Callback, Run
 from throughtime.training.carrying import Carried
 from throughtime.training.checkpoints import Checkpoint, load_checkpoint, save_checkpoint
@@ -94,6 +95,9 @@ class Loop:
         self.trace: Trace | None = None
         if self.checkpoint is not None and self.supply.source is not None:
             self.trace, self.supply.source.hashes = Trace(), []
+        self.average = find_average(self.callbacks)
+        if self.average is not None:
+            self.average.reset()
 
     def resume(self) -> None:
         """Continue from the checkpoint, if its file exists."""
@@ -120,8 +124,9 @@ class Loop:
                     self._epoch(progress)
                 state.history.stopped = state.stop_reason or "finished"
                 interrupted = state.history.stopped == "interrupted"
-                if interrupted or self.best.rule.restore_best:
-                    self.best.restore(state)
+                restored = (interrupted or self.best.rule.restore_best) and self.best.restore(state)
+                if not (restored or interrupted):
+                    self._average()
                 for callback in self.callbacks:
                     callback.on_train_end(state)
                 note = state.history.stopped
@@ -148,6 +153,10 @@ class Loop:
         if row is None:
             state.epoch -= 1
             return
+        if self.average is not None:
+            self.average.after_epoch(state)
+        raw = self.net.params.flat.copy()
+        self._average()  # which is judged
         if self.validation is not None:
             row |= self._validate(self.validation)
         if self.options.keep_outputs and self.everything is not None:
@@ -156,6 +165,7 @@ class Loop:
         state.history.append(row)
         state.optimizer.observe(row[self.watched])
         self.best.update(state)
+        self.net.params.flat[...] = raw
         progress.epoch(state.epoch, state.history.last())
         for callback in self.callbacks:
             callback.on_epoch_end(state)
@@ -166,6 +176,11 @@ class Loop:
                 save_checkpoint(
                     self.checkpoint, state, self.best, self.callbacks, self.fingerprint, self.trace
                 )
+
+    def _average(self) -> None:
+        """Put the average of the weights, if there is one, into the network."""
+        if self.average is not None and self.average.weights is not None:
+            self.net.params.flat[...] = self.average.weights
 
     def _train(self, progress: Display) -> dict[str, float] | None:
         """Make the updates of one epoch; return its row for the history, or None if stopped."""
@@ -187,6 +202,8 @@ class Loop:
                 for update in self._updates(group):
                     lr = update.lr
                     if update.norm is not None:
+                        if self.average is not None:
+                            self.average.after_update(state)
                         norms.append(update.norm)
                         own.append(update.penalty)
                     for rows, found, part in zip(

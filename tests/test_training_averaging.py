@@ -1,0 +1,430 @@
+"""Averages of weights: what they are, what is judged and returned, and that runs resume."""
+
+import copy
+import re
+import signal
+
+import numpy as np
+import pytest
+
+import throughtime as tt
+from throughtime.errors import (
+    DivergedError,
+    InvalidArgumentError,
+    InvalidTypeError,
+    ModelFileError,
+    ShapeError,
+)
+from throughtime.layers import GRU, LSTM, Dense
+from throughtime.optimizers import SGD, Adam
+from throughtime.serialization.container import read_container, write_container
+from throughtime.training import EMA, SWA, Callback, Checkpoint, EarlyStopping, train
+
+
+def data(n=12, seed=0):
+    x = np.random.default_rng(seed).normal(size=(n, 6, 2))
+    return x, np.cumsum(x[..., :1], axis=1)
+
+
+def network(dtype="float32", **options):
+    layers = [LSTM(5, return_sequences=True, dropout=0.2, **options), Dense(1)]
+    return tt.Network(layers, n_features=2, dtype=dtype, seed=4)
+
+
+def refuses(error, message):
+    return pytest.raises(error, match=f"^{re.escape(message)}$")
+
+
+class Path(Callback):
+    """The weights after every batch."""
+
+    def __init__(self):
+        self.weights = []
+
+    def on_batch_end(self, run):
+        self.weights.append(run.net.params.flat.astype(np.float64))
+
+
+def run(average=None, *others, net=None, **options):
+    x, y = data()
+    net = network() if net is None else net
+    defaults = {"epochs": 8, "batch_size": 5, "validation": data(6, seed=1), "seed": 2}
+    options = defaults | {"verbose": False} | options
+    optimizer = options.pop("optimizer", None) or Adam(0.02)
+    callbacks = [*([] if average is None else [average]), *others]
+    history = train(
+        net, x, y, optimizer=optimizer, callbacks=callbacks, **options
+    )  # fmt: skip
+    return net, history
+
+
+def ema_of(path, decay):
+    shares = [1.0] + [1 - min(decay, (1 + t) / (10 + t)) for t in range(2, len(path) + 1)]
+    keeps = np.cumprod([1.0, *(1 - np.array(shares[:0:-1]))])[::-1]
+    return (np.array(shares) * keeps) @ np.array(path)
+
+
+@pytest.mark.parametrize("decay", [0.0, 0.5, 0.9999])
+def test_an_exponential_average_is_the_weighted_mean_of_the_path(decay):
+    average, path = EMA(decay), Path()
+    net, _ = run(average, path)
+    assert average.count == len(path.weights) == 24
+    np.testing.assert_allclose(average.weights, ema_of(path.weights, decay), rtol=1e-12)
+    assert np.array_equal(net.params.flat, average.weights.astype("float32"))
+
+
+@pytest.mark.parametrize(
+    ("average", "taken"),
+    [
+        (SWA(), [20, 23]),  # the ends of epochs 7 and 8 of 8, with 3 updates each
+        (SWA(start=0.5, every=2), [17, 23]),
+        (SWA(start=0.0), [2, 5, 8, 11, 14, 17, 20, 23]),
+        (SWA(start=5), [17, 20, 23]),
+        (SWA(start=0.9), [23]),
+        (SWA(start=0.75, per="step"), [18, 19, 20, 21, 22, 23]),
+        (SWA(start=0.8, every=3, per="step"), [20, 23]),
+    ],
+    ids=repr,
+)
+def test_a_stochastic_average_is_the_mean_of_what_it_takes(average, taken):
+    path = Path()
+    net, _ = run(average, path)
+    assert average.count == len(taken)
+    mean = np.mean([path.weights[i] for i in taken], axis=0)
+    np.testing.assert_allclose(average.weights, mean, rtol=1e-12)
+    assert np.array_equal(net.params.flat, average.weights.astype("float32"))
+
+
+def test_training_goes_on_with_the_raw_weights():
+    plain, averaged = Path(), Path()
+    _, without = run(None, plain)
+    _, with_average = run(EMA(0.9), averaged)
+    assert np.array_equal(plain.weights, averaged.weights)
+    assert without["loss"] == with_average["loss"]
+    assert without["val_loss"] != with_average["val_loss"]
+
+
+@pytest.mark.parametrize("make", [lambda: EMA(0.9), lambda: SWA(0.3)])
+def test_what_comes_back_is_what_was_judged(make):
+    x, y = data(6, seed=1)
+    judged = []
+
+    def look(run):
+        with average.applied(run.net):
+            judged.append(tt.evaluate(run.net, x, y)["loss"])
+
+    average = make()
+    net, history = run(average, look, metrics=["mae"], keep_outputs=True)
+    assert history["val_loss"] == judged
+    assert tt.evaluate(net, x, y) == {k: history[f"val_{k}"][-1] for k in ("loss", "mae")}
+    assert np.array_equal(history.outputs[-1], net.predict(data()[0]))
+
+    average, judged[:] = make(), []
+    optimizer = SGD(0.3)  # too large: the losses go up and down
+    net, history = run(average, EarlyStopping(patience=20), look, optimizer=optimizer)
+    assert history["val_loss"] == judged
+    assert history.best_epoch == 1 + int(np.argmin(judged))
+    assert tt.evaluate(net, x, y)["loss"] == min(judged)
+
+
+def test_until_it_starts_a_stochastic_average_is_the_last_weights():
+    average = SWA(start=100)
+    net, history = run(average)
+    plain, without = run()
+    assert (average.weights, average.count) == (None, 0)
+    assert np.array_equal(net.params.flat, plain.params.flat)
+    assert history["val_loss"] == without["val_loss"]
+
+
+def test_a_chunk_of_time_is_an_update():
+    average = EMA()
+    run(average, epochs=1, batch_size=None, tbptt=(2, 2))
+    assert average.count == 3
+
+
+def test_frozen_layers_keep_their_bits():
+    for average in (EMA(0.9), SWA(start=0.0)):
+        net = network(lr_multiplier=0)
+        before = net.params["0.W_x"].copy()
+        run(average, net=net)
+        assert np.array_equal(net.params["0.W_x"], before)
+
+
+def test_small_steps_are_not_lost():
+    """In float32 the step 1e-4 * 1e-5 from 1 would be rounded away."""
+    net = network()
+    average = EMA(0.9999)
+    net.params.flat[...] = 1.0
+    average.update(net)
+    average.count = 10**6
+    net.params.flat[...] = 1.0 + 1e-5
+    for _ in range(20_000):
+        average.update(net)
+    distance = float(np.float32(1.0 + 1e-5)) - 1.0
+    np.testing.assert_allclose(average.weights - 1.0, distance * (1 - 0.9999**20_000), rtol=1e-9)
+
+
+def test_a_new_run_forgets_the_average_of_the_last():
+    average = EMA(0.9)
+    first, _ = run(average)
+    second, _ = run(average)
+    assert average.count == 24
+    assert np.array_equal(first.params.flat, second.params.flat)
+
+
+def test_in_a_loop_of_your_own():
+    net, average = network(), SWA()
+    before = net.params.flat.copy()
+    with average.applied(net):
+        assert np.array_equal(net.params.flat, before)
+    for value in (1.0, 2.0, 6.0):
+        net.params.flat[...] = value
+        average.update(net)
+    with average.applied(net):
+        assert (net.params.flat == 3.0).all()
+    assert (net.params.flat == 6.0).all()
+    with pytest.raises(KeyError), average.applied(net):
+        raise KeyError
+    assert (net.params.flat == 6.0).all()
+    small = tt.Network([Dense(1)], n_features=2)
+    message = (
+        "net must have the 166 parameters of the average; got 3. Call reset() before using it for"
+        " another network."
+    )
+    with refuses(ShapeError, message):
+        average.update(small)
+    average.reset()
+    average.update(small)
+
+
+class Killed(BaseException):
+    """Stands in for the end of the process."""
+
+
+def killed_after(epoch):
+    def kill(run):
+        if run.epoch == epoch:
+            raise Killed
+
+    return kill
+
+
+def never(run):
+    """As many callbacks as there are in the run that is killed."""
+
+
+AVERAGES = [
+    lambda: EMA(0.9),
+    lambda: SWA(0.5),
+    lambda: SWA(0.3, every=2, per="step"),
+]
+
+
+@pytest.mark.parametrize("make", AVERAGES, ids=lambda make: repr(make()))
+@pytest.mark.parametrize("stop", [1, 4, 7])
+@pytest.mark.parametrize("restore", [True, False])
+def test_a_resumed_run_has_the_same_bits(tmp_path, make, stop, restore):
+    path = tmp_path / "run"
+    early = EarlyStopping(patience=9, restore_best=restore)
+    net, history = run(make(), copy.copy(early), never)
+    with pytest.raises(Killed):
+        run(make(), copy.copy(early), killed_after(stop), checkpoint=path)
+    resumed = make()
+    again, later = run(resumed, copy.copy(early), never, checkpoint=path, resume=True)
+    assert np.array_equal(again.params.flat, net.params.flat)
+    assert all(later[name] == history[name] for name in history if name != "seconds")
+    # A run that is finished gives its network once more.
+    finished, _ = run(make(), copy.copy(early), never, checkpoint=path, resume=True)
+    assert np.array_equal(finished.params.flat, net.params.flat)
+
+
+def test_a_run_that_goes_on_for_more_epochs_starts_its_average_again(tmp_path):
+    path = tmp_path / "run"
+    run(SWA(), checkpoint=path, epochs=8)
+    average = SWA()
+    longer, _ = run(average, checkpoint=path, epochs=16, resume=True)
+    assert average.count == 4
+    whole, _ = run(SWA(), epochs=16)
+    assert np.array_equal(longer.params.flat, whole.params.flat)
+
+
+def test_checkpoints_hold_arrays_of_any_callback(tmp_path):
+    class Sum(Callback):
+        def __init__(self):
+            self.total = np.zeros(3, dtype=np.float32)
+
+        def on_epoch_end(self, run):
+            self.total += np.arange(3)
+
+        def state_dict(self):
+            return {"total": self.total, "unit": "epochs"}
+
+        def load_state_dict(self, state):
+            assert state.keys() == {"total", "unit"}
+            self.total = state["total"]
+
+    path = tmp_path / "run"
+    run(Sum(), checkpoint=path, epochs=2)
+    resumed = Sum()
+    run(resumed, checkpoint=path, epochs=3, resume=True)
+    assert resumed.total.tolist() == [0.0, 3.0, 6.0]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"count": -1}, "count must be an integer >= 0; got -1."),
+        ({"count": 0}, "count and weights must be given together."),
+        ({"weights": None}, "count and weights must be given together."),
+        ({"weights": np.ones(3, "float32")}, None),
+        ({"weights": np.array([np.nan])}, None),
+        ({"weights": [1.0]}, None),
+    ],
+)
+def test_a_damaged_memory(change, message):
+    average = EMA()
+    average.update(network())
+    state = average.state_dict() | change
+    with pytest.raises(ModelFileError) as caught:
+        EMA().load_state_dict(state)
+    found = str(caught.value)
+    assert found.startswith("the checkpoint's average is damaged: ")
+    expected = message or "weights must be a finite flat vector of float64; got "
+    assert expected in found
+
+
+def test_another_memory(tmp_path):
+    path = tmp_path / "run"
+    run(EMA(0.9), checkpoint=path, epochs=1)
+    with pytest.raises(ModelFileError) as caught:
+        run(EMA(0.99), checkpoint=path, resume=True)
+    assert str(caught.value) == (
+        "the checkpoint holds the average EMA(decay=0.9), not EMA(decay=0.99). Give the same"
+        " callbacks to continue."
+    )
+    with refuses(ModelFileError, "the checkpoint holds no average of weights; got 3."):
+        EMA().load_state_dict(3)
+    arrays, meta = read_container(path, "checkpoint", 1)
+    arrays["callback.0.weights"] = np.ones(5)
+    write_container(path, arrays, meta, "checkpoint", 1)
+    with pytest.raises(ModelFileError, match="not a usable checkpoint file"):
+        run(EMA(0.9), checkpoint=path, resume=True)
+
+
+def test_divergence_leaves_the_best_average_or_the_last_finite_weights():
+    def explode(epoch):
+        def at_end(run):
+            if run.epoch == epoch:
+                run.optimizer.lr = 1e30
+
+        return at_end
+
+    average = EMA(0.9)
+    judged = {}
+
+    def look(run):
+        judged[run.history["val_loss"][-1]] = average.weights.astype("float32")
+
+    net = network()
+    with pytest.raises(DivergedError) as caught:
+        run(average, look, explode(3), net=net)
+    assert "the best so far, are restored" in str(caught.value)
+    assert np.array_equal(net.params.flat, judged[min(judged)])
+
+    net, path = network(), Path()
+    with pytest.raises(DivergedError) as caught:
+        run(EMA(0.9), path, net=net, optimizer=SGD(1e30))
+    assert "the last weights with a finite loss are restored" in str(caught.value)
+    assert np.isfinite(net.params.flat).all()
+
+
+def test_ctrl_c_leaves_the_best_average_or_the_last_weights(capsys):
+    def interrupt(epoch, batch):
+        class Interrupting(Callback):
+            def on_batch_end(self, run):
+                if (run.epoch, run.batch) == (epoch, batch):
+                    signal.raise_signal(signal.SIGINT)
+
+        return Interrupting()
+
+    average, judged = EMA(0.9), {}
+
+    def look(run):
+        judged[run.history["val_loss"][-1]] = average.weights.astype("float32")
+
+    net, history = run(average, look, interrupt(5, 2))
+    assert history.stopped == "interrupted"
+    assert np.array_equal(net.params.flat, judged[min(judged)])
+
+    path = Path()
+    net, history = run(EMA(0.9), path, interrupt(1, 2), verbose=None)
+    assert history.stopped == "interrupted"
+    assert np.array_equal(net.params.flat, path.weights[-1].astype("float32"))
+    assert "the weights are those after its last batch" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("make", "error", "message"),
+    [
+        (lambda: EMA(1.0), InvalidArgumentError, "decay must be a number in [0, 1); got 1.0."),
+        (lambda: EMA("0.9"), InvalidTypeError, "decay must be a number in [0, 1); got '0.9'."),
+        (
+            lambda: SWA(1.0),
+            InvalidArgumentError,
+            "start must be a number in [0, 1); got 1.0. A whole number is a number of epochs.",
+        ),
+        (lambda: SWA(-1), InvalidArgumentError, "start must be an integer >= 0; got -1."),
+        (lambda: SWA(every=0), InvalidArgumentError, "every must be an integer >= 1; got 0."),
+        (
+            lambda: SWA(per="batch"),
+            InvalidArgumentError,
+            "per must be one of 'epoch', 'step'; got 'batch'.",
+        ),
+        (
+            lambda: EMA(ema_momentum=0.9),
+            InvalidTypeError,
+            "EMA has no argument 'ema_momentum'; it is called decay here.",
+        ),
+        (
+            lambda: SWA(swa_epoch_start=0.8),
+            InvalidTypeError,
+            "SWA has no argument 'swa_epoch_start'; it is called start here.",
+        ),
+        (
+            lambda: SWA(swa_lr=0.1),
+            InvalidTypeError,
+            (
+                "SWA has no argument 'swa_lr'; use the rate of the optimizer, such as"
+                " tt.schedules.Linear(0.03, end=0.01, length=30)."
+            ),
+        ),
+        (
+            lambda: run(EMA(), SWA()),
+            InvalidArgumentError,
+            "callbacks must hold at most one average of weights; got EMA and SWA.",
+        ),
+    ],
+)
+def test_refusals(make, error, message):
+    with refuses(error, message):
+        make()
+
+
+def test_a_checkpoint_may_be_seldom(tmp_path):
+    path = Checkpoint(tmp_path / "run", every=3)
+    net, _ = run(EMA(0.9), never)
+    with pytest.raises(Killed):
+        run(EMA(0.9), killed_after(5), checkpoint=path)
+    again, _ = run(EMA(0.9), never, checkpoint=path, resume=True)
+    assert np.array_equal(again.params.flat, net.params.flat)
+
+
+def test_graphs_have_averages():
+    signal_, static = tt.Input(2, name="signal"), tt.Input(3, name="static", time=False)
+    h = GRU(4)(signal_)
+    outputs = Dense(1)(tt.layers.Concatenate()([h, static]))
+    net = tt.Network(inputs=[signal_, static], outputs=outputs)
+    x = {"signal": data()[0], "static": np.ones((12, 3))}
+    average = EMA(0.9)
+    train(net, x, np.ones((12, 1)), epochs=2, callbacks=[average], verbose=False)
+    assert np.array_equal(net.params.flat, average.weights.astype("float32"))
