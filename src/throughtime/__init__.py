@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from throughtime.training import evaluate as evaluate
     from throughtime.training import metrics as metrics
     from throughtime.training.many import fit_many as fit_many
+    from throughtime.training.find_lr import find_lr as find_lr
     from throughtime.training.train import train as train
 
 #: Public modules, and where they are below this package.
@@ -85,6 +86,7 @@ _HOME = {
     "engine": "engines",
     "evaluate": "training",
     "fit_many": "training.many",
+    "find_lr": "training.find_lr",
     "generate": "network.generation",
     "get_num_threads": "kernels.selection",
     "load": "network.storage",

@@ -27,7 +27,7 @@ from throughtime.plotting.attention import plot_attention
 from throughtime.plotting.fits import plot_fit, plot_hidden_states
 from throughtime.plotting.forecast import MAX_PANELS, forecast_figure
 from throughtime.plotting.forecast_view import ForecastView
-from throughtime.plotting.losses import history_figure, loss_figure
+from throughtime.plotting.losses import history_figure, loss_figure, rates_figure
 from throughtime.plotting.style import NARROW, WIDE, save_png, to_svg
 from throughtime.plotting.train_and_apply import Applied, Trained, apply_and_plot, train_and_plot
 
@@ -52,6 +52,7 @@ __all__ = [
     "plot_attention",
     "plot_fit",
     "plot_hidden_states",
+    "rates_figure",
     "save_png",
     "to_svg",
     "train_and_plot",

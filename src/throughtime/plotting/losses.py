@@ -10,7 +10,7 @@ import numpy as np
 
 from throughtime.drawing.palette import LIGHT, Palette
 from throughtime.plotting.style import WIDE, canvas
-from throughtime.plotting.words import losses_words
+from throughtime.plotting.words import losses_words, rates_words
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -82,6 +82,48 @@ def history_figure(
         handles = max((ax.get_legend_handles_labels()[0] for ax in axes), key=len)
         figure.legend(handles=handles, loc="outside lower left", ncols=2, borderpad=0.2)
         figure.set_label(losses_words({name: _by_kind(*pair) for name, pair in columns.items()}))
+        yield figure
+
+
+@contextmanager
+def rates_figure(
+    rates: np.ndarray,
+    losses: np.ndarray,
+    smoothed: np.ndarray,
+    lr: float | None,
+    *,
+    size: tuple[float, float] = WIDE,
+    palette: Palette = LIGHT,
+) -> Iterator[Figure]:
+    """Draw the losses of a test of rising learning rates, and the rate that it suggests.
+
+    Parameters
+    ----------
+    rates, losses, smoothed : ndarray of shape (S,)
+        The learning rates, the loss of the batch at each, and the losses without their noise.
+    lr : float or None
+        The suggestion.
+    size : tuple of float
+        Width and height in inches.
+    palette : Palette
+        The colours.
+    """
+    with canvas(size, palette=palette) as (figure, (ax,)):
+        ax.plot(rates, losses, ".", color=palette.history, ms=3.5, alpha=0.5, label="batches")
+        ax.plot(rates, smoothed, "-", color=palette.history, lw=1.6, label="smoothed")
+        if lr is not None:
+            ax.axvline(lr, color=palette.forecast, lw=1.2, label=f"suggestion, {lr:.2g}")
+        ax.set_xscale("log")
+        ax.set_xlabel("learning rate")
+        ax.set_ylabel("loss")
+        # The losses of an explosion would leave no room for the fall.
+        low, high = float(smoothed.min()), float(smoothed.max())
+        most = np.quantile(losses, [0.02, 0.98]).clip(2 * low - high, 2 * high - low)
+        low, high = min(low, most[0]), max(high, most[1])
+        room = 0.05 * (high - low) or 1.0
+        ax.set_ylim(low - room, high + room)
+        figure.legend(loc="outside lower left", ncols=3, borderpad=0.2)
+        figure.set_label(rates_words(rates, smoothed, lr))
         yield figure
 
 

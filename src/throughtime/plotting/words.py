@@ -129,6 +129,21 @@ def losses_words(panels: Mapping[str, Mapping[str, Sequence[float] | np.ndarray]
     return " ".join(sentences)
 
 
+def rates_words(rates: np.ndarray, smoothed: np.ndarray, lr: float | None) -> str:
+    """Describe the losses of a test of rising learning rates.
+
+    >>> rates_words(np.array([1e-3, 1e-2, 1e-1]), np.array([1.0, 0.5, 2.0]), 0.01)
+    'loss at 3 learning rates from 0.001 to 0.1: smoothed 1 at first, 0.5 at lowest, at a rate of \
+0.01; suggestion: 0.01.'
+    """
+    lowest = int(np.argmin(smoothed))
+    return (
+        f"loss at {len(rates)} learning rates from {_short(rates[0])} to {_short(rates[-1])}:"
+        f" smoothed {_short(smoothed[0])} at first, {_short(smoothed[lowest])} at lowest, at a rate"
+        f" of {_short(rates[lowest])}; suggestion: {'none' if lr is None else _short(lr)}."
+    )
+
+
 def _short(value: float) -> str:
     return f"{float(value):.3g}"
 
