@@ -23,7 +23,7 @@ import numpy as np
 from throughtime.errors import DivergedError, InvalidArgumentError, check_float, check_int, sentence
 from throughtime.optimizers import OPTIMIZERS
 from throughtime.optimizers.schedules import Schedule
-from throughtime.registry import translate
+from throughtime.registry import Words, translate
 from throughtime.training.callbacks import Callback, Run
 from throughtime.training.options import OTHER_NAMES, check_network
 from throughtime.training.train import train
@@ -162,7 +162,16 @@ def _start(losses: Any) -> tuple[float, float]:
     return start, max(float(first.std()), LEAST * abs(start))
 
 
-@translate(OTHER_NAMES)
+#: What other libraries call the arguments that :func:`throughtime.train` does not have.
+OWN_NAMES: Words = {
+    **OTHER_NAMES,
+    "lowest": ("init_value", "min_lr", "start_lr"),
+    "highest": ("end_lr", "final_value", "max_lr"),
+    "steps": ("n_steps", "num_it", "num_iter", "num_training", "num_steps"),
+}
+
+
+@translate(OWN_NAMES)
 def find_lr(
     net: Network,
     x: Any,
