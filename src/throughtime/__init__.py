@@ -49,8 +49,8 @@ if TYPE_CHECKING:
     from throughtime.training import TrainStep as TrainStep
     from throughtime.training import evaluate as evaluate
     from throughtime.training import metrics as metrics
-    from throughtime.training.many import fit_many as fit_many
     from throughtime.training.find_lr import find_lr as find_lr
+    from throughtime.training.many import fit_many as fit_many
     from throughtime.training.train import train as train
 
 #: Public modules, and where they are below this package.
