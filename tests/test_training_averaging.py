@@ -399,6 +399,11 @@ def test_ctrl_c_leaves_the_best_average_or_the_last_weights(capsys):
             ),
         ),
         (
+            lambda: run(use_ema=True),
+            InvalidTypeError,
+            "train has no argument 'use_ema'; use callbacks=[tt.EMA(decay=0.999)].",
+        ),
+        (
             lambda: run(EMA(), SWA()),
             InvalidArgumentError,
             "callbacks must hold at most one average of weights; got EMA and SWA.",
@@ -408,6 +413,45 @@ def test_ctrl_c_leaves_the_best_average_or_the_last_weights(capsys):
 def test_refusals(make, error, message):
     with refuses(error, message):
         make()
+
+
+@pytest.mark.parametrize("make", AVERAGES, ids=lambda make: repr(make()))
+def test_batches_from_a_source(tmp_path, make):
+    """The source does not say how many batches it has."""
+
+    def batches():
+        x, y = data()
+        return iter([(x[:5], y[:5]), (x[5:], y[5:])])
+
+    def train_it(*callbacks, **options):
+        net = network()
+        train(
+            net, batches=batches, validation=data(6, seed=1), epochs=6, callbacks=callbacks,
+            verbose=False, **options,
+        )  # fmt: skip
+        return net
+
+    whole = train_it(make(), never)
+    path = tmp_path / "run"
+    with pytest.raises(Killed):
+        train_it(make(), killed_after(4), checkpoint=path)
+    resumed = train_it(make(), never, checkpoint=path, resume=True)
+    assert np.array_equal(resumed.params.flat, whole.params.flat)
+
+
+def test_a_loop_of_steps_has_the_average_of_train():
+    x, y = data()
+    average = EMA(0.9)
+    net, _ = run(average, batch_size=None, epochs=4, shuffle=False, validation=None)
+    own, mean = network(), EMA(0.9)
+    step = tt.TrainStep(own, Adam(0.02), "mse", seed=2)
+    for epoch in range(1, 5):
+        step.begin_epoch(epoch)
+        step(x, y)
+        mean.update(own)
+    assert np.array_equal(mean.weights, average.weights)
+    with mean.applied(own):
+        assert np.array_equal(own.params.flat, net.params.flat)
 
 
 def test_a_checkpoint_may_be_seldom(tmp_path):

@@ -51,14 +51,32 @@ def test_losses_are_those_of_an_update_with_each_rate(options):
         assert loss == pytest.approx(history["loss"][0], rel=1e-12)
 
 
+def test_batches_from_a_source():
+    x, y = sums(64)
+    parts = [(x[i : i + 16], y[i : i + 16]) for i in range(0, 64, 16)]
+    found = tt.find_lr(tagger(), batches=parts)
+    assert found.stopped == "rose"
+    assert 1e-3 < found.lr < 1.0
+    again = tt.find_lr(tagger(), batches=lambda: iter(parts))
+    assert np.array_equal(again.losses, found.losses)
+    four = tt.find_lr(tagger(), x, y, batch_size=16, accumulate=4, steps=20)
+    assert four.losses[0] == pytest.approx(tt.evaluate(tagger(), x, y)["loss"], rel=1e-5)
+
+    # An error in the source is no divergence.
+    def broken():
+        yield parts[0]
+        raise OSError("the disk is gone")
+
+    with pytest.raises(OSError, match="the disk is gone"):
+        tt.find_lr(tagger(), batches=broken)
+
+
 def test_network_optimizer_and_random_numbers_stay():
     net, optimizer = tagger(dropout=0.2), Adam(0.005, amsgrad=True)
     x, y = sums()
     tt.train(net, x, y, loss="mae", optimizer=optimizer, epochs=1, verbose=False)
     before, state = net.params.flat.copy(), optimizer.state_dict()
-    np.random.seed(3)  # noqa: NPY002  # the global stream, which nothing may draw from
-    expected = np.random.default_rng(3)
-    stream = np.random.get_state()[1].copy()  # noqa: NPY002
+    stream = np.random.get_state()[1].copy()  # noqa: NPY002  # of others; nothing may draw from it
     first = tt.find_lr(net, x, y, optimizer=optimizer)
     second = tt.find_lr(net, x, y, optimizer=optimizer)
     assert np.array_equal(first.losses, second.losses)
@@ -68,8 +86,7 @@ def test_network_optimizer_and_random_numbers_stay():
     assert optimizer.lr == 0.005
     assert optimizer.steps == state["steps"]
     assert all(np.array_equal(optimizer.moments[k], state[k]) for k in optimizer.moments)
-    assert np.array_equal(np.random.get_state()[1], stream)  # noqa: NPY002
-    assert expected is not None
+    assert np.array_equal(np.random.get_state()[1], stream)  # noqa: NPY002  # as above
 
 
 def tagger_trained_with(x, y):
@@ -212,6 +229,14 @@ def test_the_picture(tmp_path):
             "find_lr has no argument 'num_iter'; it is called steps here.",
         ),
         (
+            {"batches": [sums(8)]},
+            InvalidArgumentError,
+            (
+                "x must be None where batches is given; got an array of shape (8, 10, 2) and dtype"
+                " float64. The batches have their own."
+            ),
+        ),
+        (
             {"criterion": "mse"},
             InvalidTypeError,
             "find_lr has no argument 'criterion'; it is called loss here.",
@@ -221,6 +246,11 @@ def test_the_picture(tmp_path):
 def test_refusals(options, error, message):
     with refuses(error, message):
         tt.find_lr(tagger(), *sums(8), **options)
+
+
+def test_data_are_needed():
+    with refuses(InvalidTypeError, "find_lr needs x and y, or batches; got no x and no y."):
+        tt.find_lr(tagger())
 
 
 def test_it_is_public():

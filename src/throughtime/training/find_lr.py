@@ -25,7 +25,8 @@ from throughtime.optimizers import OPTIMIZERS
 from throughtime.optimizers.schedules import Schedule
 from throughtime.registry import Words, translate
 from throughtime.training.callbacks import Callback, Run
-from throughtime.training.options import OTHER_NAMES, check_network
+from throughtime.training.combinations import check_given
+from throughtime.training.options import BATCH_SIZE, OTHER_NAMES, check_network
 from throughtime.training.train import train
 
 if TYPE_CHECKING:
@@ -174,16 +175,18 @@ OWN_NAMES: Words = {
 @translate(OWN_NAMES)
 def find_lr(
     net: Network,
-    x: Any,
-    y: Any,
+    x: Any = None,
+    y: Any = None,
     *,
+    batches: Any = None,
     loss: Any = "mse",
     loss_weights: Any = None,
     optimizer: Any = "adam",
     lowest: float = 1e-6,
     highest: float = 10.0,
     steps: int = 200,
-    batch_size: int | None = 32,
+    batch_size: int | None = BATCH_SIZE,
+    accumulate: int = 1,
     lengths: Any = None,
     mask: Any = None,
     sample_weight: Any = None,
@@ -203,7 +206,7 @@ def find_lr(
 
     Parameters
     ----------
-    net, x, y :
+    net, x, y, batches :
         As in :func:`throughtime.train`.
     optimizer : str or Optimizer
         The optimiser that the rate is for; its own rate or schedule is not used.
@@ -240,6 +243,8 @@ def find_lr(
     >>> history = tt.train(net, x, y, optimizer=tt.optimizers.Adam(found.lr), epochs=5)
     """
     options = {k: v for k, v in locals().items() if k not in ("lowest", "highest", "steps")}
+    if batches is None:
+        check_given("find_lr", x, y)
     lowest = check_float("lowest", lowest, 0.0, inclusive="neither")
     highest = check_float("highest", highest, lowest, inclusive="neither")
     steps = check_int("steps", steps, 2 * FIRST)

@@ -66,6 +66,8 @@ OTHER_NAMES: Words = {
     "callbacks=[tt.EarlyStopping(patience=10)]": (
         "early_stopping", "early_stopping_rounds", "n_iter_no_change", "patience",
     ),
+    "callbacks=[tt.EMA(decay=0.999)]": ("ema", "ema_decay", "ema_momentum", "use_ema"),
+    "callbacks=[tt.SWA(start=0.75)]": ("swa", "swa_epoch_start", "swa_lrs", "swa_start"),
     "metrics": ("metric", "scoring"),
     "checkpoint": ("checkpoint_path", "ckpt_path", "filepath", "model_dir", "save_path"),
     "verbose": ("progress", "progress_bar", "verbosity"),
