@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
@@ -160,7 +160,7 @@ def score(
 
 def _batches(
     data: Samples | Mapped | Source, batch_size: int | None, epoch: int
-) -> Iterator[tuple[np.ndarray | None, Samples]]:
+) -> Generator[tuple[np.ndarray | None, Samples], None, None]:
     """The batches of data in their order, each with the numbers of its sequences."""
     if isinstance(data, Source):
         with closing(data.epoch(epoch)) as parts:

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from typing import Any, NoReturn
@@ -105,7 +105,7 @@ class Loop:
         found = load_checkpoint(
             self.checkpoint, self.state, self.best, self.callbacks, self.fingerprint, self.trace
         )
-        if found and self.trace is not None:
+        if found and self.trace is not None and self.supply.source is not None:
             self.trace.check(self.supply.source)
         self.step.good[...] = self.net.params.flat
         self.state.history.monitor = self.best.monitor
@@ -219,7 +219,7 @@ class Loop:
                     callback.on_batch_end(state)
                 progress.batch(state.epoch, state.batch, state.batches, state.loss)
                 self._heed_interruption()
-                if state.stop_reason is not None and next(groups, None) is not None:
+                if state.stop_reason is not None and not self._was_last(groups):
                     return None
         state.batches = state.batch
         if self.trace is not None and self.supply.source is not None:
@@ -230,7 +230,15 @@ class Loop:
         row |= {"lr": lr, "grad_norm": math.fsum(norms) / max(len(norms), 1)}
         return row
 
-    def _groups(self) -> Iterator[Group]:
+    def _was_last(self, groups: Iterator[Group]) -> bool:
+        """Whether the batch that is done was the last one of the epoch."""
+        state = self.state
+        if state.batches is not None:
+            return state.batch >= state.batches
+        # After Ctrl-C nobody waits for a source that may have no end.
+        return not self.interruption.requested and next(groups, None) is None
+
+    def _groups(self) -> Generator[Group, None, None]:
         """What each update of the epoch is made from, with the states that go on."""
         with closing(self.supply.groups(self.state.epoch)) as groups:
             for group in groups:

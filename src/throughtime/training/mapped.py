@@ -108,7 +108,7 @@ class Mapped:
         """Whether there is something to learn from, for each output."""
         assert self.counted is not None
         own = self.counted if self.rows is None else self.counted[self.rows]
-        return own.any(axis=0).tolist()
+        return [bool(own[:, k].any()) for k in range(len(heads))]
 
     def weighted(self, weights: Weigher | None) -> Mapped:
         """The sequences, whose batches get the weights of their classes."""
@@ -233,10 +233,10 @@ def _measures(
     for k in range(len(forms)):
         if all(ends[k] is None for _, ends in blocks):
             continue  # as in memory, an input without a mask does not count
-        own = [
-            np.full(shape[k][0], shape[k][1]) if ends[k] is None else ends[k]
-            for shape, ends in blocks
-        ]
+        own = []
+        for shape, ends in blocks:
+            found = ends[k]
+            own.append(np.full(shape[k][0], shape[k][1]) if found is None else found)
         total = np.concatenate(own) if total is None else total + np.concatenate(own)
     return forms, total
 

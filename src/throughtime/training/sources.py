@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import inspect
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from dataclasses import replace
 from types import BuiltinFunctionType
 from typing import TYPE_CHECKING, Any
@@ -94,7 +94,7 @@ class Source:
         """Whether the source is told which epoch it gives."""
         return hasattr(self.given, "set_epoch") or _takes_epoch(self.given)
 
-    def epoch(self, number: int = 1) -> Iterator[Samples]:
+    def epoch(self, number: int = 1) -> Generator[Samples, None, None]:
         """Yield the batches of an epoch, from 1.
 
         Raises

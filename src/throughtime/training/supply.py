@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
 from itertools import islice
 from typing import NamedTuple, Protocol
@@ -55,7 +55,7 @@ class Supply(Protocol):
     def count(self) -> int | None:
         """How many updates the epoch makes; None if that is not known."""
 
-    def groups(self, epoch: int) -> Iterator[Group]:
+    def groups(self, epoch: int) -> Generator[Group, None, None]:
         """What each update of the epoch is made from."""
 
 
@@ -96,7 +96,7 @@ class FromData:
         size = self.options.batch_size
         return None if size is None else size * self.options.accumulate
 
-    def groups(self, epoch: int) -> Iterator[Group]:
+    def groups(self, epoch: int) -> Generator[Group, None, None]:
         options, data, size = self.options, self.data, self._size()
         lengths = data.lengths if options.bucket else None
         batches = minibatches(
@@ -131,7 +131,7 @@ class FromSource:
         found = self._counted or -(-len(self.source) // self.options.accumulate)
         return found or None
 
-    def groups(self, epoch: int) -> Iterator[Group]:
+    def groups(self, epoch: int) -> Generator[Group, None, None]:
         count = 0
         with closing(self.source.epoch(epoch)) as batches:
             while taken := list(islice(batches, self.options.accumulate)):

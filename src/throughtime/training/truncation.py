@@ -134,9 +134,9 @@ def truncated(
             initial_state=carried, sample_weight=sample_weight, rng=_stream(seed), offset=start,
             **options,
         )  # fmt: skip
-        begin = initial_state or [None] * len(net.layers)
+        states = initial_state or [None] * len(net.layers)
         call = Call(training=training, rng=_stream(seed))
-        result.given = Pass(x, mask, begin, call, columns)
+        result.given = Pass(x, mask, states, call, columns)
         yield result
         return
     weights = (None,) * len(heads) if sample_weight is None else each(sample_weight)
