@@ -155,6 +155,8 @@ def score(
             if on_batch is not None:
                 on_batch(evaluation, own)
             scores.add(rows, evaluation, own)
+    if isinstance(data, Source):
+        scores.check_counted(data.name)
     return scores
 
 

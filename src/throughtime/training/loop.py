@@ -222,6 +222,8 @@ class Loop:
                 if state.stop_reason is not None and not self._was_last(groups):
                     return None
         state.batches = state.batch
+        if self.supply.source is not None:
+            scores.check_counted(self.supply.source.name)
         if self.trace is not None and self.supply.source is not None:
             self.trace.add(self.supply.source.hashes or [])
         row = scores.row()

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from throughtime.errors import DataError, sentence
 from throughtime.network.signals import each
 from throughtime.training.heads import Heads
 from throughtime.training.metrics.running import Running
@@ -100,6 +101,18 @@ class Scores:
     def weight(self) -> float:
         """Sum of the weights so far; zero if there is nothing to learn from."""
         return sum(self.weights)
+
+    def check_counted(self, name: str) -> None:
+        """Refuse batches of the argument ``name`` in which no step counted, for some output.
+
+        Raises
+        ------
+        DataError
+        """
+        for head, weight in zip(self.heads, self.weights, strict=True):
+            if not weight:
+                expected, got = "something to learn from", "zero for every step of the epoch"
+                raise head.blame(DataError(sentence(name, expected, got, must="leave")))
 
     def loss_of(self, k: int) -> float:
         """The loss of output ``k``, of all batches so far; 0 without an unmasked step."""

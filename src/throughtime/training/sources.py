@@ -77,7 +77,7 @@ class Source:
     #: Its data come later; a checkpoint compares the hashes of its batches.
     arrays: tuple[np.ndarray, ...] = ()
 
-    def __len__(self) -> int:
+    def count(self) -> int:
         """How many batches an epoch has, if the source says so; otherwise 0."""
         try:
             return len(self.given)

@@ -128,7 +128,7 @@ class FromSource:
         """Nothing is to be done before the first batch."""
 
     def count(self) -> int | None:
-        found = self._counted or -(-len(self.source) // self.options.accumulate)
+        found = self._counted or -(-self.source.count() // self.options.accumulate)
         return found or None
 
     def groups(self, epoch: int) -> Generator[Group, None, None]:
