@@ -91,6 +91,11 @@ def named(metric):
 OTHERS = [FunctionMetric(mean_of_largest), MaxError(), WeightedError(), LongestPath()]
 
 
+def called(metric):
+    """The id of a test; a function would have its address in it."""
+    return metric.name if isinstance(metric, FunctionMetric) else repr(metric)
+
+
 def of_sequences(metric):
     return isinstance(metric, SequenceMetric)
 
