@@ -7,11 +7,13 @@ import multiprocessing
 import os
 import signal
 import time
+import warnings
 from concurrent.futures import Future, ProcessPoolExecutor
 from functools import partial
 from pathlib import Path
 
 from throughtime.kernels import selection
+from throughtime.parallel import IN_WORKER
 
 # Python warns of a fork of a process that has threads, which another test may have started.
 _METHOD = "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn"
@@ -109,6 +111,20 @@ def raise_it(context, task):
     }
     error = kinds[task]()
     raise error
+
+
+class OddWarning(UserWarning):
+    """Can travel to a worker and not back."""
+
+    def __reduce__(self):
+        if IN_WORKER.get():
+            raise TypeError("not for the post")
+        return super().__reduce__()
+
+
+def warn_of(context, task):
+    if context[task] is not None:
+        warnings.warn(*context[task], stacklevel=1)
 
 
 def unpicklable(context, task):

@@ -2,8 +2,10 @@
 
 import itertools
 import pickle
+import warnings
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import parallel_cases as cases
@@ -114,6 +116,30 @@ def test_exceptions_of_every_kind_come_back(kind, expected, text):
         assert error.value.__notes__[0].startswith("In a worker (process ")
         assert ", in raise_it\n" in error.value.__notes__[0]
         assert workers.run(cases.fail_at, []) == []  # the executor lives
+
+
+def test_warnings_come_back():
+    odd = [(cases.OddWarning("odd"),), ("plain", FutureWarning), ("plain", FutureWarning), None]
+    with Workers(cases.processes(1), odd) as workers:
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("default")
+            workers.run(cases.warn_of, range(4))
+        said = [(str(w.message), w.category, Path(w.filename).name) for w in caught]
+        assert said == [
+            ("odd", RuntimeWarning, "parallel_cases.py"),
+            ("plain", FutureWarning, "parallel_cases.py"),
+        ]
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            results = workers.run(cases.warn_of, [3, 2], keep_failures=True)
+        assert results[0] is None
+        assert isinstance(results[1].error, FutureWarning)
+
+
+def test_warnings_in_the_process_of_the_caller_come_by_themselves():
+    workers = Workers(cases.Here(), [("plain", FutureWarning)])
+    with workers, pytest.warns(FutureWarning, match=r"^plain$"):
+        workers.run(cases.warn_of, [0])
 
 
 def test_a_result_that_cannot_be_pickled():

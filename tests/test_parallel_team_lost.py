@@ -12,7 +12,7 @@ import parallel_cases as cases
 import pytest
 
 from throughtime.errors import WorkersWarning
-from throughtime.parallel import Workers
+from throughtime.parallel import Workers, team
 
 ALONE = ". This process computes the rest itself, with the same results."
 NEW = ". A new one computes what was lost, with the same results."
@@ -156,6 +156,55 @@ def test_replaced_and_given_up_are_said_once_each():
         assert workers.run(cases.fail_at, range(20)) == list(range(20))
     assert len(made) == 10  # each has finished two tasks
     assert said(caught) == [f"The executor broke: OSError: closed{NEW}"]
+
+
+class Process:
+    """As one of multiprocessing."""
+
+    def __init__(self, pid, exitcode):
+        self.pid, self.exitcode = pid, exitcode
+        self.done = []
+
+    def is_alive(self):
+        return self.exitcode is None
+
+    def kill(self):
+        self.done.append("kill")
+
+    def join(self, timeout=None):
+        self.done.append("join")
+
+
+class Silent:
+    """A pool that does not see that one of its processes was killed, and waits for its result."""
+
+    def __init__(self):
+        self._processes = {7: Process(7, -9), 8: Process(8, None)}
+        self.futures = []
+
+    def submit(self, function, *arguments):
+        self.futures.append(Future())
+        return self.futures[-1]
+
+
+def test_a_pool_that_does_not_see_that_a_process_died(monkeypatch):
+    monkeypatch.setattr(team, "LOOK", 0.01)
+    pool = Silent()
+    with Workers(pool, set()) as workers, pytest.warns(WorkersWarning) as caught:
+        assert workers.run(cases.fail_at, range(9)) == list(range(9))
+    assert said(caught) == [f"The executor is broken: process 7 ended with exit code -9{ALONE}"]
+    assert pool._processes[8].done == ["kill", "join"]
+    assert not any(future.cancelled() for future in pool.futures)
+
+
+def test_a_process_that_is_being_replaced_is_no_reason(monkeypatch):
+    monkeypatch.setattr(team, "LOOK", 0.01)
+    pool = Silent()
+    workers = Workers(pool, set())
+    assert workers._look() is None
+    pool._processes = {8: pool._processes[8]}
+    assert workers._look() is None
+    assert workers._look() is None
 
 
 def press_ctrl_c_after(seconds):

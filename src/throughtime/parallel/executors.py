@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import inspect
+import os
 import sys
 import warnings
 from collections import Counter
@@ -163,18 +164,19 @@ def end(executor: Executor, *, kill: bool = False) -> None:
         Whether to end its processes even if they are at work.
     """
     given = cast(Any, executor)
-    processes = _processes(given)
+    processes = Processes(given)
+    options = _parameters(given.shutdown) if hasattr(given, "shutdown") else {}
     with contextlib.suppress(Exception):  # a broken one may not even be able to end
-        if kill and "kill_workers" in _parameters(given.shutdown):  # loky
+        if kill and "kill_workers" in options:  # loky, which then ends them itself
             given.shutdown(wait=False, kill_workers=True)
-        else:
-            given.shutdown(wait=not kill and not processes)
-    for process in processes:
-        with contextlib.suppress(Exception):
-            if not kill:
+            return
+        cancel = {"cancel_futures": True} if "cancel_futures" in options else {}
+        given.shutdown(wait=not kill and not processes.all, **cancel)
+    if not kill:
+        for process in processes.all:
+            with contextlib.suppress(Exception):
                 process.join(PATIENCE)
-            if process.is_alive():
-                process.kill()
+    processes.kill()
 
 
 def _parameters(function: Any) -> Any:
@@ -184,7 +186,40 @@ def _parameters(function: Any) -> Any:
         return {}
 
 
-def _processes(executor: Any) -> list[Any]:
-    """The processes of a pool of processes; empty for any other executor."""
-    found = getattr(executor, "_processes", None)
-    return list(found.values()) if isinstance(found, dict) else []
+class Processes:
+    """The processes of a pool; empty for other executors.
+
+    A pool of Python can wait for ever: if a process is killed while it writes a result, the thread
+    that reads it waits for the rest, and does not see that the process has ended.
+    """
+
+    def __init__(self, executor: Any) -> None:
+        found = getattr(executor, "_processes", None)
+        self.all: list[Any] = list(found.values()) if isinstance(found, dict) else []
+        self._results = getattr(getattr(executor, "_result_queue", None), "_writer", None)
+
+    def dead(self) -> set[tuple[int, int]]:
+        """The numbers and the exit codes of those that have ended."""
+        found = set()
+        for process in self.all:
+            with contextlib.suppress(Exception):
+                if process.exitcode is not None:
+                    found.add((process.pid, process.exitcode))
+        return found
+
+    def kill(self) -> None:
+        """End all of them, and let the thread that reads their results see it."""
+        for process in self.all:
+            with contextlib.suppress(Exception):
+                if process.is_alive():
+                    process.kill()
+        for process in self.all:
+            with contextlib.suppress(Exception):
+                process.join(PATIENCE)
+        if self.all and self._results is not None and os.name == "posix":
+            # Its pipe ends when nobody can write into it any more. This process could, too. To
+            # close its end might close that of another file, if the pool does so as well.
+            with contextlib.suppress(OSError, ValueError):
+                nowhere = os.open(os.devnull, os.O_WRONLY)
+                os.dup2(nowhere, self._results.fileno(), inheritable=False)
+                os.close(nowhere)

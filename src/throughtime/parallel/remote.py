@@ -16,6 +16,7 @@ import signal
 import sys
 import threading
 import traceback
+import warnings
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from contextvars import ContextVar
@@ -63,6 +64,15 @@ class Ticket(NamedTuple):
     version: str
 
 
+class Said(NamedTuple):
+    """A warning, with the arguments of ``warnings.warn_explicit``."""
+
+    message: Warning
+    category: type[Warning]
+    filename: str
+    lineno: int
+
+
 class Unusable(Exception):  # noqa: N818  # no error: an answer
     """The worker cannot compute the task as the caller would; the text says why."""
 
@@ -70,13 +80,14 @@ class Unusable(Exception):  # noqa: N818  # no error: an answer
 #: The name of this process among those of all machines.
 process = secrets.token_hex(8)
 _lock = threading.Lock()
+_ears = threading.Lock()
 _contexts: OrderedDict[tuple[str, int], Any] = OrderedDict()
 _paths: dict[str, str | None] = {}
 
 
 def _after_fork() -> None:
-    global process, _lock
-    process, _lock = secrets.token_hex(8), threading.Lock()
+    global process, _lock, _ears
+    process, _lock, _ears = secrets.token_hex(8), threading.Lock(), threading.Lock()
     _contexts.clear()
 
 
@@ -98,7 +109,7 @@ def perform(ticket: Ticket, payload: bytes, data: bytes | None) -> tuple[str, An
     Returns
     -------
     tuple
-        ``("done", bytes)``: the pickle of a list of ``(True, result)`` and ``(False, exception)``.
+        ``("done", bytes)``: the pickle of a list of ``(good, result or exception, warnings)``.
         ``("missing", what)``: the message must come again with ``data``. ``("unusable", why)``.
     """
     token = IN_WORKER.set(True)
@@ -106,7 +117,8 @@ def perform(ticket: Ticket, payload: bytes, data: bytes | None) -> tuple[str, An
         with _as_worker(ticket):
             context = _context(ticket, data)
             function, tasks = pickle.loads(payload)
-            answers = [_attempt(function, context, task) for task in tasks]
+            elsewhere = ticket.home != process
+            answers = [_attempt(function, context, task, elsewhere) for task in tasks]
             return "done", _dumps(answers)
     except packing.NotHere as answer:
         return "missing", answer.what
@@ -152,12 +164,44 @@ def _context(ticket: Ticket, data: bytes | None) -> Any:
     return context
 
 
-def _attempt(function: Callable[[Any, Any], Any], context: Any, task: Any) -> tuple[bool, Any]:
+def _attempt(
+    function: Callable[[Any, Any], Any], context: Any, task: Any, elsewhere: bool
+) -> tuple[bool, Any, list[Said]]:
+    with _heard(elsewhere) as said:
+        try:
+            return True, function(context, task), said
+        except BaseException as error:
+            # Not Exception alone: SystemExit, too, must reach the caller and not the executor.
+            return False, portable(error), said
+
+
+@contextlib.contextmanager
+def _heard(elsewhere: bool) -> Iterator[list[Said]]:
+    """A context that collects warnings for the caller, whose filters decide about them.
+
+    What is said is complete at its end. Python can collect for one thread of a process at a time.
+    """
+    said: list[Said] = []
+    if not elsewhere or not _ears.acquire(blocking=False):
+        yield said
+        return
     try:
-        return True, function(context, task)
-    except BaseException as error:
-        # Not KeyboardInterrupt alone: SystemExit, too, must reach the caller and not the executor.
-        return False, portable(error)
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            yield said
+        said.extend(map(_portable_warning, caught))
+    finally:
+        _ears.release()
+
+
+def _portable_warning(caught: warnings.WarningMessage) -> Said:
+    message = caught.message
+    assert isinstance(message, Warning)  # recorded warnings are objects
+    try:
+        pickle.loads(_dumps(message))
+    except Exception:
+        message = RuntimeWarning(_text(message))
+    return Said(message, type(message), caught.filename, caught.lineno)
 
 
 def portable(error: BaseException) -> BaseException:
@@ -196,16 +240,17 @@ def _dumps(value: Any) -> bytes:
         return packing.dumps([_sendable(answer) for answer in value])
 
 
-def _sendable(answer: tuple[bool, Any]) -> tuple[bool, Any]:
+def _sendable(answer: tuple[bool, Any, list[Said]]) -> tuple[bool, Any, list[Said]]:
     """``answer``, or the exception that says why it cannot be sent."""
     try:
         packing.dumps(answer)
     except Exception as reason:
         kind = type(answer[1]).__name__
-        return False, WorkerError(
+        error = WorkerError(
             f"the result, of class {kind}, cannot be pickled, and so not come back from a worker:"
             f" {type(reason).__name__}: {reason}"
         )
+        return False, error, answer[2]
     return answer
 
 

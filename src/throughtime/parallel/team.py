@@ -19,6 +19,7 @@ from throughtime.errors import InvalidArgumentError, WorkersWarning
 from throughtime.kernels import selection
 from throughtime.parallel.executors import (
     Executor,
+    Processes,
     Size,
     check_executor,
     end,
@@ -32,7 +33,8 @@ from throughtime.parallel.work import Failure, Message, Work
 BREAKS = 2
 #: Seconds after which workers are counted again: a cluster grows and shrinks.
 RECOUNT = 10.0
-#: Seconds after which a wait begins again: on Windows, Ctrl-C comes between two waits.
+#: Seconds without a result after which to look whether the workers are alive. On Windows, Ctrl-C
+#: comes between two waits.
 LOOK = 0.5
 #: The way out where something cannot be pickled.
 WAY = (
@@ -94,6 +96,8 @@ class Workers:
         self._parcel: packing.Parcel | None = None
         self._size: Size | None = None
         self._counted = 0.0
+        self._warned: dict[Any, Any] = {}
+        self._dead: set[tuple[int, int]] = set()
         self._breaks = 0
         self._replaced = ""  # why an executor was replaced, until that has been said
         self._said = False
@@ -184,7 +188,7 @@ class Workers:
             self._compute_here(work)
         except BaseException:
             running = bool(work.sent)
-            work.cancel()
+            work.forget(cancel=self._make is None)
             if running:
                 self._end(kill=True)
             raise
@@ -208,7 +212,7 @@ class Workers:
                     continue
                 try:
                     result = work.function(self.context, work.tasks[number])
-                except Exception as error:
+                except (Exception, SystemExit) as error:
                     if not work.keep_failures:
                         raise
                     result = Failure(error)
@@ -232,9 +236,9 @@ class Workers:
         for future in list(work.sent):
             if future.done() and not future.cancelled() and future.exception() is None:
                 self._take(work, work.sent.pop(future), future.result())
-        lost = sorted(work.sent.values(), key=lambda message: message.numbers[0])
-        work.cancel_sent()
-        work.waiting.extendleft(reversed([Message(message.numbers) for message in lost]))
+        left = sorted([*work.sent.values(), *work.waiting], key=lambda message: message.numbers[0])
+        work.forget(cancel=self._make is None and not Processes(self._executor).all)
+        work.waiting.extend(Message(message.numbers) for message in left)
         self._end(kill=True)
         self._breaks += 1
         if self._make is None or broken.for_good or self._breaks >= BREAKS:
@@ -290,7 +294,7 @@ class Workers:
         try:
             future = work.done.get(timeout=LOOK)
         except queue.Empty:
-            return None
+            return self._look()
         message = work.sent.pop(future, None)
         if message is None:  # cancelled before
             return None
@@ -300,6 +304,17 @@ class Workers:
             work.sent[future] = message
             return _Broken(_what(error))
         return self._take(work, message, answer)
+
+    def _look(self) -> _Broken | None:
+        """Look after an executor from which nothing has come for a while."""
+        processes = Processes(self._given())
+        before, self._dead = self._dead, processes.dead()
+        lasting = before & self._dead
+        if not lasting:  # the executor may just be about to replace it, or to say that it broke
+            return None
+        processes.kill()  # as the executor itself would, if it saw it
+        number, code = min(lasting)
+        return _Broken(f"process {number} ended with exit code {code}")
 
     def _take(self, work: Work, message: Message, answer: tuple[str, Any]) -> _Broken | None:
         """Use what a worker has answered."""
@@ -313,7 +328,13 @@ class Workers:
         self._breaks = 0
         if self._replaced:
             self._say_replaced()
-        for number, (good, value) in zip(message.numbers, pickle.loads(content), strict=True):
+        answers = pickle.loads(content)
+        for number, (good, value, warned) in zip(message.numbers, answers, strict=True):
+            try:
+                for one in warned:
+                    warnings.warn_explicit(*one, registry=self._warned)
+            except Warning as error:  # the caller's filters make it one, as they would have there
+                good, value = False, error
             work.finish(number, value if good else Failure(value))
         if work.failed is not None:
             work.drop_behind_failure()

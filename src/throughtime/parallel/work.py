@@ -62,13 +62,16 @@ class Work:
             if not self.wanted(message) and future.cancel():
                 del self.sent[future]
 
-    def cancel_sent(self) -> None:
-        """Forget what is on the way."""
-        for future in list(self.sent):
-            future.cancel()
-        self.sent.clear()
+    def forget(self, *, cancel: bool) -> None:
+        """Drop everything that is not done.
 
-    def cancel(self) -> None:
-        """Take back everything that is not done."""
+        Parameters
+        ----------
+        cancel : bool
+            Whether to take it back from the executor: not from one that is ended, or has ended, by
+            force, because a pool of Python then tells also those futures that were cancelled.
+        """
+        for future in list(self.sent) if cancel else ():
+            future.cancel()
         self.waiting.clear()
-        self.cancel_sent()
+        self.sent.clear()
