@@ -196,7 +196,7 @@ def _check_mapped(
     count = len(_leaves(columns["x"])[0])
     for name, value in columns.items():
         for leaf in _leaves(value):
-            if np.ndim(leaf) > 0 and len(leaf) != count:
+            if hasattr(leaf, "__len__") and len(leaf) != count:
                 expected = f"a row for each of the {count} sequences"
                 raise ShapeError(sentence(name, expected, f"{len(leaf)} of them", must="have"))
     states = None if initial_state is None else net.check_states(initial_state, count)
