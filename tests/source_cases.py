@@ -137,7 +137,9 @@ CASES: dict[str, Case] = {
         {"loss": tt.losses.CategoricalCrossentropy(label_smoothing=0.1)},
     ),
     "ctc": Case(
-        lambda: stack(GRU(4, return_sequences=True), Dense(4, activation="softmax")), ctc(), {"loss": "ctc"}
+        lambda: stack(GRU(4, return_sequences=True), Dense(4, activation="softmax")),
+        ctc(),
+        {"loss": "ctc"},
     ),
     "crf": Case(
         lambda: stack(GRU(4, return_sequences=True), Dense(3), CRF()),

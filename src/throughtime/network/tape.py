@@ -71,6 +71,13 @@ def cut_state(state: Any, rows: slice | np.ndarray) -> Any:
     return state[rows]
 
 
+def copy_state(state: Any) -> Any:
+    """Return a state of its own memory."""
+    if state is None:
+        return None
+    return tuple(map(copy_state, state)) if isinstance(state, tuple) else state.copy()
+
+
 def join_states(states: Sequence[Any]) -> Any:
     """Join the states of parts of the rows; the inverse of :func:`cut_state`."""
     if isinstance(states[0], tuple):

@@ -18,7 +18,7 @@ from throughtime.training.class_weights import is_balanced
 from throughtime.training.mapped import Mapped
 from throughtime.training.options import BATCH_SIZE, TrainingOptions
 from throughtime.training.samples import Samples
-from throughtime.training.sources import Source, check_reset
+from throughtime.training.sources import Source, check_marks, check_reset, is_source
 from throughtime.training.truncation import check_continuing
 
 if TYPE_CHECKING:
@@ -70,9 +70,11 @@ def check_without_data(arguments: Mapping[str, Any], batch_size: int = BATCH_SIZ
     if arguments["batch_size"] is not batch_size:
         hint = "The source decides on the size."
         _refuse("batch_size", "left out", arguments["batch_size"], hint)
-    if isinstance(arguments.get("validation"), float | int):
+    validation = arguments.get("validation")
+    own = isinstance(validation, tuple | list | Mapping) or is_source(validation)
+    if validation is not None and not own:
         hint = "Give batches, or (x, y); the loaders of throughtime.data have split(0.2)."
-        _refuse("validation", "a set of its own", arguments["validation"], hint)
+        _refuse("validation", "a set of its own", validation, hint)
     if is_balanced(arguments.get("class_weight")):
         hint = "Count the classes, and give a dict."
         _refuse("class_weight", "a dict {class: weight}", arguments["class_weight"], hint)
@@ -126,29 +128,36 @@ def check_combinations(net: Network, options: TrainingOptions, executor: Any) ->
         )
 
 
-def check_carried(
-    net: Network,
+def check_validation(
     options: TrainingOptions,
-    data: Samples | Mapped,
     held_out: Samples | Mapped | Source | None,
     arguments: Mapping[str, Any],
-) -> Samples | Mapped:
-    """Return ``data`` with the marks of the rows that begin anew.
+) -> None:
+    """Refuse a validation set that cannot be run as the training data are.
 
     Raises
     ------
     ShapeError, InvalidArgumentError
-        If states cannot go on from batch to batch.
     """
-    validation = arguments["validation"]
-    if options.carry_state and isinstance(validation, float):
+    given = arguments["validation"]
+    if isinstance(held_out, Samples | Mapped):
+        check_marks("validation['reset']", held_out.reset, options.carry_state)
+    if not options.carry_state or given is None or isinstance(held_out, Source):
+        return
+    if held_out is None:
         hint = "A random subset has gaps; give (x, y) or batches."
         expected = "a set of its own where carry_state=True"
-        raise InvalidArgumentError(sentence("validation", expected, describe(validation), hint))
-    if options.carry_state and isinstance(held_out, Samples | Mapped):
-        check_whole("validation", len(held_out), options.batch_size)
-    given = arguments["initial_state"], arguments["reset"]
-    return marked(net, data, options.carry_state, options.batch_size, *given)
+        raise InvalidArgumentError(sentence("validation", expected, describe(given), hint))
+    if arguments["batches"] is not None:
+        hint = "Their rows say which sequence goes on in which."
+        expected = "batches where batches is given and carry_state=True"
+        raise InvalidArgumentError(sentence("validation", expected, describe(given), hint))
+    if held_out.states is not None:
+        hint = "Its first batch begins from a state of zero."
+        raise InvalidArgumentError(
+            sentence("validation['initial_state']", "None where carry_state=True", "a state", hint)
+        )
+    check_whole("validation", len(held_out), options.batch_size)
 
 
 def marked(
@@ -167,11 +176,7 @@ def marked(
         If states cannot go on from batch to batch, or there are marks and they do not.
     """
     if not carry_state:
-        if reset is not None:
-            hint = "Without it every sequence begins anew."
-            raise InvalidArgumentError(
-                sentence("reset", "None without carry_state=True", describe(reset), hint)
-            )
+        check_marks("reset", reset, carry_state)
         return data
     check_continuing(net, "carry_state", "False")
     check_whole("x", len(data), batch_size)

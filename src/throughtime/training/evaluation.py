@@ -29,6 +29,7 @@ from throughtime.training.options import (
 from throughtime.training.samples import Samples
 from throughtime.training.scores import Scores
 from throughtime.training.sources import Source
+from throughtime.training.truncation import check_continuing
 
 if TYPE_CHECKING:
     from throughtime.network import Network
@@ -117,7 +118,9 @@ def evaluate(
     weights = class_weighting(class_weight, net, heads)
     data: Samples | Mapped | Source
     if batches is not None:
-        data = Source(net, heads, batches, "batches", prefetch)
+        if carry_state:
+            check_continuing(net, "carry_state", "False")
+        data = Source(net, heads, batches, "batches", prefetch, marks=carry_state)
     else:
         own = None if carry_state else initial_state
         found = check_data(net, heads, x, y, lengths, mask, sample_weight, own)
@@ -135,12 +138,12 @@ def score(
     batch_size: int | None,
     carried: Carried | None = None,
     on_batch: Callable[[Evaluation, Samples], None] | None = None,
-    epoch: int = 1,
+    epoch: int | None = None,
 ) -> Scores:
     """Return the scores of checked data, without dropout.
 
     ``on_batch`` is called with every batch before its scores are added. ``epoch`` is the number
-    that a source is asked for.
+    that a source is asked for; None where nothing is trained.
     """
     scores = Scores(net, heads, data)
     with closing(_batches(data, batch_size, epoch)) as batches:
@@ -161,7 +164,7 @@ def score(
 
 
 def _batches(
-    data: Samples | Mapped | Source, batch_size: int | None, epoch: int
+    data: Samples | Mapped | Source, batch_size: int | None, epoch: int | None
 ) -> Generator[tuple[np.ndarray | None, Samples], None, None]:
     """The batches of data in their order, each with the numbers of its sequences."""
     if isinstance(data, Source):

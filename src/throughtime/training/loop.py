@@ -283,12 +283,18 @@ class Loop:
 
     def _predict(self, samples: Samples | Mapped) -> Any:
         """The outputs for all of ``samples``, zero at masked steps, in their container."""
+        carried = None if self.carried is None else Carried(self.net, self.carried.initial)
+        size = self._larger() if carried is None else self.options.batch_size
         shapes = self.net.topology.output_shapes(samples.shapes)
         outputs = [np.zeros(shape, self.net.dtype) for shape in shapes]
         nothing: list[Any] = [None] * len(self.net.layers)
-        for rows in minibatches(len(samples), self._larger(), shuffle=False):
+        for rows in minibatches(len(samples), size, shuffle=False):
             part = samples.batch(rows)
-            found, _ = self.net.run(part.x, part.mask, part.states or nothing, UNTAPED)
+            if carried is not None:
+                (part,) = carried.give([part])
+            found, tape = self.net.run(part.x, part.mask, part.states or nothing, UNTAPED)
+            if carried is not None:
+                carried.take([tape.final_state])
             for kept, y in zip(outputs, each(found), strict=True):
                 if y.ndim == 3:
                     kept[rows, : y.shape[1]] = y

@@ -33,8 +33,6 @@ def is_mapped(value: Any) -> bool:
     if isinstance(value, list | tuple):
         return any(map(is_mapped, value))
     while isinstance(value, np.ndarray):
-        if isinstance(value, np.memmap):
-            return value.ndim > 0
         value = value.base
     return isinstance(getattr(value, "obj", value), mmap.mmap)
 

@@ -9,6 +9,7 @@ from throughtime.errors import InvalidArgumentError, InvalidTypeError, describe,
 from throughtime.training.mapped import Mapped
 from throughtime.training.options import TrainingOptions
 from throughtime.training.samples import Samples, Weigher
+from throughtime.training.sources import check_marks
 from throughtime.training.validation import check_named
 
 if TYPE_CHECKING:
@@ -54,6 +55,8 @@ def check_renewal(
             raise InvalidTypeError(
                 sentence("renew", expected, describe(data), must="return", value=data)
             )
-        return check_named("renew", data, net, options.heads).weighted(weights)
+        found = check_named("renew", data, net, options.heads)
+        check_marks("renew['reset']", found.reset, options.carry_state)
+        return found.weighted(weights)
 
     return renewed

@@ -24,6 +24,7 @@ from throughtime.errors import (
     sentence,
 )
 from throughtime.network.signals import alike, each
+from throughtime.network.tape import copy_state
 from throughtime.training.fingerprint import digest
 from throughtime.training.heads import Heads
 from throughtime.training.samples import Samples, Weigher, check_samples
@@ -52,6 +53,8 @@ class Source:
         What messages call it.
     prefetch : int
         How many batches are read ahead in a thread; 0 reads in this thread.
+    marks : bool
+        Whether batches may mark the rows that begin anew, because states go on.
 
     Attributes
     ----------
@@ -68,8 +71,10 @@ class Source:
         given: Any,
         name: str = "batches",
         prefetch: int = 2,
+        marks: bool = False,
     ) -> None:
         self.net, self.heads, self.name, self.prefetch = net, heads, name, prefetch
+        self.marks = marks
         self.weigh: Weigher | None = None
         self.given = check_source(given, name)
         self.hashes: list[int] | None = None
@@ -81,7 +86,7 @@ class Source:
         """How many batches an epoch has, if the source says so; otherwise 0."""
         try:
             return len(self.given)
-        except (TypeError, AttributeError, NotImplementedError):
+        except Exception:  # it may be unknown in any way; the loaders of PyTorch raise TypeError
             return 0
 
     def weighted(self, weights: Weigher | None) -> Source:
@@ -94,8 +99,8 @@ class Source:
         """Whether the source is told which epoch it gives."""
         return hasattr(self.given, "set_epoch") or _takes_epoch(self.given)
 
-    def epoch(self, number: int = 1) -> Generator[Samples, None, None]:
-        """Yield the batches of an epoch, from 1.
+    def epoch(self, number: int | None) -> Generator[Samples, None, None]:
+        """Yield the batches of an epoch, from 1; None for those of the first, outside training.
 
         Raises
         ------
@@ -103,7 +108,7 @@ class Source:
             If a batch does not fit, or there is none; the message says which batch.
         """
         # Here, not in the thread: a loader with processes starts them now.
-        iterator = self._open(number)
+        iterator = self._open(1 if number is None else number)
         batches = self._checked(iterator, number)
         if not self.prefetch:
             yield from batches
@@ -116,27 +121,34 @@ class Source:
 
     def _open(self, number: int) -> Iterator[Any]:
         given = self.given
-        if hasattr(given, "set_epoch"):
-            given.set_epoch(number)
-        if not isinstance(given, Iterable):
-            given = given(number) if _takes_epoch(given) else given()
+        try:
+            if hasattr(given, "set_epoch"):
+                given.set_epoch(number)
             if not isinstance(given, Iterable):
-                expected = "an iterator of batches"
-                raise InvalidTypeError(
-                    sentence(f"the function {self.name}", expected, describe(given), must="return")
-                )
-        return iter(given)
+                given = given(number) if _takes_epoch(given) else given()
+            if isinstance(given, Iterable):
+                return iter(given)
+        except Exception as error:
+            error.add_note(f"{self.name} raised this at the start of epoch {number}.")
+            raise
+        expected = "an iterator of batches"
+        raise InvalidTypeError(
+            sentence(f"the function {self.name}", expected, describe(given), must="return")
+        )
 
-    def _checked(self, iterator: Iterator[Any], number: int) -> Iterator[Samples]:
+    def _checked(self, iterator: Iterator[Any], number: int | None) -> Iterator[Samples]:
         if self.hashes is not None:
             self.hashes = []
         count = 0
+        of = "" if number is None else f" of epoch {number}"
+        whose = "" if self.name == "batches" else f"{self.name}, "
         while True:
-            place = f"batch {count + 1} of epoch {number}"
+            place = f"batch {count + 1}{of}"
             try:
                 item = next(iterator, _END)
             except Exception as error:
-                error.add_note(f"{self.name} raised this at {place}; the weights so far are kept.")
+                kept = "" if number is None else "; the weights so far are kept"
+                error.add_note(f"{self.name} raised this at {place}{kept}.")
                 raise
             if item is _END:
                 break
@@ -144,22 +156,23 @@ class Source:
             try:
                 part = self._read(item)
             except ThroughtimeError as error:
-                raise error.within(f"{place}", self.name) from None
+                raise error.within(f"{whose}{place}", self.name) from None
             if self.hashes is not None:
                 self.hashes.append(number_of(part))
             yield part
         if not count:
-            hint = "An iterator can be run through once only: pass the function that makes it."
-            raise DataError(
-                sentence(self.name, "at least one batch", f"none in epoch {number}", hint,
-                         must="give")
-            )  # fmt: skip
+            got, hint = "none", ""
+            if number is not None and number > 1:
+                got = f"none in epoch {number}"
+                hint = "An iterator can be run through once only: pass the function that makes it."
+            raise DataError(sentence(self.name, "at least one batch", got, hint, must="give"))
 
     def _read(self, item: Any) -> Samples:
         arguments = _by_name(item)
         reset = arguments.pop("reset", None)
         part = check_samples(self.net, self.heads, **arguments, empty=True)
         if reset is not None:
+            check_marks("reset", reset, self.marks)
             part.reset = check_reset(reset, len(part))
         part = _owned(part, arguments)
         return part if self.weigh is None else self.weigh(part)
@@ -209,6 +222,15 @@ def check_reset(reset: Any, rows: int) -> np.ndarray:
     return array.astype(bool)
 
 
+def check_marks(name: str, reset: Any, carry_state: bool) -> None:
+    """Refuse marks of the rows that begin anew, the value of ``name``, where all rows do."""
+    if reset is not None and not carry_state:
+        hint = "Without it every sequence begins anew."
+        raise InvalidArgumentError(
+            sentence(name, "None without carry_state=True", describe(reset), hint)
+        )
+
+
 def _is_maker(given: Any) -> bool:
     """Whether a function, or a class, can make an iterator of batches."""
     known = callable(given) and not foreign(given) and not isinstance(given, BuiltinFunctionType)
@@ -221,14 +243,15 @@ def _takes_epoch(given: Any) -> bool:
 
 
 def _required(function: Any) -> int:
-    """How many arguments a function must be called with."""
+    """How many arguments a function must be called with; more than 1 if one of them by name."""
     try:
         signature = inspect.signature(function)
     except (TypeError, ValueError):
         return 0
     return sum(
-        p.default is p.empty and p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)
+        1 if p.kind != p.KEYWORD_ONLY else 2
         for p in signature.parameters.values()
+        if p.default is p.empty and p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)
     )
 
 
@@ -250,16 +273,21 @@ def _by_name(item: Any) -> dict[str, Any]:
         return {ENTRIES[key]: value for key, value in item.items()}
     if isinstance(item, tuple | list) and len(item) in (2, 3):
         return dict(zip(("x", "y", "sample_weight"), item, strict=False))
-    got = f"{len(item)} entries" if isinstance(item, tuple | list) else describe(item)
+    got = describe(item)
+    if isinstance(item, tuple | list):
+        got = f"{len(item)} entr{'y' if len(item) == 1 else 'ies'}"
     raise InvalidTypeError(sentence("a batch", WANTED, got, value=item))
 
 
 def _owned(part: Samples, arguments: Mapping[str, Any]) -> Samples:
     """The batch with arrays of its own: its source may write into what it gave."""
-    given = {id(leaf) for value in arguments.values() for leaf in _leaves(value)}
+    leaves = [leaf for value in arguments.values() for leaf in _leaves(value)]
+    given = {id(leaf) for leaf in leaves}
+    # What a tensor gives as an array may be its own memory.
+    tensors = any(hasattr(one, "__array__") and not isinstance(one, np.ndarray) for one in leaves)
 
     def own(array: Any) -> Any:
-        if array is None or (array.base is None and id(array) not in given):
+        if array is None or not (tensors or array.base is not None or id(array) in given):
             return array
         return array.copy()
 
@@ -268,7 +296,8 @@ def _owned(part: Samples, arguments: Mapping[str, Any]) -> Samples:
         for one in part.targets
     )
     x, mask = (alike(tuple(map(own, each(value)))) for value in (part.x, part.mask))
-    return replace(part, x=x, mask=mask, targets=targets)
+    states = None if part.states is None else [copy_state(state) for state in part.states]
+    return replace(part, x=x, mask=mask, targets=targets, states=states)
 
 
 def _leaves(value: Any) -> Iterator[Any]:

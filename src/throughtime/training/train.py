@@ -14,10 +14,11 @@ from throughtime.training.carrying import Carried
 from throughtime.training.checkpoints import Checkpoint, check_checkpoint
 from throughtime.training.class_weights import class_weighting
 from throughtime.training.combinations import (
-    check_carried,
     check_combinations,
     check_given,
+    check_validation,
     check_without_data,
+    marked,
 )
 from throughtime.training.fingerprint import fingerprint
 from throughtime.training.history import History
@@ -252,14 +253,19 @@ def train(
     everything: Samples | Mapped | None = None
     supply: FromData | FromSource
     if batches is not None:
-        held_out = separate_validation(net, heads, validation, prefetch)
-        source = Source(net, heads, batches, "batches", prefetch).weighted(weights)
+        held_out = separate_validation(net, heads, validation, prefetch, options.carry_state)
+        check_validation(options, held_out, arguments)
+        source = Source(net, heads, batches, "batches", prefetch, options.carry_state)
+        source = source.weighted(weights)
         supply = FromSource(source, options)
     else:
         own = None if options.carry_state else initial_state
         everything = check_data(net, heads, x, y, lengths, mask, sample_weight, own)
-        held_out = separate_validation(net, heads, validation, prefetch)
-        data = everything = check_carried(net, options, everything, held_out, arguments)
+        held_out = separate_validation(net, heads, validation, prefetch, options.carry_state)
+        check_validation(options, held_out, arguments)
+        data = everything = marked(
+            net, everything, options.carry_state, options.batch_size, initial_state, reset
+        )
         if held_out is None and validation is not None:
             data, held_out = split_validation(heads, net, data, validation, options.seed)
         if weights is not None:

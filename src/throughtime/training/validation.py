@@ -33,7 +33,7 @@ FIELDS = ("x", "y", "lengths", "mask", "sample_weight", "initial_state", "reset"
 
 
 def separate_validation(
-    net: Network, heads: Heads, validation: Any, prefetch: int
+    net: Network, heads: Heads, validation: Any, prefetch: int, marks: bool = False
 ) -> Samples | Mapped | Source | None:
     """Return a validation set of its own; None if ``validation`` is None or a fraction.
 
@@ -41,11 +41,11 @@ def separate_validation(
     ----------
     validation : tuple, mapping, source or other
         ``(x, y)`` or ``(x, y, lengths)``; the arguments of :func:`check_data` by name; or batches.
-    prefetch : int
-        As :class:`Source` has it.
+    prefetch, marks :
+        As :class:`Source` has them.
     """
     if is_source(validation):
-        return Source(net, heads, validation, "validation", prefetch)
+        return Source(net, heads, validation, "validation", prefetch, marks)
     if isinstance(validation, (tuple, list, Mapping)):
         return check_named("validation", validation, net, heads)
     return None
