@@ -184,6 +184,37 @@ def test_divergence_leaves_the_best_average_or_the_last_finite_weights():
     assert np.isfinite(net.params.flat).all()
 
 
+def test_the_average_may_diverge_on_the_validation_data():
+    x, y = data()
+    net, path = tt.Network([Dense(1)], n_features=2, seed=1), Path()
+    net.params.flat[...] = 9.0
+    with pytest.raises(DivergedError, match="on the validation data after epoch 1"):
+        run(EMA(0.9), path, net=net, validation=(1e38 * x, y), epochs=2)
+    assert np.array_equal(net.params.flat, path.weights[-2].astype("float32"))  # with a finite loss
+
+
+def test_a_run_that_a_callback_stops_leaves_the_average():
+    class Stopping(Callback):
+        def on_batch_end(self, run):
+            if run.batch == 2:
+                run.stop("enough")
+
+    average = EMA(0.9)
+    net, history = run(average, Stopping())
+    assert (history.stopped, len(history.epochs), average.count) == ("enough", 0, 2)
+    assert np.array_equal(net.params.flat, average.weights.astype("float32"))
+
+
+@pytest.mark.parametrize("options", [{"shards": 2}, {"accumulate": 2, "batch_size": 3}])
+def test_batches_in_parts_are_one_update(options):
+    average, path, again = EMA(0.9), Path(), Path()
+    run(average, path, **options)
+    assert average.count == len(path.weights)
+    np.testing.assert_allclose(average.weights, ema_of(path.weights, 0.9), rtol=1e-12)
+    run(None, again, **options)
+    assert np.array_equal(again.weights, path.weights)
+
+
 def test_ctrl_c_leaves_the_best_average_or_the_last_weights(capsys):
     def interrupt(epoch, batch):
         class Interrupting(Callback):

@@ -147,6 +147,18 @@ def test_a_loss_may_be_negative():
     assert 1e-3 < found.lr < 0.3
 
 
+def test_graphs():
+    signal, static = tt.Input(2, name="signal"), tt.Input(3, name="static", time=False)
+    h = tt.layers.Concatenate()([GRU(6)(signal), static])
+    net = tt.Network(inputs=[signal, static], outputs={"a": Dense(1)(h), "b": Dense(1)(h)})
+    x, y = sums(64)
+    found = tt.find_lr(
+        net, {"signal": x, "static": x[:, 0, [0, 1, 0]]}, {"a": y[:, -1], "b": y[:, 3]},
+        loss_weights={"a": 0.5, "b": 1.0},
+    )  # fmt: skip
+    assert 1e-4 < found.lr < 1.0
+
+
 def test_repr():
     found = RangeTest(np.array([1e-3, 0.02]), np.ones(2), np.ones(2), 0.0123, "rose")
     assert repr(found) == (

@@ -213,10 +213,11 @@ def find_lr(
     lowest, highest : float
         The first and the last learning rate.
     steps : int
-        Number of batches from the one to the other; the data are run through again until they are
+        Number of updates from the one to the other; the data are run through again until they are
         done. More of them make a smoother curve.
-    loss, loss_weights, batch_size, lengths, mask, sample_weight, class_weight, clip_norm, \
-    clip_value, l1, l2, tbptt, seed :
+    loss, loss_weights, batch_size, accumulate, lengths, mask, sample_weight, class_weight :
+        As in :func:`throughtime.train`.
+    clip_norm, clip_value, l1, l2, tbptt, seed :
         As in :func:`throughtime.train`. The rate that is found is one for these options.
 
     Returns

@@ -2,7 +2,9 @@ r"""Metrics: numbers by which people judge a network; training minimises the los
 
 A metric is a function of ALL outputs at once, because the mean of a ratio over batches is not the
 ratio. It uses the steps that count: those that are not masked and whose weight is not zero. It is
-NaN if no step counts or if an output is NaN.
+NaN if no step counts or if an output is NaN. Where data come in batches, :class:`Running`
+keeps the sums that the value is a function of; of the metrics here, only ``"auc"`` is none, and
+stores the outputs that count.
 
 Class metrics count for each class k, with the weight of each step,
 
