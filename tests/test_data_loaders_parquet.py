@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 import throughtime as tt
 from throughtime.data.loaders.parquet import from_parquet
+from throughtime.data.loaders.regroup import regroup
 
 INTERLEAVED = "The rows of one id do not lie together, so they were brought together in"
 UNSORTED = "The rows of an id are not in the order of time, so they were brought together in"
@@ -339,6 +340,21 @@ def test_a_cache_is_found_again(tmp_path, options, monkeypatch):
     frame.to_parquet(path)
     assert from_parquet(path, **options).notes[0].startswith("The sequences were written into")
     assert len(list(cache.iterdir())) == 3
+
+
+def test_two_processes_that_write_one_cache(tmp_path, options, monkeypatch):
+    frame, path = table(), tmp_path / "t.parquet"
+    frame.to_parquet(path)
+    options["cache"] = tmp_path / "cache"
+
+    def slower(rows, folder):
+        monkeypatch.undo()
+        from_parquet(path, **options)  # the other process is done meanwhile
+        regroup(rows, folder)
+
+    monkeypatch.setattr("throughtime.data.loaders.parquet.regroup", slower)
+    assert from_parquet(path, **options).n_sequences == 9
+    assert len(list((tmp_path / "cache").iterdir())) == 1
 
 
 def test_a_cache_that_was_not_finished_leaves_nothing(tmp_path, options):

@@ -203,8 +203,11 @@ def _in_cache(rows: Rows, cache: Path, name: str, notes: list[str]) -> FlatStore
             regroup(rows, unfinished)
             names = None if rows.classes is None else rows.classes.tolist()
             (unfinished / _CLASSES).write_text(json.dumps(names), "utf-8")
-            if not folder.is_dir():  # another process may have been faster
+            try:
                 unfinished.rename(folder)
+            except OSError:
+                if not folder.is_dir():  # else another process was faster
+                    raise
         finally:
             shutil.rmtree(unfinished, ignore_errors=True)
         notes.append(f"The sequences were written into {folder}.")

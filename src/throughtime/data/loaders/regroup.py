@@ -43,13 +43,19 @@ def regroup(rows: Rows, folder: Path) -> None:
         )
     count = -(-wanted // _BUCKET)
     buckets = [folder / f"bucket-{k}" for k in range(count)]
-    held: list[np.ndarray] = []
-    for chunk in rows.chunks(0, len(rows), ordering=True):
-        held.append(_as_records(chunk, record))
-        if sum(map(len, held)) * record.itemsize >= _BUCKET:
-            _deal(held, buckets)
-    _deal(held, buckets)
-    _collect(rows, folder, buckets, record)
+    try:
+        held: list[np.ndarray] = []
+        for chunk in rows.chunks(0, len(rows), ordering=True):
+            held.append(_as_records(chunk, record))
+            if sum(map(len, held)) * record.itemsize >= _BUCKET:
+                _deal(held, buckets)
+        _deal(held, buckets)
+        _collect(rows, folder, buckets, record)
+    except OSError as error:  # reading has errors of its own
+        got = error.strerror or str(error)
+        raise DataError(
+            sentence(f"the disk of {folder}", "writable", got, parameter="cache")
+        ) from None
 
 
 def _record(chunk: Chunk) -> np.dtype:
