@@ -12,6 +12,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterable, Sequence
 from importlib.machinery import BuiltinImporter, FrozenImporter, PathFinder
 from pathlib import Path
@@ -31,37 +32,55 @@ SUITE = (
     "test_network_freezing.py", "test_layers_distance.py",
     "test_layers_attention.py", "test_layers_normalization.py",
 )  # fmt: skip
-#: Tests to run first, by the file of the mutant, so that most mutants die soon.
-FIRST = {
-    "bptt.py": ("test_gradients.py",),
-    "training/objective.py": ("test_gradients_losses.py",),
-    "training/truncation.py": ("test_training_truncation.py",),
-    "losses/base.py": ("test_losses.py",),
-    "losses/classification.py": ("test_losses.py",),
-    "losses/focal.py": ("test_losses.py",),
-    "losses/regression.py": ("test_losses.py",),
-    "losses/crf.py": ("test_losses_sequence.py",),
-    "losses/ctc.py": ("test_losses_sequence.py",),
-    "losses/sequence.py": ("test_losses_sequence.py",),
-    "layers/additive.py": ("test_layers_attention.py",),
-    "layers/attention.py": ("test_layers_attention.py",),
-    "layers/merge.py": ("test_gradients.py",),
-    "layers/merging.py": ("test_network_passes.py",),
-    "layers/multihead.py": ("test_layers_attention.py",),
-    "layers/normalization.py": ("test_layers_normalization.py", "test_gradients.py"),
-    "layers/rearranging.py": ("test_gradients.py",),
-    "layers/recurrent.py": ("test_gradients.py",),
-    "layers/convolution.py": ("test_gradients.py",),
-    "layers/diagonal.py": ("test_gradients.py",),
-    "layers/crf.py": ("test_gradients.py",),
-    "layers/distance.py": ("test_layers_distance.py",),
-    "layers/windows.py": ("test_gradients.py",),
-    "layers/window_pooling.py": ("test_gradients.py",),
-    "network/passes.py": ("test_network_passes.py",),
-    "network/inputs.py": ("test_network_passes.py",),
-    "network/plan.py": ("test_network_plan.py",),
-    "network/freezing.py": ("test_network_freezing.py",),
-}
+#: By the file of the mutant: the tests to run before SUITE, so that it dies within seconds. Of each
+#: test file those run that have one of the words in their ids, or all of them without words.
+FIRST: dict[str, dict[str, tuple[str, ...]]] = {
+    "bptt.py": {
+        "test_bptt.py": ("loops_without_layers",),
+        "test_gradients.py": ("rnn: ", "rnn, normalised: "),
+    },
+    "cells/update.py": {"test_gradients.py": ("gru, clipped: ", "gru, zoneout: ")},
+    "layers/additive.py": {"test_layers_attention.py": ("additive",)},
+    "layers/attention.py": {
+        "test_layers_attention.py": ("heads-False-False-False-False", "[heads]"),
+        "test_gradients.py": ("attention, dropout", "attention, ragged", "attention, causal"),
+    },
+    "layers/convolution.py": {"test_gradients.py": ("convolution: causal",)},
+    "layers/crf.py": {"test_gradients.py": ("crf",)},
+    "layers/dense.py": {"test_gradients.py": ("embedding",)},
+    "layers/diagonal.py": {"test_gradients.py": ("lru: ",)},
+    "layers/distance.py": {"test_layers_distance.py": ()},
+    "layers/merge.py": {"test_gradients.py": ("rnn: merged",)},
+    "layers/merging.py": {"test_network_passes.py": ("shared, None", "sides, None")},
+    "layers/multihead.py": {"test_layers_attention.py": ("heads",)},
+    "layers/normalization.py": {
+        "test_layers_normalization.py": ("masked_step",),
+        "test_gradients.py": ("LayerNorm",),
+    },
+    "layers/pooling.py": {"test_gradients.py": ("[mean",)},
+    "layers/rearranging.py": {"test_gradients.py": ("reversed", "steps ", "repeated", "features")},
+    "layers/recurrent.py": {"test_gradients.py": ("rnn: ", "lru: all outputs")},
+    "layers/window_pooling.py": {"test_gradients.py": ("MaxPool1D", "MeanPool1D")},
+    "layers/windows.py": {"test_gradients.py": ("convolution: causal",)},
+    "losses/base.py": {"test_losses.py": ("mse",)},
+    "losses/classification.py": {"test_losses.py": ("smoothed",)},
+    "losses/crf.py": {"test_losses_sequence.py": ("crf",)},
+    "losses/ctc.py": {"test_losses_sequence.py": ("ctc",)},
+    "losses/focal.py": {"test_losses.py": ("focal",)},
+    "losses/regression.py": {"test_losses.py": ("contrastive",)},
+    "losses/sequence.py": {"test_losses_sequence.py": ()},
+    "network/freezing.py": {"test_network_freezing.py": ()},
+    "network/inputs.py": {"test_network_passes.py": ("plain",)},
+    "network/passes.py": {
+        "test_network_passes.py": (
+            "worked_example", "own_mask", "given_state", "shared, None", "heads, None",
+            "translator, None", "made_state, None",
+        ),
+    },
+    "network/plan.py": {"test_network_plan.py": ()},
+    "training/objective.py": {"test_gradients_losses.py": ("warm",)},
+    "training/truncation.py": {"test_training_truncation.py": ("-(2, 2)-rnn", "of_each_row")},
+}  # fmt: skip
 #: Test modules that SUITE imports.
 HELPERS = (
     "drawn_graphs.py",
@@ -280,15 +299,29 @@ MUTANTS = [
 ]  # fmt: skip
 
 
-class Causes:
-    """A pytest plugin that records the error of each failing test, and the file it came from."""
+#: A test file, or the id of a test, and words that choose tests of it.
+Tests = tuple[str, tuple[str, ...]]
 
-    def __init__(self) -> None:
-        self.lines: list[str] = []
+
+class Plugin:
+    """A plugin of pytest: chooses the tests with a word in their ids; records why tests fail."""
+
+    def __init__(self, words: Sequence[str]) -> None:
+        self.words = words
+        self.causes: list[str] = []
+
+    def pytest_collection_modifyitems(self, items: list[Any]) -> None:
+        """Without words every test runs; a word that is in no id is an error."""
+        for word in self.words:
+            if not any(word in item.nodeid for item in items):
+                raise pytest.UsageError(f"no test has {word!r} in its id; update FIRST")
+        if self.words:
+            items[:] = [item for item in items if any(word in item.nodeid for word in self.words)]
 
     def pytest_exception_interact(self, node: Any, call: Any) -> None:
+        """Keep the error of a test that failed, and the file it came from."""
         last = call.excinfo.traceback[-1].path
-        self.lines.append(f"{CAUSE}\t{node.name}\t{call.excinfo.typename}\t{last}")
+        self.causes.append(f"{CAUSE}\t{node.name}\t{call.excinfo.typename}\t{last}")
 
 
 class Copy:
@@ -320,12 +353,12 @@ class Copy:
         for name in (*tests, *helpers):
             shutil.copy(ROOT / "tests" / name, self.folder / "tests")
         shutil.copy(ROOT / "pyproject.toml", self.folder)
-        code, words = self.run(tests, option)
+        code, words = self.run([(name, ()) for name in tests], option)
         if code:
             raise RuntimeError(f"without a mutant, pytest {option} fails: {words}")
         sys.dont_write_bytecode = True
 
-    def run(self, tests: Iterable[str], option: str) -> tuple[int, str]:
+    def run(self, tests: Iterable[Tests], option: str) -> tuple[int, str]:
         """Run tests in a fork, where NumPy and pytest are loaded; return exit code and output."""
         said = self.folder / "said.txt"
         child = os.fork()
@@ -337,26 +370,27 @@ class Copy:
         _, status = os.waitpid(child, 0)
         return os.waitstatus_to_exitcode(status), said.read_text("utf-8")
 
-    def _run_here(self, tests: Iterable[str], option: str) -> int:
+    def _run_here(self, tests: Iterable[Tests], option: str) -> int:
         # An editable install must not redirect the import away from the copy.
         plain = (BuiltinImporter, FrozenImporter, PathFinder)
         sys.meta_path[:] = [finder for finder in sys.meta_path if finder in plain]
         sys.path.insert(0, str(self.source.parent))
         os.chdir(self.folder)
-        options, causes = ["-q", "--tb=no", "-pno:cacheprovider", option], Causes()
+        # What unraisableexception collects at the end of a run takes longer than most of the tests.
+        options = ["-q", "--tb=no", "-pno:cacheprovider", "-pno:unraisableexception", option]
         code: int = pytest.ExitCode.NO_TESTS_COLLECTED
-        for (
-            name
-        ) in tests:  # one by one: collecting all of them takes longer than failing in the first
-            code = int(pytest.main([*options, f"tests/{name}"], plugins=[causes]))
+        # One by one: collecting all of them takes longer than failing in the first.
+        for name, words in tests:
+            plugin = Plugin(words)
+            code = int(pytest.main([*options, f"tests/{name}"], plugins=[plugin]))
             if code:
                 break
         here = sys.modules["throughtime"].__file__
-        sys.stdout.write("\n".join(causes.lines))
+        sys.stdout.write("\n".join(plugin.causes))
         sys.stdout.flush()
         return code if here and here.startswith(str(self.folder)) else NOT_THE_COPY
 
-    def run_on(self, mutant: Mutant, tests: Iterable[str], option: str) -> tuple[bool, str]:
+    def run_on(self, mutant: Mutant, tests: Iterable[Tests], option: str) -> tuple[bool, str]:
         """Whether a test fails on a mutant, and the output of pytest."""
         path = self.source / mutant.file
         text = path.read_text("utf-8")
@@ -371,9 +405,11 @@ class Copy:
 
     def kills(self, mutant: Mutant) -> tuple[bool, str]:
         """Whether an assertion of SUITE fails on a mutant, and in which test."""
-        first = ("test_bptt.py",) if mutant.wrong_forwards else FIRST.get(mutant.file, ())
-        files = [*first, *(name for name in SUITE if name not in first)]
-        failed, words = self.run_on(mutant, files, "--maxfail=1")
+        first = FIRST.get(mutant.file, {})
+        if mutant.wrong_forwards:  # test_bptt.py has the cases of test_gradients.py
+            first = {"test_bptt.py": first.get("test_gradients.py", ())}
+        tests = [*first.items(), *((name, ()) for name in SUITE)]
+        failed, words = self.run_on(mutant, tests, "--maxfail=1")
         killer = next((line for line in words.splitlines() if line.startswith("FAILED")), "")
         killer = killer.removeprefix("FAILED tests/")
         _, asserted, how = self.cause(words)
@@ -381,7 +417,7 @@ class Copy:
 
     def refutes(self, mutant: Mutant, file: str, test: str) -> tuple[bool, str]:
         """Whether an assertion of ``test`` fails on a mutant, and how the test ended."""
-        failed, words = self.run_on(mutant, [f"{file}::{test}"], "--maxfail=1")
+        failed, words = self.run_on(mutant, [(f"{file}::{test}", ())], "--maxfail=1")
         if not failed:
             return False, "it passes"
         name, asserted, how = self.cause(words)
@@ -419,9 +455,11 @@ def main(part: int = 0, parts: int = 1) -> int:
     with tempfile.TemporaryDirectory() as folder:
         copy = Copy(Path(folder))
         for mutant in chosen:
+            start = time.perf_counter()
             dead, killer = copy.kills(mutant)
             survivors += not dead
-            sys.stdout.write(f"{'killed' if dead else 'SURVIVED':<9} {mutant.name:<50} {killer}\n")
+            word, seconds = "killed" if dead else "SURVIVED", time.perf_counter() - start
+            sys.stdout.write(f"{word:<9} {mutant.name:<50} {seconds:5.1f} s  {killer}\n")
             sys.stdout.flush()
     sys.stdout.write(f"{len(chosen) - survivors} of {len(chosen)} mutants killed\n")
     return int(survivors > 0)
