@@ -65,10 +65,9 @@ class Ticket(NamedTuple):
 
 
 class Said(NamedTuple):
-    """A warning, with the arguments of ``warnings.warn_explicit``."""
+    """A warning, and where it was."""
 
     message: Warning
-    category: type[Warning]
     filename: str
     lineno: int
 
@@ -201,7 +200,7 @@ def _portable_warning(caught: warnings.WarningMessage) -> Said:
         pickle.loads(_dumps(message))
     except Exception:
         message = RuntimeWarning(_text(message))
-    return Said(message, type(message), caught.filename, caught.lineno)
+    return Said(message, caught.filename, caught.lineno)
 
 
 def portable(error: BaseException) -> BaseException:

@@ -9,7 +9,7 @@ import queue
 import time
 import warnings
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import CancelledError
+from concurrent.futures import CancelledError, wait
 from types import ModuleType, TracebackType
 from typing import Any, NamedTuple, Self
 
@@ -41,6 +41,8 @@ WAY = (
     "A function must be one of a module, not a lambda and not defined inside another;"
     " functools.partial gives it arguments."
 )
+#: Seconds to wait for workers of others at the end; they may be busy.
+GOODBYE = 1.0
 #: Messages on the way where the number of workers is unknown.
 MANY = 64
 
@@ -96,7 +98,7 @@ class Workers:
         self._parcel: packing.Parcel | None = None
         self._size: Size | None = None
         self._counted = 0.0
-        self._warned: dict[Any, Any] = {}
+        self._warned: dict[str | tuple[str, type[Warning], int], int] = {}
         self._dead: set[tuple[int, int]] = set()
         self._breaks = 0
         self._replaced = ""  # why an executor was replaced, until that has been said
@@ -123,16 +125,19 @@ class Workers:
         """
         try:
             if self._make is None and self._executor is not None and self._parcel is not None:
-                # Each worker that takes one of these frees its memory now and not later.
-                with contextlib.suppress(Exception):
-                    for _ in range(self.count or 0):
-                        submit(self._executor, remote.forget, self._parcel.key)
+                self._say_goodbye(self._executor, self._parcel.key)
             self._end(kill=kill)
         finally:
             if self._parcel is not None:
                 remote.forget(self._parcel.key)  # of threads in this process
                 self._parcel.close()
                 self._parcel = None
+
+    def _say_goodbye(self, executor: Executor, key: str) -> None:
+        """Let each worker that takes one of these messages free its memory now and not later."""
+        with contextlib.suppress(Exception):
+            sent = [submit(executor, remote.forget, key) for _ in range(self.count or 0)]
+            wait(sent, GOODBYE)
 
     @property
     def count(self) -> int | None:
@@ -331,8 +336,8 @@ class Workers:
         answers = pickle.loads(content)
         for number, (good, value, warned) in zip(message.numbers, answers, strict=True):
             try:
-                for one in warned:
-                    warnings.warn_explicit(*one, registry=self._warned)
+                for text, file, line in warned:
+                    warnings.warn_explicit(text, type(text), file, line, registry=self._warned)
             except Warning as error:  # the caller's filters make it one, as they would have there
                 good, value = False, error
             work.finish(number, value if good else Failure(value))

@@ -99,7 +99,8 @@ class Sharding:
             shares.append(
                 Share(params, what, states, factors[k], seeds, place, self.outputs, self.ends)
             )
-        return self.workers.run(compute_share, shares)
+        # Together, the weights travel once to each worker and not once with each part.
+        return self.workers.run(compute_share, shares, together=True)
 
 
 @ignore_underflow
