@@ -8,8 +8,6 @@ as one for 120; two processes need 0.57 of it.
 
 from __future__ import annotations
 
-import os
-import warnings
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
@@ -86,14 +84,11 @@ class _Job(NamedTuple):
         As in :func:`for_each`.
     errors : dict
         What np.errstate says, which holds in the context of the caller alone.
-    caller : int
-        The number of the caller's process.
     """
 
     function: Callable[..., Any]
     shared: tuple[Any, ...]
     errors: Any
-    caller: int
 
 
 def _on_workers(
@@ -104,22 +99,14 @@ def _on_workers(
     most: int,
 ) -> list[_Result]:
     """:func:`for_each` on the workers of an executor, each of which takes at ``most`` so many."""
-    job = _Job(function, shared, np.geterr(), os.getpid())
+    job = _Job(function, shared, np.geterr())
     parts = _cut(items, min(most, -(-len(items) // _FEWEST_PARTS)))
     with Workers(executor, job) as workers:
         answers = workers.run(_work_on_part, parts)
-    for _, said in answers:
-        for warning in said:
-            warnings.warn_explicit(*warning)
-    return [result for results, _ in answers for result in results]
+    return [result for results in answers for result in results]
 
 
-def _work_on_part(job: _Job, part: Sequence[Any]) -> tuple[list[Any], list[tuple[Any, ...]]]:
-    """The results of one part, and the arguments of warnings that the caller is to repeat."""
+def _work_on_part(job: _Job, part: Sequence[Any]) -> list[Any]:
+    """The results of one part."""
     with np.errstate(**job.errors):
-        if os.getpid() == job.caller:  # a thread of it, where a warning comes by itself
-            return [job.function(*job.shared, item) for item in part], []
-        with warnings.catch_warnings(record=True) as said:
-            warnings.simplefilter("always")
-            results = [job.function(*job.shared, item) for item in part]
-    return results, [(w.message, w.category, w.filename, w.lineno) for w in said]
+        return [job.function(*job.shared, item) for item in part]

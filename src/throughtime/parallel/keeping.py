@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future
 from contextlib import contextmanager
 from typing import Any
 
-from throughtime.parallel.executors import Executor, check_executor, end, made, submit
+from throughtime.parallel.executors import Executor, check_executor, end, made
 
 
 @contextmanager
@@ -20,11 +19,11 @@ def kept(executor: Any) -> Iterator[Any]:
         As :class:`Workers` takes it. What a function makes is made once, when it is first needed,
         and again if it breaks.
     """
-    given, make = check_executor(executor)
-    if make is None:
-        yield given
+    _, make = check_executor(executor)
+    if make is None or isinstance(make, Keeper):
+        yield executor
         return
-    keeper = _Keeper(make)
+    keeper = Keeper(make)
     try:
         yield keeper
     except BaseException as error:
@@ -34,41 +33,20 @@ def kept(executor: Any) -> Iterator[Any]:
         keeper.end()
 
 
-class _Keeper:
+class Keeper:
     """A function that returns the same executor each time, as long as it is not broken."""
 
     def __init__(self, make: Callable[[], Executor]) -> None:
         self._make = make
-        self._lent: _Lent | None = None
+        self._executor: Executor | None = None
 
-    def __call__(self) -> _Lent:
-        if self._lent is None or self._lent.ended:
-            self._lent = _Lent(made(self._make))
-        return self._lent
-
-    def end(self, *, kill: bool = False) -> None:
-        if self._lent is not None and not self._lent.ended:
-            self._lent.end(kill=kill)
-
-
-class _Lent:
-    """An executor whose users may end it only by force, which they do where it is broken."""
-
-    def __init__(self, executor: Executor) -> None:
-        self._executor = executor
-        self.ended = False
-
-    def submit(self, fn: Callable[..., Any], /, *args: Any) -> Future[Any]:
-        return submit(self._executor, fn, *args)
-
-    def shutdown(self, wait: bool = True) -> None:
-        if not wait:
-            self.end(kill=True)
+    def __call__(self) -> Executor:
+        if self._executor is None:
+            self._executor = made(self._make)
+        return self._executor
 
     def end(self, *, kill: bool = False) -> None:
-        self.ended = True
-        end(self._executor, kill=kill)
-
-    @property
-    def _max_workers(self) -> Any:
-        return getattr(self._executor, "_max_workers", None)
+        """End the executor; the next call makes a new one."""
+        executor, self._executor = self._executor, None
+        if executor is not None:
+            end(executor, kill=kill)

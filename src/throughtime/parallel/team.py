@@ -27,6 +27,7 @@ from throughtime.parallel.executors import (
     pickler_module,
     submit,
 )
+from throughtime.parallel.keeping import Keeper
 from throughtime.parallel.work import Failure, Message, Work
 
 #: Executors in a row that break before they have finished a task; then the caller computes.
@@ -124,7 +125,8 @@ class Workers:
             Whether to end workers of ours that are still at work, instead of waiting for them.
         """
         try:
-            if self._make is None and self._executor is not None and self._parcel is not None:
+            lives_on = self._make is None or isinstance(self._make, Keeper)
+            if lives_on and self._executor is not None and self._parcel is not None:
                 self._say_goodbye(self._executor, self._parcel.key)
             self._end(kill=kill)
         finally:
@@ -401,7 +403,10 @@ class Workers:
         """Shut down an executor that is ours; the next message makes a new one."""
         if self._make is not None and self._executor is not None:
             executor, self._executor, self._size = self._executor, None, None
-            end(executor, kill=kill)
+            if not isinstance(self._make, Keeper):
+                end(executor, kill=kill)
+            elif kill:  # otherwise it is for the next team
+                self._make.end(kill=True)
 
 
 def _what(error: BaseException) -> str:
