@@ -117,6 +117,27 @@ def test_what_tasks_share_travels_once_and_is_read_only():
         assert one.net.params.flat.tobytes() == other.net.params.flat.tobytes()
 
 
+def test_a_source_of_batches_serves_many_fits():
+    x, y = fits.data(n=200)
+    source = fits.Source(x, y)
+    executor = cases.Here()
+    tasks = [{"net": fits.network(s), "batches": source, "epochs": 1} for s in range(3)]
+    tasks[2] |= {"validation": source}
+    found = tt.fit_many(tasks, executor)
+    assert all(len(payload) < 20_000 for _, payload, _ in executor.sent)
+    for fit, alone in zip(found, tt.fit_many(tasks), strict=True):
+        assert fit.net.params.flat.tobytes() == alone.net.params.flat.tobytes()
+        assert dict(fit.history).keys() == dict(alone.history).keys()
+
+
+def test_fits_in_shards():
+    x, y = fits.data()
+    task = {"net": fits.network(0), "x": x, "y": y, "epochs": 1, "shards": 4}
+    inside = task | {"executor": ThreadPoolExecutor}
+    one, other = tt.fit_many([task, inside], cases.processes(1))
+    assert one.net.params.flat.tobytes() == other.net.params.flat.tobytes()
+
+
 def test_memory_maps_of_tasks_are_not_read(tmp_path):
     x, y = fits.data(n=200)
     np.save(tmp_path / "x.npy", x)
