@@ -1,4 +1,7 @@
-"""What a mutant is, and wrong lines of recurrent options, scans and graphs; see ``mutate.py``."""
+"""What a mutant is, which tests know it first, and wrong lines of options, scans and graphs.
+
+The others are in ``mutate.py``, which puts them in.
+"""
 
 from __future__ import annotations
 
@@ -189,3 +192,53 @@ OF_ATTENTION = [
     Mutant("gradient of a mean not divided", "layers/merging.py",
            "return [dy / dy.dtype.type(len(parts))] * len(parts)", "return [dy] * len(parts)"),
 ]  # fmt: skip
+
+#: By the file of the mutant: the tests to run before SUITE, so that it dies within seconds. Of each
+#: test file those run that have one of the words in their ids, or all of them without words.
+FIRST: dict[str, dict[str, tuple[str, ...]]] = {
+    "bptt.py": {
+        "test_bptt.py": ("loops_without_layers",),
+        "test_gradients.py": ("rnn: ", "rnn, normalised: "),
+    },
+    "cells/update.py": {"test_gradients.py": ("gru, clipped: ", "gru, zoneout: ")},
+    "layers/additive.py": {"test_layers_attention.py": ("additive",)},
+    "layers/attention.py": {
+        "test_layers_attention.py": ("heads-False-False-False-False", "[heads]"),
+        "test_gradients.py": ("attention, dropout", "attention, ragged", "attention, causal"),
+    },
+    "layers/convolution.py": {"test_gradients.py": ("convolution: causal",)},
+    "layers/crf.py": {"test_gradients.py": ("crf",)},
+    "layers/dense.py": {"test_gradients.py": ("embedding",)},
+    "layers/diagonal.py": {"test_gradients.py": ("lru: ",)},
+    "layers/distance.py": {"test_layers_distance.py": ()},
+    "layers/merge.py": {"test_gradients.py": ("rnn: merged",)},
+    "layers/merging.py": {"test_network_passes.py": ("shared, None", "sides, None")},
+    "layers/multihead.py": {"test_layers_attention.py": ("heads",)},
+    "layers/normalization.py": {
+        "test_layers_normalization.py": ("masked_step",),
+        "test_gradients.py": ("LayerNorm",),
+    },
+    "layers/pooling.py": {"test_gradients.py": ("[mean",)},
+    "layers/rearranging.py": {"test_gradients.py": ("reversed", "steps ", "repeated", "features")},
+    "layers/recurrent.py": {"test_gradients.py": ("rnn: ", "lru: all outputs")},
+    "layers/window_pooling.py": {"test_gradients.py": ("MaxPool1D", "MeanPool1D")},
+    "layers/windows.py": {"test_gradients.py": ("convolution: causal",)},
+    "losses/base.py": {"test_losses.py": ("mse",)},
+    "losses/classification.py": {"test_losses.py": ("smoothed",)},
+    "losses/crf.py": {"test_losses_sequence.py": ("crf",)},
+    "losses/ctc.py": {"test_losses_sequence.py": ("ctc",)},
+    "losses/focal.py": {"test_losses.py": ("focal",)},
+    "losses/regression.py": {"test_losses.py": ("contrastive",)},
+    "losses/sequence.py": {"test_losses_sequence.py": ()},
+    "network/freezing.py": {"test_network_freezing.py": ()},
+    "network/inputs.py": {"test_network_passes.py": ("plain",)},
+    "network/passes.py": {
+        "test_network_passes.py": (
+            "worked_example", "own_mask", "given_state", "shared, None", "heads, None",
+            "translator, None", "made_state, None",
+        ),
+    },
+    "network/plan.py": {"test_network_plan.py": ()},
+    "training/objective.py": {"test_gradients_losses.py": ("warm",)},
+    "training/truncation.py": {"test_training_truncation.py": ("-(2, 2)-rnn", "of_each_row")},
+}  # fmt: skip
