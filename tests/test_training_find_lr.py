@@ -131,6 +131,15 @@ def test_where_nothing_can_be_learned_nothing_is_suggested():
     assert "no suggestion, because the loss did not fall clearly" in repr(found)
 
 
+def test_batches_without_a_step_that_counts():
+    x, y = sums(64)
+    weight = np.repeat([0.0, 1.0], [40, 24])
+    parts = [(x[i : i + 8], y[i : i + 8], weight[i : i + 8]) for i in range(0, 64, 8)]
+    found = tt.find_lr(tagger(), batches=parts)
+    assert np.isfinite(found.losses).all()
+    assert found.lr is not None
+
+
 def test_rounding_does_not_end_it():
     """One batch again and again: its losses do not differ at all."""
     found = tt.find_lr(tagger(), *sums(32), batch_size=None)

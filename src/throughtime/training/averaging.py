@@ -65,9 +65,8 @@ class WeightAverage(Callback):
     In :func:`throughtime.train` the average is what validation scores, what early stopping judges
     and keeps, and what the network has at the end; between validations the network has the weights
     that training goes on with. So callbacks see those, and the column ``"loss"`` belongs to them,
-    which early stopping without a validation set goes by.
-    Where training diverges or is interrupted before an epoch is finished, no average was judged,
-    and the network has its last finite weights.
+    which early stopping without a validation set goes by. Where training diverges or is interrupted
+    before an epoch is finished, no average was judged, and the network has its last finite weights.
 
     In your own loop call :meth:`update` after every step, and look at the average in
     ``with average.applied(net):``.

@@ -140,6 +140,8 @@ class _Rise(Callback):
 
     def on_batch_end(self, run: Run) -> None:
         losses = self.losses
+        if not math.isfinite(run.loss):  # no step of any batch so far counts
+            return
         losses.append(run.loss)
         if len(losses) == len(self.rates):
             run.stop("finished")
@@ -270,8 +272,9 @@ def _result(rates: np.ndarray, rise: _Rise, stopped: str) -> RangeTest:
     if not len(losses):
         return RangeTest(rates, losses, losses.copy(), None, stopped)
     decades = np.log10(rates)
-    density = np.exp(-0.5 * ((decades[:, None] - decades) / WIDTH) ** 2)
-    smoothed = density @ np.minimum(losses, rise.limit) / density.sum(axis=1)
+    limited = np.minimum(losses, rise.limit)
+    densities = (np.exp(-0.5 * ((decades - centre) / WIDTH) ** 2) for centre in decades)
+    smoothed = np.array([np.average(limited, weights=density) for density in densities])
     end = int(np.argmin(smoothed))
     top = smoothed[: end + 1].max()
     fall = top - smoothed[end]
