@@ -205,8 +205,10 @@ def check_source(given: Any, name: str) -> Any:
 
 def is_source(value: Any) -> bool:
     """Whether a validation set comes in batches: no fraction, tuple, dict or pair of arrays."""
-    if isinstance(value, list):
-        return all(isinstance(one, tuple | Mapping) for one in value) and bool(value)
+    if isinstance(value, list):  # a pair may hold dicts by input and by output
+        return bool(value) and all(
+            isinstance(one, tuple) or (isinstance(one, Mapping) and "x" in one) for one in value
+        )
     if value is None or isinstance(value, tuple | Mapping | str | bytes | np.ndarray):
         return False
     return isinstance(value, Iterable) or callable(value)
