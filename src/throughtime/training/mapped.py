@@ -191,12 +191,15 @@ def _check_mapped(
         found = net.plan.outputs.spread("sample_weight", sample_weight, part=True)
         sample_weight = dict(zip(names, found, strict=True))
     columns["sample_weight"] = sample_weight
-    count = len(_leaves(columns["x"])[0])
+    count = _rows_of(_leaves(columns["x"])[0])
+    if not count:  # the sentence of data in memory
+        check_samples(net, heads, x, y, lengths, mask, sample_weight, initial_state)
     for name, value in columns.items():
         for leaf in _leaves(value):
-            if hasattr(leaf, "__len__") and len(leaf) != count:
+            rows = _rows_of(leaf)
+            if rows not in (None, count):
                 expected = f"a row for each of the {count} sequences"
-                raise ShapeError(sentence(name, expected, f"{len(leaf)} of them", must="have"))
+                raise ShapeError(sentence(name, expected, f"{rows} of them", must="have"))
     states = None if initial_state is None else net.check_states(initial_state, count)
     data = Mapped(net, heads, columns, states)
     measured: list[tuple[list[tuple[int, ...]], list[np.ndarray | None]]] = []
@@ -229,7 +232,8 @@ def _measures(
     ]
     total: np.ndarray | None = None
     for k in range(len(forms)):
-        if all(ends[k] is None for _, ends in blocks):
+        alike = len({shape[k][1] for shape, _ in blocks}) == 1
+        if alike and all(ends[k] is None for _, ends in blocks):
             continue  # as in memory, an input without a mask does not count
         own = []
         for shape, ends in blocks:
@@ -252,6 +256,14 @@ def _leaves(value: Any) -> list[Any]:
     return [v for v in value.values() if v is not None] if isinstance(value, dict) else [value]
 
 
+def _rows_of(value: Any) -> int | None:
+    """How many rows an array or a list has; None for what has none, which is refused later."""
+    if isinstance(value, list | tuple):
+        return len(value)
+    shape = np.shape(value)
+    return shape[0] if shape else None
+
+
 def _pick(value: Any, rows: Rows) -> Any:
     """The rows of an array, of a list of sequences, or of each in a dict."""
     if value is None:
@@ -261,4 +273,5 @@ def _pick(value: Any, rows: Rows) -> Any:
     if isinstance(value, list | tuple):
         numbers = range(*rows.indices(len(value))) if isinstance(rows, slice) else rows
         return [value[i] for i in numbers]
-    return np.asarray(value)[rows]
+    array = np.asarray(value)
+    return array[rows] if array.ndim else value
