@@ -3,6 +3,8 @@
 import multiprocessing
 import os
 import re
+import subprocess
+import sys
 import time
 from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
 from functools import partial
@@ -154,6 +156,31 @@ def test_an_executor_without_shutdown_is_left_alone():
 
     with Workers(Bare, set()) as workers:
         assert workers.run(cases.fail_at, [1]) == [1]
+
+
+FORGETFUL = """
+import multiprocessing
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+
+import throughtime as tt
+
+context = multiprocessing.get_context("spawn")
+print(tt.fit_many([partial(abs, -1)], partial(ProcessPoolExecutor, 1, mp_context=context)))
+"""
+
+
+def test_a_program_that_forgets_where_it_begins(tmp_path):
+    script = tmp_path / "forgetful.py"
+    script.write_text(FORGETFUL)
+    run = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, check=True)
+    assert run.stdout.count("<Fit 0: 1, ") == 1  # by the caller
+    assert (
+        "WorkerError: A new process runs the main file once more, to know its functions, and must"
+        " not start workers itself. Put what starts them below the line: if __name__ =="
+        " '__main__':\n" in run.stderr
+    )
+    assert "This process computes the rest itself" in run.stderr
 
 
 def test_kinds_of_processes():

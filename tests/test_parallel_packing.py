@@ -84,6 +84,20 @@ def test_memory_maps_travel_as_the_name_of_their_file(view, mapped):
     parcel.close()
 
 
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="Linux says what is anonymous")
+@pytest.mark.parametrize("kind", ["array", "memory map"])
+def test_a_worker_has_no_copy_of_a_large_array(kind, tmp_path):
+    x = np.ones((8, 1024, 1024))  # 64 MB
+    if kind == "memory map":
+        np.save(tmp_path / "x.npy", x)
+        x = np.load(tmp_path / "x.npy", mmap_mode="r")
+    with Workers(cases.processes(1), {"x": np.ones(5000)}) as workers:
+        (before,) = workers.run(cases.anonymous, [0])
+    with Workers(cases.processes(1), {"x": x}) as workers:
+        (after,) = workers.run(cases.anonymous, [0])
+    assert after < before + 8
+
+
 def test_memory_maps_that_are_no_view_of_a_file_travel_whole(tmp_path, mapped):
     mapped_copy = np.load(mapped.filename, mmap_mode="c")
     mapped_copy[0] = 7  # in memory alone

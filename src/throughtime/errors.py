@@ -157,7 +157,7 @@ class FitsWarning(RuntimeWarning):
 
 
 class WorkerError(ThroughtimeError, RuntimeError):
-    """A worker has a result or an exception that cannot be sent back."""
+    """A worker cannot start, or has a result or an exception that cannot be sent back."""
 
 
 class WorkersWarning(RuntimeWarning):

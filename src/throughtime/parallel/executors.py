@@ -17,7 +17,7 @@ from concurrent.futures import Future
 from types import ModuleType
 from typing import Any, Protocol, cast
 
-from throughtime.errors import InvalidTypeError, describe, sentence
+from throughtime.errors import InvalidTypeError, WorkerError, describe, sentence
 
 #: Packages whose executors bring cloudpickle, which also sends functions of the main program.
 _CLOUDPICKLE = {
@@ -66,6 +66,22 @@ def made(make: Callable[[], Executor]) -> Executor:
     if not _is_executor(executor):
         raise _refusal("executor()", executor)
     return executor
+
+
+def refuse_while_starting() -> None:
+    """Raise in a process that is still starting; it would compute all that its parent wants to.
+
+    Raises
+    ------
+    WorkerError
+        If this process runs the main file of its parent once more, in order to know its functions.
+    """
+    module = sys.modules.get("multiprocessing.process")
+    if module is not None and getattr(module.current_process(), "_inheriting", False):
+        raise WorkerError(
+            "A new process runs the main file once more, to know its functions, and must not start"
+            " workers itself. Put what starts them below the line: if __name__ == '__main__':"
+        )
 
 
 def _is_executor(value: Any) -> bool:

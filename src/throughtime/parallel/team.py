@@ -25,6 +25,7 @@ from throughtime.parallel.executors import (
     end,
     made,
     pickler_module,
+    refuse_while_starting,
     submit,
 )
 from throughtime.parallel.keeping import Keeper
@@ -189,6 +190,8 @@ class Workers:
         """
         work = Work(function, list(tasks), on_done, keep_failures)
         work.waiting.extend(Message(numbers) for numbers in self._split(len(work.tasks), together))
+        if not self._alone:
+            refuse_while_starting()
         try:
             while work.waiting and not self._alone:
                 self._send_and_receive(work)
