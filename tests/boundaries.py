@@ -55,7 +55,7 @@ BOUNDARIES = [
           "if mine.weight > 0:", "if mine.weight >= 0:",
           "training::a_batch_without_a_real_step_moves_nothing"),
     wrong("a stop in the last batch drops the epoch", "training/loop.py",
-          "and next(groups, None) is not None", "",
+          "and not self._was_last(groups)", "",
           "training_callbacks::a_stop_in_the_last_batch_leaves_a_whole_epoch"),
     wrong("a step after the end of a shorter output counts", "training/targets.py",
           "np.arange(shape[1]) < found", "np.arange(shape[1]) <= found",
