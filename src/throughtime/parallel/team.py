@@ -150,11 +150,14 @@ class Workers:
         return self._sized().workers
 
     def check(self, function: Callable[[Any, Any], Any], tasks: Iterable[Any]) -> None:
-        """Raise what :meth:`run` would raise of a task that cannot be pickled, before any work."""
-        if not self._alone:
-            work = Work(function, list(tasks), None, keep_failures=False)
-            for number in range(len(work.tasks)):
-                self._payload(work, Message([number]))
+        """Raise what :meth:`run` would raise of what cannot be pickled, before any work."""
+        if self._alone:
+            return
+        refuse_while_starting()
+        self._ticket()
+        work = Work(function, list(tasks), None, keep_failures=False)
+        for number in range(len(work.tasks)):
+            self._payload(work, Message([number]))
 
     def run(
         self,
