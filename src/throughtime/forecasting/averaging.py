@@ -19,7 +19,6 @@ import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 
@@ -66,13 +65,21 @@ class Average:
             Name and steps of the series.
         """
         names = [f.name for f in dataclasses.fields(Smoothing)]
-        settings = []
-        for row in rows.tolist():
-            config: dict[str, Any] = dict(zip(names, row, strict=True))
-            config["log"] = config["log"] == 1.0
-            code = check_int(f"trend of {label}", int(config["trend"]), 0, len(TRENDS) - 1)
-            config["trend"] = TRENDS[code]
-            settings.append(Smoothing.from_config(config, label, length))
+        columns = dict(zip(names, rows.T, strict=True))
+        # There are hundreds of settings a series: their extremes are checked, not each of them.
+        for extreme in (np.min, np.max):
+            code = int(extreme(columns["trend"]))
+            check_int(f"trend of {label}", code, 0, len(TRENDS) - 1)
+            for name, (low, high) in Smoothing.limits(length).items():
+                check_float(f"{name} of {label}", float(extreme(columns[name])), low, high)
+        columns |= {
+            "log": columns["log"] == 1.0,
+            "trend": np.array(TRENDS)[columns["trend"].astype(int)],
+        }
+        settings = [
+            Smoothing(*row)
+            for row in zip(*(column.tolist() for column in columns.values()), strict=True)
+        ]
         total = float(weights.sum())
         check_float(f"the sum of the weights of {label}", total, 1.0 - 1e-9, 1.0 + 1e-9)
         blocks, begin = [], 0

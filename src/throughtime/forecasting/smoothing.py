@@ -79,16 +79,21 @@ class Smoothing:
         found = cls(**config)
         numbers = {
             name: check_float(f"{name} of {label}", getattr(found, name), low, high)
-            for name, low, high in (
-                ("period", 1.0, max(1.0, length / 2)),
-                ("alpha", 0.0, 1.0),
-                ("beta", 0.0, 1.0),
-                ("phi", _SMALLEST_PHI, 1.0),
-                ("gamma", 0.0, 1.0),
-            )
+            for name, (low, high) in cls.limits(length).items()
         }
         trend = check_choice(f"trend of {label}", found.trend, _PARTS)
         return cls(log=check_bool(f"log of {label}", found.log), trend=trend, **numbers)
+
+    @staticmethod
+    def limits(length: int) -> dict[str, tuple[float, float]]:
+        """Smallest and largest value of every number, for a series of ``length`` steps."""
+        return {
+            "period": (1.0, max(1.0, length / 2)),
+            "alpha": (0.0, 1.0),
+            "beta": (0.0, 1.0),
+            "phi": (_SMALLEST_PHI, 1.0),
+            "gamma": (0.0, 1.0),
+        }
 
     @property
     def phases(self) -> int:
