@@ -43,8 +43,8 @@ def test_paths_of_another_kind(tmp_path):
     )
     refused(
         InvalidArgumentError,
-        "a key of paths must be one of 'x', 'y', 'lengths', 'mask', 'weight'; got 'weights'. Did"
-        " you mean 'weight'?",
+        "a key of paths must be one of 'x', 'y', 'lengths', 'mask', 'weight', 'reset'; got"
+        " 'weights'. Did you mean 'weight'?",
         {"x": "x.npy", "weights": "w.npy"},
     )
     refused(InvalidArgumentError, "paths must hold 'x'; got 'y'.", {"y": "y.npy"})
@@ -263,7 +263,14 @@ def test_options_that_are_not_allowed(tmp_path):
         paths,
         bucket=True,
     )
-    loader = from_npy(paths)
+    saved(tmp_path, reset=np.zeros(10, bool))
+    refused(
+        InvalidArgumentError,
+        "shuffle must be False with 'reset'; got True. 'reset' is for sequences that continue those"
+        " of the batch before.",
+        paths,
+    )
+    loader = from_npy(paths, shuffle=False)
     with pytest.raises(
         InvalidArgumentError, match=exactly("epoch must be an integer >= 1; got 0.")
     ):

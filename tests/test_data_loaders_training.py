@@ -93,3 +93,17 @@ def test_numbers_that_no_network_takes_are_named_with_their_batch(folder):
     loader = tt.data.from_npy(folder, batch_size=8, shuffle=False)
     with pytest.raises(DataError, match=r"^batch 3 of epoch 1: x must be finite; got nan"):
         trained(batches=loader)
+
+
+def test_states_go_on_from_batch_to_batch(folder):
+    x, y, _ = arrays(folder)
+    reset = np.arange(50) % 7 == 0
+    np.save(folder / "reset.npy", reset)
+    (folder / "lengths.npy").unlink()
+    options = {"carry_state": True, "batch_size": 10}
+    expected, _ = trained(x=x, y=y, reset=reset, **options)
+    loader = tt.data.from_npy(folder, batch_size=10, shuffle=False)
+    assert trained(batches=loader, carry_state=True)[0] == expected
+    (folder / "reset.npy").unlink()
+    loader = tt.data.from_npy(folder, batch_size=10, shuffle=False)
+    assert trained(batches=loader, carry_state=True)[0] != expected

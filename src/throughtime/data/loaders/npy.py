@@ -29,7 +29,7 @@ from throughtime.serialization.files import check_path
 __all__ = ["from_npy"]
 
 #: What a batch may hold.
-_FIELDS = ("x", "y", "lengths", "mask", "weight")
+_FIELDS = ("x", "y", "lengths", "mask", "weight", "reset")
 #: Where the steps of a sequence are.
 _LAYOUTS = ("padded", "files", "rows")
 
@@ -54,11 +54,11 @@ def from_npy(
     ----------
     paths : dict, pair or folder
         A dict from a field to its file: ``{"x": "x.npy", "y": "y.npy"}``. The fields are ``x``,
-        ``y``, ``lengths``, ``mask`` and ``weight``; all but ``x`` may be left out. A list of files,
-        or a folder of them, is one array, in the order of the list or of the names (``part-2``
-        before ``part-10``). Of networks with several inputs or outputs, a field is a dict of such.
-        A pair is ``(x, y)``. A folder alone holds ``x.npy``, ``y.npy`` and so on, or folders of
-        these names.
+        ``y``, ``lengths``, ``mask``, ``weight`` and ``reset``; all but ``x`` may be left out. A
+        list of files, or a folder of them, is one array, in the order of the list or of the names
+        (``part-2`` before ``part-10``). Of networks with several inputs or outputs, a field is a
+        dict of such. A pair is ``(x, y)``. A folder alone holds ``x.npy``, ``y.npy`` and so on, or
+        folders of these names.
     batch_size : int
         Sequences in a batch; the last one may be smaller.
     shuffle : bool
@@ -105,6 +105,9 @@ def from_npy(
     if block_size is not None:
         check_int("block_size", block_size, 1)
     fields = {key: open_arrays(_called(key), files) for key, files in _files(paths).items()}
+    if "reset" in fields and shuffle:
+        hint = "'reset' is for sequences that continue those of the batch before."
+        raise InvalidArgumentError(sentence("shuffle", "False with 'reset'", "True", hint))
     store: NpyStore | FlatStore
     if layout == "padded":
         _check_fit(fields)
