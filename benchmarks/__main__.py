@@ -133,7 +133,7 @@ def _measure(arguments: argparse.Namespace, results: dict[str, Any]) -> None:
     if "calls" in arguments.only:
         results["calls"] = calls.measure(4 * effort.rounds, arguments.against)
     if "disk" in arguments.only:
-        results["disk"] = disk.measure(effort.rounds, arguments.quick)
+        results["disk"] = disk.measure(threads, effort.rounds, arguments.quick)
     # A busy machine can only lower the peak, so measure it again and keep the larger one.
     for n, value in (peaks(sorted({1, threads})) or {}).items():
         results["peak"][str(n)] = max(results["peak"][str(n)], value)

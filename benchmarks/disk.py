@@ -24,6 +24,8 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.server import THREAD_VARIABLES
+
 STEPS, FEATURES, UNITS, BATCH = 200, 32, 64, 32
 #: Bytes of the files of each kind; of the part that is trained in turns; sequences written at once.
 SIZES = {"npy": 4_000_000_000, "parquet": 1_000_000_000}
@@ -175,12 +177,19 @@ def in_turns(kind: str, folder: Path, rounds: int) -> dict[str, float]:
     return {"disk": disk, "memory": memory, "ratio": statistics.median(ratios)}
 
 
-def _in_own_process(job: str, kind: str, folder: Path, rounds: int) -> dict[str, float]:
-    command = [sys.executable, "-m", "benchmarks.disk", job, kind, str(folder), str(rounds)]
-    return json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)
+def _in_own_process(
+    job: str, kind: str, folder: Path, rounds: int, threads: int
+) -> dict[str, float]:
+    run = subprocess.run(
+        [sys.executable, "-m", "benchmarks.disk", job, kind, str(folder), str(rounds)],
+        check=True,
+        stdout=subprocess.PIPE,
+        env=os.environ | dict.fromkeys(THREAD_VARIABLES, str(threads)),
+    )
+    return json.loads(run.stdout)
 
 
-def measure(rounds: int, quick: bool) -> list[dict[str, Any]] | None:
+def measure(threads: int, rounds: int, quick: bool) -> list[dict[str, Any]] | None:
     """A row for each kind of file; None where there is no /proc, or no room on the disk."""
     rows = []
     for kind, full in SIZES.items():
@@ -193,7 +202,7 @@ def measure(rounds: int, quick: bool) -> list[dict[str, Any]] | None:
             with tempfile.TemporaryDirectory(prefix="throughtime-bench-") as name:
                 folder = Path(name)
                 WRITERS[kind](folder, wanted // _SEQUENCE)
-                found |= _in_own_process(job, kind, folder, rounds)
+                found |= _in_own_process(job, kind, folder, rounds, threads)
         rows.append(found)
     return rows
 

@@ -72,7 +72,7 @@ def test_tiny_calls_are_timed_beside_another_version():
 def test_training_from_disk_is_timed_beside_training_from_memory(monkeypatch):
     size = 40 * disk._SEQUENCE
     monkeypatch.setattr(disk, "SIZES", dict.fromkeys(disk.SIZES, size))
-    rows = disk.measure(1, quick=False)
+    rows = disk.measure(1, 1, quick=False)
     assert [row["kind"] for row in rows] == ["npy", "parquet"]
     for row in rows:
         assert size <= row["bytes"] <= 1.01 * size
