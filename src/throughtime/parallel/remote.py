@@ -88,6 +88,7 @@ def _after_fork() -> None:
     global process, _lock, _ears
     process, _lock, _ears = secrets.token_hex(8), threading.Lock(), threading.Lock()
     _contexts.clear()
+    _place.inside = 0
 
 
 if hasattr(os, "register_at_fork"):
@@ -295,8 +296,8 @@ class _Place:
         module = selection.kernels()
         if module is not None and module.level() != ticket.level:
             if ticket.level not in module.levels():
-                here = f"its processor has no instructions {ticket.level}"
-                raise Unusable(f"{here}; set THROUGHTIME_LEVEL={module.levels()[-1]} in the caller")
+                here = f"its processor has {', '.join(module.levels())} and not {ticket.level}"
+                raise Unusable(f"{here}; THROUGHTIME_LEVEL in the caller chooses another")
             self._later(module.use_level, module.level())
             module.use_level(ticket.level)
         if ticket.together is not None:

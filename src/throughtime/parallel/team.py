@@ -127,7 +127,7 @@ class Workers:
         """
         try:
             lives_on = self._make is None or isinstance(self._make, Keeper)
-            if lives_on and self._executor is not None and self._parcel is not None:
+            if lives_on and not kill and self._executor is not None and self._parcel is not None:
                 self._say_goodbye(self._executor, self._parcel.key)
             self._end(kill=kill)
         finally:
@@ -191,10 +191,10 @@ class Workers:
         InvalidArgumentError
             If a task or the function cannot be pickled.
         """
-        work = Work(function, list(tasks), on_done, keep_failures)
-        work.waiting.extend(Message(numbers) for numbers in self._split(len(work.tasks), together))
         if not self._alone:
             refuse_while_starting()
+        work = Work(function, list(tasks), on_done, keep_failures)
+        work.waiting.extend(Message(numbers) for numbers in self._split(len(work.tasks), together))
         try:
             while work.waiting and not self._alone:
                 self._send_and_receive(work)
