@@ -189,7 +189,10 @@ def test_an_error_leaves_everything_as_it_was(name):
 @pytest.mark.parametrize(
     ("options", "kind", "message"),
     [
-        ({"clip_norm": 0.0}, InvalidArgumentError, "clip_norm must be a finite number > 0; got 0.0."),
+        (
+            {"clip_norm": 0.0}, InvalidArgumentError,
+            "clip_norm must be a finite number > 0; got 0.0.",
+        ),
         ({"l2": -1}, InvalidArgumentError, "l2 must be a finite number >= 0; got -1."),
         ({"seed": -1}, InvalidArgumentError, "seed must be an integer >= 0; got -1."),
         (
