@@ -71,6 +71,15 @@ def test_a_broken_one_is_replaced_and_the_new_one_is_kept():
     )
 
 
+def test_where_none_works_it_is_not_tried_for_each_team():
+    make = Counted(broken=9)
+    with kept(make) as executor:
+        with pytest.warns(WorkersWarning, match="This process computes the rest itself"):
+            assert run(executor) == [1, 2, 4, 8]
+        assert run(executor) == [1, 2, 4, 8]
+    assert len(make.made) == 2
+
+
 @pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
 def test_it_is_ended_after_an_error(error):
     make = Counted()

@@ -45,6 +45,7 @@ def run(request: ForecastRequest) -> None:
 
 def _run(request: ForecastRequest, wording: Wording) -> None:
     from throughtime.cli.console import Screen
+    from throughtime.cli.executors import at_work
     from throughtime.cli.failures import NoBetter, StoppedEarly
     from throughtime.cli.interrupt import StopButton
     from throughtime.cli.metrics import metrics_of, to_json, write_json
@@ -79,8 +80,11 @@ def _run(request: ForecastRequest, wording: Wording) -> None:
     screen.headline(f"{table.target}, from {request.source}")
     screen.facts("data", map(wording.say, table.describe()))
 
-    with StopButton(screen.note) as button:
-        work = Training(request, table, parts, screen, button, wording)
+    with (
+        StopButton(screen.note) as button,
+        at_work(request.workers, len(parts), screen.note) as executor,
+    ):
+        work = Training(request, table, parts, screen, button, wording, executor)
         model, backtest = work.run()
         model.metadata = describe_table(table, parts)
         story = build_story(

@@ -42,6 +42,7 @@ def run(request: PredictRequest) -> None:
 def _run(request: PredictRequest, wording: Wording) -> None:
     from throughtime.cli.console import Screen
     from throughtime.cli.continuing import check_step, step_of
+    from throughtime.cli.executors import at_work
     from throughtime.cli.output import check_folder, keep_input, staged
     from throughtime.cli.results import (
         build_story,
@@ -82,15 +83,17 @@ def _run(request: PredictRequest, wording: Wording) -> None:
     check_step(table, step)
     screen.headline(f"{table.target}, from {request.data.name} with {request.model.name}")
     screen.facts("data", map(wording.say, table.describe()))
-    made = go_on(model, known, table, cut_series(table), steps)
+    parts, many = cut_series(table), table.id is not None
+    names = [part.name for part in parts]
+    with at_work(request.workers, len(parts), screen.note) as model.executor:
+        made = go_on(model, known, table, parts, steps)
+        quantiles = quantiles_of(model, request.quantiles or (), made.asked, names, many)
     story = build_story(
         table, made.parts, model, made.forecasts, wording, backtest=None, notes=made.notes
     )
     screen.facts("model", made.notes)
     screen.facts("warning", made.warnings, style="yellow")
     show_forecast(screen, story)
-    names, many = [part.name for part in made.parts], table.id is not None
-    quantiles = quantiles_of(model, request.quantiles or (), made.asked, names, many)
     with staged(request.out) as folder:
         write_files(folder, story, table, page=False, quantiles=quantiles)
         written = sizes(folder, FILES)

@@ -8,6 +8,7 @@ from typing import Annotated
 
 from throughtime.cli.options import Option, Positional, integer, names, quantiles_option
 from throughtime.cli.requests import stem
+from throughtime.cli.workers import Scheduler, workers_option
 
 
 @dataclass
@@ -65,6 +66,7 @@ class PredictRequest:
     ]
     quantiles: Annotated[tuple[float, ...] | None, quantiles_option()]
     quiet: Annotated[bool, Option("--quiet", "Print nothing.", None, "", False, bool)]
+    workers: Annotated[int | Scheduler | None, workers_option()]
 
     def __post_init__(self) -> None:
         """Set the default that depends on another option."""

@@ -28,13 +28,14 @@ from throughtime.cli.table_options import (
     Thousands,
     TimeZone,
 )
+from throughtime.cli.workers import Scheduler, workers_option
 from throughtime.errors import InvalidArgumentError, sentence
 
 #: Weeks that are forecast of the series that ships with the package: two years.
 DEMO_HORIZON = 104
 #: Beyond these a typing error is likelier than a wish, and the memory of a machine would run out.
 _MOST_UNITS, _MOST_LAYERS = 10_000, 100
-NETWORK, OUTPUT = "Network", "Output"
+NETWORK, OUTPUT, WORK = "Network", "Output", "Work"
 
 
 @dataclass
@@ -332,6 +333,7 @@ class ForecastRequest:
         ),
     ]
     quiet: Annotated[bool, Option("--quiet", "Print nothing.", OUTPUT, "", False, bool)]
+    workers: Annotated[int | Scheduler | None, workers_option(WORK)]
     command: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:

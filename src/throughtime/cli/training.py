@@ -51,6 +51,7 @@ class Training:
         screen: Screen,
         button: StopButton,
         wording: Wording,
+        executor: Any = None,
     ) -> None:
         self.request = request
         self.many = table.id is not None
@@ -59,6 +60,7 @@ class Training:
         self.screen = screen
         self.button = button
         self.wording = wording
+        self.executor = executor
         self.notes: list[str] = []
         self.curves: dict[str, tuple[list[float], list[float]]] = {}
         self.tested_itself = False
@@ -170,6 +172,7 @@ class Training:
             "future_covariates": self.in_future,
             "callbacks": [self.button],
             "progress": self._watch,
+            "executor": self.executor,
         }
         return Forecaster(**settings)
 

@@ -34,11 +34,18 @@ def kept(executor: Any) -> Iterator[Any]:
 
 
 class Keeper:
-    """A function that returns the same executor each time, as long as it is not broken."""
+    """A function that returns the same executor each time, as long as it is not broken.
+
+    Attributes
+    ----------
+    given_up : bool
+        Whether a team has found that none works, so that the next ones need not try.
+    """
 
     def __init__(self, make: Callable[[], Executor]) -> None:
         self._make = make
         self._executor: Executor | None = None
+        self.given_up = False
 
     def __call__(self) -> Executor:
         if self._executor is None:

@@ -96,7 +96,7 @@ class Workers:
     def __init__(self, executor: Any, context: Any) -> None:
         self.context = context
         self._executor, self._make = check_executor(executor)
-        self._alone = executor is None
+        self._alone = executor is None or getattr(self._make, "given_up", False)
         self._parcel: packing.Parcel | None = None
         self._size: Size | None = None
         self._counted = 0.0
@@ -261,6 +261,8 @@ class Workers:
 
     def _give_up(self, why: str) -> None:
         self._alone = True
+        if isinstance(self._make, Keeper):
+            self._make.given_up = True
         warnings.warn(
             f"The executor is broken: {why}. This process computes the rest itself, with the same"
             " results.",
