@@ -106,7 +106,7 @@ def test_a_resumed_run_has_the_bits_of_one_that_never_stopped(tmp_path) -> None:
             {"renew": lambda epoch: (draw(1)[0],)},
             InvalidTypeError,
             (
-                "renew must be a tuple (x, y) or (x, y, lengths), or a dict; got 1 entries."
+                "renew must be a tuple (x, y) or (x, y, lengths), or a dict; got 1 entry."
                 " A dict takes a mask and weights too."
             ),
         ),

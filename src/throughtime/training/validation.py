@@ -106,7 +106,8 @@ def _by_name(name: str, data: Sequence[Any] | Mapping[str, Any]) -> dict[str, An
             expected = "a tuple (x, y) or (x, y, lengths), or a dict"
             if name == "validation":
                 expected = f"a fraction, {expected}"
-            got, hint = f"{len(data)} entries", "A dict takes a mask and weights too."
+            got = f"{len(data)} entr{'y' if len(data) == 1 else 'ies'}"
+            hint = "A dict takes a mask and weights too."
             raise InvalidTypeError(sentence(name, expected, got, hint, value=data))
         return dict(zip(FIELDS, data, strict=False))
     for key in data:
