@@ -319,7 +319,7 @@ DATA = [
         {"validation": (X,)},
         (
             "validation must be a fraction, a tuple (x, y) or (x, y, lengths), or a dict; got 1"
-            " entries. A dict takes a mask and weights too."
+            " entry. A dict takes a mask and weights too."
         ),
     ),
     (
