@@ -133,6 +133,17 @@ def test_a_resumed_run_has_the_bits_of_one_that_never_stopped(tmp_path):
         trained(case, **other, **options, **again, epochs=5)
 
 
+@pytest.mark.parametrize("name", CASES)
+def test_a_checkpoint_of_data_in_memory_is_one_of_the_same_data_in_files(name, tmp_path):
+    case = CASES[name]
+    maps = in_files(case.data, tmp_path)
+    for k, options in enumerate(({}, {"validation": 0.3})):
+        run = {"batch_size": 4, "checkpoint": tmp_path / f"{k}.ckpt", "resume": True, **options}
+        trained(case, **case.data, **run, epochs=1)
+        found = trained(case, **maps, **run, epochs=2)
+        assert_same(found, trained(case, **case.data, batch_size=4, **options, epochs=2))
+
+
 def test_ragged_files_are_put_into_buckets_by_their_lengths(tmp_path):
     """Also where all sequences of a block are of one length, so that no block has a mask."""
     lengths = [3, 3, 5, 5, 2, 2, 6, 6, 4, 4]

@@ -12,13 +12,12 @@ import numpy as np
 from throughtime.errors import ModelFileError, describe
 from throughtime.network import Network
 from throughtime.training.heads import Heads
+from throughtime.training.mapped import Column
 from throughtime.training.monitor import BestWeights
 from throughtime.training.options import TrainingOptions
 
 #: Options that a resumed run may change, because they do not change what is computed.
 FREE = ("epochs",)
-#: Bytes that are hashed at once.
-BLOCK = 1 << 22
 #: Options that checkpoints of 0.2 do not know, with what was computed then.
 NEWER = {
     "name": None, "merge": "concat", "layer_norm": False, "zoneout": 0.0, "cell_zoneout": 0.0,
@@ -88,18 +87,16 @@ def compare(where: str, saved: Mapping[str, Any], now: Mapping[str, Any]) -> Non
             )
 
 
-def digest(arrays: Iterable[np.ndarray | None]) -> str:
+def digest(arrays: Iterable[np.ndarray | Column | None]) -> str:
     """Return a short text that is the same only for the same arrays, shapes and dtypes."""
     sha256 = hashlib.sha256()
     for array in arrays:
         if array is None:
             sha256.update(b"none")
-        else:
-            sha256.update(f"{array.dtype.str}{array.shape}".encode())
-            rows = max(1, BLOCK * len(array) // max(1, array.nbytes)) if array.ndim else 1
-            for start in range(0, len(array) if array.ndim else 1, rows):  # a file is never copied
-                block = array[start : start + rows] if array.ndim else array
-                sha256.update(np.ascontiguousarray(block).tobytes())
+            continue
+        sha256.update(f"{array.dtype.str}{array.shape}".encode())
+        for block in [array] if isinstance(array, np.ndarray) else array.blocks():
+            sha256.update(np.ascontiguousarray(block))
     return sha256.hexdigest()
 
 

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import mmap
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from itertools import zip_longest
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from throughtime.data.masks import lengths_from_mask
 from throughtime.errors import ShapeError, ThroughtimeError, sentence
 from throughtime.losses.checks import step_weights
+from throughtime.losses.labels import END
 from throughtime.network.inputs import by_input
 from throughtime.network.signals import each
 from throughtime.network.tape import cut_state
@@ -37,6 +39,22 @@ def is_mapped(value: Any) -> bool:
     return isinstance(getattr(value, "obj", value), mmap.mmap)
 
 
+class Column(NamedTuple):
+    """One of the arrays of data that are read block by block.
+
+    Attributes
+    ----------
+    dtype : dtype
+    shape : tuple of int
+    blocks : callable
+        An iterator over its rows, as arrays.
+    """
+
+    dtype: np.dtype
+    shape: tuple[int, ...]
+    blocks: Callable[[], Iterator[np.ndarray]]
+
+
 @dataclass(eq=False)
 class Mapped:
     """Sequences with their targets, of which some lie in files; what :class:`Samples` is in memory.
@@ -54,6 +72,8 @@ class Mapped:
         The numbers of the sequences; None for all.
     forms : list of tuple of int
         The shape of each input, without its first axis.
+    kinds : list of (ndarray or None)
+        The arrays of :attr:`Samples.arrays` without rows, as long as the longest block has them.
     ends : ndarray of int of shape (N,), or None
         How long every sequence is, as :attr:`Samples.lengths`.
     counted : ndarray of bool of shape (N, K)
@@ -69,6 +89,7 @@ class Mapped:
     reset: np.ndarray | None = None
     rows: np.ndarray | None = None
     forms: list[tuple[int, ...]] = field(default_factory=list)
+    kinds: list[np.ndarray | None] = field(default_factory=list)
     ends: np.ndarray | None = None
     counted: np.ndarray | None = None
     weigh: Weigher | None = None
@@ -92,11 +113,34 @@ class Mapped:
         return self.ends if self.ends is None or self.rows is None else self.ends[self.rows]
 
     @property
-    def arrays(self) -> list[np.ndarray]:
-        """All arrays as they lie in the files, in a fixed order."""
-        found = [leaf for name in sorted(self.columns) for leaf in _leaves(self.columns[name])]
-        own = [] if self.rows is None else [self.rows]
-        return [*map(np.asarray, found), *own]
+    def arrays(self) -> list[Column | None]:
+        """All arrays as :attr:`Samples.arrays` has them: the same data have the same digest."""
+        found: list[Column | None] = []
+        first = self._weighed(next(self.blocks())).arrays
+        for k, (kind, one) in enumerate(zip_longest(self.kinds, first)):
+            if one is not None and (kind is None or kind.ndim != one.ndim):
+                kind = _empty(one)  # a mark, or a weight of classes
+            found.append(None if kind is None else self._column(k, kind))
+        return found
+
+    def _column(self, k: int, kind: np.ndarray) -> Column:
+        form, inputs, outputs = kind.shape[1:], len(self.forms), len(self.heads)
+        listed = inputs <= k < inputs + outputs and not self.heads[k - inputs].loss.aligned
+
+        def blocks() -> Iterator[np.ndarray]:
+            for part in self.blocks():
+                array = self._weighed(part).arrays[k]
+                if array is None:  # no step is masked here, or no weight is zero
+                    masked = kind.dtype == bool
+                    own = part.shapes[k - inputs - outputs][1:2] if masked else form
+                    array = np.ones((len(part), *own), kind.dtype)
+                if array.shape[1:] != form:  # all its sequences, or lists of labels, are shorter
+                    wide = np.full((len(part), *form), END if listed else 0, kind.dtype)
+                    wide[:, : array.shape[1]] = array
+                    array = wide
+                yield array
+
+        return Column(kind.dtype, (len(self), *form), blocks)
 
     def take(self, rows: np.ndarray) -> Mapped:
         """The sequences at ``rows``, which stay in the files."""
@@ -115,7 +159,9 @@ class Mapped:
     def batch(self, rows: Rows) -> Samples:
         """Read the sequences at ``rows``, without the last steps that all of them lack."""
         own = rows if self.rows is None else self.rows[rows]
-        part = self._read(own).batch(slice(None))
+        return self._weighed(self._read(own).batch(slice(None)))
+
+    def _weighed(self, part: Samples) -> Samples:
         return part if self.weigh is None else self.weigh(part)
 
     def _read(self, rows: Rows) -> Samples:
@@ -204,6 +250,7 @@ def _check_mapped(
     data = Mapped(net, heads, columns, states)
     measured: list[tuple[list[tuple[int, ...]], list[np.ndarray | None]]] = []
     counted = []
+    kinds: list[list[np.ndarray | None]] = []
     for part in data.blocks():
         shapes = topology.output_shapes(part.shapes)
         own = [
@@ -213,6 +260,8 @@ def _check_mapped(
         counted.append(np.stack(own, axis=1))
         ends = [None if m is None else lengths_from_mask(m) for m in each(part.mask)]
         measured.append((part.shapes, ends))
+        kinds.append([None if one is None else _empty(one) for one in part.arrays])
+    data.kinds = [_longest(own) for own in zip(*kinds, strict=True)]
     data.counted = np.concatenate(counted)
     data.forms, data.ends = _measures(measured)
     for k, head in enumerate(heads):
@@ -241,6 +290,17 @@ def _measures(
             own.append(np.full(shape[k][0], shape[k][1]) if found is None else found)
         total = np.concatenate(own) if total is None else total + np.concatenate(own)
     return forms, total
+
+
+def _empty(array: np.ndarray) -> np.ndarray:
+    """``array`` without rows, and without its memory."""
+    return np.empty((0, *array.shape[1:]), array.dtype)
+
+
+def _longest(blocks: Sequence[np.ndarray | None]) -> np.ndarray | None:
+    """Of the arrays without rows that are one in all blocks, that with the most steps."""
+    found = [one for one in blocks if one is not None]
+    return max(found, key=lambda one: one.shape, default=None)
 
 
 def _by_name(box: Any, argument: str, value: Any) -> Any:
