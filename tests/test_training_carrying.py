@@ -10,7 +10,7 @@ from source_cases import X
 from training_graphs import LOSSES, stepwise, stepwise_data
 
 import throughtime as tt
-from throughtime.errors import InvalidArgumentError, ShapeError
+from throughtime.errors import InvalidArgumentError, ModelFileError, ShapeError
 from throughtime.layers import (
     GRU,
     LRU,
@@ -305,6 +305,15 @@ def test_a_resumed_run_has_the_bits_of_one_that_never_stopped(tmp_path):
     net = NETWORKS["dropout"]()
     tt.train(net, **DATA, **CARRIED, **again)
     np.testing.assert_array_equal(net.params.flat, whole.params.flat)
+
+
+def test_a_run_that_begins_with_another_state_is_another_run(tmp_path):
+    states = [np.full((ROWS, 3), 0.5), None]
+    run = {**CARRIED, "checkpoint": tmp_path / "run.ckpt"}
+    tt.train(NETWORKS["gru"](), **DATA, **run, initial_state=states)
+    for other in ([np.full((ROWS, 3), 0.4), None], None):
+        with pytest.raises(ModelFileError, match="belongs to a run with other initial_state"):
+            tt.train(NETWORKS["gru"](), **DATA, **run, initial_state=other, resume=True)
 
 
 # -- what is refused ---------------------------------------------------------------------------

@@ -314,6 +314,19 @@ def test_a_run_that_stops_after_the_last_batch_has_its_epoch(source):
     assert (history.stopped, history.epochs) == ("enough", [])
 
 
+def test_an_epoch_that_is_longer_than_the_one_before_is_not_whole_before_its_end():
+    def give(epoch: int) -> list[Any]:
+        return PAIRS[: 1 + epoch]
+
+    class Stop(tt.Callback):
+        def on_batch_end(self, run: Any) -> None:
+            if (run.epoch, run.batch) == (2, 2):
+                run.stop("enough")
+
+    history = tt.train(vector(), batches=give, callbacks=[Stop()])
+    assert (history.stopped, history.epochs) == ("enough", [1])
+
+
 def test_a_generator_is_closed_when_training_ends():
     closed = []
 

@@ -136,6 +136,15 @@ def test_an_error_with_accumulate_and_carry_state_has_its_number():
     )
 
 
+def test_an_error_of_carried_states_at_the_start_of_a_later_epoch_has_its_number():
+    def give(epoch: int) -> list[Any]:
+        own = [None, None] if epoch == 2 else None
+        return [{"x": x, "y": y, "initial_state": own}, GOOD]
+
+    with pytest.raises(InvalidArgumentError, match=r"^batch 1 of epoch 2: initial_state must be"):
+        tt.train(vector(), batches=give, carry_state=True, epochs=3)
+
+
 # -- exceptions of the source itself -----------------------------------------------------------
 
 

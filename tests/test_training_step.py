@@ -256,3 +256,20 @@ def test_states_are_handed_on_by_hand():
     np.testing.assert_allclose(np.concatenate(outputs, axis=1), whole, rtol=1e-12)
     for ours, theirs in zip(each(state[0]), each(tape.final_state[0]), strict=True):
         np.testing.assert_allclose(ours, theirs, rtol=1e-12)
+
+
+def test_an_optimiser_whose_moments_overflow_is_reset():
+    """Otherwise an infinite mean square would stop its weights for good."""
+    net = vector()
+    step = tt.TrainStep(net, tt.optimizers.Adam(0.01))
+    step.begin_epoch(3)
+    step(X, LAST)
+    before = net.params.flat.copy()
+    with pytest.raises(DivergedError) as caught:
+        step(X, LAST * 1e30)
+    back = "; the last weights with a finite loss are restored, and the optimizer is reset. Try "
+    assert back in str(caught.value)
+    np.testing.assert_array_equal(net.params.flat, before)
+    assert (step.optimizer.steps, step.optimizer.epoch) == (0, 2)
+    step(X, LAST)
+    assert (net.params.flat != before).any()

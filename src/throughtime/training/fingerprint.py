@@ -34,10 +34,12 @@ def fingerprint(
     held_out: Any,
     best: BestWeights,
     renew: Any = None,
+    initial: Any = None,
 ) -> dict[str, Any]:
     """Describe network, data and options, ready for JSON.
 
     ``data`` and ``held_out`` have ``arrays``; those of a source, which come later, have none.
+    ``initial`` is the state with which the first batch of an epoch begins.
     """
     parts = [data] if held_out is None else [data, held_out]
     result = {
@@ -47,6 +49,8 @@ def fingerprint(
     }
     if renew is not None:
         result["renew"] = describe_option(renew)
+    if initial is not None:
+        result["initial_state"] = describe_option(initial)
     described = describe_option(options)
     described.update(describe_heads(options.heads))
     return result | {k: v for k, v in described.items() if k not in ("class", "heads", *FREE)}

@@ -235,23 +235,23 @@ class Loop:
     def _was_last(self, groups: Iterator[Group]) -> bool:
         """Whether the batch that is done was the last one of the epoch."""
         state = self.state
-        if state.batches is not None:
-            return state.batch >= state.batches
-        # After Ctrl-C nobody waits for a source that may have no end.
+        if self.supply.source is None:
+            return state.batches is not None and state.batch >= state.batches
+        # What a source says, or gave in the epoch before, need not hold in this epoch. After Ctrl-C
+        # nobody waits for a source that may have no end.
         return not self.interruption.requested and next(groups, None) is None
 
     def _groups(self) -> Generator[Group, None, None]:
         """What each update of the epoch is made from, with the states that go on."""
         with closing(self.supply.groups(self.state.epoch)) as groups:
-            for group in groups:
+            for number, group in enumerate(groups, start=1):
                 if self.carried is None:
                     yield group
                     continue
                 try:
                     parts = self.carried.give(group.parts)
                 except ThroughtimeError as error:
-                    place = f"batch {self.state.batch + 1} of epoch {self.state.epoch}"
-                    raise error.within(place) from None
+                    raise error.within(f"batch {number} of epoch {self.state.epoch}") from None
                 yield group._replace(parts=parts)
 
     def _updates(self, group: Group) -> Iterator[Any]:

@@ -221,7 +221,7 @@ class TrainStep:
             If the batch does not fit; the weights are then as before.
         DivergedError
             If the loss, the gradient or a weight becomes infinite or NaN. The last weights with a
-            finite loss are restored.
+            finite loss are restored; the optimiser is reset if one of its moments overflowed.
         """
         heads = self._options.heads
         part = check_samples(
@@ -233,11 +233,13 @@ class TrainStep:
                 (update,) = self.updates([part])
         except Diverged as error:
             self.net.params.flat[...] = self.good
-            place, back = (
-                f"in step {self.batch}",
-                "the last weights with a finite loss are restored",
-            )
-            self.explain(error, place, back)
+            back = "the last weights with a finite loss are restored"
+            if not all(np.isfinite(one).all() for one in self.optimizer.moments.values()):
+                # An infinite mean square would stop its weights for good, without a word.
+                self.optimizer.reset()
+                self.optimizer.begin_epoch(self.epoch - 1)
+                back += ", and the optimizer is reset"
+            self.explain(error, f"in step {self.batch}", back)
         evaluation = update.found[0]
         loss = sum(h.weight * t.value for h, t in zip(heads, evaluation.terms, strict=True))
         box = self.net.plan.outputs

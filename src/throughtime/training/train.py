@@ -282,6 +282,7 @@ def train(
         if executor is not None:
             scored = any(head.metrics for head in heads)
             elsewhere = Sharding(workers, outputs=scored, ends=options.carry_state)
+        carried = Carried(net, initial_state) if options.carry_state else None
         loop = Loop(
             net,
             options,
@@ -292,9 +293,13 @@ def train(
             best,
             column_for_schedule(columns, options.optimizer),
             saved,
-            {} if saved is None else fingerprint(net, options, supply, held_out, best, renew),
+            {}
+            if saved is None
+            else fingerprint(
+                net, options, supply, held_out, best, renew, carried and carried.initial
+            ),
             TrainStep.of(net, options, elsewhere),
-            Carried(net, initial_state) if options.carry_state else None,
+            carried,
         )
         if resume:
             loop.resume()
