@@ -1,18 +1,20 @@
 r"""A batch in several parts: the shards of ``shards=``, the small batches of ``accumulate=``.
 
-Each part s has a gradient of its own, and they are summed in their order:
+Each part s = 0 .. S-1 has a gradient of its own, and they are summed in pairs, pairs of pairs, ...:
 
     L_s = sum over outputs k of c_k (W_ks / W_k) L_ks,    g_s = dL_s/dtheta               (SH1)
-    g = ((g_1 + g_2) + g_3) + ...                                                         (SH2)
+    g(a, 1) = g_a,    g(a, n) = g(a, m) + g(a + m, n - m),  m the power of 2 in [n/2, n)  (SH2)
 
 L_ks is the mean loss of output k over part s, W_ks the sum of its weights and W_k that of the whole
-batch; of a loss that is a sum, the factor is 1. So g is the gradient of the batch, and its bits
-depend on where the batch was cut, not on who computed which part.
+batch; of a loss that is a sum, the factor is 1. So g(0, S) is the gradient of the batch, and its
+bits depend on where the batch was cut, not on who computed which part. A worker that has the parts
+of several sums of (SH2) adds them itself, and sends back one vector for each.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -25,7 +27,7 @@ from throughtime.training.samples import Samples
 
 
 class Found(NamedTuple):
-    """What a part of a batch gave, wherever it was computed.
+    """What a part of a batch gave beside its gradient, wherever it was computed.
 
     Attributes
     ----------
@@ -34,18 +36,51 @@ class Found(NamedTuple):
     y : object
         The outputs, if they were asked for; see :attr:`Evaluation.y`.
     final_state : list
-        The states at the end; see :class:`throughtime.network.tape.Tape`.
+        The states at the end, if they were asked for; see
+        :class:`throughtime.network.tape.Tape`.
     begin : int
         The time step of the first output.
-    gradient : ndarray of shape (P,) or None
-        The gradient of the part, without penalties.
     """
 
     terms: tuple[Term, ...]
     y: Any
     final_state: list[Any]
     begin: int = 0
-    gradient: np.ndarray | None = None
+
+
+class Node(NamedTuple):
+    """A sum of (SH2) over a power of two of parts.
+
+    Attributes
+    ----------
+    first, size : int
+        Its parts.
+    gradient : ndarray of shape (P,)
+    """
+
+    first: int
+    size: int
+    gradient: np.ndarray
+
+
+def add(nodes: list[Node], node: Node) -> None:
+    """Add the next node to those that wait for their other half, in place."""
+    while node.first // node.size % 2 and nodes and nodes[-1].size == node.size:
+        before = nodes.pop()
+        np.add(before.gradient, node.gradient, out=before.gradient)
+        node = before._replace(size=2 * node.size)
+    nodes.append(node)
+
+
+def total(nodes: Iterable[Node]) -> np.ndarray:
+    """The gradient of the batch, from nodes that have all its parts, in order."""
+    left: list[Node] = []
+    for node in nodes:
+        add(left, node)
+    found = left.pop().gradient
+    while left:
+        found = left.pop().gradient + found
+    return found
 
 
 def shares(
@@ -101,24 +136,37 @@ def run_part(
     )  # fmt: skip
 
 
-def compute(
+def compute_parts(
     net: Network,
     heads: Heads,
-    part: Samples,
-    factors: tuple[float, ...],
-    rng: np.random.Generator | None,
-    outputs: bool = True,
-) -> Found:
-    """The losses of a part of a batch, and its gradient."""
-    evaluation = run_part(net, heads, part, factors, rng)
-    y = evaluation.y if outputs else None
-    return Found(evaluation.terms, y, evaluation.final_state, 0, net.grads.flat.copy())
+    parts: Iterable[Samples],
+    factors: Sequence[tuple[float, ...]],
+    seeds: tuple[int, ...],
+    place: tuple[int, int],
+    *,
+    outputs: bool,
+    ends: bool = True,
+) -> tuple[list[Found], list[Node]]:
+    """The losses of some parts of a batch that follow one another, and the sums of their gradients.
 
-
-def added(total: np.ndarray | None, gradient: np.ndarray | None) -> np.ndarray | None:
-    """The sum so far; the first gradient becomes it."""
-    assert gradient is not None
-    if total is None:
-        return gradient if gradient.flags.writeable else gradient.copy()
-    total += gradient
-    return total
+    Parameters
+    ----------
+    parts : iterable of Samples
+    factors : sequence
+        Of :func:`shares`, those of these parts.
+    seeds : tuple of int
+        Of the dropout of the batch.
+    place : (int, int)
+        The number of the first of them, and how many parts the batch has.
+    outputs, ends : bool
+        Whether the outputs, and the states at the end, are needed.
+    """
+    first, count = place
+    found: list[Found] = []
+    nodes: list[Node] = []
+    for k, (part, own) in enumerate(zip(parts, factors, strict=True), start=first):
+        evaluation = run_part(net, heads, part, own, part_rng(net, seeds, k, count))
+        y = evaluation.y if outputs else None
+        found.append(Found(evaluation.terms, y, evaluation.final_state if ends else []))
+        add(nodes, Node(k, 1, net.grads.flat.copy()))
+    return found, nodes

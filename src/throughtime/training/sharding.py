@@ -1,13 +1,14 @@
 """The parts of a batch, computed by the workers of an executor.
 
 A worker keeps the network, and the data where they can be taken by number. What travels in a step
-is the vector of weights there, and a gradient and the losses back.
+is the vector of weights there, and sums of gradients and the losses back.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from itertools import chain, pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,7 +18,7 @@ from throughtime.network import Network
 from throughtime.parallel import Workers
 from throughtime.training.heads import Heads
 from throughtime.training.mapped import Mapped
-from throughtime.training.parts import Found, compute, part_rng
+from throughtime.training.parts import Found, Node, compute_parts
 from throughtime.training.samples import Samples
 
 
@@ -38,37 +39,41 @@ class Kept(NamedTuple):
 
 
 class Share(NamedTuple):
-    """One part of a batch.
+    """Parts of a batch that follow one another, for one worker.
 
     Attributes
     ----------
     params : ndarray of shape (P,)
         The weights.
-    part : Samples, or ndarray of int
-        The part, or the numbers of its sequences in the data that a worker keeps.
-    states : list or None
-        The states that its rows begin with, where they go on from the batch before.
-    factors : tuple of float
+    place : (int, int)
+        The number of the first of them, and how many parts the batch has.
+    parts : list of Samples, or of ndarray of int
+        The parts, or the numbers of their sequences in the data that a worker keeps.
+    states : list of (list or None), or None
+        The states that their rows begin with, where a worker keeps the data and they go on from
+        the batch before.
+    factors : list of tuple of float
     seeds : tuple of int
         Of the dropout of the batch.
-    place : (int, int)
-        Which part it is, and how many there are.
     outputs, ends : bool
         Whether the outputs, and the final states, are needed.
     """
 
     params: np.ndarray
-    part: Samples | np.ndarray
-    states: list[Any] | None
-    factors: tuple[float, ...]
-    seeds: tuple[int, ...]
     place: tuple[int, int]
+    parts: Sequence[Any]
+    states: list[list[Any] | None] | None
+    factors: list[tuple[float, ...]]
+    seeds: tuple[int, ...]
     outputs: bool
     ends: bool
 
 
 class Sharding:
     """Sends the parts of a batch to the workers.
+
+    Each worker gets parts that follow one another: the weights travel to it once, and back comes
+    one vector for each sum that it can make, see (SH2).
 
     Parameters
     ----------
@@ -88,33 +93,40 @@ class Sharding:
         rows: Sequence[np.ndarray | None],
         factors: list[tuple[float, ...]],
         seeds: tuple[int, ...],
-    ) -> list[Found]:
-        """What each part gives, in their order."""
-        params, held = self.kept.net.params.flat, self.kept.data is not None
-        shares = []
-        for k, (part, own) in enumerate(zip(parts, rows, strict=True)):
-            what = own if held and own is not None else part
-            states = part.states if held else None
-            place = k, len(parts)
-            shares.append(
-                Share(params, what, states, factors[k], seeds, place, self.outputs, self.ends)
-            )
-        # Together, the weights travel once to each worker and not once with each part.
-        return self.workers.run(compute_share, shares, together=True)
+    ) -> tuple[list[Found], list[Node]]:
+        """What each part gives, and the sums of their gradients, in their order."""
+        params, n = self.kept.net.params.flat, len(parts)
+        held = self.kept.data is not None
+        what: Sequence[Any] = rows if held else parts
+        states = [part.states for part in parts] if held and parts[0].states else None
+        count = min(n, self.workers.count or n)
+        edges = [n * k // count for k in range(count + 1)]
+        shares = [
+            Share(params, (a, n), what[a:b], states and states[a:b], factors[a:b], seeds,
+                  self.outputs, self.ends)
+            for a, b in pairwise(edges)
+        ]  # fmt: skip
+        answers = self.workers.run(compute_share, shares)
+        return [*chain(*(found for found, _ in answers))], [
+            *chain(*(nodes for _, nodes in answers))
+        ]
 
 
 @ignore_underflow
-def compute_share(kept: Kept, share: Share) -> Found:
-    """What a part gives, computed by a worker."""
-    net, part = kept.net, share.part
+def compute_share(kept: Kept, share: Share) -> tuple[list[Found], list[Node]]:
+    """What some parts give, computed by a worker."""
+    net = kept.net
     if net.params.flat is not share.params:
         net.params.flat[...] = share.params
-    if isinstance(part, np.ndarray):
-        assert kept.data is not None
-        part = kept.data.batch(part)
-    if share.states is not None:
-        part = replace(part, states=share.states)
-    rng = part_rng(net, share.seeds, *share.place)
     with np.errstate(all="ignore"):
-        found = compute(net, kept.heads, part, share.factors, rng, share.outputs)
-    return found if share.ends else found._replace(final_state=[])
+        return compute_parts(
+            net, kept.heads, _parts(kept.data, share), share.factors, share.seeds, share.place,
+            outputs=share.outputs, ends=share.ends,
+        )  # fmt: skip
+
+
+def _parts(data: Samples | Mapped | None, share: Share) -> Iterator[Samples]:
+    """The parts, one after the other; a worker reads those that it keeps."""
+    for k, part in enumerate(share.parts):
+        given = part if data is None else data.batch(part)
+        yield given if share.states is None else replace(given, states=share.states[k])

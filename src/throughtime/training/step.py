@@ -25,7 +25,15 @@ from throughtime.training.divergence import (
 )
 from throughtime.training.objective import Evaluation
 from throughtime.training.options import OTHER_NAMES, StepOptions, check_network, check_options
-from throughtime.training.parts import Found, added, compute, part_rng, run_part, shares
+from throughtime.training.parts import (
+    Found,
+    Node,
+    compute_parts,
+    part_rng,
+    run_part,
+    shares,
+    total,
+)
 from throughtime.training.samples import Samples, check_samples
 
 #: First word of the seed for dropout; see :mod:`throughtime.training.loop`.
@@ -74,8 +82,8 @@ class Elsewhere(Protocol):
         rows: Sequence[np.ndarray | None],
         factors: list[tuple[float, ...]],
         seeds: tuple[int, ...],
-    ) -> list[Found]:
-        """What each part gives, in their order."""
+    ) -> tuple[list[Found], list[Node]]:
+        """What each part gives, and the sums of their gradients, in their order."""
 
 
 @dataclass(frozen=True)
@@ -182,6 +190,7 @@ class TrainStep:
         self._multiplier = net.lr_multipliers()
         self._frozen = None if self._multiplier is None else self._multiplier == 0
         self._decay_mask = net.weight_mask()
+        self._scored = any(head.metrics for head in options.heads)
         #: The last weights with a finite loss and a finite gradient.
         self.good = net.params.flat.copy()
 
@@ -315,23 +324,16 @@ class TrainStep:
         options, net, lr = self._options, self.net, self.optimizer.current_lr
         factors, empty = shares(net, options.heads, parts)
         seeds = (DROPOUT, options.seed, self.epoch, self.batch)
-        found: list[Found] = []
-        total: np.ndarray | None = None
         if self._elsewhere is None:
-            for k, part in enumerate(parts):
-                rng = part_rng(net, seeds, k, len(parts))
-                one = compute(net, options.heads, part, factors[k], rng)
-                total = added(total, one.gradient)
-                found.append(one._replace(gradient=None))
+            found, nodes = compute_parts(
+                net, options.heads, parts, factors, seeds, (0, len(parts)), outputs=self._scored
+            )
         else:
-            for one in self._elsewhere(parts, rows, factors, seeds):
-                total = added(total, one.gradient)
-                found.append(one._replace(gradient=None))
+            found, nodes = self._elsewhere(parts, rows, factors, seeds)
         if empty:
             return Update(found, 0.0, None, lr)
-        assert total is not None
         penalty = 0.0
-        net.grads.flat[...] = total
+        net.grads.flat[...] = total(nodes)
         if options.l1 or options.l2 or net.topology.penalised:
             penalty = objective.penalise(net, options.l1, options.l2)
         if not math.isfinite(penalty):
