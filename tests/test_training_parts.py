@@ -14,7 +14,7 @@ from training_graphs import LOSSES, forked, forked_data, stepwise, stepwise_data
 import throughtime as tt
 from throughtime.errors import InvalidArgumentError
 from throughtime.training.heads import check_heads
-from throughtime.training.parts import added, compute, shares
+from throughtime.training.parts import compute_parts, shares, total
 from throughtime.training.samples import check_samples
 from throughtime.training.step import TrainStep
 
@@ -142,6 +142,14 @@ GRADIENTS: dict[str, tuple[Case, Any]] = {
 }  # fmt: skip
 
 
+def computed(net: tt.Network, heads: Any, parts: Any, factors: Any) -> tuple[Any, np.ndarray]:
+    """The losses of all parts, and the sum of their gradients."""
+    found, nodes = compute_parts(
+        net, heads, parts, factors, (), (0, len(parts)), outputs=False
+    )
+    return found, total(nodes)
+
+
 @pytest.mark.parametrize("cuts", [(5,), (3,), (1, 2, 3, 9), tuple(range(1, 10))], ids=str)
 @pytest.mark.parametrize("name", GRADIENTS)
 def test_the_parts_sum_to_the_gradient_of_the_whole(name, cuts):
@@ -154,14 +162,9 @@ def test_the_parts_sum_to_the_gradient_of_the_whole(name, cuts):
     pieces = [whole.batch(slice(a, b)) for a, b in itertools.pairwise(ends)]
     factors, empty = shares(net, heads, pieces)
     assert not empty
-    total = None
-    found = [
-        compute(net, heads, part, own, None) for part, own in zip(pieces, factors, strict=True)
-    ]
-    for one in found:
-        total = added(total, one.gradient)
-    direct = compute(net, heads, whole, (1.0,) * len(heads), None)
-    np.testing.assert_allclose(total, direct.gradient, rtol=1e-9, atol=1e-13)
+    found, gradient = computed(net, heads, pieces, factors)
+    (direct,), wanted = computed(net, heads, [whole], [(1.0,) * len(heads)])
+    np.testing.assert_allclose(gradient, wanted, rtol=1e-9, atol=1e-13)
     for k, head in enumerate(heads):
         weight = sum(one.terms[k].weight for one in found)
         assert weight == pytest.approx(direct.terms[k].weight, rel=1e-12)
@@ -180,9 +183,7 @@ def test_the_gradient_of_the_parts_is_the_slope_of_the_objective(name):
     whole = check_samples(net, heads, **case.data)
     pieces = [whole.batch(slice(a, a + 3)) for a in range(0, 10, 3)]
     factors, _ = shares(net, heads, pieces)
-    total = None
-    for part, own in zip(pieces, factors, strict=True):
-        total = added(total, compute(net, heads, part, own, None).gradient)
+    _, gradient = computed(net, heads, pieces, factors)
     start = net.params.flat.copy()
     for seed in (0, 1):
         direction = np.random.default_rng(seed).normal(size=start.size)
@@ -190,7 +191,7 @@ def test_the_gradient_of_the_parts_is_the_slope_of_the_objective(name):
         for sign in (1, -1):
             net.params.flat[...] = start + sign * h * direction
             values.append(tt.evaluate(net, **case.data, loss=loss, loss_weights=weights)["loss"])
-        assert (values[0] - values[1]) / (2 * h) == pytest.approx(total @ direction, rel=1e-6)
+        assert (values[0] - values[1]) / (2 * h) == pytest.approx(gradient @ direction, rel=1e-6)
 
 
 def test_a_shard_in_which_nothing_counts_adds_nothing():

@@ -29,6 +29,7 @@ class Kept(NamedTuple):
     ----------
     net : Network
     heads : tuple of Head
+        Without metrics, which the caller computes.
     data : Samples, Mapped or None
         The data to train on; None if the parts travel.
     """
@@ -36,6 +37,12 @@ class Kept(NamedTuple):
     net: Network
     heads: Heads
     data: Samples | Mapped | None
+
+    @classmethod
+    def of(cls, net: Network, heads: Heads, data: Samples | Mapped | None) -> Kept:
+        """What a worker needs of these; a metric need not be one that can be pickled."""
+        heads = tuple(head._replace(metrics=()) for head in heads)
+        return cls(net, heads, replace(data, heads=heads) if isinstance(data, Mapped) else data)
 
 
 class Share(NamedTuple):
@@ -81,11 +88,17 @@ class Sharding:
         Their context is a :class:`Kept`.
     outputs, ends : bool
         As in :class:`Share`.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If what the workers keep cannot be pickled.
     """
 
     def __init__(self, workers: Workers, *, outputs: bool, ends: bool) -> None:
         self.workers, self.outputs, self.ends = workers, outputs, ends
         self.kept: Kept = workers.context
+        workers.check(compute_share)
 
     def __call__(
         self,

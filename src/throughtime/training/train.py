@@ -276,7 +276,7 @@ def train(
         held_out = held_out.weighted(weights)
     columns = Columns(heads, held_out is not None)
     best = BestWeights(columns, called)
-    kept = Kept(net, heads, None if renew is not None else supply.data)
+    kept = Kept.of(net, heads, None if renew is not None else supply.data)
     with Workers(executor, kept) as workers:
         elsewhere = None
         if executor is not None:
