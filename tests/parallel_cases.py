@@ -93,6 +93,12 @@ def settings(context, task):
     return selection.get_num_threads(), selection.current(), ignored
 
 
+def settings_after(seconds):
+    """The same a little later, so that each worker of a pool computes one of these."""
+    time.sleep(seconds)
+    return settings(None, None)
+
+
 class StubbornError(Exception):
     """Cannot be pickled: it needs an argument that it does not keep."""
 

@@ -3,6 +3,7 @@
 import os
 import signal
 import threading
+from concurrent.futures import Future
 
 import parallel_cases as cases
 import pytest
@@ -40,11 +41,38 @@ def test_threads_are_the_cores_through_the_workers(threads, monkeypatch):
         assert selection.get_num_threads() == 4  # restored: the executor is another's
 
 
-def test_ctrl_c_is_ignored_during_a_task():
+def test_ctrl_c_is_ignored_until_the_team_ends():
     before = signal.getsignal(signal.SIGINT)
-    with Workers(as_another(), None) as workers:
+    with Workers(as_another(together=2), None) as workers:
         assert workers.run(cases.settings, [0])[0][2]
+        assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
     assert signal.getsignal(signal.SIGINT) is before
+    # Nobody can tell all workers of an executor of unknown size that the team has ended.
+    with Workers(as_another(together=None), None) as workers:
+        assert workers.run(cases.settings, [0])[0][2]
+        assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_all_workers_learn_that_the_team_has_ended():
+    with cases.processes(3)() as pool:
+        with Workers(pool, None) as workers:
+            workers.run(cases.nap, [0.3] * 3)
+        found = pool.map(cases.settings_after, [0.3] * 3)
+        assert [ignored for _, _, ignored in found] == [False] * 3
+
+
+def test_a_worker_that_ctrl_c_met_before_it_ignored_that():
+    class Interrupted(cases.Here):
+        def submit(self, function, *arguments):
+            if len(self.sent) == 1:
+                self.sent.append(arguments)
+                future = Future()
+                future.set_exception(KeyboardInterrupt())
+                return future
+            return super().submit(function, *arguments)
+
+    with Workers(Interrupted(), set()) as workers:
+        assert workers.run(cases.fail_at, range(4)) == [0, 1, 2, 3]
 
 
 def test_workers_of_ours_ignore_ctrl_c_for_good():

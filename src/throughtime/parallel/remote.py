@@ -15,6 +15,7 @@ import secrets
 import signal
 import sys
 import threading
+import time
 import traceback
 import warnings
 from collections import OrderedDict
@@ -30,6 +31,8 @@ from throughtime.kernels import selection
 
 #: Contexts that each thread of a worker keeps: a training run inside a fit needs two.
 KEPT = 4
+#: Seconds in which another worker takes the next message.
+PAUSE = 0.01
 
 #: Whether the code that runs is the task of a worker, and should show no progress of its own.
 IN_WORKER: ContextVar[bool] = ContextVar("IN_WORKER", default=False)
@@ -130,12 +133,23 @@ def perform(ticket: Ticket, payload: bytes, data: bytes | None) -> tuple[str, An
         IN_WORKER.reset(token)
 
 
-def forget(key: str) -> None:
-    """Drop the context ``key`` of every thread of this process."""
+def part(key: str) -> int:
+    """Forget the context ``key``: its team has ended; called by the executor. Return the process."""
+    if not forget(key):
+        time.sleep(PAUSE)  # it knows already, and another worker may not
+    return os.getpid()
+
+
+def forget(key: str) -> bool:
+    """Drop the context ``key`` of every thread of this process; return whether there was one."""
     with _lock:
-        for name in [name for name in _contexts if name[0] == key]:
+        names = [name for name in _contexts if name[0] == key]
+        for name in names:
             del _contexts[name]
         _paths.pop(key, None)
+        if not _contexts:
+            _place.listen()
+    return bool(names)
 
 
 def _context(ticket: Ticket, data: bytes | None) -> Any:
@@ -257,13 +271,15 @@ def _sendable(answer: tuple[bool, Any, list[Said]]) -> tuple[bool, Any, list[Sai
 class _Place:
     """Settings of the whole process while it computes for a team: threads, engine, level, SIGINT.
 
-    In a worker of another's executor they are restored when the last task ends.
+    In a worker of another's executor they are restored when the last task ends; SIGINT when the
+    team does: Ctrl-C between two of its tasks would break the executor.
     """
 
     def __init__(self) -> None:
         self.inside = 0
         self.wanted: tuple[str, str] = ("", "")
         self.restore: list[Callable[[], object]] = []
+        self.handler: Any = None
 
     def enter(self, ticket: Ticket) -> None:
         wanted = ticket.engine, ticket.level
@@ -311,10 +327,19 @@ class _Place:
             before_signal = signal.getsignal(signal.SIGINT)
             # None: a handler that was not set from Python and could not be restored.
             if before_signal not in (None, signal.SIG_IGN):
-                self._later(signal.signal, signal.SIGINT, before_signal)
                 signal.signal(signal.SIGINT, signal.SIG_IGN)
+                if ticket.together is None:  # then it may never learn that the team has ended
+                    self._later(signal.signal, signal.SIGINT, before_signal)
+                elif not ticket.ours:
+                    self.handler = before_signal
         if ticket.ours:
             self.restore.clear()
+
+    def listen(self) -> None:
+        """Restore the handler of Ctrl-C."""
+        if self.handler is not None and threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGINT, self.handler)
+            self.handler = None
 
     def _later(self, function: Callable[..., object], *arguments: Any) -> None:
         self.restore.append(lambda: function(*arguments))

@@ -45,6 +45,8 @@ WAY = (
 )
 #: Seconds to wait for workers of others at the end; they may be busy.
 GOODBYE = 1.0
+#: Times that workers of others are told of the end.
+ROUNDS = 3
 #: Messages on the way where the number of workers is unknown.
 MANY = 64
 
@@ -66,7 +68,8 @@ class Workers:
     In the processes of workers, the number of threads of the native engine is the number of cores
     through the number of workers there, at most that which it was; the engine and the instruction
     set are those of the caller; Ctrl-C is left to the caller. In workers of an executor that was
-    given, that is so during a task; in those that we start, for good.
+    given, that is so during a task, and for Ctrl-C until this team ends; in those that we start,
+    for good.
 
     Parameters
     ----------
@@ -137,10 +140,15 @@ class Workers:
                 self._parcel = None
 
     def _say_goodbye(self, executor: Executor, key: str) -> None:
-        """Let each worker that takes one of these messages free its memory now and not later."""
+        """Let each worker free its memory, and hear Ctrl-C again, now and not later."""
+        heard: set[int] = set()
         with contextlib.suppress(Exception):
-            sent = [submit(executor, remote.forget, key) for _ in range(self.count or 0)]
-            wait(sent, GOODBYE)
+            for _ in range(ROUNDS):  # a fast worker may take the message of another
+                sent = [submit(executor, remote.part, key) for _ in range(self.count or 0)]
+                done, late = wait(sent, GOODBYE)
+                heard |= {future.result() for future in done}
+                if late or len(heard) >= len(sent):
+                    break
 
     @property
     def count(self) -> int | None:
@@ -318,6 +326,12 @@ class Workers:
         except (Exception, CancelledError) as error:
             work.sent[future] = message
             return _Broken(_what(error))
+        except KeyboardInterrupt:
+            if future.exception() is None:
+                raise
+            # Ctrl-C met a worker before it ignored that.
+            work.waiting.appendleft(message)
+            return None
         return self._take(work, message, answer)
 
     def _look(self) -> _Broken | None:

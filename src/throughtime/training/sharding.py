@@ -98,7 +98,7 @@ class Sharding:
     def __init__(self, workers: Workers, *, outputs: bool, ends: bool) -> None:
         self.workers, self.outputs, self.ends = workers, outputs, ends
         self.kept: Kept = workers.context
-        workers.check(compute_share)
+        workers.check(compute_share, [])
 
     def __call__(
         self,
