@@ -144,9 +144,7 @@ GRADIENTS: dict[str, tuple[Case, Any]] = {
 
 def computed(net: tt.Network, heads: Any, parts: Any, factors: Any) -> tuple[Any, np.ndarray]:
     """The losses of all parts, and the sum of their gradients."""
-    found, nodes = compute_parts(
-        net, heads, parts, factors, (), (0, len(parts)), outputs=False
-    )
+    found, nodes = compute_parts(net, heads, parts, factors, (), (0, len(parts)), outputs=False)
     return found, total(nodes)
 
 

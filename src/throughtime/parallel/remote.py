@@ -133,9 +133,12 @@ def perform(ticket: Ticket, payload: bytes, data: bytes | None) -> tuple[str, An
         IN_WORKER.reset(token)
 
 
-def part(key: str) -> int:
-    """Forget the context ``key``: its team has ended; called by the executor. Return the process."""
-    if not forget(key):
+def part(key: str, home: str) -> int:
+    """Forget the context ``key``, whose team has ended; called by the executor.
+
+    Return the process.
+    """
+    if home != process and not forget(key):
         time.sleep(PAUSE)  # it knows already, and another worker may not
     return os.getpid()
 

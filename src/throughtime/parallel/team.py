@@ -144,7 +144,10 @@ class Workers:
         heard: set[int] = set()
         with contextlib.suppress(Exception):
             for _ in range(ROUNDS):  # a fast worker may take the message of another
-                sent = [submit(executor, remote.part, key) for _ in range(self.count or 0)]
+                sent = [
+                    submit(executor, remote.part, key, remote.process)
+                    for _ in range(self.count or 0)
+                ]
                 done, late = wait(sent, GOODBYE)
                 heard |= {future.result() for future in done}
                 if late or len(heard) >= len(sent):
