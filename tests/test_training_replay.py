@@ -7,8 +7,8 @@ import throughtime as tt
 from throughtime.errors import ModelFileError
 from throughtime.serialization.container import read_container, write_container
 from throughtime.training.checkpoints import VERSION
-from throughtime.training.replay import EPOCHS, LAST
 
+EPOCHS, LAST = "batches.epochs", "batches.last"
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(20, 5, 2)).astype("float32")
 Y = np.cumsum(X, axis=1)[..., :1]
@@ -127,6 +127,21 @@ def test_a_later_batch_of_an_early_epoch(tmp_path):
     fit(Drawn(), 3, checkpoint=tmp_path / "run")
     with pytest.warns(UserWarning, match=r"batches: epoch 1 is not what"):
         fit(Late(), 4, checkpoint=tmp_path / "run", resume=True)
+
+
+def test_a_validation_source_is_compared_too(tmp_path):
+    kept = tt.EarlyStopping("val_loss", patience=9)
+    options = {"callbacks": [kept], "checkpoint": tmp_path / "run"}
+    whole = fit(Drawn(), 5, validation=Drawn(3), callbacks=[kept])
+    best = kept.best
+    fit(Drawn(), 3, validation=Drawn(3), **options)
+    found = fit(Drawn(), 5, validation=Drawn(3), resume=True, **options)
+    np.testing.assert_array_equal(found, whole)
+    assert kept.best == best
+    fit(Drawn(), 5, validation=Drawn(3), **options)
+    with pytest.warns(UserWarning, match=r"validation: batch 1 of epoch 1 is not what") as caught:
+        fit(Drawn(), 6, validation=Drawn(4), resume=True, **options)
+    assert len(caught) == 1
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 A checkpoint is written at the end of an epoch. It holds the weights, the optimiser's moments and
 counters, the memory of the schedule, the history, the best weights so far and the memory of the
-callbacks; of batches from a source, their hashes. It holds no state of a random generator, because
+callbacks; of batches from sources, their hashes. It holds no state of a random generator, because
 none outlives an epoch: the order of batches is drawn from ``(seed, epoch)`` and dropout from
 ``(seed, epoch, batch)``. It also holds a fingerprint of the network, the data and the options; a
 run with another fingerprint is refused.
@@ -11,7 +11,7 @@ run with another fingerprint is refused.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -111,7 +111,7 @@ def save_checkpoint(
     best: BestWeights,
     callbacks: list[Callback],
     fingerprint: Mapping[str, Any],
-    trace: Trace | None = None,
+    traces: Iterable[Trace] = (),
 ) -> None:
     """Write everything that the rest of the run depends on."""
     outputs, history = run.history.to_state()
@@ -119,7 +119,7 @@ def save_checkpoint(
     arrays["params"] = run.net.params.flat
     if best.weights is not None:
         arrays["best"] = best.weights
-    if trace is not None:
+    for trace in traces:
         arrays |= trace.to_arrays()
     vectors, optimizer = _split(run.optimizer.state_dict())
     arrays |= {f"optimizer.{name}": array for name, array in vectors.items()}
@@ -145,9 +145,9 @@ def load_checkpoint(
     best: BestWeights,
     callbacks: list[Callback],
     fingerprint: Mapping[str, Any],
-    trace: Trace | None = None,
+    traces: Iterable[Trace] = (),
 ) -> bool:
-    """Restore ``run``, ``best``, ``callbacks`` and ``trace`` from a checkpoint.
+    """Restore ``run``, ``best``, ``callbacks`` and ``traces`` from a checkpoint.
 
     Returns
     -------
@@ -182,9 +182,8 @@ def load_checkpoint(
                 f" {len(callbacks)}. Give the same callbacks to continue."
             )
         run.optimizer.load_state_dict(meta["optimizer"] | _part(arrays, "optimizer."))
-        if trace is not None:
-            known = Trace.from_arrays(arrays, epoch)
-            trace.epochs, trace.last = known.epochs, known.last
+        for trace in traces:
+            trace.from_arrays(arrays, epoch)
         for i, (callback, state) in enumerate(zip(callbacks, meta["callbacks"], strict=True)):
             own = _part(arrays, f"callback.{i}.")
             callback.load_state_dict(state | own if own else state)

@@ -92,9 +92,8 @@ class Loop:
         self.state.history.monitor = self.best.monitor
         self.penalised = bool(options.l1 or options.l2) or self.net.topology.penalised
         self.interruption = Interruption()
-        self.trace: Trace | None = None
-        if self.checkpoint is not None and self.supply.source is not None:
-            self.trace, self.supply.source.hashes = Trace(), []
+        given = () if self.checkpoint is None else (self.supply.source, self.validation)
+        self.traces = [Trace(source) for source in given if isinstance(source, Source)]
         self.average = find_average(self.callbacks)
         if self.average is not None:
             self.average.reset()
@@ -103,10 +102,10 @@ class Loop:
         """Continue from the checkpoint, if its file exists."""
         assert self.checkpoint is not None
         found = load_checkpoint(
-            self.checkpoint, self.state, self.best, self.callbacks, self.fingerprint, self.trace
+            self.checkpoint, self.state, self.best, self.callbacks, self.fingerprint, self.traces
         )
-        if found and self.trace is not None and self.supply.source is not None:
-            self.trace.check(self.supply.source)
+        for trace in self.traces if found else ():
+            trace.check()
         self.step.good[...] = self.net.params.flat
         self.state.history.monitor = self.best.monitor
         self.best.consider_stopping(self.state)
@@ -161,6 +160,8 @@ class Loop:
             row |= self._validate(self.validation)
         if self.options.keep_outputs and self.everything is not None:
             state.history.outputs.append(self._predict(self.everything))
+        for trace in self.traces:
+            trace.add()
         row["seconds"] = time.perf_counter() - began
         state.history.append(row)
         state.optimizer.observe(row[self.watched])
@@ -174,7 +175,7 @@ class Loop:
             ends = state.epoch == state.epochs or state.stop_reason is not None
             if ends or state.epoch % self.checkpoint.every == 0:
                 save_checkpoint(
-                    self.checkpoint, state, self.best, self.callbacks, self.fingerprint, self.trace
+                    self.checkpoint, state, self.best, self.callbacks, self.fingerprint, self.traces
                 )
 
     def _average(self) -> None:
@@ -224,8 +225,6 @@ class Loop:
         state.batches = state.batch
         if self.supply.source is not None:
             scores.check_counted(self.supply.source.name)
-        if self.trace is not None and self.supply.source is not None:
-            self.trace.add(self.supply.source.hashes or [])
         row = scores.row()
         if self.penalised:
             row["penalty"] = math.fsum(penalties) / max(len(penalties), 1)

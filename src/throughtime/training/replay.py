@@ -19,57 +19,64 @@ import numpy as np
 
 from throughtime.training.sources import Source, number_of
 
-#: Names of the arrays of a checkpoint.
-EPOCHS, LAST = "source.epochs", "source.last"
-
 
 @dataclass
 class Trace:
-    """Hashes of the batches that a run has had.
+    """Hashes of the batches that a source has given in a run.
 
     Attributes
     ----------
+    source : Source
     epochs : list of (int, int)
         Of each finished epoch, the hash of its first batch, and of all.
     last : list of int
         Of each batch of the last finished epoch.
     """
 
+    source: Source
     epochs: list[tuple[int, int]] = field(default_factory=list)
     last: list[int] = field(default_factory=list)
 
-    def add(self, hashes: list[int]) -> None:
-        """An epoch is finished, whose batches had these hashes."""
-        self.epochs.append((hashes[0], _whole(hashes)))
-        self.last = hashes
+    def __post_init__(self) -> None:
+        self.source.hashes = []
+
+    def add(self) -> None:
+        """The source has given an epoch."""
+        self.last = self.source.hashes or []
+        self.epochs.append((self.last[0], _whole(self.last)))
+
+    @property
+    def names(self) -> tuple[str, str]:
+        """Names of the arrays of a checkpoint."""
+        return f"{self.source.name}.epochs", f"{self.source.name}.last"
 
     def to_arrays(self) -> dict[str, np.ndarray]:
         """What a checkpoint holds."""
         epochs = np.array(self.epochs, dtype=np.int64).reshape(-1, 2)
-        return {EPOCHS: epochs, LAST: np.array(self.last, dtype=np.int64)}
+        return dict(zip(self.names, (epochs, np.array(self.last, dtype=np.int64)), strict=True))
 
-    @classmethod
-    def from_arrays(cls, arrays: Mapping[str, Any], epochs: int) -> Trace:
-        """The inverse of :meth:`to_arrays`, for a run of so many finished epochs.
+    def from_arrays(self, arrays: Mapping[str, Any], epochs: int) -> None:
+        """Restore what :meth:`to_arrays` gave, in a run of so many finished epochs.
 
         Raises
         ------
         ValueError
             If the arrays are none of such a run.
         """
-        found, last = arrays[EPOCHS], arrays[LAST]
+        found, last = (arrays[name] for name in self.names)
         if found.shape != (epochs, 2) or last.ndim != 1 or not last.size:
             raise ValueError(f"the hashes of batches have shapes {found.shape} and {last.shape}")
         if found.dtype != np.int64 or last.dtype != np.int64:
             raise ValueError(f"the hashes of batches are {found.dtype} and {last.dtype}")
-        return cls([(int(a), int(b)) for a, b in found], [int(one) for one in last])
+        self.epochs, self.last = [(int(a), int(b)) for a, b in found], [int(one) for one in last]
 
-    def check(self, source: Source) -> None:
+    def check(self) -> None:
         """Run the source again, and warn if its batches are others now."""
+        source = self.source
         done = len(self.epochs)
         told = source.knows_epochs or len(set(self.epochs)) == 1
         for number in [done] if told else range(1, done + 1):
-            change = self._changed(source, number)
+            change = self._changed(number)
             if change is not None:
                 of = f"batch {change} of epoch {number}" if change else f"epoch {number}"
                 warnings.warn(
@@ -79,12 +86,12 @@ class Trace:
                 )
                 return
 
-    def _changed(self, source: Source, number: int) -> int | None:
+    def _changed(self, number: int) -> int | None:
         """The first batch of an epoch that is another one; 0 if some later one is; None if none."""
         first, whole = self.epochs[number - 1]
         wanted = self.last if number == len(self.epochs) else [first]
         hashes: list[int] = []
-        with closing(source.epoch(number)) as batches:
+        with closing(self.source.epoch(number)) as batches:
             for batch in batches:
                 hashes.append(number_of(batch))
                 place = len(hashes)

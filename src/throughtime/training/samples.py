@@ -9,9 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from throughtime.data.masks import lengths_from_mask
-from throughtime.errors import (
-    ThroughtimeError,
-)
+from throughtime.errors import ThroughtimeError
 from throughtime.network.containers import Container
 from throughtime.network.signals import alike, cut, each, first_of
 from throughtime.network.tape import cut_state

@@ -131,8 +131,8 @@ def train(
         dict has those of each.
     initial_state : list or dict, optional
         The states that the sequences begin with, as in :meth:`Network.forward`; with
-        ``carry_state``, those of the first batch of an epoch. In a batch that is a dict,
-        ``"initial_state"``.
+        ``carry_state``, those of the first batch of an epoch, but not of the validation set, which
+        begins with zero. In a batch that is a dict, ``"initial_state"``.
     carry_state : bool
         Whether the rows of a batch continue those of the batch before: they begin with the states
         that those ended with. Keras calls it stateful. The order is that of the data; gradients
@@ -145,7 +145,7 @@ def train(
         Weight of each class, 1 where it is not given, for targets that are classes. It multiplies
         the sample weights, in training and in validation. With ``"balanced"`` all classes that
         occur in the training data weigh the same together. Of several outputs, a dict of them.
-    validation : float, tuple or dict, optional
+    validation : float, tuple, dict or batches, optional
         Data to score after every epoch, without dropout. A fraction in (0, 1): so many of the
         sequences, drawn at random from ``seed``, are not trained on. Or a separate set: ``(x, y)``,
         ``(x, y, lengths)``, or a dict ``{"x": x, "y": y}``, with ``"lengths"``, ``"mask"`` and
