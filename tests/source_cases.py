@@ -96,6 +96,12 @@ def weighted_graph() -> dict[str, Any]:
     return {"x": x, "y": y, "sample_weight": {"price": WEIGHTS, "kind": 1.0 * (np.arange(N) > 4)}}
 
 
+def ragged_graph() -> dict[str, Any]:
+    x, y = stepwise_data(N, STEPS)
+    return {"x": {name: ragged(one) for name, one in x.items()},
+            "y": {"price": ragged(y["price"]), "kind": y["kind"]}}  # fmt: skip
+
+
 def graph(data: tuple[Any, Any], **more: Any) -> dict[str, Any]:
     return {"x": data[0], "y": data[1], **more}
 
@@ -157,9 +163,18 @@ CASES: dict[str, Case] = {
         lambda: stack(Conv1D(3, 2, stride=2), GRU(4, return_sequences=True), Dense(1)),
         {"x": X, "y": SUMS[:, ::2]},
     ),
+    "ragged windows": Case(
+        lambda: stack(Conv1D(3, 2, padding="causal"), GRU(4, return_sequences=True), Dense(1)),
+        {"x": ragged(X), "y": ragged(SUMS)},
+    ),
+    "windows, vector": Case(
+        lambda: stack(Conv1D(3, 2, stride=2, padding="same"), GRU(4), Dense(1)),
+        {"x": ragged(X), "y": LAST},
+    ),
     "sum": Case(vector, {"x": X, "y": LAST}, {"loss": tt.losses.MSE(reduction="sum"), "l2": 0.1}),
     "inputs and outputs": Case(forked, graph(forked_data(N)), HEADS),
     "weights by output": Case(forked, weighted_graph(), HEADS),
+    "ragged inputs": Case(stepwise, ragged_graph(), HEADS),
     "equal steps": Case(
         stepwise, graph(stepwise_data(N, STEPS), lengths={"left": LENGTHS}), HEADS
     ),

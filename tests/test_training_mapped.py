@@ -313,6 +313,13 @@ def test_the_messages_of_data_in_memory_are_those_of_files(file, tmp_path, monke
         assert messages[0] == messages[1], change
 
 
+def test_class_weights_that_leave_nothing(tmp_path):
+    case = CASES["class weights"]
+    for data in (case.data, in_files(case.data, tmp_path)):
+        with pytest.raises(DataError, match=r"^class_weight must leave something to learn from; "):
+            trained(case, **data, batch_size=4, class_weight={0: 0.0, 1: 0.0, 2: 0.0})
+
+
 # -- memory ------------------------------------------------------------------------------------
 
 MEASURE = """

@@ -360,3 +360,40 @@ def test_a_batch_that_overflows_is_named():
     with pytest.raises(tt.errors.DivergedError, match=r"^training diverged in epoch 1, batch 3: "):
         tt.train(net, batches=lambda: iter([GOOD, GOOD, huge]))
     assert np.isfinite(net.params.flat).all()
+
+
+class Raises(tt.Callback):
+    def on_batch_end(self, run: Any) -> None:
+        if run.batch == 2:
+            raise OSError("full")
+
+
+def test_an_error_of_a_callback_leaves_the_source():
+    """The fixture above looks for threads."""
+    closed = []
+
+    def give() -> Iterator[Any]:
+        try:
+            while True:
+                yield GOOD
+        finally:
+            closed.append(True)
+
+    for prefetch in (0, 3):
+        with pytest.raises(OSError, match="full"):
+            tt.train(vector(), batches=give, callbacks=[Raises()], prefetch=prefetch)
+    assert closed == [True, True]
+
+
+def test_an_error_in_validation_leaves_the_source_of_training_too():
+    closed = []
+
+    def give() -> Iterator[Any]:
+        try:
+            yield GOOD
+        finally:
+            closed.append(True)
+
+    with pytest.raises(DataError, match=r"^validation, batch 2 of epoch 1: x must be finite"):
+        tt.train(vector(), batches=give, validation=[GOOD, (HOLE, y)])
+    assert closed == [True]

@@ -225,6 +225,8 @@ class Loop:
         state.batches = state.batch
         if self.supply.source is not None:
             scores.check_counted(self.supply.source.name)
+        elif isinstance(self.supply.data, Mapped) and self.supply.data.weigh is not None:
+            scores.check_counted("class_weight")
         row = scores.row()
         if self.penalised:
             row["penalty"] = math.fsum(penalties) / max(len(penalties), 1)

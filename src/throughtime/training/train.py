@@ -193,7 +193,8 @@ def train(
         the function is called again; without one, this process computes the rest, with a warning.
         The trained bits are those of no executor.
     prefetch : int
-        How many batches of a source are read ahead, in a thread; 0 reads them in this one.
+        How many batches of a source are read ahead, in a thread; 0 reads them in this one, which a
+        source needs that uses the network itself.
     checkpoint : str, path-like or Checkpoint, optional
         File in which to save the run; with a path, after every epoch.
     resume : bool
