@@ -263,6 +263,28 @@ def test_features_of_any_type_of_numbers(tmp_path):
     assert batch["x"].tolist() == [expected]
 
 
+@pytest.mark.parametrize("cached", [False, True])
+def test_many_columns_are_decoded_some_at_a_time(tmp_path, monkeypatch, cached):
+    monkeypatch.setattr("throughtime.data.loaders.rows._COLUMNS", 2)
+    monkeypatch.setattr("throughtime.data.loaders.rows._ROWS", 4)
+    frame, path = table(20), tmp_path / "t.parquet"
+    columns = {f"f{k}": np.arange(len(frame)) + 0.1 * k for k in range(7)}
+    frame = pd.concat([frame[["id", "value"]], pd.DataFrame(columns)], axis=1)
+    pq.write_table(pa.Table.from_pandas(frame), path, row_group_size=15)
+    cache = tmp_path / "cache" if cached else None
+    options = {"id": "id", "target": "value", "batch_size": 3, "cache": cache}
+    for loader in from_parquet(path, **options).split(0.4):
+        for batch in loader:
+            lengths = batch.get("lengths", [batch["x"].shape[1]] * len(batch["x"]))
+            for x, y, length in zip(batch["x"], batch["y"], lengths, strict=True):
+                part = frame[frame["value"] == y]
+                assert np.array_equal(x[:length], part[list(columns)].astype("float32"))
+    frame.loc[30, "f5"] = np.nan
+    frame.to_parquet(path)
+    with pytest.raises(tt.errors.DataError, match=r"'f5' of .*; got nothing in row 31\."):
+        from_parquet(path, **options)
+
+
 def test_what_was_found_is_said(tmp_path, options):
     frame, path = table(), tmp_path / "t.parquet"
     frame.to_parquet(path)

@@ -133,7 +133,8 @@ def from_parquet(
     """
     by_step = check_choice("target_per", target_per, ("sequence", "step")) == "step"
     files = find_files(path)
-    schema = open_parquet(files[0]).schema_arrow
+    with open_parquet(files[0]) as first:
+        schema = first.schema_arrow
     roles = find_roles(
         files[0],
         schema,

@@ -22,6 +22,9 @@ __all__ = ["Chunk", "Rows", "find_files", "open_parquet"]
 _ROWS = 1 << 13
 #: Bytes that are read at once from each column.
 _BUFFER = 1 << 16
+#: Features that are decoded together.
+_COLUMNS = 32
+_ALL = slice(None)
 #: Classes beyond which a column of text is something else than a target.
 _MOST_CLASSES = 10_000
 _LONGEST_CLASS = 500
@@ -78,6 +81,7 @@ class Rows:
             counts += [file.metadata.row_group(g).num_rows for g in range(file.num_row_groups)]
             file_groups.append(len(counts))
             sizes.append(Path(path).stat().st_size)
+            file.close()
         self.group_edges = np.cumsum([0, *counts], dtype=np.int64)
         self.file_groups = np.array(file_groups)
         self._sizes = sizes
@@ -97,13 +101,23 @@ class Rows:
 
     # -- reading ------------------------------------------------------------------------------
 
-    def chunks(self, start: int, stop: int, *, ordering: bool = False) -> Iterator[Chunk]:
+    @property
+    def slices(self) -> list[slice]:
+        """Features that are decoded together: a decoder takes about 1 MB for each column."""
+        n = len(self.roles.features)
+        return [slice(k, min(k + _COLUMNS, n)) for k in range(0, n, _COLUMNS)]
+
+    def chunks(
+        self, start: int, stop: int, *, ordering: bool = False, features: slice = _ALL
+    ) -> Iterator[Chunk]:
         """Read the rows from ``start`` to ``stop``, in chunks.
 
         Parameters
         ----------
         ordering : bool
             Whether to read ids and times too.
+        features : slice
+            Which features to read; targets and weights come with the first one alone.
 
         Raises
         ------
@@ -111,18 +125,21 @@ class Rows:
             If a file has changed, is damaged, or a cell cannot be used.
         """
         roles = self.roles
+        if features.start:
+            roles = roles._replace(targets=(), target_kind="", weight=None)
+        roles = roles._replace(features=roles.features[features])
         wanted = [*roles.features, *roles.targets]
         wanted += [] if roles.weight is None else [roles.weight]
         if ordering:
             wanted += [roles.id] if roles.time is None else [roles.id, roles.time]
         for file, row, first, batch in self._batches(start, stop, wanted):
-            yield self._chunk(file, row, first, batch, ordering)
+            yield self._chunk(roles, Place(file, "", "", row), first, batch, ordering)
 
-    def _chunk(self, file: str, row: int, first: int, batch: Any, ordering: bool) -> Chunk:
-        roles, n = self.roles, batch.num_rows
+    def _chunk(self, roles: Roles, place: Place, first: int, batch: Any, ordering: bool) -> Chunk:
+        n = batch.num_rows
 
         def column(role: str, name: str) -> tuple[Place, Any]:
-            return Place(file, role, name, row), batch.column(name)
+            return place._replace(role=role, name=name), batch.column(name)
 
         x = np.empty((n, len(roles.features)), roles.dtype)
         for k, name in enumerate(roles.features):

@@ -37,7 +37,8 @@ def find_sequences(rows: Rows, most_bytes: int) -> np.ndarray | str:
     seen: list[np.ndarray] = []
     count, search_at = 0, _FIRST_SEARCH
     last: Chunk | None = None
-    for chunk in rows.chunks(0, len(rows), ordering=True):
+    few, *others = rows.slices
+    for chunk in rows.chunks(0, len(rows), ordering=True, features=few):
         joined = chunk if last is None else _after(last, chunk)
         assert joined.keys is not None
         numbers = joined.first + np.arange(len(joined.keys))
@@ -57,6 +58,9 @@ def find_sequences(rows: Rows, most_bytes: int) -> np.ndarray | str:
             search_at = 2 * count
     if _repeats(seen):
         return INTERLEAVED
+    for few in others:
+        for _ in rows.chunks(0, len(rows), features=few):
+            pass  # it is checked
     return np.concatenate([*starts, [len(rows)]])
 
 

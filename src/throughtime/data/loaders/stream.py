@@ -42,24 +42,26 @@ class RowStore:
         count = int(lengths.sum())
         x = np.empty((count, len(roles.features)), roles.dtype)
         flat: dict[str, np.ndarray] = {}
-        done = 0
-        for block in blocks:
-            wanted = rows_of(starts, block)
-            for chunk in self._rows.chunks(int(wanted[0]), int(wanted[-1]) + 1):
-                here: slice | np.ndarray = slice(None)
-                if not isinstance(wanted, range):
-                    stop = chunk.first + len(chunk.x)
-                    a, b = np.searchsorted(wanted, [chunk.first, stop])
-                    here = wanted[a:b] - chunk.first
-                part = chunk.x[here]
-                x[done : done + len(part)] = part
-                for name in ("y", "weight"):
-                    values = getattr(chunk, name)
-                    if values is not None:
-                        if name not in flat:
-                            flat[name] = np.empty((count, *values.shape[1:]), values.dtype)
-                        flat[name][done : done + len(part)] = values[here]
-                done += len(part)
+        for few in self._rows.slices:
+            done = 0
+            for block in blocks:
+                wanted = rows_of(starts, block)
+                begin, end = int(wanted[0]), int(wanted[-1]) + 1
+                for chunk in self._rows.chunks(begin, end, features=few):
+                    here: slice | np.ndarray = slice(None)
+                    if not isinstance(wanted, range):
+                        stop = chunk.first + len(chunk.x)
+                        a, b = np.searchsorted(wanted, [chunk.first, stop])
+                        here = wanted[a:b] - chunk.first
+                    part = chunk.x[here]
+                    to = slice(done, done + len(part))
+                    x[to, few] = part
+                    for name, values in (("y", chunk.y), ("weight", chunk.weight)):
+                        if values is not None:
+                            if name not in flat:
+                                flat[name] = np.empty((count, *values.shape[1:]), values.dtype)
+                            flat[name][to] = values[here]
+                    done += len(part)
         fields: dict[Key, Whole | Steps] = {"x": Steps(x)}
         heads = np.cumsum(lengths) - lengths
         for name, values in flat.items():
