@@ -298,6 +298,7 @@ def test_what_was_found_is_said(tmp_path, options):
     assert loader.features == ("a", "b")
     assert loader.notes[0] == "Features are all other columns: 'a', 'b'."
     assert loader.notes[1].startswith(INTERLEAVED)
+    assert repr(loader).startswith("<Loader of t.parquet (regrouped): 9 sequences, ")
     assert sequences(loader) == by_groupby(frame, "value")
 
 

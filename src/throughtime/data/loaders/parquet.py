@@ -176,7 +176,7 @@ def _in_temporary_folder(rows: Rows, name: str, notes: list[str], reason: str) -
     try:
         regroup(rows, folder)
         notes.append(f"{reason}, so they were brought together in {folder}.")
-        store = _opened(folder, rows, name, notes)
+        store = _opened(folder, rows, f"{name} (regrouped)", notes)
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise
