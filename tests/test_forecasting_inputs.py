@@ -6,7 +6,7 @@ import numpy as np
 
 from throughtime.forecasting.averaging import Average
 from throughtime.forecasting.inputs import PreparedSeries, WindowBatch, cut, measurable
-from throughtime.forecasting.smoothing import Smoothing
+from throughtime.forecasting.smoothing import Grid, Smoothing
 
 SETTING = Average.of(Smoothing(period=5.0, alpha=0.4, trend="local", beta=0.2, phi=0.9, gamma=0.3))
 ORIGINS = np.array([12, 20, 31])
@@ -190,7 +190,7 @@ def test_the_future_shows_how_far_the_anchor_is_from_the_line() -> None:
     alone = cut(PreparedSeries.from_values(y, SETTING), ORIGINS, WINDOW, HORIZON)
     np.testing.assert_allclose(alone.x[:, WINDOW:, 0], 0.0, atol=1e-6)
     other = Smoothing(period=5.0, alpha=1.0)
-    rows = np.concatenate([SETTING.to_rows(), Average.of(other).to_rows()])
+    rows = Grid([*SETTING.settings, other]).numbers
     both = Average.from_rows(rows, np.array([0.6, 0.4]), "y", len(y))
     found = cut(PreparedSeries.from_values(y, both), ORIGINS, WINDOW, HORIZON)
     np.testing.assert_array_equal(found.x[:, :WINDOW], alone.x[:, :WINDOW])

@@ -36,8 +36,6 @@ _PRIOR_OF_THETA = 3.0
 _SMALLEST_WEIGHT = 0.01
 #: Steps at the end of a series that settings are compared on, at most.
 _MAX_STEPS = 3000
-#: Numbers that describe a setting.
-N_COLUMNS = len(dataclasses.fields(Smoothing))
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,7 +58,7 @@ class Average:
         Parameters
         ----------
         rows : ndarray of shape (C, N_COLUMNS)
-            The settings, as :meth:`to_rows` writes them.
+            The settings, as ``Grid.numbers`` has them.
         label, length : str, int
             Name and steps of the series.
         """
@@ -88,14 +86,6 @@ class Average:
             blocks.append((grid, weights[begin : begin + len(grid)]))
             begin += len(grid)
         return cls(tuple(blocks))
-
-    def to_rows(self) -> np.ndarray:
-        """The settings as numbers (C, N_COLUMNS), in the order of the fields of Smoothing."""
-        columns = [
-            [TRENDS.index(v) if isinstance(v, str) else float(v) for v in dataclasses.astuple(s)]
-            for s in self.settings
-        ]
-        return np.array(columns, dtype=np.float64)
 
     @classmethod
     def of(cls, smoothing: Smoothing) -> Average:

@@ -16,7 +16,7 @@ from throughtime.data.tables.frequency import Frequency
 from throughtime.errors import check_bool, check_choice, check_float, check_int, describe
 from throughtime.forecasting import base_network, notes
 from throughtime.forecasting.adjustment import Adjustment
-from throughtime.forecasting.averaging import N_COLUMNS, Average
+from throughtime.forecasting.averaging import Average
 from throughtime.forecasting.base_network import Share
 from throughtime.forecasting.baselines import NAIVE
 from throughtime.forecasting.calendars import Calendar
@@ -30,7 +30,7 @@ from throughtime.forecasting.networks import fill
 from throughtime.forecasting.reading import LARGEST
 from throughtime.forecasting.series import FORMS, Group, Observed
 from throughtime.forecasting.settings import Settings
-from throughtime.forecasting.smoothing import Smoothing
+from throughtime.forecasting.smoothing import N_COLUMNS, Smoothing
 from throughtime.layers import RECURRENT, Dense
 from throughtime.network import Network
 

@@ -135,6 +135,10 @@ class Smoothing:
         return np.exp(np.minimum(z, ceiling + _LOG_ROOM)) if self.log else z
 
 
+#: Numbers that describe a setting.
+N_COLUMNS = len(dataclasses.fields(Smoothing))
+
+
 @dataclass(frozen=True)
 class States:
     """The states of smoothing at O origins; an origin is the number of values that were read.
@@ -223,14 +227,15 @@ class Grid(tuple[Smoothing, ...]):  # noqa: SLOT001  # what is looked up needs a
 
     def __reduce__(self) -> tuple[Any, ...]:
         # Hundreds of settings that a thousand series share: short, and shared again when read.
-        return _grid_of, (self._rows,)
+        return _grid_of, (self.numbers.tobytes(),)
 
     @cached_property
-    def _rows(self) -> bytes:
+    def numbers(self) -> np.ndarray:
+        """The settings as rows of numbers, (C, N_COLUMNS), in the order of their fields."""
         rows = [
             (s.log, s.period, s.alpha, TRENDS.index(s.trend), s.beta, s.phi, s.gamma) for s in self
         ]
-        return np.array(rows, dtype=np.float64).tobytes()
+        return np.array(rows, dtype=np.float64)
 
     @cached_property
     def columns(self) -> Columns:
@@ -251,7 +256,7 @@ class Grid(tuple[Smoothing, ...]):  # noqa: SLOT001  # what is looked up needs a
 @functools.lru_cache(maxsize=256)
 def _grid_of(rows: bytes) -> Grid:
     """The grid of a pickle."""
-    numbers = np.frombuffer(rows).reshape(-1, len(dataclasses.fields(Smoothing))).tolist()
+    numbers = np.frombuffer(rows).reshape(-1, N_COLUMNS).tolist()
     return Grid(
         Smoothing(log == 1.0, period, alpha, TRENDS[int(trend)], *rest)
         for log, period, alpha, trend, *rest in numbers

@@ -19,10 +19,10 @@ import numpy as np
 
 from throughtime.errors import InvalidTypeError, ModelFileError, describe, sentence
 from throughtime.forecasting import notes
-from throughtime.forecasting.averaging import N_COLUMNS
 from throughtime.forecasting.fitted import Fitted
 from throughtime.forecasting.saved import Saved
 from throughtime.forecasting.settings import Settings, to_json
+from throughtime.forecasting.smoothing import N_COLUMNS, Grid
 from throughtime.serialization.container import read_container, write_container
 
 KIND = "forecaster"
@@ -87,12 +87,27 @@ def _anchors(fitted: Fitted) -> dict[str, np.ndarray]:
     """The settings of all anchors once, and their numbers and weights, series after series."""
     # A series without a number, which was too short for a hold-out, has no anchor yet.
     found = [fitted.anchors.get(name) for name in fitted.group.names]
-    rows = np.concatenate([np.zeros((0, N_COLUMNS)), *(a.to_rows() for a in found if a)])
-    table, index = np.unique(rows, axis=0, return_inverse=True)
+    blocks = [block for average in found if average for block in average.blocks]
+    # A thousand series share a few grids: the rows of each are looked up once.
+    used: dict[int, tuple[Grid, np.ndarray]] = {}
+    for grid, own in blocks:
+        _, some = used.setdefault(id(grid), (grid, np.zeros(len(grid), dtype=bool)))
+        some |= own > 0.0
+    rows = [np.zeros((0, N_COLUMNS)), *(grid.numbers[some] for grid, some in used.values())]
+    table, index = np.unique(np.concatenate(rows), axis=0, return_inverse=True)
+    places, begin = {}, 0
+    for key, (grid, some) in used.items():
+        places[key] = np.zeros(len(grid), dtype=np.int64)
+        end = begin + int(some.sum())
+        places[key][some] = index.reshape(-1)[begin:end]
+        begin = end
+    nothing = np.zeros(0, dtype=np.int64)
     return {
         "anchors.settings": table,
-        "anchors.count": np.array([len(a.settings) if a else 0 for a in found], dtype=np.int64),
-        "anchors.index": index.reshape(-1).astype(np.int64),
+        "anchors.count": np.array([len(a.weights) if a else 0 for a in found], dtype=np.int64),
+        "anchors.index": np.concatenate(
+            [nothing, *(places[id(grid)][own > 0.0] for grid, own in blocks)]
+        ),
         "anchors.weight": np.concatenate([np.zeros(0), *(a.weights for a in found if a)]),
     }
 
