@@ -29,6 +29,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -121,7 +122,9 @@ class Contest:
     gain: float = 1.0
 
 
-def choose(contests: Sequence[Contest], horizon: int, season: int, use: str) -> list[Choice]:
+def choose(
+    contests: Sequence[Contest], horizon: int, season: int, use: str, executor: Any = None
+) -> list[Choice]:
     """What is delivered for each series.
 
     Parameters
@@ -134,9 +137,11 @@ def choose(contests: Sequence[Contest], horizon: int, season: int, use: str) -> 
     use : str
         "best": by (F3); "naive": the naive method with the largest E(m | g); anything else: the
         usual forecast.
+    executor : executor or callable, optional
+        Who compares the forecasts, as :func:`~throughtime.forecasting.sharing.for_each` takes it.
     """
     methods = naive_methods(season)
-    found = for_each(_gains, (horizon, season), contests)
+    found = for_each(_gains, (horizon, season), contests, executor)
     centre = np.empty((len(methods), len(found)))
     doubt = np.empty_like(centre)
     for i, method in enumerate(methods):

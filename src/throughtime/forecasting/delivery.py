@@ -174,7 +174,8 @@ def decide(
             gain = fitted.calibration.gain
             gain = gain if past is None else gain / fitted.base.shares[one.name].ratio
         contests.append(Contest(one.y, history, factor, zero, past, gain))
-    return choose(contests, settings.horizon, fitted.naive_season, settings.delivers)
+    season = fitted.naive_season
+    return choose(contests, settings.horizon, season, settings.delivers, settings.executor)
 
 
 def method_of(
