@@ -14,7 +14,7 @@ from training_graphs import LOSSES, forked, forked_data, stepwise, stepwise_data
 import throughtime as tt
 from throughtime.errors import InvalidArgumentError
 from throughtime.training.heads import check_heads
-from throughtime.training.parts import compute_parts, shares, total
+from throughtime.training.parts import compute_parts, part_rng, shares, total
 from throughtime.training.samples import check_samples
 from throughtime.training.step import TrainStep
 
@@ -98,6 +98,15 @@ def test_other_numbers_of_shards_have_other_bits_but_the_same_gradient(name):
         np.testing.assert_allclose(one[0], cut[0], rtol=1e-4, atol=1e-6)
         np.testing.assert_allclose(one[1]["loss"], cut[1]["loss"], rtol=1e-6)
         np.testing.assert_allclose(one[1]["grad_norm"], cut[1]["grad_norm"], rtol=1e-5)
+
+
+def test_every_part_has_dropout_of_its_own():
+    """And a batch in one part that of a batch without parts."""
+    net = CASES["dropout"].net()
+    parts = [(0, 1), (0, 2), (1, 2), (2, 3)]
+    first = [part_rng(net, (3, 0, 1, 1), k, count).random() for k, count in parts]
+    assert len(set(first)) == len(parts)
+    assert first[0] == np.random.default_rng([3, 0, 1, 1]).random()
 
 
 # -- the gradient itself -----------------------------------------------------------------------

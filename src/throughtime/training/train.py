@@ -181,7 +181,7 @@ def train(
         checkpoint holds them all, so it grows, and takes longer to write, from epoch to epoch.
     shards : int, optional
         The number of parts that a batch is cut into. Each has a gradient of its own, and they are
-        summed in their order, so the trained bits depend on ``shards`` and not on who computes.
+        summed in a fixed order, so the trained bits depend on ``shards`` and not on who computes.
     accumulate : int
         The number of batches whose gradients are summed for one update:
         ``accumulate=4, batch_size=32`` has the bits of ``batch_size=128, shards=4``, in the memory
