@@ -8,7 +8,19 @@ from typing import Any
 
 import numpy as np
 import pytest
-from source_cases import CASES, LAST, SUMS, Case, X, assert_same, in_memory, steps, trained, vector
+from source_cases import (
+    CASES,
+    LAST,
+    SUMS,
+    Case,
+    Everywhere,
+    X,
+    assert_same,
+    in_memory,
+    steps,
+    trained,
+    vector,
+)
 from training_graphs import LOSSES, forked, forked_data, stepwise, stepwise_data
 
 import throughtime as tt
@@ -78,6 +90,19 @@ def test_an_executor_changes_no_bit(name):
     found = trained(case, batches=case.batches(), shards=3, executor=Here())
     # A last batch with fewer rows is cut evenly; in memory, into parts as large as those before.
     assert_same(found, trained(case, batches=case.batches(), shards=3))
+
+
+class Loader(Everywhere):
+    batch_size = 4
+
+
+@pytest.mark.parametrize("name", WHOLE)
+def test_a_loader_with_a_batch_size_has_the_bits_of_data_in_memory(name):
+    case = CASES[name]
+    for shards, accumulate in ((2, 1), (3, 1), (2, 2)):
+        options = {"shards": shards, "accumulate": accumulate}
+        found = trained(case, batches=Loader(case.batches()), **options)
+        assert_same(found, in_memory(case, **options))
 
 
 def test_more_shards_than_sequences():

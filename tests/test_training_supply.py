@@ -95,6 +95,26 @@ def test_batches_are_cut_into_parts(changes, wanted):
     assert unknown.count() == len(wanted)  # as many as in the epoch before
 
 
+class Sized(Everywhere):
+    """A loader that says how large its batches are."""
+
+    batch_size: Any = 4
+
+
+@pytest.mark.parametrize("changes", [{}, {"shards": 2}, {"shards": 3}, {"accumulate": 2},
+                                     {"accumulate": 2, "shards": 2}], ids=str)  # fmt: skip
+def test_a_loader_with_a_batch_size_is_cut_as_data_in_memory(changes):
+    supply = from_source([4, 4, 2], given=Sized, **changes)
+    assert sizes(supply) == sizes(from_data(**changes))
+
+
+@pytest.mark.parametrize("size", [None, True, "4", 0, -3, 4.0], ids=str)
+def test_a_batch_size_that_says_nothing(size, monkeypatch):
+    monkeypatch.setattr(Sized, "batch_size", size)
+    supply = from_source([4, 4, 2], given=Sized, shards=2)
+    assert sizes(supply) == [[2, 2], [2, 2], [1, 1]]
+
+
 def test_a_stopped_epoch_counts_nothing():
     supply = from_source([4, 4, 2], given=Everywhere)
     groups = supply.groups(1)

@@ -89,6 +89,12 @@ class Source:
         except Exception:  # it may be unknown in any way; the loaders of PyTorch raise TypeError
             return 0
 
+    @property
+    def batch_size(self) -> int:
+        """How many sequences a whole batch has, if the source says so; otherwise 0."""
+        found = getattr(self.given, "batch_size", None)
+        return found if isinstance(found, int) and not isinstance(found, bool) else 0
+
     def weighted(self, weights: Weigher | None) -> Source:
         """The source, whose batches get the weights of their classes."""
         self.weigh = weights

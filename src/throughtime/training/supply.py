@@ -137,7 +137,9 @@ class FromSource:
             while taken := list(islice(batches, self.options.accumulate)):
                 parts = []
                 for whole in taken:
-                    step = _part_size(len(whole), self.options, accumulated=True)
+                    # As in memory, a last batch has parts as large as those before.
+                    rows = max(self.source.batch_size, len(whole))
+                    step = _part_size(rows, self.options, accumulated=True)
                     if step >= len(whole):
                         parts.append(whole.batch(slice(None)))
                         continue

@@ -182,6 +182,7 @@ def train(
     shards : int, optional
         The number of parts that a batch is cut into. Each has a gradient of its own, and they are
         summed in a fixed order, so the trained bits depend on ``shards`` and not on who computes.
+        A smaller last batch has parts of the same size; of a source, if it has ``batch_size``.
     accumulate : int
         The number of batches whose gradients are summed for one update:
         ``accumulate=4, batch_size=32`` has the bits of ``batch_size=128, shards=4``, in the memory
