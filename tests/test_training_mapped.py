@@ -144,8 +144,9 @@ def test_a_checkpoint_of_data_in_memory_is_one_of_the_same_data_in_files(name, t
         assert_same(found, trained(case, **case.data, batch_size=4, **options, epochs=2))
 
 
-def test_ragged_files_are_put_into_buckets_by_their_lengths(tmp_path):
+def test_ragged_files_are_put_into_buckets_by_their_lengths(tmp_path, monkeypatch):
     """Also where all sequences of a block are of one length, so that no block has a mask."""
+    monkeypatch.setattr(mapped, "BLOCK", 96)  # two sequences of three steps
     lengths = [3, 3, 5, 5, 2, 2, 6, 6, 4, 4]
     x = [row[:end] for row, end in zip(X, lengths, strict=True)]
     case = CASES["ragged, vector"]

@@ -100,7 +100,7 @@ def digest(arrays: Iterable[np.ndarray | Column | None]) -> str:
             continue
         sha256.update(f"{array.dtype.str}{array.shape}".encode())
         for block in [array] if isinstance(array, np.ndarray) else array.blocks():
-            sha256.update(np.ascontiguousarray(block))
+            sha256.update(np.ascontiguousarray(block).data)
     return sha256.hexdigest()
 
 

@@ -237,7 +237,7 @@ def _check_mapped(
         found = net.plan.outputs.spread("sample_weight", sample_weight, part=True)
         sample_weight = dict(zip(names, found, strict=True))
     columns["sample_weight"] = sample_weight
-    count = _rows_of(_leaves(columns["x"])[0])
+    count = _rows_of(_leaves(columns["x"])[0]) or 0
     if not count:  # the sentence of data in memory
         check_samples(net, heads, x, y, lengths, mask, sample_weight, initial_state)
     for name, value in columns.items():

@@ -10,7 +10,7 @@ from typing import NamedTuple, Protocol
 import numpy as np
 
 from throughtime.data.batches import count_batches, minibatches
-from throughtime.training.mapped import Mapped
+from throughtime.training.mapped import Column, Mapped
 from throughtime.training.options import TrainingOptions
 from throughtime.training.samples import Samples
 from throughtime.training.sources import Source
@@ -46,7 +46,7 @@ class Supply(Protocol):
         """Where the batches come from, if from a source."""
 
     @property
-    def arrays(self) -> Sequence[np.ndarray | None]:
+    def arrays(self) -> Sequence[np.ndarray | Column | None]:
         """All arrays of the data."""
 
     def begin(self, epoch: int) -> None:
@@ -81,7 +81,7 @@ class FromData:
         self.data, self.options, self.renew = data, options, renew
 
     @property
-    def arrays(self) -> Sequence[np.ndarray | None]:
+    def arrays(self) -> Sequence[np.ndarray | Column | None]:
         return self.data.arrays
 
     def begin(self, epoch: int) -> None:
