@@ -143,6 +143,17 @@ def test_frozen_layers_stay():
     assert not still[net.lr_multipliers() != 0].any()
 
 
+def test_layers_may_be_frozen_and_freed_between_two_steps():
+    net = vector()
+    step = tt.TrainStep(net)
+    for change, still in ((net.freeze, True), (net.unfreeze, False)):
+        change(0)
+        before = net.params["0.W_h"].copy(), net.params["1.W"].copy()
+        step(X, LAST)
+        assert (net.params["0.W_h"] == before[0]).all() == still
+        assert (net.params["1.W"] != before[1]).any()
+
+
 # -- errors ------------------------------------------------------------------------------------
 
 BAD: dict[str, tuple[dict[str, Any], type[Exception], str]] = {

@@ -187,12 +187,17 @@ class TrainStep:
         self.net, self.optimizer = net, options.optimizer
         self.epoch, self.batch = 1, 0
         self._options, self._elsewhere = options, elsewhere
-        self._multiplier = net.lr_multipliers()
-        self._frozen = None if self._multiplier is None else self._multiplier == 0
+        self._heed_frozen()
         self._decay_mask = net.weight_mask()
         self._scored = any(head.metrics for head in options.heads)
         #: The last weights with a finite loss and a finite gradient.
         self.good = net.params.flat.copy()
+
+    def _heed_frozen(self) -> None:
+        """Read which parameters move, and how fast."""
+        self._known = self.net.frozen
+        self._multiplier = self.net.lr_multipliers()
+        self._frozen = None if self._multiplier is None else self._multiplier == 0
 
     def begin_epoch(self, epoch: int) -> None:
         """Set the number of the epoch that begins, from 1; schedules and dropout go by it."""
@@ -232,6 +237,8 @@ class TrainStep:
             If the loss, the gradient or a weight becomes infinite or NaN. The last weights with a
             finite loss are restored; the optimiser is reset if one of its moments overflowed.
         """
+        if self.net.frozen != self._known:
+            self._heed_frozen()
         heads = self._options.heads
         part = check_samples(
             self.net, heads, x, y, lengths, mask, sample_weight, initial_state, empty=True
