@@ -212,6 +212,8 @@ class Loop:
                     ):
                         scores.add(rows, found, part)
                         mine.add(rows, found, part)
+                # Or two tapes are in memory while the next update is made.
+                del update, found
                 if mine.weight > 0:
                     state.loss = mine.loss
                     # The penalty of a batch is shared among its chunks as the loss is.
@@ -244,13 +246,16 @@ class Loop:
 
     def _groups(self) -> Generator[Group, None, None]:
         """What each update of the epoch is made from, with the states that go on."""
-        with closing(self.supply.groups(self.state.epoch)) as groups:
+        groups = self.supply.groups(self.state.epoch)
+        return groups if self.carried is None else self._carry(groups, self.carried)
+
+    def _carry(
+        self, groups: Generator[Group, None, None], carried: Carried
+    ) -> Generator[Group, None, None]:
+        with closing(groups):
             for number, group in enumerate(groups, start=1):
-                if self.carried is None:
-                    yield group
-                    continue
                 try:
-                    parts = self.carried.give(group.parts)
+                    parts = carried.give(group.parts)
                 except ThroughtimeError as error:
                     raise error.within(f"batch {number} of epoch {self.state.epoch}") from None
                 yield group._replace(parts=parts)

@@ -59,11 +59,6 @@ class Scores:
             if head.metrics
         }
 
-    @property
-    def wants_outputs(self) -> bool:
-        """Whether :meth:`add` needs the outputs."""
-        return bool(self.outputs or self.running)
-
     def add(self, rows: np.ndarray | None, evaluation: Evaluation | Found, part: Samples) -> None:
         """Add a batch, or a part of its time steps.
 
@@ -80,7 +75,7 @@ class Scores:
             summed = self.heads[k].loss.reduction == "sum"
             self.totals[k] += value if summed else value * weight
             self.weights[k] += weight
-        if not self.wants_outputs:
+        if not (self.outputs or self.running):
             return
         found, start = each(evaluation.y), evaluation.begin
         for k, scores in self.running.items():

@@ -109,6 +109,9 @@ class FromData:
         )
         step = _part_size(len(data) if size is None else size, options)
         for rows in batches:
+            if len(rows) <= step:
+                yield Group([data.batch(rows)], [rows])
+                continue
             cuts = [rows[i : i + step] for i in range(0, len(rows), step)]
             yield Group([data.batch(own) for own in cuts], [*cuts])
 
