@@ -314,6 +314,21 @@ def test_the_messages_of_data_in_memory_are_those_of_files(file, tmp_path, monke
         assert messages[0] == messages[1], change
 
 
+def test_a_file_that_changes_while_it_is_read(tmp_path):
+    x = to_maps(X, tmp_path)
+    writable = np.load(tmp_path / "a.npy", mmap_mode="r+")
+
+    def spoil(run: Any) -> None:
+        writable[3, 2, 1] = np.nan
+
+    with pytest.raises(DataError) as caught:
+        tt.train(vector(), x, LAST, batch_size=4, shuffle=False, callbacks=[spoil])
+    assert str(caught.value) == (
+        "a file has changed while it was read: x must be finite; got nan at index (3, 2, 1). Fill"
+        " missing values, or mask their steps."
+    )
+
+
 def test_class_weights_that_leave_nothing(tmp_path):
     case = CASES["class weights"]
     for data in (case.data, in_files(case.data, tmp_path)):
@@ -360,4 +375,4 @@ def test_a_large_file_is_never_copied_whole(tmp_path):
     found = subprocess.run(command, capture_output=True, text=True, check=True, timeout=300)
     grown, size = map(float, found.stdout.split())
     assert size > 190
-    assert grown < 60
+    assert grown < 100  # 51 was measured: a block, and batches of validation

@@ -159,7 +159,11 @@ class Mapped:
     def batch(self, rows: Rows) -> Samples:
         """Read the sequences at ``rows``, without the last steps that all of them lack."""
         own = rows if self.rows is None else self.rows[rows]
-        return self._weighed(self._read(own).batch(slice(None)))
+        try:
+            part = self._read(own).batch(slice(None))
+        except ThroughtimeError as error:  # all of it was checked before
+            raise error.within("a file has changed while it was read") from None
+        return self._weighed(part)
 
     def _weighed(self, part: Samples) -> Samples:
         return part if self.weigh is None else self.weigh(part)
