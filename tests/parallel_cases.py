@@ -14,6 +14,7 @@ from pathlib import Path
 
 from throughtime.kernels import selection
 from throughtime.parallel import IN_WORKER
+from throughtime.parallel.remote import Ticket
 
 # Python warns of a fork of a process that has threads, which another test may have started.
 _METHOD = "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn"
@@ -166,7 +167,9 @@ class Here:
         future = Future()
         try:
             ticket, *rest = arguments
-            future.set_result(function(self.change(ticket) if rest else ticket, *rest))
+            if isinstance(ticket, Ticket):
+                ticket = self.change(ticket)
+            future.set_result(function(ticket, *rest))
         except Exception as error:
             future.set_exception(error)
         return future
