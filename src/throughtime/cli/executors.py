@@ -63,8 +63,8 @@ def at_work(
             with _dask(workers, tell) as executor:
                 yield executor
         else:
-            count = min(workers, _MOST_ON_WINDOWS) if sys.platform == "win32" else workers
-            with kept(partial(Processes, count)) as executor:
+            most = _MOST_ON_WINDOWS if sys.platform == "win32" else workers
+            with kept(partial(Processes, min(workers, series, most))) as executor:
                 yield executor
 
 
