@@ -152,6 +152,7 @@ def test_ragged_files_are_put_into_buckets_by_their_lengths(tmp_path, monkeypatc
     case = CASES["ragged, vector"]
     maps = to_maps(x, tmp_path)
     found = checked(vector(), maps, LAST)
+    assert found.lengths is not None
     assert found.lengths.tolist() == lengths
     options = {"y": LAST, "batch_size": 4, "bucket": True}
     assert_same(trained(case, x=maps, **options), trained(case, x=x, **options))

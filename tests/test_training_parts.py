@@ -311,16 +311,3 @@ def test_chunks_of_time_are_not_cut_into_parts(options, message):
     with pytest.raises(InvalidArgumentError) as caught:
         tt.train(vector(), X, LAST, tbptt=(2, 2), **options)
     assert str(caught.value) == f"{message} Its updates follow one another in time."
-
-
-def test_each_part_draws_a_dropout_of_its_own():
-    net = vector(dropout=0.5, dtype="float64")
-    heads = check_heads(net, "mse")
-    part = check_samples(net, heads, X[:5], LAST[:5])
-    (update,) = TrainStep(net, tt.optimizers.SGD(1e-12)).updates([part, part])
-    first, second = (one.terms[0].value for one in update.found)
-    assert first != second
-    still = vector(dtype="float64")
-    (update,) = TrainStep(still, tt.optimizers.SGD(1e-12)).updates([part, part])
-    first, second = (one.terms[0].value for one in update.found)
-    assert first == second

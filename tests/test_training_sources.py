@@ -251,7 +251,7 @@ def refilling(wrap: Callable[[np.ndarray], Any], names: tuple[str, ...]) -> Any:
             states = [(given.pop("h"), given.pop("c")), None]
             yield {**given, "initial_state": states}
         for buffer in buffers.values():
-            buffer[...] = np.nan if buffer.dtype.kind == "f" else 0
+            buffer[...] = 7.0 if buffer.dtype.kind == "f" else 0
 
     return give
 
