@@ -31,6 +31,17 @@ def fail(number):
     raise ValueError(f"no {number}")
 
 
+class OddEnd(BaseException):
+    """An exception that is no Exception, and has no text."""
+
+    def __str__(self):
+        raise RuntimeError("no text")
+
+
+def end_oddly():
+    raise OddEnd
+
+
 def is_writeable(x):
     return x.flags.writeable
 

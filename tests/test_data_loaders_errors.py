@@ -1,5 +1,7 @@
 """What from_npy refuses: each sentence names the file or the field, and the way out."""
 
+import os
+import pickle
 import re
 
 import numpy as np
@@ -180,12 +182,27 @@ def test_a_file_that_changes_later(tmp_path):
         ),
     ):
         list(loader)
+    np.save(tmp_path / "y.npy", np.ones((20, 1)))
+    later = (tmp_path / "y.npy").stat().st_mtime + 10
+    os.utime(tmp_path / "y.npy", (later, later))
+    written = f"{tmp_path}/y.npy must be the file that it was; got one that was written later."
+    with pytest.raises(DataError, match=exactly(f"{written} Make a new loader.")):
+        list(loader)
+    assert len(list(pickle.loads(pickle.dumps(loader)))) == 1  # it may be for another machine
     (tmp_path / "y.npy").unlink()
     with pytest.raises(
         DataError,
         match=exactly(f"{tmp_path}/y.npy must be readable; got No such file or directory."),
     ):
         list(loader)
+
+
+def test_paths_that_are_no_files(tmp_path):
+    os.mkfifo(tmp_path / "x.npy")
+    refused(DataError, f"{tmp_path}/x.npy must be a file; got a pipe or a device.", tmp_path)
+    name = "x" * 5000
+    refused(DataError, f"{name} must be readable; got File name too long.", name)
+    refused(DataError, f"{name} must be readable; got File name too long.", {"x": name})
 
 
 def test_fields_that_do_not_fit(tmp_path):
@@ -305,13 +322,25 @@ def test_layouts_that_do_not_fit(tmp_path):
     saved(tmp_path, lengths=np.array([3, 0, 3]))
     refused(
         DataError,
-        f"lengths must be 1 or more; got 0 in row 1 of {tmp_path}/lengths.npy.",
+        f"lengths must be from 1 to 6, the rows of x; got 0 in row 1 of {tmp_path}/lengths.npy.",
+        tmp_path,
+        layout="rows",
+    )
+    # Their sum is 6 where it has 64 bits.
+    saved(tmp_path, lengths=np.array([2**64 - 4, 10], dtype="uint64"))
+    refused(
+        DataError,
+        "lengths must be from 1 to 6, the rows of x; got 18446744073709551612 in row 0 of"
+        f" {tmp_path}/lengths.npy.",
         tmp_path,
         layout="rows",
     )
     saved(tmp_path, lengths=np.array([3, -1, 4]))
     refused(
-        InvalidArgumentError, "lengths must be 0 or more; got -1 in row 1.", tmp_path, layout="rows"
+        DataError,
+        f"lengths must be from 1 to 6, the rows of x; got -1 in row 1 of {tmp_path}/lengths.npy.",
+        tmp_path,
+        layout="rows",
     )
     (tmp_path / "lengths.npy").unlink()
     refused(

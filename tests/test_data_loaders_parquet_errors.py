@@ -41,6 +41,15 @@ def refused(error, sentence, path, **options):
     return caught.value
 
 
+def test_classes_that_arrays_do_not_keep(path):
+    write(path, y=["a", "a", "a\0", "a\0"])
+    refused(
+        DataError,
+        "target column 'y' must hold text that does not end in null characters; got such a class.",
+        path,
+    )
+
+
 def test_columns_that_are_not_there(path):
     write(path)
     refused(

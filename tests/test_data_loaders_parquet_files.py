@@ -1,6 +1,8 @@
 """Files that from_parquet refuses: no tables, damaged, different, changed; a disk without room."""
 
+import os
 import re
+import tempfile
 
 import numpy as np
 import pyarrow as pa
@@ -122,6 +124,94 @@ def test_a_table_that_changes_later(path):
     path.unlink()
     with pytest.raises(DataError, match=re.escape(f"{path} must be ")):
         list(loader)
+
+
+def test_a_table_that_is_written_later(path):
+    write(path)
+    loader = from_parquet(path, id="id", time="t", target="y")
+    later = path.stat().st_mtime + 10
+    os.utime(path, (later, later))
+    sentence = f"{path} must be the file that it was; got one that was written later."
+    with pytest.raises(DataError, match=exactly(f"{sentence} Make a new loader.")):
+        list(loader)
+
+
+def test_damage_that_a_checksum_shows(path):
+    pq.write_table(
+        pa.table(columns()), path, compression="none", use_dictionary=False,
+        write_page_checksum=True,
+    )  # fmt: skip
+    whole = path.read_bytes()
+    path.write_bytes(whole.replace(np.float64(2.0).tobytes(), np.float64(2.5).tobytes(), 1))
+    with pytest.raises(DataError, match=rf"^{path} must be a whole Parquet file; got .*CRC"):
+        from_parquet(path, id="id", time="t", target="y")
+
+
+def test_folders_whose_names_are_those_of_files(tmp_path):
+    (tmp_path / "part.parquet" / "_hidden").mkdir(parents=True)
+    write(tmp_path / "part.parquet" / "0.pq")
+    write(tmp_path / "part.parquet" / "_hidden" / "1.pq")
+    (tmp_path / "up").symlink_to(tmp_path)
+    assert from_parquet(tmp_path, id="id", time="t", target="y").n_sequences == 2
+
+
+def test_a_folder_that_cannot_be_looked_into(tmp_path, monkeypatch):
+    write(tmp_path / "0.parquet")
+    (tmp_path / "more").mkdir()
+    scandir = os.scandir
+
+    def shut(folder):
+        if str(folder).endswith("more"):
+            raise PermissionError(13, "Permission denied", str(folder))
+        return scandir(folder)
+
+    monkeypatch.setattr("os.scandir", shut)
+    sentence = f"{tmp_path}/more must be readable; got Permission denied."
+    refused(DataError, sentence, tmp_path)
+
+
+def test_paths_that_are_no_files(tmp_path):
+    os.mkfifo(tmp_path / "x.parquet")
+    sentence = f"{tmp_path}/x.parquet must be a file; got a pipe or a device."
+    refused(DataError, sentence, tmp_path)
+    name = "x" * 5000
+    refused(DataError, f"{name} must be readable; got File name too long.", name)
+
+
+def test_places_that_cannot_be_written_to(path, tmp_path, monkeypatch):
+    write(path, id=[1, 2, 1, 2])
+    refused(
+        DataError,
+        f"cache must be a folder that can be written to; got '{path}': File exists.",
+        path,
+        cache=path,
+    )
+    name = f"{tmp_path}/{'x' * 300}"
+    with pytest.raises(DataError, match=r"must be readable; got File name too long\.$"):
+        from_parquet(path, id="id", cache=name)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "none"))
+    refused(
+        DataError,
+        "this machine must have a folder for temporary files; got none: No such file or directory."
+        " Name one: cache=...",
+        path,
+        target=None,
+    )
+
+
+@pytest.mark.parametrize("name", ["classes.json", "x.npy", "y.npy", "lengths.npy", "weight.npy"])
+@pytest.mark.parametrize("content", [None, b"[1"])
+def test_a_cache_that_is_damaged(path, tmp_path, name, content):
+    write(path)
+    options = {"target": "y", "weight": "t", "target_per": "step", "cache": tmp_path / "cache"}
+    from_parquet(path, id="id", **options)
+    (folder,) = (tmp_path / "cache").iterdir()
+    (folder / name).unlink()
+    if content is not None:
+        (folder / name).write_bytes(content)
+    sentence = rf"^{folder} must be a cache of the table; got a damaged one \(.*\)\. Delete it;"
+    with pytest.raises(DataError, match=rf"{sentence} it is then written anew\.$"):
+        from_parquet(path, id="id", **options)
 
 
 def test_no_room_on_the_disk(path, tmp_path, monkeypatch):

@@ -89,6 +89,15 @@ def test_a_failure_does_not_end_the_others(executor):
     assert found[1].seconds is None
 
 
+@every_executor
+def test_an_exception_of_any_kind_is_a_failure(executor):
+    sentence = "1 of 3 fits failed; the first is tasks[1]: OddEnd: (without a text)"
+    with pytest.warns(FitsWarning, match=f"^{re.escape(sentence)}$"):
+        found = tt.fit_many([partial(abs, -1), fits.end_oddly, partial(abs, -3)], executor())
+    assert [fit.value for fit in found] == [1, None, 3]
+    assert repr(found[1]) == "<Fit 1: failed: OddEnd: (without a text)>"
+
+
 def test_a_run_that_diverges_is_a_failure_with_its_history():
     x, y = fits.data()
     task = {"net": fits.network(0), "x": x, "y": y * 1e30, "optimizer": tt.optimizers.SGD(1e30)}

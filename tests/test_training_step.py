@@ -51,6 +51,20 @@ def test_a_loop_has_the_bits_of_train(name, more):
     np.testing.assert_array_equal(net.params.flat, other.params.flat)
 
 
+def test_dropout_does_not_depend_on_padding():
+    net, other = (
+        steps(recurrent_dropout=0.5, dropout=0.3),
+        steps(recurrent_dropout=0.5, dropout=0.3),
+    )
+    short = {"x": X, "y": SUMS, "mask": np.arange(6) < np.arange(10)[:, None] % 4}
+    tt.train(net, batches=[short], epochs=1, seed=4)
+    result = tt.TrainStep(other, seed=4)(**short)
+    np.testing.assert_array_equal(net.params.flat, other.params.flat)
+    assert result.y.shape == (10, 6, 1)
+    assert not result.y[:, 3:].any()
+    assert result.y[3, :3].all()
+
+
 def test_what_a_step_returns():
     net = steps(dtype="float64")
     step = tt.TrainStep(net, "sgd", l2=0.1, seed=2)

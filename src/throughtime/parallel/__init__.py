@@ -2,7 +2,7 @@
 
 from throughtime.parallel.executors import Executor, check_executor
 from throughtime.parallel.keeping import kept
-from throughtime.parallel.remote import IN_WORKER
+from throughtime.parallel.remote import IN_WORKER, text_of
 from throughtime.parallel.sharing import restore, share
 from throughtime.parallel.team import Workers
 from throughtime.parallel.work import Failure
@@ -16,4 +16,5 @@ __all__ = [
     "kept",
     "restore",
     "share",
+    "text_of",
 ]

@@ -217,7 +217,7 @@ def _portable_warning(caught: warnings.WarningMessage) -> Said:
     try:
         pickle.loads(_dumps(message))
     except Exception:
-        message = RuntimeWarning(_text(message))
+        message = RuntimeWarning(text_of(message))
     return Said(message, caught.filename, caught.lineno)
 
 
@@ -231,12 +231,13 @@ def portable(error: BaseException) -> BaseException:
             return error
     except Exception:
         pass
-    other = WorkerError(f"{type(error).__name__}: {_text(error)}")
+    other = WorkerError(f"{type(error).__name__}: {text_of(error)}")
     other.add_note(note)
     return other
 
 
-def _text(error: BaseException) -> str:
+def text_of(error: BaseException) -> str:
+    """The text of an exception, which may have none."""
     try:
         return str(error)
     except Exception:

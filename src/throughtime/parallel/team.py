@@ -236,7 +236,9 @@ class Workers:
                     continue
                 try:
                     result = work.function(self.context, work.tasks[number])
-                except (Exception, SystemExit) as error:
+                except KeyboardInterrupt:
+                    raise
+                except BaseException as error:  # as a worker answers
                     if not work.keep_failures:
                         raise
                     result = Failure(error)
@@ -436,5 +438,5 @@ class Workers:
 
 def _what(error: BaseException) -> str:
     """The class of an exception and the first sentence of its text, without the stop."""
-    text = " ".join(str(error).split()).partition(". ")[0].rstrip(".")
+    text = " ".join(remote.text_of(error).split()).partition(". ")[0].rstrip(".")
     return f"{type(error).__name__}: {text}" if text else type(error).__name__

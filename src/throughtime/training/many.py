@@ -24,7 +24,7 @@ from throughtime.errors import (
 )
 from throughtime.messages.streams import standard_output
 from throughtime.network import Network
-from throughtime.parallel import IN_WORKER, Failure, Workers, restore, share
+from throughtime.parallel import IN_WORKER, Failure, Workers, restore, share, text_of
 from throughtime.training.checkpoints import Checkpoint
 from throughtime.training.history import History
 from throughtime.training.interrupt import CLEAN_END
@@ -65,7 +65,7 @@ class Fit:
 
     def __repr__(self) -> str:
         if self.error is not None:
-            what = f"failed: {type(self.error).__name__}: {self.error}"
+            what = f"failed: {type(self.error).__name__}: {text_of(self.error)}"
         elif self.history is not None:
             scores = ", ".join(f"{k} {v:.4g}" for k, v in self.scores().items())
             what = f"{len(self.history['loss'])} epochs, {scores}, {self.seconds:.2g} s"
@@ -171,7 +171,7 @@ def fit_many(
         first = min(failed, key=lambda fit: fit.number)
         warnings.warn(
             f"{len(failed)} of {len(given)} fits failed; the first is tasks[{first.number}]:"
-            f" {type(first.error).__name__}: {first.error}",
+            f" {type(first.error).__name__}: {text_of(first.error)}",
             FitsWarning,
             stacklevel=2,
         )

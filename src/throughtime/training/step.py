@@ -240,9 +240,10 @@ class TrainStep:
         if self.net.frozen != self._known:
             self._heed_frozen()
         heads = self._options.heads
-        part = check_samples(
+        whole = check_samples(
             self.net, heads, x, y, lengths, mask, sample_weight, initial_state, empty=True
         )
+        part = whole.batch(slice(None))  # as train does, so that dropout draws for as many steps
         self.batch += 1
         try:
             with np.errstate(all="ignore"):
@@ -258,8 +259,9 @@ class TrainStep:
             self.explain(error, f"in step {self.batch}", back)
         evaluation = update.found[0]
         loss = sum(h.weight * t.value for h, t in zip(heads, evaluation.terms, strict=True))
-        box = self.net.plan.outputs
-        y = box.gather([one.copy() for one in each(evaluation.y)])
+        shapes = self.net.topology.output_shapes(whole.shapes)
+        found = zip(each(evaluation.y), shapes, strict=True)
+        y = self.net.plan.outputs.gather([_with_steps(one, shape) for one, shape in found])
         norm = 0.0 if update.norm is None else update.norm
         return StepResult(loss, update.penalty, norm, update.lr, y, evaluation.final_state)
 
@@ -391,3 +393,10 @@ class TrainStep:
         origin = update_origin(net, self.optimizer, norm, finite)
         if origin is not None:
             raise Diverged(origin, part)
+
+
+def _with_steps(y: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """A copy of the outputs of a batch, zero at the last steps that all of its rows lack."""
+    found = np.zeros(shape, y.dtype)
+    found[:, : y.shape[1]] = y
+    return found

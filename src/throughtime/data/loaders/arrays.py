@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import stat
 from collections.abc import Sequence
 from math import prod
 from pathlib import Path
@@ -13,13 +14,59 @@ import numpy as np
 
 from throughtime.errors import DataError, ShapeError, sentence
 
-__all__ = ["ArrayFiles", "natural", "open_arrays"]
+__all__ = [
+    "ArrayFiles",
+    "Version",
+    "check_regular",
+    "is_folder",
+    "natural",
+    "open_arrays",
+    "unreadable",
+]
 
 _MAGIC = b"\x93NUMPY"
 _READERS: dict[tuple[int, ...], Any] = {
     (1, 0): np.lib.format.read_array_header_1_0,
     (2, 0): np.lib.format.read_array_header_2_0,
 }
+
+
+#: Some file systems round the time of a change to so many nanoseconds, and some only later.
+_ROUNDED = 2 * 10**9
+
+
+class Version(NamedTuple):
+    """What a file was when it was opened first, to know it again.
+
+    Attributes
+    ----------
+    size : int
+        Bytes of the file.
+    changed : int or None
+        Nanoseconds of the last change; None where the paths may name copies on another machine.
+    """
+
+    size: int
+    changed: int | None
+
+    @classmethod
+    def of(cls, status: os.stat_result) -> Version:
+        """The version of the file that has this status."""
+        return cls(status.st_size, status.st_mtime_ns)
+
+    def check(self, path: str, status: os.stat_result) -> None:
+        """Raise DataError if the file that has this status now is another one."""
+        expected, got = "", ""
+        if status.st_size != self.size:
+            expected, got = f"the file of {self.size:,} bytes that it was", "another size"
+        elif self.changed is not None and abs(status.st_mtime_ns - self.changed) > _ROUNDED:
+            expected, got = "the file that it was", "one that was written later"
+        if expected:
+            hint = "Make a new loader."
+            raise DataError(sentence(path, expected, got, hint, parameter="paths"))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Version, (self.size, None)
 
 
 class ArrayFile(NamedTuple):
@@ -32,14 +79,13 @@ class ArrayFile(NamedTuple):
         The byte at which the numbers begin.
     rows : int
         Length of the first axis.
-    size : int
-        Bytes of the file.
+    version : Version
     """
 
     path: str
     offset: int
     rows: int
-    size: int
+    version: Version
 
 
 class ArrayFiles:
@@ -121,18 +167,16 @@ class ArrayFiles:
             part, target = target[:count], target[count:]
             try:
                 with Path(file.path).open("rb", buffering=0) as stream:
-                    same = os.fstat(stream.fileno()).st_size == file.size
+                    file.version.check(file.path, os.fstat(stream.fileno()))
                     stream.seek(at)
-                    while same and len(part):
+                    while len(part):
                         got = stream.readinto(part)
-                        same = bool(got)
+                        if not got:  # it was cut meanwhile
+                            file.version.check(file.path, os.fstat(stream.fileno()))
+                            raise OSError("its end is missing")
                         part = part[got:]
             except OSError as error:
                 raise unreadable(file.path, error) from None
-            if not same:
-                expected, got = f"the file of {file.size:,} bytes that it was", "another size"
-                hint = "Make a new loader."
-                raise DataError(sentence(file.path, expected, got, hint, parameter="paths"))
 
     def ahead(self, blocks: Sequence[np.ndarray | range]) -> None:
         """Tell the system that these rows are read next, so that the disk works meanwhile."""
@@ -160,6 +204,29 @@ def natural(name: str) -> list[Any]:
 def unreadable(path: str, error: OSError) -> DataError:
     """The error for a file that the system does not give."""
     return DataError(sentence(path, "readable", f"{error.strerror or error}", parameter="paths"))
+
+
+def is_folder(path: str | os.PathLike[str]) -> bool:
+    """Whether there is a folder at ``path``.
+
+    Raises
+    ------
+    DataError
+        If the system cannot tell, for example because a name is too long.
+    """
+    try:
+        return stat.S_ISDIR(Path(path).stat().st_mode)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError as error:
+        raise unreadable(os.fspath(path), error) from None
+
+
+def check_regular(path: str) -> None:
+    """Refuse a pipe or a device: it would be waited for, and cannot be read again."""
+    mode = Path(path).stat().st_mode
+    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):  # opening a folder says so
+        raise DataError(sentence(path, "a file", "a pipe or a device", parameter="paths"))
 
 
 def open_arrays(name: str, paths: Sequence[str]) -> ArrayFiles:
@@ -200,8 +267,9 @@ def open_arrays(name: str, paths: Sequence[str]) -> ArrayFiles:
 def _open(path: str) -> tuple[ArrayFile, tuple[int, ...], np.dtype]:
     """One file, the shape of its array and its dtype."""
     try:
+        check_regular(path)
         with Path(path).open("rb") as stream:
-            size = os.fstat(stream.fileno()).st_size
+            version = Version.of(os.fstat(stream.fileno()))
             shape, fortran, dtype = _header(path, stream)
             offset = stream.tell()
     except FileNotFoundError:
@@ -229,10 +297,10 @@ def _open(path: str) -> tuple[ArrayFile, tuple[int, ...], np.dtype]:
         expected = "at least one row of numbers"
         raise DataError(sentence(path, expected, f"shape {shape}", must="hold", parameter="paths"))
     wanted = prod(shape) * dtype.itemsize
-    if offset + wanted > size:
+    if offset + wanted > version.size:
         expected = f"a whole .npy file of {offset + wanted:,} bytes"
-        raise DataError(sentence(path, expected, f"{size:,} bytes", parameter="paths"))
-    return ArrayFile(path, offset, shape[0], size), shape, dtype
+        raise DataError(sentence(path, expected, f"{version.size:,} bytes", parameter="paths"))
+    return ArrayFile(path, offset, shape[0], version), shape, dtype
 
 
 def _header(path: str, stream: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype]:

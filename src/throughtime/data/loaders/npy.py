@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from throughtime.data.loaders.arrays import ArrayFiles, natural, open_arrays
+from throughtime.data.loaders.arrays import ArrayFiles, is_folder, natural, open_arrays
 from throughtime.data.loaders.flat import BLOCK_BYTES, FlatStore
 from throughtime.data.loaders.loader import Loader
 from throughtime.data.loaders.pool import Key, Pool, Whole
@@ -208,7 +208,7 @@ def _by_field(paths: Any) -> Mapping[str, Any]:
         expected = "a dict from fields to files, a pair (x, y) or a folder"
         raise InvalidTypeError(sentence("paths", expected, describe(paths)))
     folder = Path(check_path(paths))
-    if not folder.is_dir():
+    if not is_folder(folder):
         hint = f"Name the fields: {{'x': {str(folder)!r}, 'y': ...}}."
         got = f"the file {folder}" if folder.exists() else f"{folder}, which does not exist"
         raise DataError(sentence("paths", "a folder, a dict or a pair", got, hint, value=paths))
@@ -236,7 +236,7 @@ def _listed(name: str, value: Any) -> list[str]:
     if not isinstance(value, str | os.PathLike):
         raise InvalidTypeError(sentence(name, "a path or a list of paths", describe(value)))
     path = Path(check_path(value))
-    if not path.is_dir():
+    if not is_folder(path):
         return [str(path)]
     inside = sorted(path.glob("*.npy"), key=lambda one: natural(one.name))
     if not inside:
@@ -322,13 +322,18 @@ def _cut(x: ArrayFiles, lengths: ArrayFiles | None) -> np.ndarray:
             sentence("paths", "'lengths' with layout='rows'", got, hint, must="hold")
         )
     _check_kind(lengths, "iu", "integers")
-    found = check_lengths(lengths.read([range(lengths.shape[0])]))
-    if not found.all():
-        path, row = lengths.place(int(np.argmin(found)))
-        raise DataError(sentence("lengths", "1 or more", f"0 in row {row} of {path}"))
-    if found.sum() != x.shape[0]:
+    found = lengths.read([range(lengths.shape[0])])
+    bad = (found < 1) | (found > x.shape[0]) if found.ndim == 1 else np.array(False)
+    if bad.any():
+        first = int(np.argmax(bad))
+        path, row = lengths.place(first)
+        expected = f"from 1 to {x.shape[0]}, the rows of x"
+        raise DataError(sentence("lengths", expected, f"{found[first]} in row {row} of {path}"))
+    found = check_lengths(found)
+    total = sum(found.tolist())  # which may be larger than any int64
+    if total != x.shape[0]:
         expected = f"{x.shape[0]} in sum, the rows of x"
-        raise ShapeError(sentence("lengths", expected, f"{found.sum()}"))
+        raise ShapeError(sentence("lengths", expected, f"{total}"))
     return found
 
 

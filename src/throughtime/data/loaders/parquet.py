@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from throughtime.data.loaders.arrays import open_arrays
+from throughtime.data.loaders.arrays import is_folder, open_arrays
 from throughtime.data.loaders.flat import FlatStore
 from throughtime.data.loaders.loader import POOL_BYTES, Loader
 from throughtime.data.loaders.regroup import regroup
@@ -24,7 +24,7 @@ from throughtime.data.loaders.scan import find_sequences
 from throughtime.data.loaders.stream import RowStore
 from throughtime.data.sequences import check_float_dtype
 from throughtime.data.tables.columns import quoted
-from throughtime.errors import check_choice
+from throughtime.errors import DataError, check_choice, sentence
 from throughtime.serialization.files import check_path
 
 __all__ = ["from_parquet"]
@@ -172,7 +172,14 @@ def from_parquet(
 
 
 def _in_temporary_folder(rows: Rows, name: str, notes: list[str], reason: str) -> FlatStore:
-    folder = Path(tempfile.mkdtemp(prefix="throughtime-"))
+    try:
+        folder = Path(tempfile.mkdtemp(prefix="throughtime-"))
+    except OSError as error:
+        hint = "Name one: cache=..."
+        expected, got = "a folder for temporary files", f"none: {error.strerror or error}"
+        raise DataError(
+            sentence("this machine", expected, got, hint, must="have", parameter="cache")
+        ) from None
     try:
         regroup(rows, folder)
         notes.append(f"{reason}, so they were brought together in {folder}.")
@@ -191,37 +198,54 @@ def _remove(folder: Path, process: int) -> None:
 
 def _in_cache(rows: Rows, cache: Path, name: str, notes: list[str]) -> FlatStore:
     folder = cache / _fingerprint(rows)
-    if folder.is_dir():
+    found = is_folder(folder)
+    if not found:
+        rows.find_classes()
+        try:
+            _write(rows, cache, folder)
+        except OSError as error:
+            got = error.strerror or str(error)
+            expected = "a folder that can be written to"
+            raise DataError(
+                sentence("cache", expected, f"{str(cache)!r}: {got}", value=cache)
+            ) from None
+    notes.append(f"The sequences were {'found in' if found else 'written into'} {folder}.")
+    try:
         names = json.loads((folder / _CLASSES).read_text("utf-8"))
         rows.classes = None if names is None else np.array(names)
-        notes.append(f"The sequences were found in {folder}.")
-    else:
-        rows.find_classes()
-        cache.mkdir(parents=True, exist_ok=True)
-        unfinished = cache / f".throughtime-{secrets.token_hex(8)}.tmp"
-        unfinished.mkdir()
+        return _opened(folder, rows, name, notes)
+    except (OSError, ValueError, DataError) as error:
+        got, hint = f"a damaged one ({error})", "Delete it; it is then written anew."
+        raise DataError(
+            sentence(str(folder), "a cache of the table", got, hint, parameter="cache")
+        ) from None
+
+
+def _write(rows: Rows, cache: Path, folder: Path) -> None:
+    """Bring the rows together in ``folder``, in one step: it is there as a whole, or not."""
+    cache.mkdir(parents=True, exist_ok=True)
+    unfinished = cache / f".throughtime-{secrets.token_hex(8)}.tmp"
+    unfinished.mkdir()
+    try:
+        regroup(rows, unfinished)
+        names = None if rows.classes is None else rows.classes.tolist()
+        (unfinished / _CLASSES).write_text(json.dumps(names), "utf-8")
         try:
-            regroup(rows, unfinished)
-            names = None if rows.classes is None else rows.classes.tolist()
-            (unfinished / _CLASSES).write_text(json.dumps(names), "utf-8")
-            try:
-                unfinished.rename(folder)
-            except OSError:
-                if not folder.is_dir():  # else another process was faster
-                    raise
-        finally:
-            shutil.rmtree(unfinished, ignore_errors=True)
-        notes.append(f"The sequences were written into {folder}.")
-    return _opened(folder, rows, name, notes)
+            unfinished.rename(folder)
+        except OSError:
+            if not folder.is_dir():  # else another process was faster
+                raise
+    finally:
+        shutil.rmtree(unfinished, ignore_errors=True)
 
 
 def _opened(folder: Path, rows: Rows, name: str, notes: list[str]) -> FlatStore:
     """The sequences that :func:`regroup` wrote into a folder."""
-    found = {
-        field: open_arrays(field, [str(folder / f"{field}.npy")])
-        for field in ("x", "lengths", "y", "weight")
-        if (folder / f"{field}.npy").exists()
-    }
+    roles = rows.roles
+    names = ["x", "lengths"]
+    names += ["y"] if roles.targets else []
+    names += [] if roles.weight is None else ["weight"]
+    found = {name: open_arrays(name, [str(folder / f"{name}.npy")]) for name in names}
     lengths = found.pop("lengths")
     return FlatStore(
         found.pop("x"),

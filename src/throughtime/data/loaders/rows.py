@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, NoReturn
 
 import numpy as np
 
-from throughtime.data.loaders.arrays import natural
+from throughtime.data.loaders.arrays import (
+    Version,
+    check_regular,
+    is_folder,
+    natural,
+    unreadable,
+)
 from throughtime.data.loaders.roles import Roles, kind_of, plain
 from throughtime.data.loaders.values import Place, class_ids, keys, numbers, texts, times
 from throughtime.errors import DataError, ThroughtimeError, import_extra, sentence
@@ -72,7 +79,7 @@ class Rows:
     def __init__(self, paths: Sequence[str], roles: Roles) -> None:
         self.paths = tuple(paths)
         self.roles = roles
-        counts, file_groups, sizes = [], [0], []
+        counts, file_groups, versions = [], [0], []
         first = None
         for path in paths:
             file = open_parquet(path)
@@ -80,11 +87,11 @@ class Rows:
             _check_schema(roles, *first, path, file.schema_arrow)
             counts += [file.metadata.row_group(g).num_rows for g in range(file.num_row_groups)]
             file_groups.append(len(counts))
-            sizes.append(Path(path).stat().st_size)
+            versions.append(Version.of(Path(path).stat()))
             file.close()
         self.group_edges = np.cumsum([0, *counts], dtype=np.int64)
         self.file_groups = np.array(file_groups)
-        self._sizes = sizes
+        self._versions = versions
         if not len(self):
             what = paths[0] if len(paths) == 1 else f"{paths[0]} and the files after it"
             raise DataError(sentence(what, "rows", "none", must="hold", parameter="path"))
@@ -191,10 +198,7 @@ class Rows:
         path = self.paths[k]
         file = open_parquet(path)
         try:
-            if Path(path).stat().st_size != self._sizes[k]:
-                expected, got = f"the file of {self._sizes[k]:,} bytes that it was", "another size"
-                hint = "Make a new loader."
-                raise DataError(sentence(path, expected, got, hint, parameter="path"))
+            self._versions[k].check(path, Path(path).stat())
             decoder = file.iter_batches(
                 batch_size=_ROWS, row_groups=list(groups), columns=list(names)
             )
@@ -223,6 +227,12 @@ class Rows:
                         f"target column {name!r}", expected, "more", must="hold", parameter="target"
                     )
                 )
+        if any(isinstance(entry, str) and entry.endswith("\0") for entry in found):
+            # An array of text does not keep them.
+            expected, got = "text that does not end in null characters", "such a class"
+            raise DataError(
+                sentence(f"target column {name!r}", expected, got, must="hold", parameter="target")
+            )
         if any(isinstance(entry, str) and len(entry) > _LONGEST_CLASS for entry in found):
             expected, got = f"classes of at most {_LONGEST_CLASS} characters", "a longer text"
             raise DataError(
@@ -259,12 +269,15 @@ def open_parquet(path: str) -> Any:
     """Open a Parquet file; its footer is read."""
     parquet = import_extra("pyarrow.parquet", "cli", "Reading a Parquet file")
     try:
+        check_regular(path)
         with Path(path).open("rb") as stream:
             start = stream.read(4)
         if start != b"PAR1":
             got, hint = ("other content", _CONVERT) if start else ("nothing", "")
             raise DataError(sentence(path, "a Parquet file", got, hint, parameter="path"))
-        file = parquet.ParquetFile(path, pre_buffer=False, buffer_size=_BUFFER)
+        file = parquet.ParquetFile(
+            path, pre_buffer=False, buffer_size=_BUFFER, page_checksum_verification=True
+        )
         _ = file.schema_arrow
     except ThroughtimeError:
         raise
@@ -328,18 +341,22 @@ def find_files(path: Any) -> list[str]:
             raise DataError(sentence("path", "each file once", got, must="name", value=path))
         return every
     place = Path(check_path(path))
-    if not place.is_dir():
+    if not is_folder(place):
         if not place.exists():
             raise DataError(f"{place} must be a file or a folder; there is none of this name.")
         return [str(place)]
     hidden = (".", "_")  # files of a format about the others
-    found = [
-        one
-        for suffix in ("parquet", "pq")
-        for one in place.rglob(f"*.{suffix}")
-        if not any(part.startswith(hidden) for part in one.relative_to(place).parts)
-    ]
+    found = []
+    for folder, folders, names in os.walk(place, onerror=_raise):
+        folders[:] = [one for one in folders if not one.startswith(hidden)]
+        wanted = [one for one in names if one.endswith((".parquet", ".pq"))]
+        found += [Path(folder, one) for one in wanted if not one.startswith(hidden)]
     if not found:
         got = f"the folder {place} without any"
         raise DataError(sentence("path", ".parquet files", got, must="name", value=path))
     return [str(one) for one in sorted(found, key=lambda one: [natural(p) for p in one.parts])]
+
+
+def _raise(error: OSError) -> NoReturn:
+    """Refuse a folder that cannot be looked into, whose files would be missing."""
+    raise unreadable(str(error.filename), error) from None
