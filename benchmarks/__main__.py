@@ -18,7 +18,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from benchmarks import calls, disk, footprint, growth, memory
+from benchmarks import calls, disk, footprint, growth, memory, shards
 from benchmarks.bars import judge
 from benchmarks.paired import FULL, QUICK, Effort, measure
 from benchmarks.peak import peaks
@@ -26,7 +26,7 @@ from benchmarks.server import PEERS, check_installed, fleet
 from benchmarks.tables import markdown
 from benchmarks.tasks import Task, all_tasks
 
-SECTIONS = ["rows", "memory", "footprint", "growth", "calls", "disk"]
+SECTIONS = ["rows", "memory", "footprint", "growth", "calls", "disk", "shards"]
 #: Parts that time the other libraries, and which of them.
 BESIDE = {"rows": list(PEERS), "memory": memory.PEERS, "growth": growth.PEERS}
 
@@ -134,6 +134,8 @@ def _measure(arguments: argparse.Namespace, results: dict[str, Any]) -> None:
         results["calls"] = calls.measure(4 * effort.rounds, arguments.against)
     if "disk" in arguments.only:
         results["disk"] = disk.measure(threads, effort.rounds, arguments.quick)
+    if "shards" in arguments.only:
+        results["shards"] = shards.measure(effort.rounds)
     # A busy machine can only lower the peak, so measure it again and keep the larger one.
     for n, value in (peaks(sorted({1, threads})) or {}).items():
         results["peak"][str(n)] = max(results["peak"][str(n)], value)

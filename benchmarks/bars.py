@@ -19,6 +19,8 @@ PEAK, PEAK_CELLS = 0.7, ("rnn", "lstm")
 IMPORT_OF_NUMPY, WHEEL_BYTES = 1.3, 5_000_000
 #: Training from files: the most bytes of growth, and the least part of the speed from memory.
 DISK_GROWTH, DISK_SPEED = 300_000_000, 0.9
+#: Two processes beside one thread; seconds that a step with one worker takes on top.
+SHARDS_SPEED, SHARDS_OVERHEAD = 1.7, 1e-3
 
 Results = dict[str, Any]
 Bar = dict[str, Any]
@@ -107,6 +109,14 @@ def judge(results: Results) -> list[Bar]:
         found.append(_bar(name, limit, got, reached))
         name, limit = f"speed from {row['kind']} / from memory", f"{DISK_SPEED:g}"
         found.append(_bar(name, limit, f"{row['ratio']:.2f}", row["ratio"] >= DISK_SPEED))
+    if results.get("shards"):
+        for row in results["shards"]["speed"]:
+            name = f"{row['cell']} in {row['shards']} shards, two processes / one thread"
+            reached = row["ratio"] >= SHARDS_SPEED
+            found.append(_bar(name, f"{SHARDS_SPEED:g} times", f"{row['ratio']:.2f}", reached))
+        cost = results["shards"]["overhead"]["overhead"]
+        limit, got = f"under {SHARDS_OVERHEAD * 1e3:g} ms", f"{cost * 1e3:.2f} ms"
+        found.append(_bar("a step with one worker, overhead", limit, got, cost < SHARDS_OVERHEAD))
     if "import_seconds" in results:
         seconds = results["import_seconds"]
         limit = f"{IMPORT_OF_NUMPY:g} times numpy's"

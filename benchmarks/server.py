@@ -48,6 +48,7 @@ def check_installed(peers: Iterable[str], part: str) -> None:
         raise SystemExit(
             f"The part {part!r} needs packages that are not installed: {', '.join(missing)}. Run"
             " make bench, which installs them; or measure other parts: --only footprint calls disk"
+            " shards"
         )
 
 

@@ -152,7 +152,29 @@ def _disk(results: Results) -> list[str]:
         "A GRU of 64 units, float32, batches of 32 sequences of 200 steps and 32 features. One pass"
         " over all files, and turns on a part of them."
     )
-    return ["## Training from disk", "", text, *table(header, lines)]
+    return ["## Training from disk", "", text, *table(header, lines), ""]
+
+
+def _shards(results: Results) -> list[str]:
+    found = results.get("shards")
+    if not found:
+        return []
+    header = ["cell", "shards", "one thread, ms", "shards here, ms", "two processes, ms"]
+    header += ["one thread / two processes", "by processor time"]
+    lines = [
+        [row["cell"], str(row["shards"])]
+        + [number(row[key] * 1e3) for key in ("one", "here", "pool")]
+        + [f"{row['ratio']:.2f}", f"{row['processor']:.2f}"]
+        for row in found["speed"]
+    ]
+    cost = found["overhead"]
+    text = "An update of a layer and a Dense layer; (N, T, F, H) = (256, 200, 32, 128), float32."
+    tiny = (
+        f"An update of a tiny network takes {number(cost['here'] * 1e6)} µs here and"
+        f" {number(cost['worker'] * 1e6)} µs with one worker:"
+        f" {number(cost['overhead'] * 1e6)} µs more."
+    )
+    return ["## Shards", "", text, *table(header, lines), tiny]
 
 
 def _machine(results: Results) -> list[str]:
@@ -178,5 +200,5 @@ def markdown(results: Results) -> str:
     for job in TITLES:
         lines += _rows(results, job)
     lines += [*_memory(results), *_footprint(results), *_growth(results), *_calls(results)]
-    lines += _disk(results)
+    lines += [*_disk(results), *_shards(results)]
     return "\n".join(lines).rstrip() + "\n"

@@ -39,7 +39,7 @@ def test_a_library_that_is_missing_is_named_before_any_work():
     assert done.returncode == 1
     assert done.stderr == (
         "The part 'memory' needs packages that are not installed: torch. Run make bench, which"
-        " installs them; or measure other parts: --only footprint calls disk\n"
+        " installs them; or measure other parts: --only footprint calls disk shards\n"
     )
     assert done.stdout == ""
 
@@ -80,4 +80,25 @@ def test_training_from_disk_is_timed_beside_training_from_memory(monkeypatch):
         assert min(row[key] for key in ("seconds", "disk", "memory", "ratio")) > 0
     assert "| npy | 0.001 |" in tables.markdown(
         {"machine": dict.fromkeys(MACHINE, 1), "versions": {}, "effort": EFFORT, "disk": rows}
+    )
+
+
+def test_shards_are_timed_beside_one_thread():
+    code = (
+        "import json\n"
+        "from benchmarks import shards\n"
+        "shards.SHAPE, shards.COUNTS, shards.CELLS = (4, 10, 2, 4), (2,), ('GRU',)\n"
+        "shards.UPDATES = 5\n"
+        "if __name__ == '__main__':\n"
+        "    print(json.dumps({'speed': shards.speed(1), 'overhead': shards.overhead(1)}))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    found = json.loads(done.stdout)
+    (row,) = found["speed"]
+    assert (row["cell"], row["shards"]) == ("gru", 2)
+    assert min(row[key] for key in ("one", "here", "pool", "ratio")) > 0
+    assert "| gru | 2 |" in tables.markdown(
+        {"machine": dict.fromkeys(MACHINE, 1), "versions": {}, "effort": EFFORT, "shards": found}
     )
