@@ -18,7 +18,7 @@ SOURCES = sorted(
 )
 
 #: A series has a letter, or two of these.
-NUMBER = r"(?:(?:[A-Z]|CT|CF|GN|GR|IR|LR|MG|ML|ME|BM|LN|AT)\d+b?'*|P)"
+NUMBER = r"(?:(?:[A-Z]|CT|CF|GN|GR|IR|LR|MG|ML|ME|BM|LN|AT|SH)\d+b?'*|P)"
 DEFINED = re.compile(rf"\\tag\{{({NUMBER})\}}")
 CITED = re.compile(rf"\(({NUMBER}(?:(?:, | to |-){NUMBER})*)\)")
 DISPLAYED = re.compile(r"^\$\$\n(.*?)^\$\$$", re.MULTILINE | re.DOTALL)

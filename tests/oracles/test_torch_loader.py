@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import threading
 
 import numpy as np
@@ -61,6 +62,21 @@ def test_a_loader_has_the_bits_of_the_array(kind, workers):
         np.testing.assert_array_equal(found[0], wanted[0])
         assert found[1] == wanted[1]
     assert {one.name for one in set(threading.enumerate()) - before} <= {"QueueFeederThread"}
+
+
+@pytest.mark.skipif("fork" not in multiprocessing.get_all_start_methods(), reason="no fork here")
+@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")  # since Python 3.12
+@pytest.mark.parametrize("persistent", [False, True])
+def test_processes_of_a_loader_are_forked_beside_the_thread_that_reads_ahead(persistent):
+    loader = DataLoader(
+        TENSORS, batch_size=4, num_workers=2, multiprocessing_context="fork",
+        persistent_workers=persistent,
+    )  # fmt: skip
+    for shards in (None, 2):
+        wanted = trained(X, Y, batch_size=4, shuffle=False, shards=shards)
+        found = trained(batches=loader, prefetch=2, shards=shards)
+        np.testing.assert_array_equal(found[0], wanted[0])
+        assert found[1] == wanted[1]
 
 
 def test_a_sampler_is_told_the_epoch_by_a_source_of_ours():
