@@ -99,21 +99,32 @@ def overhead(rounds: int) -> dict[str, float]:
     """Seconds of an update of a tiny network in this process, and with one worker."""
     units, batch, steps = TINY
     data = _data(batch * UPDATES, steps, 3)
-    found: dict[str, list[float]] = {"here": [], "worker": []}
+    ways: dict[str, dict[str, Any]] = {"here": {}, "worker": {}}
+    found: dict[str, list[np.ndarray]] = {"here": [], "worker": []}
     with ProcessPoolExecutor(1) as pool:
+        ways["worker"]["executor"] = pool
         for _ in range(rounds):
-            for way, options in (("here", {}), ("worker", {"executor": pool})):
+            for way, options in ways.items():
+
+                def costs(epochs: int, options: dict[str, Any] = options) -> np.ndarray:
+                    """Seconds by the clock, and of the processor."""
+                    who = [os.getpid(), *(pool._processes or ())]
+                    before = sum(map(_used, who))
+                    took = _seconds(
+                        "GRU", units, data, batch_size=batch, epochs=epochs, shards=1, **options
+                    )
+                    return np.array([took, sum(map(_used, who)) - before])
+
                 # What a run costs once is in both: the difference is that of two epochs.
-                first, rest = (
-                    _seconds("GRU", units, data, batch_size=batch, epochs=n, shards=1, **options)
-                    for n in (1, 3)
-                )
-                found[way].append((rest - first) / (2 * UPDATES))
-    pairs = zip(found["worker"], found["here"], strict=True)
+                first = costs(1)
+                found[way].append((costs(3) - first) / (2 * UPDATES))
+    here, worker = map(np.array, (found["here"], found["worker"]))
+    wall, used = np.median(worker - here, axis=0).tolist()
     return {
-        "here": statistics.median(found["here"]),
-        "worker": statistics.median(found["worker"]),
-        "overhead": statistics.median(worker - here for worker, here in pairs),
+        "here": float(np.median(here[:, 0])),
+        "worker": float(np.median(worker[:, 0])),
+        "overhead": wall,
+        "processor": used,
     }
 
 

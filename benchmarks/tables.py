@@ -172,7 +172,8 @@ def _shards(results: Results) -> list[str]:
     tiny = (
         f"An update of a tiny network takes {number(cost['here'] * 1e6)} µs here and"
         f" {number(cost['worker'] * 1e6)} µs with one worker:"
-        f" {number(cost['overhead'] * 1e6)} µs more."
+        f" {number(cost['overhead'] * 1e6)} µs more, of which the processors work for"
+        f" {number(cost['processor'] * 1e6)} µs."
     )
     return ["## Shards", "", text, *table(header, lines), tiny]
 
