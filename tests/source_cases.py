@@ -152,7 +152,11 @@ CASES: dict[str, Case] = {
         {"x": ragged(X), "y": ragged(STEP_CLASSES)},
         {"loss": "crf", "metrics": ["accuracy"]},
     ),
-    "tbptt": Case(steps, {"x": X, "y": SUMS, "lengths": LENGTHS}, {"tbptt": (2, 3), "l1": 0.01}),
+    "tbptt": Case(
+        steps,
+        {"x": X, "y": SUMS, "lengths": LENGTHS},
+        {"tbptt": (2, 3), "l1": 0.01, "metrics": ["mae"]},
+    ),
     "tbptt, vector": Case(vector, {"x": X, "y": LAST, "lengths": LENGTHS}, {"tbptt": (2, 3)}),
     "dropout": Case(
         lambda: stack(RNN(4, dropout=0.3, recurrent_dropout=0.2), Dropout(0.2), Dense(1)),

@@ -215,9 +215,9 @@ def test_ids_of_any_type(tmp_path):
             expected = {(k, k) for k in (1, 2, 3)} if regrouped else {(1,), (2, 2), (3,)}
             assert set(sequences(loader)) == expected
             assert len(loader.notes) == 1 + regrouped
-    rows = pa.table({"id": [True, False, True], "a": [1.0, 2.0, 3.0]})
-    pq.write_table(rows, path)
-    assert set(sequences(from_parquet(path, id="id"))) == {(1, 3), (2,)}
+    for ids in ([True, False, True], [0.0, 1.0, -0.0]):
+        pq.write_table(pa.table({"id": ids, "a": [1.0, 2.0, 3.0]}), path)
+        assert set(sequences(from_parquet(path, id="id"))) == {(1, 3), (2,)}
 
 
 def test_times_of_any_type_order_the_rows(tmp_path):

@@ -47,6 +47,13 @@ def test_the_first_failure_in_the_order_of_the_tasks_is_raised(executor):
     assert str(results[3].error) == "no 3"
 
 
+def test_what_stands_behind_a_failure_is_not_begun():
+    executor = cases.Here()
+    with Workers(executor, {0}) as workers, pytest.raises(ValueError, match="no 0"):
+        workers.run(cases.fail_at, range(500))
+    assert len(executor.sent) < 2 * team.MANY
+
+
 @every_executor
 def test_an_exception_in_on_done_ends_the_run(executor):
     def refuse(number, result):

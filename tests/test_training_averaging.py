@@ -15,7 +15,7 @@ from throughtime.errors import (
 )
 from throughtime.layers import GRU, Dense
 from throughtime.optimizers import SGD, Adam
-from throughtime.training import EMA, SWA, Callback, EarlyStopping, train
+from throughtime.training import EMA, SWA, Callback, EarlyStopping, History, Run, train
 
 
 def ema_of(path, decay):
@@ -53,6 +53,14 @@ def test_a_stochastic_average_is_the_mean_of_what_it_takes(average, taken):
     mean = np.mean([path.weights[i] for i in taken], axis=0)
     np.testing.assert_allclose(average.weights, mean, rtol=1e-12)
     assert np.array_equal(net.params.flat, average.weights.astype("float32"))
+
+
+def test_a_share_of_the_epochs_is_not_rounded_below_itself():
+    """In floating-point numbers, 0.29 * 100 is less than 29."""
+    average, now = SWA(start=0.29), Run(network(), SGD(), History(), 100)
+    for now.epoch, count in ((28, 0), (29, 0), (30, 1)):
+        average.after_epoch(now)
+        assert average.count == count
 
 
 def test_training_goes_on_with_the_raw_weights():

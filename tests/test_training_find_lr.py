@@ -103,6 +103,13 @@ def test_it_ends_where_the_loss_rises():
     assert found.smoothed[found.rates <= 1e-5].std() < 0.2 * found.losses[:20].std()
 
 
+def test_a_loss_above_the_limit_counts_as_that():
+    net = tt.Network([Dense(1)], n_features=2, dtype="float32", seed=1)
+    found = tt.find_lr(net, *sums(), optimizer=SGD(), lowest=1e-5, highest=1e10)
+    assert found.losses.max() > 100.0
+    assert found.smoothed.max() < 10.0
+
+
 def test_a_divergence_ends_it():
     x, y = sums()
     net = tt.Network([Dense(1)], n_features=2, dtype="float32")

@@ -194,6 +194,14 @@ def test_an_epoch_may_have_another_number_of_batches():
     assert seen == [(3, 3), (6, 6), (9, 9)]
 
 
+def test_callbacks_know_the_number_of_batches_after_the_first_epoch():
+    seen = []
+    options = {"epochs": 2, "callbacks": [lambda run: None, tt.Callback()]}
+    options["callbacks"][1].on_batch_end = lambda run: seen.append(run.batches)
+    tt.train(vector(), batches=lambda: iter(PAIRS), **options)
+    assert seen == [None] * 3 + [3] * 3
+
+
 class Length(Everywhere):
     """A loader whose length is a lie, or an error."""
 
