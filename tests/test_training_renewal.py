@@ -49,11 +49,12 @@ def test_epochs_differ_in_size_and_have_lengths_and_weights() -> None:
         lengths, weight = np.full(len(x), 3), np.ones(len(x))
         return {"x": x, "y": y, "lengths": lengths, "sample_weight": weight}
 
-    def note(run: tt.training.callbacks.Run) -> None:
-        batches.append(run.batches)
+    class Note(tt.Callback):
+        def on_batch_end(self, run: tt.training.callbacks.Run) -> None:
+            batches.append(run.batches)
 
-    history = train(network(), *draw(1), renew=renew, epochs=3, batch_size=4, callbacks=[note])
-    assert batches == [3, 2, 3]
+    history = train(network(), *draw(1), renew=renew, epochs=3, batch_size=4, callbacks=[Note()])
+    assert batches == [3, 3, 3, 2, 2, 3, 3, 3]
     assert np.isfinite(history["loss"]).all()
 
 

@@ -135,7 +135,7 @@ def fit_many(
     given = _check_tasks(tasks)
     shared, short = share(given, whole=_sources(given))
     fits = [Fit(number, error=_unfinished()) for number in range(len(given))]
-    failed: list[Fit] = []
+    failed: dict[int, BaseException] = {}
     done = 0
 
     def finish(number: int, result: Any) -> None:
@@ -143,7 +143,7 @@ def fit_many(
         fit = _as_fit(number, result)
         fits[number], done = fit, done + 1
         if fit.error is not None:
-            failed.append(fit)
+            failed[number] = fit.error
         progress.epoch(done, fit.scores() | ({"failed": len(failed)} if failed else {}))
         if verbose:
             lines.write(f"{fit}\n")
@@ -168,10 +168,11 @@ def fit_many(
     if interrupted:
         progress.interrupted(f"{done} of {len(given)} fits are finished")
     if failed:
-        first = min(failed, key=lambda fit: fit.number)
+        first = min(failed)
+        error = failed[first]
         warnings.warn(
-            f"{len(failed)} of {len(given)} fits failed; the first is tasks[{first.number}]:"
-            f" {type(first.error).__name__}: {text_of(first.error)}",
+            f"{len(failed)} of {len(given)} fits failed; the first is tasks[{first}]:"
+            f" {type(error).__name__}: {text_of(error)}",
             FitsWarning,
             stacklevel=2,
         )
