@@ -295,3 +295,21 @@ def test_numbers_of_parts_and_of_batches_ahead():
         ({"carry_state": None}, "carry_state must be True or False; got None."),
     ]:
         assert refused(InvalidTypeError, lambda: tt.train(vector(), X, LAST, **given)) == message  # noqa: B023
+
+
+def test_nobody_guesses_how_many_series_go_on_side_by_side():
+    for call, default in ((tt.train, 32), (tt.evaluate, 256)):
+        with pytest.raises(InvalidArgumentError) as caught:
+            call(vector(), X, LAST, carry_state=True)
+        assert str(caught.value) == (
+            f"batch_size must be given where carry_state=True; got none (the default is {default})."
+            " It is the number of series that go on side by side."
+        )
+
+
+def test_batches_in_the_place_of_data():
+    with pytest.raises(tt.errors.InvalidTypeError) as caught:
+        tt.train(vector(), iter([(X, LAST)]))
+    assert str(caught.value) == (
+        "train needs x and y, or batches; got no y. If x gives batches, write batches=x."
+    )

@@ -397,3 +397,20 @@ def test_an_error_in_validation_leaves_the_source_of_training_too():
     with pytest.raises(DataError, match=r"^validation, batch 2 of epoch 1: x must be finite"):
         tt.train(vector(), batches=give, validation=[GOOD, (HOLE, y)])
     assert closed == [True]
+
+
+def test_lengths_in_the_place_of_weights():
+    """As the loaders of others give them; weights of numbers that cannot be lengths are weights."""
+    lengths = np.arange(1, X.shape[1] + 1)[: len(X)]
+    lengths[-1] = X.shape[1]
+    rows = len(lengths)
+    with pytest.raises(InvalidArgumentError) as caught:
+        tt.train(vector(), batches=[(X[:rows], LAST[:rows], lengths)], epochs=1)
+    steps = X.shape[1]
+    assert str(caught.value) == (
+        "batch 1 of epoch 1: a batch must have weights as its third entry; got integers up to"
+        f" {steps}, the number of steps of x, which look like lengths. Write"
+        " {'x': x, 'y': y, 'lengths': lengths}, or make the weights floats."
+    )
+    for weight in (lengths.astype(float), np.full(rows, steps), lengths % 2):
+        tt.train(vector(), batches=[(X[:rows], LAST[:rows], weight)], epochs=1)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -48,8 +48,26 @@ def check_given(function: str, x: Any, y: Any) -> None:
     """
     missing = [name for name, value in (("x", x), ("y", y)) if value is None]
     if missing:
+        run_through = isinstance(x, Iterable) and not hasattr(x, "__array__")
+        known = isinstance(x, list | tuple | Mapping | str)
+        hint = " If x gives batches, write batches=x." if run_through and not known else ""
         raise InvalidTypeError(
-            f"{function} needs x and y, or batches; got no {' and no '.join(missing)}."
+            f"{function} needs x and y, or batches; got no {' and no '.join(missing)}.{hint}"
+        )
+
+
+def check_side_by_side(given: int | None, default: int, carry_state: bool) -> None:
+    """Refuse a batch size that nobody chose, where states go on from batch to batch.
+
+    Raises
+    ------
+    InvalidArgumentError
+    """
+    if carry_state and given is default:
+        hint = "It is the number of series that go on side by side."
+        expected = "given where carry_state=True"
+        raise InvalidArgumentError(
+            sentence("batch_size", expected, f"none (the default is {default})", hint)
         )
 
 

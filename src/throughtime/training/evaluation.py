@@ -15,7 +15,12 @@ from throughtime.registry import translate
 from throughtime.training import objective
 from throughtime.training.carrying import Carried
 from throughtime.training.class_weights import class_weighting
-from throughtime.training.combinations import check_given, check_without_data, marked
+from throughtime.training.combinations import (
+    check_given,
+    check_side_by_side,
+    check_without_data,
+    marked,
+)
 from throughtime.training.heads import Heads
 from throughtime.training.mapped import Mapped, check_data
 from throughtime.training.memory import heads_of
@@ -106,6 +111,7 @@ def evaluate(
     """
     arguments = locals()
     net = check_network(net)
+    carry_state = check_bool("carry_state", carry_state)
     if batches is not None:
         check_without_data(arguments, EVALUATED)
     else:
@@ -114,7 +120,6 @@ def evaluate(
     check_outputs(net, heads)
     size = None if batch_size is None else check_int("batch_size", batch_size, 1)
     prefetch = check_int("prefetch", prefetch, 0)
-    carry_state = check_bool("carry_state", carry_state)
     weights = class_weighting(class_weight, net, heads)
     data: Samples | Mapped | Source
     if batches is not None:
@@ -125,6 +130,7 @@ def evaluate(
         own = None if carry_state else initial_state
         found = check_data(net, heads, x, y, lengths, mask, sample_weight, own)
         data = marked(net, found, carry_state, size, initial_state, reset)
+        check_side_by_side(batch_size, EVALUATED, carry_state)
         if weights is not None:
             weights.learn(data.blocks)
     carried = Carried(net, initial_state) if carry_state else None

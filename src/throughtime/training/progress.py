@@ -187,6 +187,8 @@ class RichBar(InterruptNotice):
 
     def batch(self, epoch: int, batch: int, batches: int | None, loss: float) -> None:
         """Move the bar by a part of an epoch; rich itself draws only ten times a second."""
+        if not batches:  # the bar cannot move, so that numbers must
+            self.bar.update(self.task, scores=f"batch {batch}  loss {loss:.4g}")
         self.bar.update(self.task, completed=epoch - 1 + part_done(batch, batches))
 
     def epoch(self, epoch: int, values: Mapping[str, float]) -> None:
@@ -221,7 +223,8 @@ class NotebookBar(InterruptNotice):
         """Move the bar by a part of an epoch, but not so often that drawing costs time."""
         self.done = epoch - 1 + part_done(batch, batches)
         if self.clock() - self.drawn >= INTERVAL:
-            self._draw(self.scores or f"loss {loss:.4g}")
+            text = self.scores or f"loss {loss:.4g}"
+            self._draw(text if batches else f"batch {batch}  {text}")
 
     def epoch(self, epoch: int, values: Mapping[str, float]) -> None:
         """Keep the scores for the next drawing."""

@@ -280,11 +280,27 @@ def _by_name(item: Any) -> dict[str, Any]:
                 )
         return {ENTRIES[key]: value for key, value in item.items()}
     if isinstance(item, tuple | list) and len(item) in (2, 3):
+        if len(item) == 3:
+            _check_no_lengths(item[0], item[2])
         return dict(zip(("x", "y", "sample_weight"), item, strict=False))
     got = describe(item)
     if isinstance(item, tuple | list):
         got = f"{len(item)} entr{'y' if len(item) == 1 else 'ies'}"
     raise InvalidTypeError(sentence("a batch", WANTED, got, value=item))
+
+
+def _check_no_lengths(x: Any, weight: Any) -> None:
+    """Refuse weights that are the lengths of padded sequences, as other loaders give them."""
+    shape, numbers = tuple(getattr(x, "shape", ())), np.asarray(weight)
+    if len(shape) != 3 or numbers.shape != shape[:1] or numbers.dtype.kind not in "iu":
+        return
+    if numbers.size and 1 <= numbers.min() < numbers.max() == shape[1]:
+        got = f"integers up to {shape[1]}, the number of steps of x, which look like lengths"
+        hint = "Write {'x': x, 'y': y, 'lengths': lengths}, or make the weights floats."
+        expected = "weights as its third entry"
+        raise InvalidArgumentError(
+            sentence("a batch", expected, got, hint, must="have", parameter="weight", value=weight)
+        )
 
 
 def _owned(part: Samples, arguments: Mapping[str, Any]) -> Samples:

@@ -16,6 +16,7 @@ from throughtime.training.class_weights import class_weighting
 from throughtime.training.combinations import (
     check_combinations,
     check_given,
+    check_side_by_side,
     check_validation,
     check_without_data,
     marked,
@@ -135,7 +136,8 @@ def train(
         begins with zero. In a batch that is a dict, ``"initial_state"``.
     carry_state : bool
         Whether the rows of a batch continue those of the batch before: they begin with the states
-        that those ended with. Keras calls it stateful. The order is that of the data; gradients
+        that those ended with. Keras calls it stateful. The order is that of the data, and
+        ``batch_size``, which must be given, the number of series that go on side by side; gradients
         end at the start of a batch, and states at the start of an epoch. The validation set is run
         in the same way.
     reset : array of bool of shape (N,), optional
@@ -237,11 +239,11 @@ def train(
     # By name, so that an option is spelled twice in all: above, and in TrainingOptions.
     arguments = locals()
     net = check_network(net)
+    arguments["carry_state"] = carry_state = check_bool("carry_state", carry_state)
     if batches is not None:
         check_without_data(arguments)
     else:
         check_given("train", x, y)
-    arguments["carry_state"] = carry_state = check_bool("carry_state", carry_state)
     arguments["shuffle"] = batches is None and not carry_state if shuffle is None else shuffle
     options = check_options(net, arguments, TrainingOptions)
     check_combinations(net, options, executor)
@@ -268,6 +270,7 @@ def train(
         data = everything = marked(
             net, everything, options.carry_state, options.batch_size, initial_state, reset
         )
+        check_side_by_side(batch_size, BATCH_SIZE, carry_state)
         if held_out is None and validation is not None:
             data, held_out = split_validation(heads, net, data, validation, options.seed)
         if weights is not None:
