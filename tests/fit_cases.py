@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 import throughtime as tt
+from throughtime.training.interrupt import CLEAN_END
 
 
 def network(seed):
@@ -25,6 +26,11 @@ def fit(x, y, seed, units=4):
     net = tt.Network(layers, n_features=2, seed=seed)
     history = tt.train(net, x, y, epochs=2, seed=seed)
     return net.params.flat.copy(), history["loss"]
+
+
+def ends_cleanly():
+    """Whether the first Ctrl-C would end a run of training and not the fit."""
+    return CLEAN_END.get()
 
 
 def fail(number):

@@ -6,7 +6,8 @@ from concurrent.futures.process import BrokenProcessPool
 import pytest
 
 from throughtime.errors import InvalidTypeError, WorkersWarning
-from throughtime.parallel import Workers, kept
+from throughtime.parallel import Workers, keeping, kept
+from throughtime.parallel.executors import end
 
 
 class Counted:
@@ -80,12 +81,19 @@ def test_where_none_works_it_is_not_tried_for_each_team():
     assert len(make.made) == 2
 
 
-@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
-def test_it_is_ended_after_an_error(error):
-    make = Counted()
+@pytest.mark.parametrize(("error", "by_force"), [(ValueError, False), (KeyboardInterrupt, True)])
+def test_it_is_ended_after_an_error(error, by_force, monkeypatch):
+    make, forced = Counted(), []
+
+    def note(executor, *, kill):
+        forced.append(kill)
+        end(executor, kill=kill)
+
+    monkeypatch.setattr(keeping, "end", note)
     with pytest.raises(error), kept(make) as executor:
         run_and_raise(executor, error)
     assert make.open == [False]
+    assert forced == [by_force]
 
 
 def test_kept_twice_it_belongs_to_the_outer_one():

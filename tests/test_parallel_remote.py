@@ -53,6 +53,20 @@ def test_ctrl_c_is_ignored_until_the_team_ends():
         assert signal.getsignal(signal.SIGINT) is before
 
 
+def test_workers_that_we_start_keep_what_is_set(threads, monkeypatch):
+    native()
+    monkeypatch.setattr(remote, "cores", lambda: 6)
+    monkeypatch.setattr(remote.blas, "limit_threads", lambda n: lambda: None)
+    before = signal.getsignal(signal.SIGINT)
+    try:
+        with Workers(as_another(together=2, ours=True), None) as workers:
+            workers.run(cases.settings, [0])
+        assert selection.get_num_threads() == 3
+        assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
 def test_all_workers_learn_that_the_team_has_ended():
     with cases.processes(3)() as pool:
         with Workers(pool, None) as workers:

@@ -316,6 +316,14 @@ def test_a_run_that_begins_with_another_state_is_another_run(tmp_path):
             tt.train(NETWORKS["gru"](), **DATA, **run, initial_state=other, resume=True)
 
 
+def test_one_batch_may_be_smaller_than_batch_size():
+    net, other = NETWORKS["gru"](), NETWORKS["gru"]()
+    one = {"x": LONG, "y": SUMS, "carry_state": True, "epochs": 2, "verbose": False}
+    tt.train(net, **one, batch_size=ROWS + 3)
+    tt.train(other, **one, batch_size=ROWS)
+    np.testing.assert_array_equal(net.params.flat, other.params.flat)
+
+
 # -- what is refused ---------------------------------------------------------------------------
 
 REFUSED = {

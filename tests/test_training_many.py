@@ -193,6 +193,12 @@ def test_ctrl_c_with_processes(monkeypatch):
     assert sum(fit.error is None for fit in found) == 1
 
 
+@pytest.mark.parametrize("executor", [None, partial(ThreadPoolExecutor, 1)], ids=["here", "thread"])
+def test_ctrl_c_is_not_for_the_run_inside_a_fit(executor):
+    assert [fit.value for fit in tt.fit_many([fits.ends_cleanly], executor)] == [False]
+    assert fits.ends_cleanly()
+
+
 def test_ctrl_c_where_the_program_keeps_nothing():
     token = tt.training.interrupt.CLEAN_END.set(False)
     try:
