@@ -154,6 +154,16 @@ def test_rounding_does_not_end_it():
     assert found.rates[-1] > 0.1
 
 
+def test_losses_of_any_size():
+    x = np.random.default_rng(0).normal(size=(16, 5, 2))
+    y = x.sum(axis=1)[:, :1]
+    net = tt.Network([tt.layers.GRU(3), tt.layers.Dense(1)], n_features=2, dtype="float64")
+    for factor in (1e150, 1e-150):
+        found = tt.find_lr(net, x, factor * y, steps=30)
+        assert np.isfinite(found.smoothed).all()
+        assert found.lr is None or factor < 1
+
+
 def test_a_loss_may_be_negative():
     x, y = sums()
     layers = [GRU(8, return_sequences=True), Dense(2)]

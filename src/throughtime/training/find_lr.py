@@ -161,8 +161,11 @@ class _Rise(Callback):
 def _start(losses: Any) -> tuple[float, float]:
     """The loss of the first batches, and how much it differs from batch to batch."""
     first = np.asarray(losses[:FIRST])
+    power = math.frexp(float(abs(first).max()))[1]  # the square of a loss may be too large
+    first = np.ldexp(first, -power)
     start = float(first.mean())
-    return start, max(float(first.std()), LEAST * abs(start))
+    noise = max(float(first.std()), LEAST * abs(start))
+    return math.ldexp(start, power), math.ldexp(noise, power)
 
 
 #: What other libraries call the arguments that :func:`throughtime.train` does not have.

@@ -288,12 +288,13 @@ def open_parquet(path: str) -> Any:
 
 def _check_schema(roles: Roles, first: str, schema: Any, path: str, own: Any) -> None:
     """A later file has the same columns as the first, of the same types."""
+    counts = Counter(own.names)
     for role in ("id", "time", "features", "targets", "weight"):
         value = getattr(roles, role)
         for name in value if isinstance(value, tuple) else [value] if value else []:
-            if own.names.count(name) != 1:
+            if counts[name] != 1:
                 hint = _partition_hint(path, name)
-                got = "none" if name not in own.names else "two"
+                got = "none" if not counts[name] else "two"
                 raise DataError(
                     sentence(
                         path,
