@@ -155,6 +155,15 @@ def test_targets_and_weights_of_steps(tmp_path, options, cached):
     assert sorted(seen) == sorted(frame["a"])
 
 
+@pytest.mark.parametrize("cached", [False, True])
+def test_sequences_of_one_step_have_targets_of_steps(tmp_path, cached):
+    path = tmp_path / "t.parquet"
+    pq.write_table(pa.table({"id": [1, 2, 3], "a": [0.0, 1.0, 2.0], "y": [3, 4, 5]}), path)
+    cache = tmp_path / "cache" if cached else None
+    (batch,) = from_parquet(path, id="id", target="y", target_per="step", cache=cache)
+    assert batch["y"].shape == (3, 1)
+
+
 @given(
     n=st.integers(1, 12),
     files=st.integers(1, 3),

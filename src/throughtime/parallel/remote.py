@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import throughtime.parallel.blas as blas
+import throughtime.parallel.orphans as orphans
 import throughtime.parallel.packing as packing
 from throughtime.errors import WorkerError
 from throughtime.kernels import selection
@@ -153,6 +154,13 @@ def forget(key: str) -> bool:
         if not _contexts:
             _place.listen()
     return bool(names)
+
+
+def _delete_contexts() -> None:
+    """Delete the files of all contexts, whose caller was killed."""
+    for path in {*_paths.values()} - {None}:
+        with contextlib.suppress(OSError):
+            Path(path).unlink(missing_ok=True)
 
 
 def _context(ticket: Ticket, data: bytes | None) -> Any:
@@ -338,6 +346,7 @@ class _Place:
                     self.handler = before_signal
         if ticket.ours:
             self.restore.clear()
+            orphans.end_with_parent(_delete_contexts)
 
     def listen(self) -> None:
         """Restore the handler of Ctrl-C."""

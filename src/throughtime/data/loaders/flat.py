@@ -24,6 +24,8 @@ class FlatStore:
         Other fields, with R rows or with one for each sequence.
     lengths : ndarray of int64 of shape (N,)
         Their sum is R.
+    by_step : bool, optional
+        Whether the other fields have R rows; by default their shapes say so.
     block_size : int, optional
         Sequences in a block; by default as many as have :data:`BLOCK_BYTES`.
     """
@@ -35,21 +37,24 @@ class FlatStore:
         lengths: np.ndarray,
         name: str,
         *,
+        by_step: bool | None = None,
         block_size: int | None = None,
         features: tuple[str, ...] | None = None,
         classes: np.ndarray | None = None,
         notes: tuple[str, ...] = (),
     ) -> None:
         self._x, self._more = x, more
-        self._starts = np.append(0, np.cumsum(lengths, dtype=np.int64))
         n = len(lengths)
+        whole = [name for name, field in more.items() if field.shape[0] == n]
+        self._whole = [] if by_step else whole
+        self._starts = np.append(0, np.cumsum(lengths, dtype=np.int64))
         if block_size is None:
             rows = np.arange(0, x.shape[0], max(1, BLOCK_BYTES // x.row_bytes))
             self.edges = np.unique(np.append(np.searchsorted(self._starts, rows), [0, n]))
         else:
             self.edges = np.append(np.arange(0, n, block_size), n)
-        whole = x.nbytes + sum(field.nbytes for field in more.values())
-        self.block_bytes = np.diff(self._starts[self.edges]) * (whole / x.shape[0])
+        total = x.nbytes + sum(field.nbytes for field in more.values())
+        self.block_bytes = np.diff(self._starts[self.edges]) * (total / x.shape[0])
         self.n_features: int | None = x.shape[1] if len(x.shape) == 2 else None
         self.ragged = True
         self.features, self.classes = features, classes
@@ -61,7 +66,7 @@ class FlatStore:
         steps = [rows_of(self._starts, block) for block in blocks]
         fields: dict[Key, Whole | Steps] = {"x": Steps(self._x.read(steps))}
         for name, field in self._more.items():
-            if field.shape[0] == len(self._starts) - 1:
+            if name in self._whole:
                 fields[name] = Whole(field.read(blocks))
             else:
                 fields[name] = Steps(field.read(steps))

@@ -252,7 +252,8 @@ def _opened(folder: Path, rows: Rows, name: str, notes: list[str]) -> FlatStore:
         found,
         lengths.read([range(lengths.shape[0])]),
         name,
-        features=rows.roles.features,
+        by_step=roles.by_step,
+        features=roles.features,
         classes=rows.classes,
         notes=tuple(notes),
     )

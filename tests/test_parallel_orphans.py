@@ -1,0 +1,57 @@
+"""Workers of a caller that was killed: none stays, nor does the file of the context."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+HERE = Path(__file__).parent
+SCRIPT = """
+import os, sys
+import numpy as np
+import parallel_cases as cases
+from throughtime.parallel import Workers
+
+if __name__ == "__main__":
+    with Workers(cases.processes(2), {"x": np.ones(10**5)}) as workers:
+        places = workers.run(cases.identity_of, range(8))
+        print(*{process for _, process in places}, flush=True)
+        if sys.argv[1] == "busy":
+            workers.run(cases.nap, [60, 60])
+        sys.stdin.read()
+"""
+
+
+def lives(process):
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks into /proc")
+@pytest.mark.parametrize("state", ["idle", "busy"])
+def test_none_stays_when_the_caller_was_killed(tmp_path, state):
+    script, temporary = tmp_path / "script.py", tmp_path / "temporary"
+    script.write_text(SCRIPT)
+    temporary.mkdir()
+    paths = os.pathsep.join([str(HERE), os.environ.get("PYTHONPATH", "")])
+    environment = {**os.environ, "TMPDIR": str(temporary), "PYTHONPATH": paths}
+    caller = subprocess.Popen(
+        [sys.executable, str(script), state], env=environment, stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    with caller:
+        workers = [int(word) for word in caller.stdout.readline().split()]
+        assert workers
+        assert list(temporary.glob("*.context"))
+        caller.send_signal(signal.SIGKILL)
+    end = time.monotonic() + 30
+    while any(map(lives, workers)) and time.monotonic() < end:
+        time.sleep(0.1)
+    assert not any(map(lives, workers))
+    assert not list(temporary.glob("*.context"))
