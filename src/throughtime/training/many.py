@@ -97,7 +97,9 @@ def fit_many(
         A function without arguments, for example a :func:`functools.partial`; or a dict with the
         arguments of :func:`throughtime.train`, of whose network a copy is trained. Arrays, and
         lists of arrays, that are the same object in several tasks are sent once, and the tasks find
-        them read-only.
+        them read-only. A source of batches that several tasks share must give each of them
+        the same batches: a list, a function or a loader with ``set_epoch`` does; what draws from a
+        generator of its own does not, so give each task one.
     executor : executor, callable or None
         Who computes. None: this process, one task after the other. Anything with the ``submit`` of
         :class:`concurrent.futures.Executor`: processes, threads, loky, Dask
