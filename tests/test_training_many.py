@@ -81,8 +81,9 @@ def test_functions_give_what_they_return(executor):
 def test_a_failure_does_not_end_the_others(executor):
     tasks = [partial(abs, -1), partial(fits.fail, 1), partial(abs, -3), partial(fits.fail, 3)]
     sentence = "2 of 4 fits failed; the first is tasks[1]: ValueError: no 1"
-    with pytest.warns(FitsWarning, match=f"^{re.escape(sentence)}$"):
+    with pytest.warns(FitsWarning, match=f"^{re.escape(sentence)}$") as caught:
         found = tt.fit_many(tasks, executor())
+    assert caught[0].filename == __file__
     assert [fit.value for fit in found] == [1, None, 3, None]
     assert [fit.number for fit in found] == [0, 1, 2, 3]
     assert [str(fit.error or "") for fit in found] == ["", "no 1", "", "no 3"]
@@ -161,8 +162,9 @@ def test_memory_maps_of_tasks_are_not_read(tmp_path):
 
 def test_a_worker_that_dies(tmp_path):
     tasks = [partial(fits.die_once, str(tmp_path / "flag"), os.getpid(), n) for n in range(6)]
-    with pytest.warns(WorkersWarning, match="^The executor broke: BrokenProcessPool: A "):
+    with pytest.warns(WorkersWarning, match="^The executor broke: BrokenProcessPool: A ") as caught:
         found = tt.fit_many(tasks, cases.processes(2))
+    assert caught[0].filename == __file__
     assert [fit.value for fit in found] == list(range(6))
 
 
@@ -174,6 +176,11 @@ def test_ctrl_c_returns_what_is_finished(capsys):
     }
     assert capsys.readouterr().err == (
         "throughtime: Ctrl-C ended training; 2 of 5 fits are finished.\n"
+    )
+    with pytest.warns(FitsWarning):
+        tt.fit_many([partial(fits.fail, 1), *[partial(fits.ctrl_c, n, at=1) for n in range(3)]])
+    assert capsys.readouterr().err == (
+        "throughtime: Ctrl-C ended training; 1 of 4 fits are finished, 1 failed.\n"
     )
     tt.fit_many([partial(fits.ctrl_c, 0, at=0)], verbose=False)
     assert capsys.readouterr().err == ""
@@ -251,6 +258,24 @@ def test_dicts_that_train_does_not_take():
     assert str(error.value) == "tasks[0]: net must be a Network; got 'net'."
 
 
+@pytest.mark.parametrize("name", ["n_jobs", "workers", "max_workers"])
+def test_other_names_of_workers(name):
+    with pytest.raises(InvalidTypeError) as error:
+        tt.fit_many([partial(abs, -1)], **{name: 2})
+    pool = "functools.partial(concurrent.futures.ProcessPoolExecutor, 2)"
+    assert str(error.value) == f"fit_many has no argument {name!r}; use executor={pool}."
+
+
+@every_executor
+def test_a_bad_task_has_one_message(executor):
+    x, y = fits.data(n=200)
+    good = {"net": fits.network(0), "x": x, "y": y, "epochs": 1}
+    with pytest.warns(FitsWarning):
+        found = tt.fit_many([good, good | {"y": y[:5]}], executor())
+    text = "y must hold one target for each of the 200 sequences; got 5 of them."
+    assert str(found[1].error) == text
+
+
 def test_one_checkpoint_for_two_tasks(tmp_path):
     x, y = fits.data()
     path = tmp_path / "run.ckpt"
@@ -296,7 +321,8 @@ def test_the_line_on_a_terminal(monkeypatch):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         x, y = fits.data()
-        tt.fit_many([partial(fits.fit, x, y, 0), partial(fits.fail, 1)])
+        task = {"net": fits.network(0), "x": x, "y": y, "epochs": 1}
+        tt.fit_many([task, partial(fits.fail, 1)])
     drawn = [line.rstrip() for line in terminal.getvalue().split("\r")]
     assert drawn[1:] == ["fit 1/2    0 s left", "fit 2/2  failed 1  0 s left", "finished  failed 1"]
 

@@ -242,7 +242,7 @@ def test_rows_are_chosen_of_rows(file, tmp_path):
     [
         (
             {"y": LAST[:9]}, ShapeError,
-            "y must have a row for each of the 10 sequences; got 9 of them.",
+            "y must hold one target for each of the 10 sequences; got 9 of them.",
         ),
         (
             {"lengths": LENGTHS[:9]}, ShapeError,

@@ -280,7 +280,7 @@ class Workers:
             f"The executor is broken: {why}. This process computes the rest itself, with the same"
             " results.",
             WorkersWarning,
-            stacklevel=5,
+            stacklevel=6,
         )
 
     def _fill(self, work: Work, ticket: remote.Ticket) -> _Broken | None:
@@ -383,7 +383,7 @@ class Workers:
                 f"The executor broke: {why}. A new one computes what was lost, with the same"
                 " results.",
                 WorkersWarning,
-                stacklevel=6,
+                stacklevel=7,
             )
 
     def _given(self) -> Executor:

@@ -25,6 +25,7 @@ from throughtime.errors import (
 from throughtime.messages.streams import standard_output
 from throughtime.network import Network
 from throughtime.parallel import IN_WORKER, Failure, Workers, restore, share, text_of
+from throughtime.registry import Words, translate
 from throughtime.training.checkpoints import Checkpoint
 from throughtime.training.history import History
 from throughtime.training.interrupt import CLEAN_END
@@ -34,6 +35,15 @@ from throughtime.training.train import train
 
 #: Arguments of ``train`` whose objects, whatever they are, can serve several fits.
 _SOURCES = ("batches", "validation")
+
+_OTHER_NAMES: Words = {
+    "tasks": ("fits", "jobs"),
+    "executor": ("client", "pool"),
+    "executor=functools.partial(concurrent.futures.ProcessPoolExecutor, 2)": (
+        "max_workers", "n_jobs", "n_workers", "num_workers", "processes", "workers",
+    ),
+    "verbose": ("progress", "progress_bar"),
+}  # fmt: skip
 
 
 @dataclass(eq=False)
@@ -79,6 +89,7 @@ class Fit:
         return {name: row[name] for name in ("loss", "val_loss") if name in row}
 
 
+@translate(_OTHER_NAMES)
 def fit_many(
     tasks: Iterable[Callable[[], Any] | dict[str, Any]],
     executor: Any = None,
@@ -146,7 +157,7 @@ def fit_many(
         fits[number], done = fit, done + 1
         if fit.error is not None:
             failed[number] = fit.error
-        progress.epoch(done, fit.scores() | ({"failed": len(failed)} if failed else {}))
+        progress.epoch(done, {"failed": len(failed)} if failed else {})
         if verbose:
             lines.write(f"{fit}\n")
             lines.flush()
@@ -168,7 +179,8 @@ def fit_many(
         finally:
             progress.close(note)
     if interrupted:
-        progress.interrupted(f"{done} of {len(given)} fits are finished")
+        failures = f", {len(failed)} failed" if failed else ""
+        progress.interrupted(f"{done - len(failed)} of {len(given)} fits are finished{failures}")
     if failed:
         first = min(failed)
         error = failed[first]
@@ -176,7 +188,7 @@ def fit_many(
             f"{len(failed)} of {len(given)} fits failed; the first is tasks[{first}]:"
             f" {type(error).__name__}: {text_of(error)}",
             FitsWarning,
-            stacklevel=2,
+            stacklevel=3,
         )
     return fits
 

@@ -248,8 +248,9 @@ def _check_mapped(
         for leaf in _leaves(value):
             rows = _rows_of(leaf)
             if rows not in (None, count):
-                expected = f"a row for each of the {count} sequences"
-                raise ShapeError(sentence(name, expected, f"{rows} of them", must="have"))
+                must, what = ("hold", "one target") if name == "y" else ("have", "a row")
+                expected = f"{what} for each of the {count} sequences"
+                raise ShapeError(sentence(name, expected, f"{rows} of them", must=must))
     states = None if initial_state is None else net.check_states(initial_state, count)
     data = Mapped(net, heads, columns, states)
     measured: list[tuple[list[tuple[int, ...]], list[np.ndarray | None]]] = []
