@@ -383,7 +383,7 @@ class Workers:
                 f"The executor broke: {why}. A new one computes what was lost, with the same"
                 " results.",
                 WorkersWarning,
-                stacklevel=7,
+                stacklevel=8,
             )
 
     def _given(self) -> Executor:
