@@ -12,7 +12,7 @@ from functools import partial
 import parallel_cases as cases
 import pytest
 
-from throughtime.errors import InvalidTypeError
+from throughtime.errors import InvalidTypeError, WorkersWarning
 from throughtime.parallel import Workers, executors
 
 EXPECTED = "None, an executor with submit(), or a function without arguments that makes one"
@@ -82,6 +82,17 @@ def test_a_function_that_needs_arguments_is_refused():
 def test_a_real_pool_is_refused():
     with multiprocessing.get_context("spawn").Pool(1) as pool, pytest.raises(InvalidTypeError):
         Workers(pool, None)
+
+
+def test_what_submit_returns_must_be_a_future():
+    class Mute:
+        def submit(self, function, *arguments):
+            return 3
+
+    with Workers(Mute(), {"x": 3}) as workers:
+        sentence = "The executor is broken: TypeError: submit() must return a Future; got 3."
+        with pytest.warns(WorkersWarning, match=f"^{re.escape(sentence)} This process computes"):
+            assert workers.run(cases.times, [1, 2]) == [3, 6]
 
 
 class Sized:

@@ -61,6 +61,7 @@ def test_batches_that_are_cut_alike_have_the_same_bits(name):
     wanted = trained(case, **case.data, batch_size=None, shards=4, shuffle=False)
     assert_same(trained(case, **case.data, batch_size=3, accumulate=4, shuffle=False), wanted)
     assert_same(trained(case, batches=case.batches(3), accumulate=9), wanted)
+    assert_same(trained(case, batches=case.batches(3), accumulate=2**70), wanted)
     assert_same(trained(case, batches=case.batches(99), shards=4), wanted)
 
 

@@ -162,7 +162,10 @@ class Size:
 def submit(executor: Executor, function: Callable[..., Any], *arguments: Any) -> Future[Any]:
     """Start ``function(*arguments)`` in a worker."""
     if _root(executor) != "distributed":
-        return executor.submit(function, *arguments)
+        future = executor.submit(function, *arguments)
+        if not callable(getattr(future, "add_done_callback", None)):
+            raise TypeError(f"submit() must return a Future; got {describe(future)}")
+        return future
     # Without pure=False, Dask hashes the arguments and gives equal calls one result. Large
     # arguments are sent once; it should not warn of them.
     with warnings.catch_warnings():

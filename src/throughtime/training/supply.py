@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
 from itertools import islice
@@ -135,9 +136,9 @@ class FromSource:
         return found or None
 
     def groups(self, epoch: int) -> Generator[Group, None, None]:
-        count = 0
+        count, size = 0, min(self.options.accumulate, sys.maxsize)
         with closing(self.source.epoch(epoch)) as batches:
-            while taken := list(islice(batches, self.options.accumulate)):
+            while taken := list(islice(batches, size)):
                 parts = []
                 for whole in taken:
                     # As in memory, a last batch has parts as large as those before.
