@@ -9,6 +9,7 @@ arrays     a field of a data set: one array in one file or several
 flat       sequences that lie one after another in ``.npy`` files
 parquet    :func:`from_parquet`: tables with a row for each time step
 roles      what the columns of a table are for
+classes    the classes of targets, where the caller names them
 rows       the rows of a table, read in chunks
 values     a column of a chunk to numbers, or a sentence that says why not
 scan       the first look at a table: where its sequences begin

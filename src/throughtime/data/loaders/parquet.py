@@ -15,10 +15,11 @@ from typing import Any
 import numpy as np
 
 from throughtime.data.loaders.arrays import is_folder, open_arrays
+from throughtime.data.loaders.classes import check_classes
 from throughtime.data.loaders.flat import FlatStore
 from throughtime.data.loaders.loader import POOL_BYTES, Loader
 from throughtime.data.loaders.regroup import regroup
-from throughtime.data.loaders.roles import find_roles
+from throughtime.data.loaders.roles import find_roles, kind_of
 from throughtime.data.loaders.rows import Rows, find_files, open_parquet
 from throughtime.data.loaders.scan import find_sequences
 from throughtime.data.loaders.stream import RowStore
@@ -44,6 +45,7 @@ def from_parquet(
     features: Any = None,
     target: Any = None,
     target_per: str = "sequence",
+    classes: Any = None,
     weight: str | None = None,
     dtype: Any = "float32",
     batch_size: int = 32,
@@ -81,6 +83,10 @@ def from_parquet(
     target_per : {"sequence", "step"}
         Whether target and weight belong to a sequence, ``y (N,)``, and are the same in all rows of
         an id; or to a step, ``y (N, T)``.
+    classes : list or array, optional
+        The classes in the order of their numbers, instead of those in the files. Other classes are
+        refused. Give those of the training data, ``train.classes``, with all data that come later:
+        otherwise a file without one of the classes numbers them differently.
     weight : str, optional
         The column of sample weights.
     dtype : dtype
@@ -151,6 +157,10 @@ def from_parquet(
         notes.append(f"Features are all other columns: {quoted(roles.features)}.")
     name = Path(files[0]).name if len(files) == 1 else f"{len(files)} files"
     rows = Rows(files, roles)
+    if classes is not None:
+        first_target = next(iter(roles.targets), None)
+        kind = "" if first_target is None else kind_of(schema.field(first_target).type)
+        rows.classes = check_classes(classes, first_target, kind)
     store: FlatStore | RowStore
     if cache is None:
         rows.find_classes()
@@ -263,5 +273,6 @@ def _fingerprint(rows: Rows) -> str:
     """A name for these columns of these files, as they are now."""
     files = [(os.path.realpath(path), Path(path).stat()) for path in rows.paths]
     seen = [(path, status.st_size, status.st_mtime_ns) for path, status in files]
-    what = json.dumps([_FORMAT, seen, list(map(str, rows.roles))])
+    classes = None if rows.classes is None else rows.classes.tolist()  # those that were given
+    what = json.dumps([_FORMAT, seen, list(map(str, rows.roles)), classes])
     return hashlib.sha256(what.encode("utf-8", "surrogatepass")).hexdigest()[:16]

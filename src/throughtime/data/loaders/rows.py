@@ -73,7 +73,7 @@ class Rows:
     file_groups : ndarray of int of shape (number of files + 1,)
         The first group of each file.
     classes : ndarray or None
-        The classes that the targets number; see :meth:`find_classes`.
+        The classes that the targets number, given or found; see :meth:`find_classes`.
     """
 
     def __init__(self, paths: Sequence[str], roles: Roles) -> None:
@@ -214,8 +214,8 @@ class Rows:
             file.close()
 
     def find_classes(self) -> None:
-        """Read the target column, where it holds classes, for all that there are."""
-        if self.roles.target_kind != "class":
+        """Read the target column for all classes that there are, unless they are known."""
+        if self.roles.target_kind != "class" or self.classes is not None:
             return
         name, found = self.roles.targets[0], set()
         for file, row, _, batch in self._batches(0, len(self), [name]):

@@ -12,6 +12,9 @@ from throughtime.errors import DataError, describe, import_extra, sentence
 
 __all__ = ["Place", "class_ids", "keys", "numbers", "texts", "times"]
 
+#: Classes that a message names.
+_MOST_NAMED = 10
+
 
 class Place(NamedTuple):
     """Where a chunk of a column stands, for messages.
@@ -88,15 +91,21 @@ def texts(place: Place, column: Any) -> set[Any]:
 
 def class_ids(place: Place, column: Any, ids: dict[Any, int]) -> np.ndarray:
     """A column of classes as their numbers."""
-    column = _whole(place, column, "").dictionary_encode()
-    try:
-        table = np.array([ids[entry] for entry in column.dictionary.to_pylist()], dtype=np.int64)
-    except KeyError as error:
-        got = describe(error.args[0])
+    column = _whole(place, column, "Drop rows without a class before.").dictionary_encode()
+    entries = column.dictionary.to_pylist()
+    table = np.array([ids.get(entry, -1) for entry in entries], dtype=np.int64)
+    found = table[column.indices.to_numpy(zero_copy_only=False)]
+    if (table < 0).any():
+        index = int(np.argmax(found < 0))
+        known = [describe(entry) for entry in ids]
+        words = ", ".join(known[:_MOST_NAMED]) + (", ..." if len(known) > _MOST_NAMED else "")
         raise place.refuse(
-            "the classes that it held before", got, 0, "Make a new loader."
-        ) from None
-    return table[column.indices.to_numpy(zero_copy_only=False)]
+            f"one of the classes {words}",
+            describe(column[index].as_py()),
+            index,
+            "Drop such rows before, or train with this class too.",
+        )
+    return found
 
 
 def times(place: Place, column: Any) -> np.ndarray:
