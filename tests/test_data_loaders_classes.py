@@ -80,6 +80,8 @@ def test_lists_that_are_no_classes(path):
     refused(InvalidArgumentError, sentence, path, classes=[], **common)
     sentence = "classes must be None unless the target is text or booleans; got "
     number = "the column 'n', whose numbers stay."
-    refused(InvalidArgumentError, sentence + number, path, classes=[1], **(common | {"target": "n"}))
+    refused(
+        InvalidArgumentError, sentence + number, path, classes=[1], **(common | {"target": "n"})
+    )
     none = common | {"target": None}
     refused(InvalidArgumentError, f"{sentence}no target.", path, classes=[1], **none)

@@ -6,6 +6,7 @@ masks            lengths and masks, both ways
 windows          sliding windows over one series or text
 batches          which samples form one training step
 scaling          scalers, with one centre and one scale per feature
+moments          their statistics in one pass over batches
 encoding         one-hot vectors, class ids, characters
 decoding         from outputs to labels: paths through time, distances between labels
 series           one time series: its calendar and its gaps

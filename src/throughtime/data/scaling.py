@@ -12,11 +12,14 @@ so it becomes exactly zero (or the low end of the range) and is restored exactly
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Self
 
 import numpy as np
 
+from throughtime.data.moments import Moments, is_source, unmasked
 from throughtime.errors import (
     DataError,
     InvalidArgumentError,
@@ -62,6 +65,17 @@ class Scaler(ABC):
     def _statistics(self, values: np.ndarray) -> tuple[float, float]:
         """Centre and scale of one feature from its unmasked values (float64, not constant)."""
 
+    def _summarised(self, low: float, high: float, mean: float, std: float) -> tuple[float, float]:
+        """The same from what one pass over batches can know."""
+        raise InvalidArgumentError(
+            sentence(
+                "x",
+                f"an array for {type(self).__name__}",
+                "a source of batches",
+                "It needs all values at once; StandardScaler and MinMaxScaler do not.",
+            )
+        )
+
     def _constant(self, value: float) -> tuple[float, float]:
         """Centre and scale of a feature that has only one value."""
         return value, 1.0
@@ -71,7 +85,10 @@ class Scaler(ABC):
 
         Parameters
         ----------
-        x : array of shape (..., F), or (T,) for one feature
+        x : array of shape (..., F), or (T,) for one feature; or a source of batches
+            Batches of a loader (or dicts with ``x`` and, if need be, ``lengths`` and ``mask``, or
+            tuples with ``x`` first) are read once, in the memory of one batch. Padding does not
+            count.
         mask : bool array of shape (...) or of the shape of ``x``, optional
             True at the values that count; the others are ignored and may be NaN.
 
@@ -82,43 +99,60 @@ class Scaler(ABC):
         ShapeError
             If the mask does not fit.
         """
-        array = check_array("x", x, finite=False)
-        columns = _columns(array)
-        counted = _counted(mask, array, columns)
-        bad = counted & ~np.isfinite(columns)
-        if bad.any():
-            row, feature = np.argwhere(bad)[0]
-            raise DataError(
-                sentence(
-                    "x",
-                    "finite where it is not masked",
-                    f"{columns[row, feature]} in feature {feature}",
-                    "Fill missing values, or pass mask=~np.isnan(x).",
-                )
-            )
-        pairs = []
-        for feature in range(columns.shape[1]):
-            values = columns[counted[:, feature], feature]
-            if values.size == 0:
-                raise DataError(
-                    sentence(
-                        "x",
-                        "at least one unmasked value in every feature",
-                        f"none in feature {feature}",
-                        must="have",
-                    )
-                )
-            pairs.append(self._one(feature, values))
+        pairs = self._of_batches(x, mask) if is_source(x) else self._of_array(x, mask)
         self.center = tuple(c for c, _ in pairs)
         self.scale = tuple(s for _, s in pairs)
         return self
 
-    def _one(self, feature: int, values: np.ndarray) -> tuple[float, float]:
-        low, high = float(values.min()), float(values.max())
+    def _of_array(self, x: Any, mask: Any) -> list[tuple[float, float]]:
+        columns, counted = _checked(x, mask)
+        pairs = []
+        for feature in range(columns.shape[1]):
+            values = columns[counted[:, feature], feature]
+            if values.size == 0:
+                raise _none_unmasked(feature)
+            low, high = float(values.min()), float(values.max())
+            pairs.append(self._one(feature, low, high, partial(self._statistics, values)))
+        return pairs
+
+    def _of_batches(self, source: Any, mask: Any) -> list[tuple[float, float]]:
+        if mask is not None:
+            raise InvalidArgumentError(
+                sentence("mask", "None for a source of batches", "one", "Batches have their own.")
+            )
+        found: Moments | None = None
+        for x, own in unmasked(source):
+            columns, counted = _checked(x, own)
+            found = Moments(columns.shape[1]) if found is None else found
+            if columns.shape[1] != len(found.n):
+                expected, got = f"{len(found.n)} features in every batch", f"{columns.shape[1]}"
+                raise ShapeError(sentence("x", expected, got, must="have"))
+            found.add(columns, counted)
+        if found is None:
+            raise DataError(sentence("x", "at least one batch", "none", must="have"))
+        if not found.n.all():
+            raise _none_unmasked(int(np.argmin(found.n)))
+        return [
+            self._one(k, low, high, partial(self._summarised, low, high, mean, std))
+            for k, (low, high, mean, std) in enumerate(
+                zip(
+                    *(a.tolist() for a in (found.low, found.high, found.mean, found.std)),
+                    strict=True,
+                )
+            )
+        ]
+
+    def _one(
+        self,
+        feature: int,
+        low: float,
+        high: float,
+        statistics: Callable[[], tuple[float, float]],
+    ) -> tuple[float, float]:
         if low == high:
             return self._constant(low)
         with np.errstate(over="ignore", invalid="ignore"):
-            center, scale = self._statistics(values)
+            center, scale = statistics()
         if not (np.isfinite(center) and np.isfinite(scale)):
             raise DataError(
                 sentence(
@@ -189,6 +223,9 @@ class StandardScaler(Scaler):
     def _statistics(self, values: np.ndarray) -> tuple[float, float]:
         return float(values.mean()), float(values.std())
 
+    def _summarised(self, low: float, high: float, mean: float, std: float) -> tuple[float, float]:
+        return mean, std
+
 
 @SCALERS.register("minmax")
 @dataclass
@@ -210,9 +247,11 @@ class MinMaxScaler(Scaler):
         self.high = check_float("high", self.high, self.low, inclusive="neither")
 
     def _statistics(self, values: np.ndarray) -> tuple[float, float]:
-        first, last = float(values.min()), float(values.max())
-        scale = (last - first) / (self.high - self.low)
-        return first - self.low * scale, scale
+        return self._summarised(float(values.min()), float(values.max()), np.nan, np.nan)
+
+    def _summarised(self, low: float, high: float, mean: float, std: float) -> tuple[float, float]:
+        scale = (high - low) / (self.high - self.low)
+        return low - self.low * scale, scale
 
     def _constant(self, value: float) -> tuple[float, float]:
         return value - self.low, 1.0
@@ -244,6 +283,36 @@ def _columns(array: np.ndarray) -> np.ndarray:
         raise ShapeError(sentence("x", "at least one axis", "a single number", must="have"))
     width = 1 if array.ndim == 1 else array.shape[-1]
     return array.reshape(-1, width).astype(np.float64, copy=False)
+
+
+def _checked(x: Any, mask: Any) -> tuple[np.ndarray, np.ndarray]:
+    """The values as ``(M, F)`` and the mask of the same shape; unmasked values are finite."""
+    array = check_array("x", x, finite=False)
+    columns = _columns(array)
+    counted = _counted(mask, array, columns)
+    bad = counted & ~np.isfinite(columns)
+    if bad.any():
+        row, feature = np.argwhere(bad)[0]
+        raise DataError(
+            sentence(
+                "x",
+                "finite where it is not masked",
+                f"{columns[row, feature]} in feature {feature}",
+                "Fill missing values, or pass mask=~np.isnan(x).",
+            )
+        )
+    return columns, counted
+
+
+def _none_unmasked(feature: int) -> DataError:
+    return DataError(
+        sentence(
+            "x",
+            "at least one unmasked value in every feature",
+            f"none in feature {feature}",
+            must="have",
+        )
+    )
 
 
 def _counted(mask: Any, array: np.ndarray, columns: np.ndarray) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator
 from typing import Any, Protocol
 
@@ -10,11 +11,15 @@ import numpy as np
 from throughtime.data.batches import count_batches
 from throughtime.data.loaders.order import batches_of, chosen, draw, generator, pools
 from throughtime.data.loaders.pool import Pool, join
+from throughtime.data.scaling import Scaler
 from throughtime.errors import (
     InvalidArgumentError,
+    InvalidTypeError,
+    ShapeError,
     check_bool,
     check_float,
     check_int,
+    describe,
     sentence,
 )
 
@@ -86,6 +91,8 @@ class Loader:
     batch_size : int
     shuffle, bucket : bool
     seed : int
+    scaler : Scaler or None
+        What scales ``x``; see :meth:`scaled`.
     epoch : int
         The epoch that the next loop yields. A loop begins it and adds one, so that each has another
         order; :meth:`set_epoch` says which comes next.
@@ -101,9 +108,11 @@ class Loader:
         bucket: bool = False,
         buffer_size: int | None = None,
         allowed: np.ndarray | None = None,
+        scaler: Scaler | None = None,
     ) -> None:
         self._store = store
         self._allowed = allowed  # which sequences it has, as booleans; None for all
+        self.scaler = scaler
         self.batch_size = check_int("batch_size", batch_size, 1)
         self.shuffle = check_bool("shuffle", shuffle)
         self.seed = check_int("seed", seed, 0)
@@ -152,10 +161,11 @@ class Loader:
     def __repr__(self) -> str:
         blocks = len(self._store.edges) - 1
         order = f"shuffled, seed {self.seed}" if self.shuffle else "in order"
+        scaled = "" if self.scaler is None else f", scaled by {type(self.scaler).__name__}"
         return (
             f"<Loader of {self._store.name}: {_count(self.n_sequences, 'sequence')},"
             f" {_count(len(self), 'batch')} of {self.batch_size}, {_size(self.nbytes)} in"
-            f" {_count(blocks, 'block')}, {order}>"
+            f" {_count(blocks, 'block')}, {order}{scaled}>"
         )
 
     # -- use ----------------------------------------------------------------------------------
@@ -189,18 +199,53 @@ class Loader:
         whole = int(self._store.edges[-1])
         drawn = draw(whole, self._allowed, count, check_int("seed", seed, 0))
         others = ~drawn if self._allowed is None else self._allowed & ~drawn
-        return self._with(others, self.shuffle), self._with(drawn, False)
+        return self._with(allowed=others), self._with(allowed=drawn, shuffle=False)
 
-    def _with(self, allowed: np.ndarray, shuffle: bool) -> Loader:
-        return Loader(
-            self._store,
-            batch_size=self.batch_size,
-            shuffle=shuffle,
-            seed=self.seed,
-            bucket=self.bucket,
-            buffer_size=self.buffer_size,
-            allowed=allowed,
-        )
+    def scaled(self, scaler: Scaler) -> Loader:
+        """The same sequences, with ``x`` scaled by ``scaler``; what pads a batch remains zero.
+
+        Fit it to the sequences to train on, and use it for all data::
+
+            scaler = tt.data.StandardScaler().fit(train)
+            train, validation = train.scaled(scaler), validation.scaled(scaler)
+
+        Parameters
+        ----------
+        scaler : Scaler
+            A fitted one.
+        """
+        if not isinstance(scaler, Scaler):
+            raise InvalidTypeError(sentence("scaler", "a scaler", describe(scaler)))
+        if scaler.center is None:
+            hint = "Call scaler.fit(train)."
+            raise InvalidArgumentError(sentence("scaler", "fitted", "one that is not", hint))
+        if self.scaler is not None:
+            got = f"one scaled by {type(self.scaler).__name__}"
+            hint = "Scale the loader that this one was made of."
+            raise InvalidArgumentError(sentence("the loader", "one without a scaler", got, hint))
+        if self.n_features is None:
+            got = "other axes, or several inputs"
+            raise ShapeError(sentence("x of the loader", "one array (N, T, F)", got))
+        if len(scaler.center) != self.n_features:
+            expected = f"fitted to {self.n_features} features, as the loader has"
+            raise ShapeError(sentence("scaler", expected, f"{len(scaler.center)}"))
+        return self._with(scaler=copy.copy(scaler))  # whose fit may be called again
+
+    def in_order(self) -> Loader:
+        """The same sequences, neither shuffled nor in buckets."""
+        return self._with(shuffle=False, bucket=False)
+
+    def _with(self, **changes: Any) -> Loader:
+        options = {
+            "batch_size": self.batch_size,
+            "shuffle": self.shuffle,
+            "seed": self.seed,
+            "bucket": self.bucket,
+            "buffer_size": self.buffer_size,
+            "allowed": self._allowed,
+            "scaler": self.scaler,
+        }
+        return Loader(self._store, **(options | changes))
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
         epoch, self.epoch = self.epoch, self.epoch + 1
@@ -220,7 +265,10 @@ class Loader:
             lengths = _lengths(parts) if self.bucket else None
             batches, rest = batches_of(n, self.batch_size, k + 1 == len(coming), lengths, rng)
             for rows in batches:
-                yield _taken(parts, rows).batch()
+                taken = _taken(parts, rows)
+                if self.scaler is not None:
+                    taken.change("x", self.scaler.transform)
+                yield taken.batch()
             left = _taken(parts, rest) if len(rest) else None
             del pool, parts  # before the next one is read
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -65,6 +65,11 @@ class Pool:
         assert self._ends is not None
         stops = self._ends[rows]
         return [values[a:b] for a, b in zip(stops - self.lengths[rows], stops, strict=True)]
+
+    def change(self, key: Key, function: Callable[[np.ndarray], np.ndarray]) -> None:
+        """Apply a function to the values of a field, without padding."""
+        field = self.fields[key]
+        self.fields[key] = type(field)(function(field.values))
 
     def batch(self) -> dict[str, Any]:
         """The arrays of a batch of all sequences; steps are padded with zeros to the longest."""
