@@ -74,8 +74,8 @@ def test_sources_that_cannot_be_fitted():
         (
             DataError,
             (
-                "x must be finite where it is not masked; got nan in feature 1. Fill missing values,"
-                " or pass mask=~np.isnan(x)."
+                "x must be finite where it is not masked; got nan in feature 1. Fill missing"
+                " values, or pass mask=~np.isnan(x)."
             ),
             [np.array([[0.0, np.nan]])],
             {},
