@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import numpy as np
@@ -173,6 +174,30 @@ def test_every_row_anew_is_training_without_carrying():
     tt.train(net, **DATA, reset=np.ones(ROWS * CHUNKS, bool), **CARRIED)
     tt.train(other, **DATA, **{**CARRIED, "carry_state": False, "shuffle": False})
     np.testing.assert_array_equal(net.params.flat, other.params.flat)
+
+
+def test_rows_that_would_not_begin_anew():
+    """Where a sequence does not begin with zero, a mark would have it begin as none else does."""
+    layers = [tt.layers.GRU(3, return_sequences=True, learn_initial_state=True), tt.layers.Dense(1)]
+    learned = tt.Network(layers, n_features=2)
+    sentence = (
+        "reset must be None for this network: layer 0 (GRU) learns its initial state, and rows that"
+        " are marked begin with zero."
+    )
+    batches = [{"x": x, "y": y, "reset": own} for (x, y), own in zip(PIECES, MARKS, strict=True)]
+    with pytest.raises(InvalidArgumentError, match=f"^batch 1 of epoch 1: {re.escape(sentence)}$"):
+        tt.train(learned, batches=batches, carry_state=True)
+    with pytest.raises(InvalidArgumentError, match=f"^{re.escape(sentence)}$"):
+        tt.train(learned, **DATA, reset=MARKS.reshape(-1), **CARRIED)
+    x, static = tt.Input(2, name="x"), tt.Input(3, name="static", time=False)
+    h = tt.layers.GRU(3, return_sequences=True)(x, initial_state=static)
+    graph = tt.Network(inputs=[x, static], outputs=tt.layers.Dense(1)(h))
+    reason = "takes its initial state from another layer, and rows that are marked begin with zero."
+    with pytest.raises(InvalidArgumentError, match=re.escape(reason)):
+        tt.train(
+            graph, {"x": DATA["x"], "static": np.ones((len(DATA["x"]), 3))}, DATA["y"],
+            reset=MARKS.reshape(-1), **CARRIED,
+        )  # fmt: skip
 
 
 def test_the_first_batch_of_every_epoch_begins_with_the_initial_state():

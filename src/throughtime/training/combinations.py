@@ -199,7 +199,7 @@ def marked(
     check_continuing(net, "carry_state", "False")
     check_whole("x", len(data), batch_size)
     net.check_states(initial_state, len(data) if batch_size is None else batch_size)
-    return data if reset is None else replace(data, reset=check_reset(reset, len(data)))
+    return data if reset is None else replace(data, reset=check_reset(net, reset, len(data)))
 
 
 def check_whole(name: str, rows: int, batch_size: int | None) -> None:

@@ -179,7 +179,7 @@ class Source:
         part = check_samples(self.net, self.heads, **arguments, empty=True)
         if reset is not None:
             check_marks("reset", reset, self.marks)
-            part.reset = check_reset(reset, len(part))
+            part.reset = check_reset(self.net, reset, len(part))
         part = _owned(part, arguments)
         return part if self.weigh is None else self.weigh(part)
 
@@ -220,8 +220,23 @@ def is_source(value: Any) -> bool:
     return isinstance(value, Iterable) or callable(value)
 
 
-def check_reset(reset: Any, rows: int) -> np.ndarray:
-    """Return ``reset`` as an array of bool of shape (N,)."""
+def check_reset(net: Network, reset: Any, rows: int) -> np.ndarray:
+    """Return ``reset`` as an array of bool of shape (N,).
+
+    Raises
+    ------
+    InvalidArgumentError
+        If a layer begins a sequence with another state than zero, with which marked rows begin.
+    """
+    for i, (layer, call) in enumerate(zip(net.layers, net.plan.calls, strict=True)):
+        reason = "learns its initial state" if getattr(layer, "learn_initial_state", False) else ""
+        if call.state is not None:
+            reason = "takes its initial state from another layer"
+        if reason:
+            raise InvalidArgumentError(
+                f"reset must be None for this network: {net.topology.named(i)} {reason}, and rows"
+                " that are marked begin with zero."
+            )
     array = check_array("reset", reset, shape=(rows,))
     if array.dtype != bool and not np.isin(array, (0, 1)).all():
         got = f"an array of dtype {array.dtype}"

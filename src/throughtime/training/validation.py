@@ -94,7 +94,9 @@ def check_named(
     reset = arguments.pop("reset", None)
     try:
         found = check_data(net, heads, **arguments)
-        return found if reset is None else replace(found, reset=check_reset(reset, len(found)))
+        if reset is None:
+            return found
+        return replace(found, reset=check_reset(net, reset, len(found)))
     except ThroughtimeError as error:
         raise error.within(name, name) from None
 
