@@ -186,12 +186,45 @@ def test_a_program_that_forgets_where_it_begins(tmp_path):
     script.write_text(FORGETFUL)
     run = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, check=True)
     assert run.stdout.count("<Fit 0: 1, ") == 1  # by the caller
-    assert (
-        "WorkerError: A new process runs the main file once more, to know its functions, and must"
-        " not start workers itself. Put what starts them below the line: if __name__ =="
-        " '__main__':\n" in run.stderr
+    line, *warning = run.stderr.splitlines()
+    assert line == (
+        "throughtime: A new process runs the main file once more, to know its functions, and must"
+        " not start workers itself. Put what starts them below the line: if __name__ == '__main__':"
     )
-    assert "This process computes the rest itself" in run.stderr
+    assert "WorkersWarning: The executor is broken: BrokenProcessPool: A " in warning[0]
+    assert warning[0].endswith(
+        " This process computes the rest itself, with the same results. Put what starts workers"
+        " below the line: if __name__ == '__main__':"
+    )
+    assert len(warning) == 2  # and its line
+
+
+INTERACTIVE = """
+import multiprocessing
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+
+import throughtime as tt
+
+def double(n):
+    return 2 * n
+
+context = multiprocessing.get_context("spawn")
+print(tt.fit_many([partial(double, 3)], partial(ProcessPoolExecutor, 1, mp_context=context)))
+"""
+
+
+def test_functions_that_nobody_can_import():
+    run = subprocess.run(
+        [sys.executable, "-c", INTERACTIVE], capture_output=True, text=True, check=True
+    )
+    assert run.stdout.count("<Fit 0: 6, ") == 1  # by the caller
+    assert (
+        "WorkersWarning: The executor is broken: a worker cannot take part: AttributeError: Can't"
+        " get attribute 'double' on <module '__main__' (built-in)>. This process computes the rest"
+        " itself, with the same results. Put the function into a module that workers can import, or"
+        " use loky or Dask, which send functions along.\n" in run.stderr
+    )
 
 
 def test_kinds_of_processes():

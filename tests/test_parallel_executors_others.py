@@ -7,7 +7,7 @@ import numpy as np
 import parallel_cases as cases
 import pytest
 
-from throughtime.errors import WorkersWarning
+from throughtime.errors import WorkerError, WorkersWarning
 from throughtime.parallel import Failure, Workers, executors
 
 
@@ -41,10 +41,9 @@ def pool(request):
 def test_the_same_results(pool):
     x = np.random.default_rng(0).random(10_000)
     with Workers(pool, {"x": x}) as workers, Workers(None, {"x": x}) as alone:
-        for together in (False, True):
-            found = workers.run(cases.times, range(7), together=together)
-            for one, other in zip(found, alone.run(cases.times, range(7)), strict=True):
-                assert one.tobytes() == other.tobytes()
+        found = workers.run(cases.times, range(7))
+        for one, other in zip(found, alone.run(cases.times, range(7)), strict=True):
+            assert one.tobytes() == other.tobytes()
         assert workers.count == 2
         ((kind, writeable, _),) = workers.run(cases.total, [0])
         assert (kind, writeable) == ("ndarray", True)
@@ -82,6 +81,17 @@ def test_a_worker_of_loky_that_dies(tmp_path):
     workers = Workers(lambda: loky.ProcessPoolExecutor(2), context)
     with workers, pytest.warns(WorkersWarning, match=r"^The executor broke: TerminatedWorkerError"):
         assert workers.run(cases.die_once, range(12)) == [(i, 1.0) for i in range(12)]
+
+
+def test_a_task_that_kills_its_workers_of_dask(dask_pool):
+    context = {"at": 1, "caller": os.getpid()}
+    with Workers(dask_pool, context) as workers:
+        results = workers.run(cases.die_at, range(4), keep_failures=True)
+        assert results[::2] == [0, 2]
+        text = str(results[1].error)
+        assert text.startswith("its worker died twice (KilledWorker: Attempted to run task ")
+        with pytest.raises(WorkerError, match=r"^its worker died twice "):
+            workers.run(cases.die_at, range(4))
 
 
 def test_ctrl_c_ends_loky_at_once():

@@ -23,11 +23,10 @@ every_executor = pytest.mark.parametrize("executor", EXECUTORS.values(), ids=EXE
 
 
 @every_executor
-@pytest.mark.parametrize("together", [False, True])
-def test_results_in_the_order_of_the_tasks(executor, together):
+def test_results_in_the_order_of_the_tasks(executor):
     seen = {}
     with Workers(executor, {"x": np.arange(10_000.0)}) as workers:
-        results = workers.run(cases.times, range(9), seen.__setitem__, together=together)
+        results = workers.run(cases.times, range(9), seen.__setitem__)
         assert workers.run(cases.times, []) == []
         assert workers.count == (1 if executor is None else 2)
     assert [r[1] for r in results] == list(range(9))
@@ -38,10 +37,8 @@ def test_results_in_the_order_of_the_tasks(executor, together):
 @every_executor
 def test_the_first_failure_in_the_order_of_the_tasks_is_raised(executor):
     with Workers(executor, {2, 3, 7}) as workers:
-        for together in (False, True):
-            with pytest.raises(ValueError) as error:  # noqa: PT011  # its text is asserted below
-                workers.run(cases.fail_at, range(9), together=together)
-            assert str(error.value) == "no 2"
+        with pytest.raises(ValueError, match=r"^no 2\b"):
+            workers.run(cases.fail_at, range(9))
         results = workers.run(cases.fail_at, range(5), keep_failures=True)
     assert [r for r in results if not isinstance(r, Failure)] == [0, 1, 4]
     assert str(results[3].error) == "no 3"
@@ -98,11 +95,6 @@ def test_the_context_travels_once_and_tasks_alone_with_each_step():
             workers.run(cases.length, [vector])
         sizes = [len(pickle.dumps(arguments)) for arguments in executor.sent]
         assert all(vector.nbytes < size < vector.nbytes + 700 for size in sizes)
-        # What several tasks hold travels once in a message of all of them.
-        executor._max_workers = 1
-        workers.close()
-        workers.run(cases.length, [vector] * 8, together=True)
-        assert len(pickle.dumps(executor.sent[-1])) < vector.nbytes + 700
 
 
 @pytest.mark.parametrize(
@@ -151,7 +143,7 @@ def test_warnings_in_the_process_of_the_caller_come_by_themselves():
 
 def test_a_result_that_cannot_be_pickled():
     with Workers(cases.processes(1), None) as workers:
-        results = workers.run(cases.unpicklable, range(3), keep_failures=True, together=True)
+        results = workers.run(cases.unpicklable, range(3), keep_failures=True)
     assert results[::2] == [0, 2]
     assert isinstance(results[1].error, WorkerError)
     assert str(results[1].error).startswith(
@@ -167,9 +159,6 @@ def test_a_task_that_cannot_be_pickled():
             "task 1 cannot be pickled, and so not be sent to a worker: "
         )
         assert str(error.value).endswith(f". {team.WAY}")
-        with pytest.raises(InvalidArgumentError) as error:
-            workers.run(cases.fail_at, [1, lambda: 2], together=True)
-        assert str(error.value).startswith("one of the tasks cannot be pickled, and so ")
 
 
 def test_a_context_that_cannot_be_pickled():

@@ -1,18 +1,19 @@
 """Workers that die, executors that break, Ctrl-C."""
 
 import os
+import re
 import signal
 import threading
 import time
 import warnings
-from concurrent.futures import CancelledError, Future
+from concurrent.futures import BrokenExecutor, CancelledError, Future, ProcessPoolExecutor
 
 import numpy as np
 import parallel_cases as cases
 import pytest
 
-from throughtime.errors import WorkersWarning
-from throughtime.parallel import Workers, team
+from throughtime.errors import WorkerError, WorkersWarning
+from throughtime.parallel import Failure, Workers, team
 
 ALONE = ". This process computes the rest itself, with the same results."
 NEW = ". A new one computes what was lost, with the same results."
@@ -31,12 +32,11 @@ def said(caught):
     return [str(warning.message) for warning in caught if warning.category is WorkersWarning]
 
 
-@pytest.mark.parametrize("together", [False, True])
-def test_a_killed_worker_of_an_executor_that_was_given(tmp_path, together):
+def test_a_killed_worker_of_an_executor_that_was_given(tmp_path):
     context, done = context_in(tmp_path), {}
     with cases.processes(2)() as pool, Workers(pool, context) as workers:
         with pytest.warns(WorkersWarning) as caught:
-            results = workers.run(cases.die_once, range(12), done.__setitem__, together=together)
+            results = workers.run(cases.die_once, range(12), done.__setitem__)
         assert results == expected(context)
         assert [done[i] for i in range(12)] == results
         assert workers.run(cases.die_once, range(3)) == expected(context, 3)
@@ -46,15 +46,12 @@ def test_a_killed_worker_of_an_executor_that_was_given(tmp_path, together):
     assert text.endswith(ALONE)
 
 
-@pytest.mark.parametrize("together", [False, True])
-def test_a_killed_worker_of_an_executor_that_is_made(tmp_path, together):
+def test_a_killed_worker_of_an_executor_that_is_made(tmp_path):
     context, done = context_in(tmp_path), []
     make = cases.processes(2)
     with Workers(make, context) as workers:
         with pytest.warns(WorkersWarning) as caught:
-            results = workers.run(
-                cases.die_once, range(12), lambda i, _: done.append(i), together=together
-            )
+            results = workers.run(cases.die_once, range(12), lambda i, _: done.append(i))
         assert results == expected(context)
         assert sorted(done) == list(range(12))  # each once
         assert workers.count == 2
@@ -64,19 +61,96 @@ def test_a_killed_worker_of_an_executor_that_is_made(tmp_path, together):
     assert text.endswith(NEW)
 
 
-def test_executors_that_break_at_once(tmp_path):
-    context, made = context_in(tmp_path), []
+def test_executors_that_never_start():
+    made = []
 
     def make():
-        made.append(cases.processes(1)())
+        made.append(ProcessPoolExecutor(1, cases.CONTEXT, initializer=os._exit, initargs=(1,)))
         return made[-1]
 
-    with Workers(make, context) as workers, pytest.warns(WorkersWarning) as caught:
-        assert workers.run(cases.die_always, range(12)) == expected(context)
+    with Workers(make, set()) as workers, pytest.warns(WorkersWarning) as caught:
+        assert workers.run(cases.fail_at, range(12)) == list(range(12))
     assert len(made) == 2
     (text,) = said(caught)
     assert text.startswith("The executor is broken: BrokenProcessPool: A ")
     assert text.endswith(ALONE)
+
+
+@pytest.mark.parametrize("at", [0, 7, 11])
+@pytest.mark.parametrize("n", [1, 2])
+def test_a_task_of_which_workers_die_fails_alone(n, at):
+    context = {"at": at, "caller": os.getpid()}
+    with Workers(cases.processes(n), context) as workers:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", WorkersWarning)
+            results = workers.run(cases.die_at, range(12), keep_failures=True)
+            assert workers.count == n  # the executor lives
+            assert workers.run(cases.die_at, [100]) == [100]
+        others = [i for i in range(12) if i != at]
+        assert [results[i] for i in others] == others
+        assert type(results[at].error) is WorkerError
+        assert re.fullmatch(
+            r"its worker died (twice|3 times) \(process \d+ ended with exit code -9\), and this"
+            r" process, which could die as well, does not compute it\. Fewer workers, or smaller"
+            r" batches, need less memory\.",
+            str(results[at].error),
+        )
+
+
+def test_a_task_of_which_workers_die_is_raised():
+    context = {"at": 3, "caller": os.getpid()}
+    workers = Workers(cases.processes(2), context)
+    with workers, warnings.catch_warnings():
+        warnings.simplefilter("ignore", WorkersWarning)
+        with pytest.raises(WorkerError, match=r"^its worker died "):
+            workers.run(cases.die_at, range(6))
+
+
+def test_all_tasks_kill_their_workers():
+    context = {"at": 1, "caller": os.getpid()}
+    with Workers(cases.processes(1), context) as workers:
+        results = workers.run(cases.die_at, [1, 1, 1], keep_failures=True)
+    assert [type(result.error) for result in results] == [WorkerError] * 3
+
+
+def test_what_was_on_its_way_in_an_executor_that_was_given():
+    context = {"at": 2, "caller": os.getpid()}
+    workers = Workers(cases.processes(1)(), context)
+    with workers, pytest.warns(WorkersWarning) as caught:
+        results = workers.run(cases.die_at, range(12), keep_failures=True)
+    lost = [i for i, result in enumerate(results) if isinstance(result, Failure)]
+    assert 2 in lost
+    assert len(lost) <= 2  # as many as were on their way
+    assert all(result == i for i, result in enumerate(results) if i not in lost)
+    assert re.fullmatch(
+        r"its worker, or another one of the executor, died \(process \d+ ended with exit code -9\),"
+        r" and this process, which could die as well, does not compute it\. Give a function that"
+        r" makes the executor, such as a functools\.partial: then it is computed again\.",
+        str(results[2].error),
+    )
+    (text,) = said(caught)
+    assert text.endswith(
+        ". This process computes the rest itself, with the same results, but not what was on its"
+        " way."
+    )
+
+
+class Dying:
+    """Its worker answers whether it has started, and dies before it gets a task."""
+
+    def __init__(self):
+        self.inner = cases.Here()
+
+    def submit(self, function, *arguments):
+        if len(self.inner.sent) > 0 and len(arguments) > 1:
+            raise BrokenExecutor("gone")
+        return self.inner.submit(function, *arguments)
+
+
+def test_workers_that_die_without_a_task():
+    with Workers(Dying, set()) as workers, pytest.warns(WorkersWarning) as caught:
+        assert workers.run(cases.fail_at, range(9)) == list(range(9))
+    assert said(caught) == [f"The executor is broken: BrokenExecutor: gone{ALONE}"]
 
 
 class Breaking:
@@ -154,7 +228,7 @@ def test_replaced_and_given_up_are_said_once_each():
     with Workers(make, set()) as workers, warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         assert workers.run(cases.fail_at, range(20)) == list(range(20))
-    assert len(made) == 10  # each has finished two tasks
+    assert len(made) == 19  # the first has finished two tasks, and each of the others one
     assert said(caught) == [f"The executor broke: OSError: closed{NEW}"]
 
 

@@ -168,6 +168,20 @@ def test_a_worker_that_dies(tmp_path):
     assert [fit.value for fit in found] == list(range(6))
 
 
+@pytest.mark.parametrize("task", [partial(os._exit, 3), fits.crash], ids=["exit", "crash"])
+def test_a_task_that_kills_every_worker_is_a_failure(task):
+    tasks = [partial(abs, -n) for n in range(6)]
+    tasks[3] = task
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        found = tt.fit_many(tasks, cases.processes(2))
+    assert [fit.value for fit in found] == [0, 1, 2, None, 4, 5]
+    assert str(found[3].error).startswith("its worker died ")
+    failures = [str(w.message) for w in caught if w.category is FitsWarning]
+    text = "1 of 6 fits failed; the first is tasks[3]: WorkerError: its worker died "
+    assert [message[: len(text)] for message in failures] == [text]
+
+
 def test_ctrl_c_returns_what_is_finished(capsys):
     found = tt.fit_many([partial(fits.ctrl_c, n, at=2) for n in range(5)])
     assert [fit.value for fit in found] == [0, 1, None, None, None]

@@ -157,7 +157,7 @@ class FitsWarning(RuntimeWarning):
 
 
 class WorkerError(ThroughtimeError, RuntimeError):
-    """A worker cannot start, or has a result or an exception that cannot be sent back."""
+    """Workers died of a task, or have a result or an exception that cannot be sent back."""
 
 
 class WorkersWarning(RuntimeWarning):

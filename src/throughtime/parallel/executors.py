@@ -9,15 +9,18 @@ from __future__ import annotations
 import contextlib
 import inspect
 import os
+import signal
 import sys
 import warnings
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import Future
+from pathlib import Path
 from types import ModuleType
 from typing import Any, Protocol, cast
 
-from throughtime.errors import InvalidTypeError, WorkerError, describe, sentence
+from throughtime.errors import InvalidTypeError, describe, sentence
+from throughtime.messages.streams import standard_error
 
 #: Packages whose executors bring cloudpickle, which also sends functions of the main program.
 _CLOUDPICKLE = {
@@ -69,19 +72,35 @@ def made(make: Callable[[], Executor]) -> Executor:
 
 
 def refuse_while_starting() -> None:
-    """Raise in a process that is still starting; it would compute all that its parent wants to.
+    """End a process that is still starting; it would compute all that its parent wants to.
 
-    Raises
-    ------
-    WorkerError
-        If this process runs the main file of its parent once more, in order to know its functions.
+    It runs the main file of its parent once more, in order to know its functions. There is one line
+    for the user and no traceback, because there may be many such processes.
     """
     module = sys.modules.get("multiprocessing.process")
     if module is not None and getattr(module.current_process(), "_inheriting", False):
-        raise WorkerError(
-            "A new process runs the main file once more, to know its functions, and must not start"
-            " workers itself. Put what starts them below the line: if __name__ == '__main__':"
+        standard_error().write(
+            "throughtime: A new process runs the main file once more, to know its functions, and"
+            " must not start workers itself. Put what starts them below the line: if __name__ =="
+            " '__main__':\n"
         )
+        raise SystemExit(1)
+
+
+def starts_again(executor: Any) -> bool:
+    """Whether new processes run the main file, and it does not look whether it is the main one."""
+    context = getattr(executor, "_mp_context", None)
+    path = getattr(sys.modules.get("__main__"), "__file__", None)
+    if context is None or path is None:
+        return False
+    with contextlib.suppress(Exception):
+        return context.get_start_method() != "fork" and "__name__" not in Path(path).read_text()
+    return False
+
+
+def killed_by_task(error: BaseException) -> bool:
+    """Whether Dask has seen several workers die of one task, while the others live."""
+    return _root(error) == "distributed" and type(error).__name__ == "KilledWorker"
 
 
 def _is_executor(value: Any) -> bool:
@@ -225,6 +244,11 @@ class Processes:
                 if process.exitcode is not None:
                     found.add((process.pid, process.exitcode))
         return found
+
+    def death(self) -> str:
+        """How the first one died by itself; those beside it are then ended with SIGTERM."""
+        dead = sorted(one for one in self.dead() if one[1] not in (0, -signal.SIGTERM))
+        return f"process {dead[0][0]} ended with exit code {dead[0][1]}" if dead else ""
 
     def kill(self) -> None:
         """End all of them, and let the thread that reads their results see it."""

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import contextlib
-import itertools
 import pickle
 import queue
 import time
 import warnings
-from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import CancelledError, wait
+from collections.abc import Callable, Iterable
+from concurrent.futures import BrokenExecutor, CancelledError, wait
+from dataclasses import replace
 from types import ModuleType, TracebackType
-from typing import Any, NamedTuple, Self
+from typing import Any, Self
 
 import throughtime.parallel.packing as packing
 import throughtime.parallel.remote as remote
@@ -23,13 +23,16 @@ from throughtime.parallel.executors import (
     Size,
     check_executor,
     end,
+    killed_by_task,
     made,
     pickler_module,
     refuse_while_starting,
+    starts_again,
     submit,
 )
 from throughtime.parallel.keeping import Keeper
-from throughtime.parallel.work import Failure, Message, Work
+from throughtime.parallel.sentences import GUARD, SEND, WAY, Broken, dead, what
+from throughtime.parallel.work import LOSSES, Failure, Message, Work
 
 #: Executors in a row that break before they have finished a task; then the caller computes.
 BREAKS = 2
@@ -38,11 +41,6 @@ RECOUNT = 10.0
 #: Seconds without a result after which to look whether the workers are alive. On Windows, Ctrl-C
 #: comes between two waits.
 LOOK = 0.5
-#: The way out where something cannot be pickled.
-WAY = (
-    "A function must be one of a module, not a lambda and not defined inside another;"
-    " functools.partial gives it arguments."
-)
 #: Seconds to wait for workers of others at the end; they may be busy.
 GOODBYE = 1.0
 #: Times that workers of others are told of the end.
@@ -51,19 +49,13 @@ ROUNDS = 3
 MANY = 64
 
 
-class _Broken(NamedTuple):
-    """Why an executor is of no more use; ``for_good``: a new one would not be either."""
-
-    why: str
-    for_good: bool = False
-
-
 class Workers:
     """A context manager for tasks that share a context.
 
     The results do not depend on who computes. If workers die, their tasks are computed again: by a
     new executor where ``executor`` is a function, otherwise by the caller, with a
-    :class:`WorkersWarning`.
+    :class:`WorkersWarning`. A task of which workers die again and again is not computed by the
+    caller, which would die, too: it fails with a :class:`WorkerError`.
 
     In the processes of workers, the number of threads of the native engine is the number of cores
     through the number of workers there, at most that which it was; the engine and the instruction
@@ -106,6 +98,9 @@ class Workers:
         self._warned: dict[str | tuple[str, type[Warning], int], int] = {}
         self._dead: set[tuple[int, int]] = set()
         self._breaks = 0
+        self._works = False  # whether the executor has ever answered
+        self._worked = False  # whether any has
+        self._last = ""  # how the last worker died
         self._replaced = ""  # why an executor was replaced, until that has been said
         self._said = False
 
@@ -168,7 +163,7 @@ class Workers:
         self._ticket()
         work = Work(function, list(tasks), None, keep_failures=False)
         for number in range(len(work.tasks)):
-            self._payload(work, Message([number]))
+            self._payload(work, Message(number))
 
     def run(
         self,
@@ -176,7 +171,6 @@ class Workers:
         tasks: Iterable[Any],
         on_done: Callable[[int, Any], object] | None = None,
         *,
-        together: bool = False,
         keep_failures: bool = False,
     ) -> list[Any]:
         """Call ``function(context, task)`` for each task, and return the results in their order.
@@ -189,23 +183,23 @@ class Workers:
             What it is called with.
         on_done : callable, optional
             Called in this thread with the number of a task and its result, as soon as it is there.
-        together : bool
-            Whether tasks are sent in as many messages as there are workers. What several of them
-            hold, the same vector for example, then travels once to each worker; but a worker that
-            is done does not help another.
         keep_failures : bool
-            Whether a task that raises has a :class:`Failure` as its result. By default the
-            exception of the first task, in their order, is raised here; what runs by then ends.
+            Whether a task that raises has a :class:`Failure` as its result; then so has one that
+            was on its way when the last executor lost a worker, instead of being computed here.
+            By default the exception of the first task, in their order, is raised here; what runs
+            by then ends.
 
         Raises
         ------
         InvalidArgumentError
             If a task or the function cannot be pickled.
+        WorkerError
+            If workers die of a task, without ``keep_failures``.
         """
         if not self._alone:
             refuse_while_starting()
         work = Work(function, list(tasks), on_done, keep_failures)
-        work.waiting.extend(Message(numbers) for numbers in self._split(len(work.tasks), together))
+        work.waiting.extend(map(Message, range(len(work.tasks))))
         try:
             while work.waiting and not self._alone:
                 self._send_and_receive(work)
@@ -223,36 +217,35 @@ class Workers:
             raise work.failed[1]
         return work.results
 
-    def _split(self, n: int, together: bool) -> list[Sequence[int]]:
-        parts = self.count if together and not self._alone else n
-        parts = n if parts is None else min(parts, n)
-        edges = [n * part // parts for part in range(parts + 1)] if parts else []
-        return [range(a, b) for a, b in itertools.pairwise(edges)]
-
     def _compute_here(self, work: Work) -> None:
         for message in list(work.waiting):
-            for number in message.numbers:
-                if not work.wanted(Message([number])):
-                    continue
-                try:
-                    result = work.function(self.context, work.tasks[number])
-                except KeyboardInterrupt:
+            number = message.number
+            if number is None or not work.wanted(message):
+                continue
+            if message.lost >= (1 if work.keep_failures else LOSSES):
+                work.finish(number, Failure(dead(message.lost, self._last)))
+                continue
+            try:
+                result = work.function(self.context, work.tasks[number])
+            except KeyboardInterrupt:
+                raise
+            except BaseException as error:  # as a worker answers
+                if not work.keep_failures:
                     raise
-                except BaseException as error:  # as a worker answers
-                    if not work.keep_failures:
-                        raise
-                    result = Failure(error)
-                work.finish(number, result)
+                result = Failure(error)
+            work.finish(number, result)
 
     def _send_and_receive(self, work: Work) -> None:
         """Use one executor until all is done or it is broken."""
-        broken: _Broken | None = None
+        broken: Broken | None = None
+        if self._replaced:  # does the new one start at all?
+            work.waiting.appendleft(Message(None))
         try:
             ticket = self._ticket()
         except Exception as error:
-            if not self._breaks:
+            if not self._replaced:
                 raise
-            self._give_up(f"no new one can be made: {_what(error)}")
+            self._give_up(work, f"no new one can be made: {what(error)}")
             return
         while broken is None and (work.waiting or work.sent):
             broken = self._fill(work, ticket) or self._receive(work)
@@ -262,36 +255,50 @@ class Workers:
         for future in list(work.sent):
             if future.done() and not future.cancelled() and future.exception() is None:
                 self._take(work, work.sent.pop(future), future.result())
-        left = sorted([*work.sent.values(), *work.waiting], key=lambda message: message.numbers[0])
-        work.forget(cancel=self._make is None and not Processes(self._executor).all)
-        work.waiting.extend(Message(message.numbers) for message in left)
+        processes = Processes(self._executor)
+        if broken.died and not self._worked and starts_again(self._executor):
+            broken = Broken(broken.why, for_good=True, way=GUARD)
+        # Of executors that are made, one that has never answered may not have started at all.
+        died = broken.died and (self._works or self._make is None)
+        if died:
+            self._last = processes.death() or broken.why
+            self._breaks -= bool(work.sent)  # a task did it, not the executor
+        guilty = work.lose(died=died, cancel=self._make is None and not processes.all)
+        if guilty is not None:
+            self._fail(work, guilty)
         self._end(kill=True)
+        self._works = False
         self._breaks += 1
         if self._make is None or broken.for_good or self._breaks >= BREAKS:
-            self._give_up(broken.why)
+            self._give_up(work, broken.why, broken.way)
         else:
             self._replaced = broken.why
 
-    def _give_up(self, why: str) -> None:
+    def _fail(self, work: Work, message: Message) -> None:
+        """Let a task of which workers die be one that has failed."""
+        assert message.number is not None
+        work.finish(message.number, Failure(dead(message.lost, self._last)))
+        work.drop_behind_failure()
+
+    def _give_up(self, work: Work, why: str, way: str = "") -> None:
         self._alone = True
         if isinstance(self._make, Keeper):
             self._make.given_up = True
+        lost = work.keep_failures and any(message.lost for message in work.waiting)
+        but = ", but not what was on its way" if lost else ""
         warnings.warn(
             f"The executor is broken: {why}. This process computes the rest itself, with the same"
-            " results.",
+            f" results{but}.{way}",
             WorkersWarning,
             stacklevel=6,
         )
 
-    def _fill(self, work: Work, ticket: remote.Ticket) -> _Broken | None:
+    def _fill(self, work: Work, ticket: remote.Ticket) -> Broken | None:
         """Send messages until there is one that waits for each worker."""
         executor = self._given()
         workers = self.count
         limit = MANY if workers is None else 2 * workers
-        while work.waiting and len(work.sent) < limit:
-            message = work.waiting.popleft()
-            if not work.wanted(message):
-                continue
+        while (message := work.next(limit)) is not None:
             payload = self._payload(work, message)
             data = None
             if message.maps is not None:
@@ -301,23 +308,23 @@ class Workers:
                 future = submit(executor, remote.perform, ticket, payload, data)
             except Exception as error:
                 work.waiting.appendleft(message)
-                return _Broken(_what(error))
+                return Broken(what(error), died=isinstance(error, BrokenExecutor))
             work.sent[future] = message
             future.add_done_callback(work.done.put)
         return None
 
     def _payload(self, work: Work, message: Message) -> bytes:
-        tasks = [work.tasks[number] for number in message.numbers]
+        tasks = [] if message.number is None else [work.tasks[message.number]]
         try:
             maps = message.maps is not False
             return packing.dumps((work.function, tasks), self._module(), maps=maps)
         except Exception as error:
-            where = f"task {message.numbers[0]}" if len(tasks) == 1 else "one of the tasks"
             raise InvalidArgumentError(
-                f"{where} cannot be pickled, and so not be sent to a worker: {_what(error)}. {WAY}"
+                f"task {message.number} cannot be pickled, and so not be sent to a worker:"
+                f" {what(error)}. {WAY}"
             ) from error
 
-    def _receive(self, work: Work) -> _Broken | None:
+    def _receive(self, work: Work) -> Broken | None:
         """Wait for one message to be done."""
         try:
             future = work.done.get(timeout=LOOK)
@@ -329,8 +336,12 @@ class Workers:
         try:
             answer = future.result()
         except (Exception, CancelledError) as error:
+            if killed_by_task(error) and message.number is not None:
+                self._last, message.lost = what(error), max(message.lost, LOSSES)
+                self._fail(work, message)
+                return None
             work.sent[future] = message
-            return _Broken(_what(error))
+            return Broken(what(error), died=isinstance(error, BrokenExecutor))
         except KeyboardInterrupt:
             if future.exception() is None:
                 raise
@@ -339,7 +350,7 @@ class Workers:
             return None
         return self._take(work, message, answer)
 
-    def _look(self) -> _Broken | None:
+    def _look(self) -> Broken | None:
         """Look after an executor from which nothing has come for a while."""
         processes = Processes(self._given())
         before, self._dead = self._dead, processes.dead()
@@ -348,28 +359,31 @@ class Workers:
             return None
         processes.kill()  # as the executor itself would, if it saw it
         number, code = min(lasting)
-        return _Broken(f"process {number} ended with exit code {code}")
+        return Broken(f"process {number} ended with exit code {code}", died=True)
 
-    def _take(self, work: Work, message: Message, answer: tuple[str, Any]) -> _Broken | None:
+    def _take(self, work: Work, message: Message, answer: tuple[str, Any]) -> Broken | None:
         """Use what a worker has answered."""
         kind, content = answer
         if kind == "missing":
-            work.waiting.appendleft(Message(message.numbers, maps=content == "context"))
+            work.waiting.appendleft(replace(message, maps=content == "context"))
             return None
         if kind == "unusable":
             work.waiting.appendleft(message)
-            return _Broken(f"a worker cannot take part: {content}", for_good=True)
+            way = SEND if "__main__" in content else ""
+            return Broken(f"a worker cannot take part: {content}", for_good=True, way=way)
+        self._works = self._worked = True
+        if message.number is None:
+            return None
         self._breaks = 0
         if self._replaced:
             self._say_replaced()
-        answers = pickle.loads(content)
-        for number, (good, value, warned) in zip(message.numbers, answers, strict=True):
+        for good, value, warned in pickle.loads(content):
             try:
                 for text, file, line in warned:
                     warnings.warn_explicit(text, type(text), file, line, registry=self._warned)
             except Warning as error:  # the caller's filters make it one, as they would have there
                 good, value = False, error
-            work.finish(number, value if good else Failure(value))
+            work.finish(message.number, value if good else Failure(value))
         if work.failed is not None:
             work.drop_behind_failure()
         return None
@@ -412,7 +426,7 @@ class Workers:
                 self._parcel = packing.Parcel(self.context, self._module())
             except Exception as error:
                 raise InvalidArgumentError(
-                    f"what the workers need cannot be pickled: {_what(error)}. {WAY}"
+                    f"what the workers need cannot be pickled: {what(error)}. {WAY}"
                 ) from error
         module = selection.kernels()
         return remote.Ticket(
@@ -434,9 +448,3 @@ class Workers:
                 end(executor, kill=kill)
             elif kill:  # otherwise it is for the next team
                 self._make.end(kill=True)
-
-
-def _what(error: BaseException) -> str:
-    """The class of an exception and the first sentence of its text, without the stop."""
-    text = " ".join(remote.text_of(error).split()).partition(". ")[0].rstrip(".")
-    return f"{type(error).__name__}: {text}" if text else type(error).__name__

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import queue
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
+
+#: Workers that may die with a task before it is computed alone; if one dies then, it has failed.
+LOSSES = 2
 
 
 class Failure(NamedTuple):
@@ -18,11 +21,19 @@ class Failure(NamedTuple):
 
 @dataclass
 class Message:
-    """Tasks that travel together: their numbers, and how the context comes to them."""
+    """A task on its way: its number, and how the context comes to it."""
 
-    numbers: Sequence[int]
+    #: None: no task. The answer says that a worker has started.
+    number: int | None
     #: None: the file. True: its bytes. False: its bytes, with the memory-mapped arrays in them.
     maps: bool | None = None
+    #: Executors of which a worker died while this was on its way.
+    lost: int = 0
+
+    @property
+    def alone(self) -> bool:
+        """Whether nothing else should be on its way, so that a death has one explanation."""
+        return self.number is None or self.lost >= LOSSES
 
 
 @dataclass
@@ -53,7 +64,46 @@ class Work:
 
     def wanted(self, message: Message) -> bool:
         """Whether ``message`` stands before the first task that failed."""
-        return self.failed is None or message.numbers[0] < self.failed[0]
+        return self.failed is None or message.number is None or message.number < self.failed[0]
+
+    def next(self, limit: int) -> Message | None:
+        """The message to send now; None if there is none, or ``limit`` are on their way."""
+        while self.waiting:
+            alone = self.waiting[0].alone or any(message.alone for message in self.sent.values())
+            if len(self.sent) >= (1 if alone else limit):
+                return None
+            message = self.waiting.popleft()
+            if self.wanted(message):
+                return message
+        return None
+
+    def lose(self, *, died: bool, cancel: bool) -> Message | None:
+        """Take back what is on its way through an executor that is broken.
+
+        Parameters
+        ----------
+        died : bool
+            Whether a worker died, perhaps of one of these tasks.
+        cancel : bool
+            As for :meth:`forget`.
+
+        Returns
+        -------
+        Message or None
+            That of which a worker died for certain. The others wait again, those last that must
+            travel alone.
+        """
+        lost = [message for message in self.sent.values() if message.number is not None]
+        for message in lost:
+            message.maps = None
+            message.lost += died
+        guilty = lost.pop() if died and len(lost) == 1 and lost[0].alone else None
+        left = [message for message in self.waiting if message.number is not None]
+        self.forget(cancel=cancel)
+        self.waiting.extend(
+            sorted(lost + left, key=lambda message: (message.alone, message.number))
+        )
+        return guilty
 
     def drop_behind_failure(self) -> None:
         """Take back what stands behind the first task that failed and has not begun."""
