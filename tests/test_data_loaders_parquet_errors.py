@@ -171,8 +171,8 @@ def test_columns_of_the_wrong_type(path):
     [
         (
             "a", [0.0, 1.0, None, 3.0],
-            ("features column 'a' of {} must hold a value in every row; got nothing in row 3. Fill"
-            " missing values, or drop these rows, before."),
+            ("features column 'a' of {} must hold a value in every row; got nothing in row 3,"
+            " counted from 1. Fill missing values, or drop these rows, before."),
         ),
         (
             "a", [0.0, 1.0, 2.0, np.nan],
@@ -191,13 +191,13 @@ def test_columns_of_the_wrong_type(path):
         ),
         (
             "y", [5, None, 6, 6],
-            ("target column 'y' of {} must hold a value in every row; got nothing in row 2. Fill"
-            " missing values, or drop these rows, before."),
+            ("target column 'y' of {} must hold a value in every row; got nothing in row 2,"
+            " counted from 1. Fill missing values, or drop these rows, before."),
         ),
         (
             "y", ["u", "u", "v", None],
-            ("target column 'y' of {} must hold a value in every row; got nothing in row 4. Drop"
-            " rows without a class before."),
+            ("target column 'y' of {} must hold a value in every row; got nothing in row 4,"
+            " counted from 1. Drop rows without a class before."),
         ),
         (
             "y", pa.array([2**63, 2**63, 6, 6], pa.uint64()),
@@ -211,13 +211,13 @@ def test_columns_of_the_wrong_type(path):
         ),
         (
             "id", [1, 1, None, 2],
-            ("id column 'id' of {} must hold a value in every row; got nothing in row 3. Drop rows"
-            " without an id before."),
+            ("id column 'id' of {} must hold a value in every row; got nothing in row 3,"
+            " counted from 1. Drop rows without an id before."),
         ),
         (
             "t", [0, 1, 0, None],
-            ("time column 't' of {} must hold a value in every row; got nothing in row 4. Drop rows"
-            " without a time before."),
+            ("time column 't' of {} must hold a value in every row; got nothing in row 4,"
+            " counted from 1. Drop rows without a time before."),
         ),
         (
             "t", [0, 1, 0, np.nan],

@@ -33,8 +33,10 @@ def test_files_that_are_no_tables(path, tmp_path):
     path.write_text("id,a\n1,2\n")
     refused(
         DataError,
-        f"{path} must be a Parquet file; got other content. pandas converts a table that fits into"
-        " memory: pandas.read_csv(...).to_parquet(...).",
+        f"{path} must be a Parquet file; got other content. pyarrow converts a CSV file of any"
+        " size: 'from pyarrow import dataset', then"
+        " dataset.write_dataset(dataset.dataset('rows.csv', format='csv'), 'table',"
+        " format='parquet').",
         path,
     )
     pq.write_table(pa.table(columns()).slice(0, 0), path)
@@ -199,7 +201,9 @@ def test_places_that_cannot_be_written_to(path, tmp_path, monkeypatch):
     )
 
 
-@pytest.mark.parametrize("name", ["classes.json", "x.npy", "y.npy", "lengths.npy", "weight.npy"])
+@pytest.mark.parametrize(
+    "name", ["about.json", "rows.npy", "x.npy", "y.npy", "lengths.npy", "weight.npy"]
+)
 @pytest.mark.parametrize("content", [None, b"[1"])
 def test_a_cache_that_is_damaged(path, tmp_path, name, content):
     write(path)

@@ -14,6 +14,7 @@ rows       the rows of a table, read in chunks
 values     a column of a chunk to numbers, or a sentence that says why not
 scan       the first look at a table: where its sequences begin
 regroup    rows brought together by id, where they lie apart
+temporary  folders for them, which go with their process
 stream     sequences that lie one after another in Parquet files
 ========== ==========================================================================
 """

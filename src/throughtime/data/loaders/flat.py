@@ -6,6 +6,7 @@ import numpy as np
 
 from throughtime.data.loaders.arrays import ArrayFiles
 from throughtime.data.loaders.pool import Key, Pool, Steps, Whole
+from throughtime.data.loaders.rows import Rows
 
 __all__ = ["BLOCK_BYTES", "FlatStore", "rows_of"]
 
@@ -28,6 +29,8 @@ class FlatStore:
         Whether the other fields have R rows; by default their shapes say so.
     block_size : int, optional
         Sequences in a block; by default as many as have :data:`BLOCK_BYTES`.
+    table : pair of Rows and ArrayFiles, optional
+        The table of which the sequences were made, and the first row of each.
     """
 
     def __init__(
@@ -42,7 +45,9 @@ class FlatStore:
         features: tuple[str, ...] | None = None,
         classes: np.ndarray | None = None,
         notes: tuple[str, ...] = (),
+        table: tuple[Rows, ArrayFiles] | None = None,
     ) -> None:
+        self._table = table
         self._x, self._more = x, more
         n = len(lengths)
         whole = [name for name, field in more.items() if field.shape[0] == n]
@@ -71,6 +76,13 @@ class FlatStore:
             else:
                 fields[name] = Steps(field.read(steps))
         return Pool(fields, self._starts[chosen + 1] - self._starts[chosen])
+
+    def ids(self) -> np.ndarray:
+        """The ids of the table, or else the places of the sequences, from 0."""
+        if self._table is None:
+            return np.arange(self.edges[-1])
+        rows, first = self._table
+        return rows.ids(first.read([range(first.shape[0])]))
 
     def ahead(self, blocks: list[np.ndarray]) -> None:
         """Tell the system what is read next."""

@@ -65,6 +65,10 @@ class Store(Protocol):
         """Read sequences; each block is ascending and lies within one block of ``edges``."""
         ...
 
+    def ids(self) -> np.ndarray:
+        """The id of each sequence, (N,)."""
+        ...
+
     def ahead(self, blocks: list[np.ndarray]) -> None:
         """Tell the system what is read next."""
         ...
@@ -144,6 +148,18 @@ class Loader:
     def classes(self) -> np.ndarray | None:
         """The classes that the targets number, sorted; None where targets are numbers."""
         return self._store.classes
+
+    @property
+    def ids(self) -> np.ndarray:
+        """The id of each sequence, (n_sequences,), in the order in which :meth:`in_order` yields
+        them: that of the files, or after regrouping one that depends on the ids alone.
+
+        The ids of a table are read from its files again, and take 8 bytes each, or about 60 as
+        text; times with a zone are in UTC. Sequences in ``.npy`` files have the numbers of their
+        places, from 0.
+        """
+        every = self._store.ids()
+        return every if self._allowed is None else every[self._allowed]
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -232,7 +248,7 @@ class Loader:
         return self._with(scaler=copy.copy(scaler))  # whose fit may be called again
 
     def in_order(self) -> Loader:
-        """The same sequences, neither shuffled nor in buckets."""
+        """The same sequences, neither shuffled nor in buckets: in the order of :attr:`ids`."""
         return self._with(shuffle=False, bucket=False)
 
     def _with(self, **changes: Any) -> Loader:

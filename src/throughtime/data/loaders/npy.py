@@ -163,6 +163,10 @@ class NpyStore:
                 sentence("lengths", expected, f"{got} in row {row} of {path}", value=lengths[first])
             )
 
+    def ids(self) -> np.ndarray:
+        """The places of the sequences, from 0."""
+        return np.arange(self.edges[-1])
+
     def ahead(self, blocks: list[np.ndarray]) -> None:
         """Tell the system what is read next."""
         for field in self._fields.values():

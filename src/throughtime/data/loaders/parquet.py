@@ -7,7 +7,6 @@ import json
 import os
 import secrets
 import shutil
-import tempfile
 import weakref
 from pathlib import Path
 from typing import Any
@@ -23,6 +22,7 @@ from throughtime.data.loaders.roles import find_roles, kind_of
 from throughtime.data.loaders.rows import Rows, find_files, open_parquet
 from throughtime.data.loaders.scan import find_sequences
 from throughtime.data.loaders.stream import RowStore
+from throughtime.data.loaders.temporary import make_folder, remove_folder
 from throughtime.data.sequences import check_float_dtype
 from throughtime.data.tables.columns import quoted
 from throughtime.errors import DataError, check_choice, sentence
@@ -33,8 +33,10 @@ __all__ = ["from_parquet"]
 #: The largest row group that is read as a whole.
 _MOST_GROUP = POOL_BYTES
 #: Changes with what stands in a cache.
-_FORMAT = 1
-_CLASSES = "classes.json"
+_FORMAT = 2
+_ABOUT = "about.json"
+#: Between the largest values of features: beyond it, those of the smaller ones are hardly seen.
+_UNLIKE = 1000
 
 
 def from_parquet(
@@ -67,7 +69,8 @@ def from_parquet(
     Parameters
     ----------
     path : path or list of paths
-        A file, a folder with all files below it, or a list; they are one table.
+        A file, a folder with all files below it, or a list; they are one table. Patterns are not
+        expanded.
     id : str
         The column that tells sequences apart.
     time : str, optional
@@ -98,7 +101,8 @@ def from_parquet(
         A folder in which the sequences are kept as arrays, whatever the order of the rows. Later
         loaders of the same files and columns find them there, and need not read the table. Epochs
         are then as fast as those of :func:`from_npy`, and small blocks are shuffled instead of row
-        groups.
+        groups. Files that have changed, and other columns, have a folder of their own in it; old
+        ones stay until you delete them (or all of ``cache``, while no loader uses it).
 
     Returns
     -------
@@ -168,7 +172,7 @@ def from_parquet(
         if isinstance(found, str):
             store = _in_temporary_folder(rows, name, notes, found)
         else:
-            store = RowStore(rows, found, name, tuple(notes))
+            store = RowStore(rows, found, name, (*notes, *_sizes(rows)))
     else:
         store = _in_cache(rows, Path(check_path(cache)), name, notes)
     return Loader(
@@ -183,7 +187,7 @@ def from_parquet(
 
 def _in_temporary_folder(rows: Rows, name: str, notes: list[str], reason: str) -> FlatStore:
     try:
-        folder = Path(tempfile.mkdtemp(prefix="throughtime-"))
+        folder, lock = make_folder()
     except OSError as error:
         hint = "Name one: cache=..."
         expected, got = "a folder for temporary files", f"none: {error.strerror or error}"
@@ -192,18 +196,17 @@ def _in_temporary_folder(rows: Rows, name: str, notes: list[str], reason: str) -
         ) from None
     try:
         regroup(rows, folder)
-        notes.append(f"{reason}, so they were brought together in {folder}.")
+        notes.append(
+            f"{reason}, so they were brought together in {folder}. Use cache= to do this once, and"
+            " for jobs that may be killed."
+        )
+        notes += _sizes(rows)
         store = _opened(folder, rows, f"{name} (regrouped)", notes)
     except BaseException:
-        shutil.rmtree(folder, ignore_errors=True)
+        remove_folder(folder, lock, os.getpid())
         raise
-    weakref.finalize(store, _remove, folder, os.getpid())
+    weakref.finalize(store, remove_folder, folder, lock, os.getpid())
     return store
-
-
-def _remove(folder: Path, process: int) -> None:
-    if os.getpid() == process:  # and not a copy of it by fork
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _in_cache(rows: Rows, cache: Path, name: str, notes: list[str]) -> FlatStore:
@@ -221,8 +224,9 @@ def _in_cache(rows: Rows, cache: Path, name: str, notes: list[str]) -> FlatStore
             ) from None
     notes.append(f"The sequences were {'found in' if found else 'written into'} {folder}.")
     try:
-        names = json.loads((folder / _CLASSES).read_text("utf-8"))
+        names, *sizes = json.loads((folder / _ABOUT).read_text("utf-8"))
         rows.classes = None if names is None else np.array(names)
+        notes += sizes
         return _opened(folder, rows, name, notes)
     except (OSError, ValueError, DataError) as error:
         got, hint = f"a damaged one ({error})", "Delete it; it is then written anew."
@@ -239,7 +243,7 @@ def _write(rows: Rows, cache: Path, folder: Path) -> None:
     try:
         regroup(rows, unfinished)
         names = None if rows.classes is None else rows.classes.tolist()
-        (unfinished / _CLASSES).write_text(json.dumps(names), "utf-8")
+        (unfinished / _ABOUT).write_text(json.dumps([names, *_sizes(rows)]), "utf-8")
         try:
             unfinished.rename(folder)
         except OSError:
@@ -252,11 +256,12 @@ def _write(rows: Rows, cache: Path, folder: Path) -> None:
 def _opened(folder: Path, rows: Rows, name: str, notes: list[str]) -> FlatStore:
     """The sequences that :func:`regroup` wrote into a folder."""
     roles = rows.roles
-    names = ["x", "lengths"]
+    names = ["x", "lengths", "rows"]
     names += ["y"] if roles.targets else []
     names += [] if roles.weight is None else ["weight"]
     found = {name: open_arrays(name, [str(folder / f"{name}.npy")]) for name in names}
     lengths = found.pop("lengths")
+    firsts = found.pop("rows")
     return FlatStore(
         found.pop("x"),
         found,
@@ -266,7 +271,33 @@ def _opened(folder: Path, rows: Rows, name: str, notes: list[str]) -> FlatStore:
         features=roles.features,
         classes=rows.classes,
         notes=tuple(notes),
+        table=(rows, firsts),
     )
+
+
+def _sizes(rows: Rows) -> list[str]:
+    """What to say of features that differ in size, and of large integers."""
+    notes = []
+    names, largest, dtype = rows.roles.features, rows.largest, rows.roles.dtype
+    seen = np.flatnonzero(largest)
+    if len(seen) and largest.max() > _UNLIKE * largest[seen].min():
+        a, b = int(np.argmax(largest)), int(seen[np.argmin(largest[seen])])
+        notes.append(
+            f"{names[a]!r} goes to {largest[a]:.3g} and {names[b]!r} to {largest[b]:.3g}."
+            " Scale features that differ so much: loader.scaled(scaler)."
+        )
+    most = 2 ** (np.finfo(dtype).nmant + 1)
+    rounded = [
+        name
+        for name, size in zip(names, largest, strict=True)
+        if size > most and name in rows.integers
+    ]
+    if rounded:
+        notes.append(
+            f"{dtype} holds every integer up to {most:,} only; larger ones of {quoted(rounded)} are"
+            " rounded."
+        )
+    return notes
 
 
 def _fingerprint(rows: Rows) -> str:

@@ -25,6 +25,7 @@ _BUCKET = 24 << 20
 def regroup(rows: Rows, folder: Path) -> None:
     """Write ``x.npy``, ``y.npy``, ``weight.npy`` and ``lengths.npy`` into an empty folder.
 
+    Also ``rows.npy``, the number of the first row of each sequence in the table.
     Sequences come in an order that depends on their ids alone.
 
     Raises
@@ -46,6 +47,7 @@ def regroup(rows: Rows, folder: Path) -> None:
     try:
         held: list[np.ndarray] = []
         for chunk in rows.chunks(0, len(rows), ordering=True):
+            rows.see(chunk, slice(None))
             held.append(_as_records(chunk, record))
             if sum(map(len, held)) * record.itemsize >= _BUCKET:
                 _deal(held, buckets)
@@ -99,6 +101,7 @@ def _collect(rows: Rows, folder: Path, buckets: list[Path], record: np.dtype) ->
     flat = ["x"] + [name for name in ("y", "weight") if by_step and name in (record.names or ())]
     whole = [name for name in ("y", "weight") if not by_step and name in (record.names or ())]
     lengths: list[np.ndarray] = []
+    firsts: list[np.ndarray] = []
     entries: dict[str, list[np.ndarray]] = {name: [] for name in whole}
     for name in flat:
         _begin(folder / f"{name}.npy", record[name], len(rows))
@@ -116,12 +119,14 @@ def _collect(rows: Rows, folder: Path, buckets: list[Path], record: np.dtype) ->
         same, _ = check_neighbours(rows, records["number"], chunk)
         starts = np.append(0, np.flatnonzero(~same) + 1)
         lengths.append(np.diff(np.append(starts, len(records))))
+        firsts.append(records["number"][starts])
         for name in flat:
             with (folder / f"{name}.npy").open("ab") as stream:
                 np.ascontiguousarray(records[name]).tofile(stream)
         for name in whole:
             entries[name].append(records[name][starts])
     np.save(folder / "lengths.npy", np.concatenate(lengths))
+    np.save(folder / "rows.npy", np.concatenate(firsts))
     for name, values in entries.items():
         np.save(folder / f"{name}.npy", np.concatenate(values))
 

@@ -19,7 +19,7 @@ from throughtime.data.loaders.arrays import (
     unreadable,
 )
 from throughtime.data.loaders.roles import Roles, kind_of, plain
-from throughtime.data.loaders.values import Place, class_ids, keys, numbers, texts, times
+from throughtime.data.loaders.values import Place, class_ids, entries, keys, numbers, texts, times
 from throughtime.errors import DataError, ThroughtimeError, import_extra, sentence
 from throughtime.serialization.files import check_path
 
@@ -35,7 +35,10 @@ _ALL = slice(None)
 #: Classes beyond which a column of text is something else than a target.
 _MOST_CLASSES = 10_000
 _LONGEST_CLASS = 500
-_CONVERT = "pandas converts a table that fits into memory: pandas.read_csv(...).to_parquet(...)."
+_CONVERT = (
+    "pyarrow converts a CSV file of any size: 'from pyarrow import dataset', then"
+    " dataset.write_dataset(dataset.dataset('rows.csv', format='csv'), 'table', format='parquet')."
+)
 
 
 class Chunk(NamedTuple):
@@ -72,6 +75,10 @@ class Rows:
         Group g of all files has the rows from ``group_edges[g]`` to ``group_edges[g + 1] - 1``.
     file_groups : ndarray of int of shape (number of files + 1,)
         The first group of each file.
+    largest : ndarray of float64 of shape (F,)
+        The largest absolute value of each feature in what was seen; see :meth:`see`.
+    integers : set of str
+        The features that are integers in one file at least.
     classes : ndarray or None
         The classes that the targets number, given or found; see :meth:`find_classes`.
     """
@@ -80,11 +87,17 @@ class Rows:
         self.paths = tuple(paths)
         self.roles = roles
         counts, file_groups, versions = [], [0], []
+        self.integers: set[str] = set()
         first = None
         for path in paths:
             file = open_parquet(path)
             first = first or (path, file.schema_arrow)
             _check_schema(roles, *first, path, file.schema_arrow)
+            self.integers |= {
+                name
+                for name in roles.features
+                if kind_of(file.schema_arrow.field(name).type) == "integer"
+            }
             counts += [file.metadata.row_group(g).num_rows for g in range(file.num_row_groups)]
             file_groups.append(len(counts))
             versions.append(Version.of(Path(path).stat()))
@@ -95,6 +108,7 @@ class Rows:
         if not len(self):
             what = paths[0] if len(paths) == 1 else f"{paths[0]} and the files after it"
             raise DataError(sentence(what, "rows", "none", must="hold", parameter="path"))
+        self.largest = np.zeros(len(roles.features))
         self.classes: np.ndarray | None = None
 
     def __len__(self) -> int:
@@ -240,6 +254,26 @@ class Rows:
             )
         self.classes = np.array(sorted(found))
 
+    def ids(self, wanted: np.ndarray) -> np.ndarray:
+        """The ids in some rows, which may have any order; the whole column is read."""
+        order = np.argsort(wanted, kind="stable")
+        ascending, found, done = wanted[order], [], 0
+        name = self.roles.id
+        for file, row, first, batch in self._batches(0, len(self), [name]):
+            stop = int(np.searchsorted(ascending, first + batch.num_rows))
+            place = Place(file, "id", name, row)
+            found.append(entries(place, batch.column(name), ascending[done:stop] - first))
+            done = stop
+        values = np.concatenate(found)
+        ids = np.empty_like(values)
+        ids[order] = values
+        return ids
+
+    def see(self, chunk: Chunk, features: slice) -> None:
+        """Keep the largest absolute value of each feature."""
+        largest = np.abs(chunk.x).max(axis=0)
+        self.largest[features] = np.maximum(self.largest[features], largest)
+
     # -- for messages -------------------------------------------------------------------------
 
     def where(self, row: int) -> tuple[str, int]:
@@ -310,7 +344,9 @@ def _check_schema(roles: Roles, first: str, schema: Any, path: str, own: Any) ->
                 role == "targets" and roles.target_kind == "number"
             )
             alike = (
-                kind_of(kinds[1]) in ("integer", "number", "bool") if free else kinds[0] == kinds[1]
+                kind_of(kinds[1]) in ("integer", "number", "bool")
+                if free
+                else _instant(kinds[0]) == _instant(kinds[1])
             )
             if not alike:
                 raise DataError(
@@ -322,6 +358,12 @@ def _check_schema(roles: Roles, first: str, schema: Any, path: str, own: Any) ->
                         parameter="path",
                     )
                 )
+
+
+def _instant(kind: Any) -> Any:
+    """A type, but that all time zones are one: the times are instants."""
+    zone = getattr(kind, "tz", None)
+    return kind if zone is None else ("instant", kind.unit)
 
 
 def _partition_hint(path: str, name: str) -> str:
@@ -344,7 +386,12 @@ def find_files(path: Any) -> list[str]:
     place = Path(check_path(path))
     if not is_folder(place):
         if not place.exists():
-            raise DataError(f"{place} must be a file or a folder; there is none of this name.")
+            hint = ""
+            if any(sign in place.name for sign in "*?["):
+                hint = " Patterns are not expanded; name the folder, or write glob.glob(...)."
+            raise DataError(
+                f"{place} must be a file or a folder; there is none of this name.{hint}"
+            )
         return [str(place)]
     hidden = (".", "_")  # files of a format about the others
     found = []

@@ -39,6 +39,7 @@ def find_sequences(rows: Rows, most_bytes: int) -> np.ndarray | str:
     last: Chunk | None = None
     few, *others = rows.slices
     for chunk in rows.chunks(0, len(rows), ordering=True, features=few):
+        rows.see(chunk, few)
         joined = chunk if last is None else _after(last, chunk)
         assert joined.keys is not None
         numbers = joined.first + np.arange(len(joined.keys))
@@ -59,8 +60,8 @@ def find_sequences(rows: Rows, most_bytes: int) -> np.ndarray | str:
     if _repeats(seen):
         return INTERLEAVED
     for few in others:
-        for _ in rows.chunks(0, len(rows), features=few):
-            pass  # it is checked
+        for chunk in rows.chunks(0, len(rows), features=few):  # it is checked
+            rows.see(chunk, few)
     return np.concatenate([*starts, [len(rows)]])
 
 

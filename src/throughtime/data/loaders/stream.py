@@ -68,6 +68,10 @@ class RowStore:
             fields[name] = Steps(values) if roles.by_step else Whole(values[heads])
         return Pool(fields, lengths)
 
+    def ids(self) -> np.ndarray:
+        """The ids of the table."""
+        return self._rows.ids(self._starts[:-1])
+
     def ahead(self, blocks: list[np.ndarray]) -> None:
         """Nothing: what is read of a Parquet file is compressed, and decoding takes longer."""
 

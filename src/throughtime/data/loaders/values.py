@@ -10,7 +10,7 @@ import numpy as np
 from throughtime.data.loaders.roles import kind_of, plain
 from throughtime.errors import DataError, describe, import_extra, sentence
 
-__all__ = ["Place", "class_ids", "keys", "numbers", "texts", "times"]
+__all__ = ["Place", "class_ids", "entries", "keys", "numbers", "texts", "times"]
 
 #: Classes that a message names.
 _MOST_NAMED = 10
@@ -33,18 +33,34 @@ class Place(NamedTuple):
     name: str
     row: int
 
-    def refuse(self, expected: str, got: str, index: int, hint: str = "") -> DataError:
-        """The error for the entry ``index`` of the chunk."""
+    def refuse(
+        self, expected: str, got: str, index: int, hint: str = "", more: str = ""
+    ) -> DataError:
+        """The error for the entry ``index`` of the chunk; ``more`` follows its row."""
         return DataError(
             sentence(
                 f"{self.role} column {self.name!r} of {self.file}",
                 expected,
-                f"{got} in row {self.row + index}",
+                f"{got} in row {self.row + index}{more}",
                 hint,
                 must="hold",
                 parameter=self.role,
             )
         )
+
+
+def _others(place: Place) -> str:
+    """How many more rows of the file lack a value, as far as its footer knows."""
+    parquet = import_extra("pyarrow.parquet", "cli", "Reading a Parquet file")
+    footer = parquet.read_metadata(place.file)
+    count = -1  # without the first one
+    for g in range(footer.num_row_groups):
+        columns = map(footer.row_group(g).column, range(footer.num_columns))
+        own = next(column for column in columns if column.path_in_schema == place.name)
+        if own.statistics is None or not own.statistics.has_null_count:
+            return ""
+        count += own.statistics.null_count
+    return f", and in {count:,} more" if count > 0 else ""
 
 
 def _whole(place: Place, column: Any, hint: str) -> Any:
@@ -56,7 +72,8 @@ def _whole(place: Place, column: Any, hint: str) -> Any:
         column = column.cast(plain(column.type))
     if column.null_count:
         index = int(np.argmax(column.is_null().to_numpy(zero_copy_only=False)))
-        raise place.refuse("a value in every row", "nothing", index, hint)
+        more = f", counted from 1{_others(place)}"
+        raise place.refuse("a value in every row", "nothing", index, hint, more)
     return column
 
 
@@ -106,6 +123,11 @@ def class_ids(place: Place, column: Any, ids: dict[Any, int]) -> np.ndarray:
             "Drop such rows before, or train with this class too.",
         )
     return found
+
+
+def entries(place: Place, column: Any, rows: np.ndarray) -> np.ndarray:
+    """Some entries of a column as they are."""
+    return _whole(place, column, "").take(rows).to_numpy(zero_copy_only=False)
 
 
 def times(place: Place, column: Any) -> np.ndarray:
