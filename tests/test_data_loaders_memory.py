@@ -38,7 +38,9 @@ def watch():
 threading.Thread(target=watch, daemon=True).start()
 loader = {make}
 train, validation = loader.split(0.1)
-for part in (loader, train, validation):
+scaled = train.scaled(tt.data.StandardScaler().fit(train))
+assert len(loader.ids) == loader.n_sequences
+for part in (loader, scaled, validation):
     assert sum(len(batch["x"]) for batch in part) == part.n_sequences
 done.set()
 print(most - before)

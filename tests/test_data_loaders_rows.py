@@ -139,3 +139,9 @@ def test_patterns_are_not_expanded(tmp_path):
         " not expanded; name the folder, or write glob.glob(...)."
     )
     refused(DataError, sentence, tmp_path / "*.parquet")
+    with pytest.raises(DataError) as caught:
+        from_npy({"x": tmp_path / "*.npy"})
+    assert str(caught.value) == (
+        f"{tmp_path}/*.npy must be a .npy file; got a name that no file has. Patterns are not"
+        " expanded; name the folder, or write glob.glob(...)."
+    )

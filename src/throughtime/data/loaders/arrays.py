@@ -21,6 +21,7 @@ __all__ = [
     "is_folder",
     "natural",
     "open_arrays",
+    "pattern_hint",
     "unreadable",
 ]
 
@@ -201,6 +202,13 @@ def natural(name: str) -> list[Any]:
     return [int(part) if part.isdecimal() else part for part in re.split(r"([0-9]+)", name)]
 
 
+def pattern_hint(path: str | os.PathLike[str]) -> str:
+    """What to say where there is no file of this name, but it looks like a pattern."""
+    if any(sign in Path(path).name for sign in "*?["):
+        return "Patterns are not expanded; name the folder, or write glob.glob(...)."
+    return ""
+
+
 def unreadable(path: str, error: OSError) -> DataError:
     """The error for a file that the system does not give."""
     return DataError(sentence(path, "readable", f"{error.strerror or error}", parameter="paths"))
@@ -274,7 +282,8 @@ def _open(path: str) -> tuple[ArrayFile, tuple[int, ...], np.dtype]:
             offset = stream.tell()
     except FileNotFoundError:
         got = "a name that no file has"
-        raise DataError(sentence(path, "a .npy file", got, parameter="paths")) from None
+        way = pattern_hint(path)
+        raise DataError(sentence(path, "a .npy file", got, way, parameter="paths")) from None
     except OSError as error:
         raise unreadable(path, error) from None
     if dtype.kind not in "biuf":

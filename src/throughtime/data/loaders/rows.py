@@ -16,6 +16,7 @@ from throughtime.data.loaders.arrays import (
     check_regular,
     is_folder,
     natural,
+    pattern_hint,
     unreadable,
 )
 from throughtime.data.loaders.roles import Roles, kind_of, plain
@@ -386,11 +387,9 @@ def find_files(path: Any) -> list[str]:
     place = Path(check_path(path))
     if not is_folder(place):
         if not place.exists():
-            hint = ""
-            if any(sign in place.name for sign in "*?["):
-                hint = " Patterns are not expanded; name the folder, or write glob.glob(...)."
+            way = pattern_hint(place)
             raise DataError(
-                f"{place} must be a file or a folder; there is none of this name.{hint}"
+                f"{place} must be a file or a folder; there is none of this name.{way and ' '}{way}"
             )
         return [str(place)]
     hidden = (".", "_")  # files of a format about the others

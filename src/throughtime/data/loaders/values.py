@@ -53,13 +53,14 @@ def _others(place: Place) -> str:
     """How many more rows of the file lack a value, as far as its footer knows."""
     parquet = import_extra("pyarrow.parquet", "cli", "Reading a Parquet file")
     footer = parquet.read_metadata(place.file)
+    paths = [footer.schema.column(k).path for k in range(footer.num_columns)]
+    k = paths.index(place.name)
     count = -1  # without the first one
     for g in range(footer.num_row_groups):
-        columns = map(footer.row_group(g).column, range(footer.num_columns))
-        own = next(column for column in columns if column.path_in_schema == place.name)
-        if own.statistics is None or not own.statistics.has_null_count:
+        statistics = footer.row_group(g).column(k).statistics
+        if statistics is None or not statistics.has_null_count:
             return ""
-        count += own.statistics.null_count
+        count += statistics.null_count
     return f", and in {count:,} more" if count > 0 else ""
 
 
