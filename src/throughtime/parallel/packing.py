@@ -25,6 +25,8 @@ from typing import Any
 
 import numpy as np
 
+from throughtime.parallel.leftovers import PREFIX, SUFFIX, hold, remove_leftovers
+
 _MAGIC = b"throughtime context 1\n"
 _KEY = 32
 _LENGTHS = struct.Struct("<QQ")
@@ -68,8 +70,9 @@ class Parcel:
         pieces = _pieces(self.key, context, module, maps=True)
         handle, path = -1, ""
         try:
-            handle, path = tempfile.mkstemp(prefix="throughtime-", suffix=".context")
-            self._delete = weakref.finalize(self, _unlink, path, os.getpid())
+            remove_leftovers(tempfile.gettempdir())
+            handle, path = tempfile.mkstemp(prefix=PREFIX, suffix=SUFFIX)
+            self._delete = weakref.finalize(self, _unlink, path, os.getpid(), hold(handle))
             with os.fdopen(handle, "wb") as file:
                 for piece in pieces:
                     file.write(piece)
@@ -81,12 +84,13 @@ class Parcel:
     def data(self, *, maps: bool) -> bytes:
         """The bytes of the file; without ``maps``, memory-mapped arrays are in them."""
         if maps not in self._whole:
+            found = None
             if maps and self.path is not None:
-                self._whole[maps] = Path(self.path).read_bytes()
-            else:
-                self._whole[maps] = b"".join(
-                    _pieces(self.key, self._context, self._module, maps=maps)
-                )
+                with contextlib.suppress(OSError):  # some systems delete old temporary files
+                    found = Path(self.path).read_bytes()
+            if found is None:
+                found = b"".join(_pieces(self.key, self._context, self._module, maps=maps))
+            self._whole[maps] = found
         return self._whole[maps]
 
     def free(self) -> None:
@@ -101,10 +105,13 @@ class Parcel:
         self.path = None
 
 
-def _unlink(path: str, process: int) -> None:
+def _unlink(path: str, process: int, lock: int | None) -> None:
     if os.getpid() == process:  # not in a fork of it
         with contextlib.suppress(OSError):  # Windows, while a worker has it mapped
             Path(path).unlink(missing_ok=True)
+    if lock is not None:
+        with contextlib.suppress(OSError):
+            os.close(lock)
 
 
 def read(path: str, key: str) -> Any:

@@ -158,7 +158,7 @@ def forget(key: str) -> bool:
 
 def _delete_contexts() -> None:
     """Delete the files of all contexts, whose caller was killed."""
-    for path in {*_paths.values()} - {None}:
+    for path in filter(None, {*_paths.values()}):
         with contextlib.suppress(OSError):
             Path(path).unlink(missing_ok=True)
 
