@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from throughtime.parallel import orphans
+
 HERE = Path(__file__).parent
 SCRIPT = """
 import os, sys
@@ -55,3 +57,14 @@ def test_none_stays_when_the_caller_was_killed(tmp_path, state):
         time.sleep(0.1)
     assert not any(map(lives, workers))
     assert not list(temporary.glob("*.context"))
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks into /proc")
+def test_a_caller_that_nobody_waits_for_has_ended():
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    end = time.monotonic() + 30
+    while lives(ended.pid) and time.monotonic() < end:
+        time.sleep(0.05)
+    assert not orphans._lives(ended.pid)
+    assert ended.wait() == 0
+    assert orphans._lives(os.getpid())

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import logging
 import multiprocessing
-import os
 import signal
 import socket
 import sys
-import threading
 import warnings
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -24,7 +22,7 @@ from throughtime.errors import (
     import_extra,
     sentence,
 )
-from throughtime.parallel import kept
+from throughtime.parallel import end_with_caller, kept
 
 #: Windows cannot wait for more processes.
 _MOST_ON_WINDOWS = 61
@@ -95,7 +93,7 @@ class Processes(ProcessPoolExecutor):
 
     def __init__(self, workers: int) -> None:
         context = multiprocessing.get_context("spawn")
-        super().__init__(workers, mp_context=context, initializer=_end_with_parent)
+        super().__init__(workers, mp_context=context, initializer=end_with_caller)
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **options: Any) -> Future[Any]:
         """Start ``fn(*args, **options)`` in a process; that may start one."""
@@ -120,18 +118,6 @@ def _without_ctrl_c() -> Iterator[None]:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-def _end_with_parent() -> None:
-    """Let this process end when its parent has been killed, which would leave it waiting."""
-    parent = multiprocessing.parent_process()
-
-    def watch() -> None:
-        if parent is not None:
-            parent.join()
-            os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()
 
 
 # -- Dask -------------------------------------------------------------------------------------

@@ -2,7 +2,7 @@
 
 from throughtime.parallel.executors import Executor, check_executor
 from throughtime.parallel.keeping import kept
-from throughtime.parallel.remote import IN_WORKER, text_of
+from throughtime.parallel.remote import IN_WORKER, end_with_caller, text_of
 from throughtime.parallel.sharing import restore, share
 from throughtime.parallel.team import Workers
 from throughtime.parallel.work import Failure
@@ -13,6 +13,7 @@ __all__ = [
     "Failure",
     "Workers",
     "check_executor",
+    "end_with_caller",
     "kept",
     "restore",
     "share",

@@ -10,6 +10,7 @@ import os
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 #: Seconds after which to look again whether the caller lives.
@@ -46,4 +47,8 @@ def _lives(number: int) -> bool:
         return False
     except PermissionError:
         return True
-    return True
+    try:  # one that has ended may stay in the table for ever, in a container without an init
+        state = Path(f"/proc/{number}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return True
+    return state != "Z"

@@ -163,6 +163,11 @@ def _delete_contexts() -> None:
             Path(path).unlink(missing_ok=True)
 
 
+def end_with_caller() -> None:
+    """Let this process, a worker of ours, end as soon as the one that started it has."""
+    orphans.end_with_parent(_delete_contexts)
+
+
 def _context(ticket: Ticket, data: bytes | None) -> Any:
     """The context of this thread; two threads never share one."""
     name = ticket.key, threading.get_ident()
@@ -346,7 +351,7 @@ class _Place:
                     self.handler = before_signal
         if ticket.ours:
             self.restore.clear()
-            orphans.end_with_parent(_delete_contexts)
+            end_with_caller()
 
     def listen(self) -> None:
         """Restore the handler of Ctrl-C."""
