@@ -50,10 +50,12 @@ def dead(times: int, why: str) -> WorkerError:
             " could die as well, does not compute it. Give a function that makes the executor, such"
             " as a functools.partial: then it is computed again."
         )
+    # The system ends so what takes more memory than there is.
+    way = " Fewer workers, or smaller batches, need less memory." if why.endswith(" -9") else ""
     often = "twice" if times == LOSSES else f"{times} times"
     return WorkerError(
         f"its worker died {often} ({why}), and this process, which could die as well, does not"
-        " compute it. Fewer workers, or smaller batches, need less memory."
+        f" compute it.{way}"
     )
 
 
