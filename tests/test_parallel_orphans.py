@@ -14,12 +14,17 @@ from throughtime.parallel import orphans
 HERE = Path(__file__).parent
 SCRIPT = """
 import os, sys
+from functools import partial
 import numpy as np
 import parallel_cases as cases
 from throughtime.parallel import Workers
 
 if __name__ == "__main__":
-    with Workers(cases.processes(2), {"x": np.ones(10**5)}) as workers:
+    make = cases.processes(2)
+    if sys.argv[2] == "loky":
+        import loky
+        make = partial(loky.ProcessPoolExecutor, 2)
+    with Workers(make, {"x": np.ones(10**5)}) as workers:
         places = workers.run(cases.identity_of, range(8))
         print(*{process for _, process in places}, flush=True)
         if sys.argv[1] == "busy":
@@ -37,21 +42,25 @@ def lives(process):
 
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks into /proc")
 @pytest.mark.parametrize("state", ["idle", "busy"])
-def test_none_stays_when_the_caller_was_killed(tmp_path, state):
+@pytest.mark.parametrize("pool", ["processes", "loky"])
+def test_none_stays_when_the_caller_was_killed(tmp_path, state, pool):
+    if pool == "loky":
+        pytest.importorskip("loky")
     script, temporary = tmp_path / "script.py", tmp_path / "temporary"
     script.write_text(SCRIPT)
     temporary.mkdir()
     paths = os.pathsep.join([str(HERE), os.environ.get("PYTHONPATH", "")])
     environment = {**os.environ, "TMPDIR": str(temporary), "PYTHONPATH": paths}
     caller = subprocess.Popen(
-        [sys.executable, str(script), state], env=environment, stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE, text=True,
+        [sys.executable, str(script), state, pool], env=environment, stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
     with caller:
         workers = [int(word) for word in caller.stdout.readline().split()]
         assert workers
         assert list(temporary.glob("*.context"))
         caller.send_signal(signal.SIGKILL)
+        assert "Exception in thread" not in caller.communicate(timeout=30)[1]
     end = time.monotonic() + 30
     while any(map(lives, workers)) and time.monotonic() < end:
         time.sleep(0.1)

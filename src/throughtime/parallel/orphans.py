@@ -31,7 +31,11 @@ def end_with_parent(before: Callable[[], object]) -> None:
 
 
 def _watch(parent: Any, before: Callable[[], object]) -> None:
-    parent.join()
+    try:
+        parent.join()
+    except ValueError:  # loky knows no pipe to wait for; the number is enough
+        if os.name == "nt":
+            return
     while _lives(parent.pid):  # it may close the pipe that join waits for before its end
         time.sleep(LOOK)
     before()
