@@ -25,7 +25,7 @@ MAX_LINES = 450
 
 # Each part may import what stands before it.
 ORDER = [
-    "_moved", "shapes", "messages", "errors", "registry", "kernels", "serialization", "parallel",
+    "_elsewhere", "_moved", "shapes", "messages", "errors", "registry", "kernels", "serialization", "parallel",
     "autodiff", "activations", "initializers", "cells", "bptt", "engines", "losses", "optimizers",
     "data", "layers", "network", "training", "gradcheck", "inspect", "forecasting", "drawing",
     "plotting", "report", "cli", "__main__",

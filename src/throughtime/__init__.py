@@ -114,7 +114,10 @@ sys.meta_path.append(_OldPaths())
 def __getattr__(name: str) -> Any:
     home = _MODULES.get(name) or _HOME.get(name)
     if home is None:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        from throughtime._elsewhere import OTHER_NAMES
+
+        way = f"; write {OTHER_NAMES[name]}." if name in OTHER_NAMES else ""
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}{way}")
     module = importlib.import_module(f"{__name__}.{home}")
     value = module if name in _MODULES else getattr(module, name)
     globals()[name] = value  # the next use finds it without coming here

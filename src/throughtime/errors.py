@@ -229,10 +229,10 @@ def check_float(
     return number
 
 
-def check_bool(name: str | Argument, value: Any) -> bool:
+def check_bool(name: str | Argument, value: Any, hint: str = "") -> bool:
     """Return ``value`` if it is a boolean."""
     if not isinstance(value, (bool, np.bool_)):
-        raise InvalidTypeError(sentence(name, "True or False", describe(value)))
+        raise InvalidTypeError(sentence(name, "True or False", describe(value), hint))
     return bool(value)
 
 
@@ -325,19 +325,47 @@ def as_array(name: str | Argument, value: Any, hint: str = "") -> np.ndarray:
         got = "a ragged sequence"
         raise ShapeError(sentence(name, "a rectangular array", got, hint, value=value)) from None
     except Exception as error:  # a tensor of another library, which has its own reason
-        hint = hint or f"It says: {describe(str(error), limit=200)}."
+        way = _readable(value) or f"It says: {describe(str(error), limit=200)}."
+        hint = hint or way
         got = describe(value)
         raise DataError(sentence(name, "readable by NumPy", got, hint, value=value)) from None
 
 
+def _readable(tensor: Any) -> str:
+    """What makes a tensor of another library one that NumPy can read."""
+    steps = [".detach()"] * (getattr(tensor, "requires_grad", False) is True)
+    steps += [".float()"] * str(getattr(tensor, "dtype", "")).endswith("bfloat16")
+    steps += [".cpu()"] * (getattr(tensor, "is_cuda", False) is True)
+    return f"Write tensor{''.join(steps)}." if steps else ""
+
+
 def check_collected(name: str | Argument, value: Any) -> None:
     """Refuse what can only be run through, such as a generator or a loader of batches."""
-    # Cheapest first: every array that is checked comes through here.
-    if hasattr(value, "__getitem__") or hasattr(value, "__array__"):
-        return
-    if isinstance(value, Iterable):
-        hint = f"Collect its items first: list({name})."
+    if runs_only(value):
+        items = f"list({name})" if isinstance(value, Iterable) else _BY_NUMBER.format(name)
+        hint = f"Collect its items first: {items}."
         raise InvalidTypeError(sentence(name, "an array or a list", describe(value), hint))
+
+
+def runs_only(value: Any) -> bool:
+    """Whether ``value`` can only be run through, or gives its items by number as a loader does."""
+    # Cheapest first: every array that is checked comes through here.
+    if hasattr(value, "__array__") or hasattr(value, "__array_interface__"):
+        return False
+    numbered = hasattr(value, "__getitem__")
+    return numbered != isinstance(value, Iterable) and not (numbered and _is_buffer(value))
+
+
+#: The items of what gives them by number. NumPy and ``list`` would ask it for items without end.
+_BY_NUMBER = "[{0}[i] for i in range(len({0}))]"
+
+
+def _is_buffer(value: Any) -> bool:
+    try:
+        memoryview(value)
+    except TypeError:
+        return False
+    return True
 
 
 def foreign(value: Any) -> str:

@@ -195,7 +195,7 @@ def _fold(name: str) -> str:
     return name.lower().replace("_", "")
 
 
-def translate(words: Words) -> Callable[[Callee], Callee]:
+def translate(words: Words, name: str = "") -> Callable[[Callee], Callee]:
     """Decorator of a function or a class: say what an unknown keyword is called here.
 
     The signature stays as it is, for ``help()`` and for type checkers.
@@ -205,6 +205,8 @@ def translate(words: Words) -> Callable[[Callee], Callee]:
     words : mapping
         See :data:`Words`. Keys that are not parameters of the function are ignored if they are
         names, so that one table can serve several functions.
+    name : str
+        What messages call the function; by default its own name.
 
     Examples
     --------
@@ -220,7 +222,7 @@ def translate(words: Words) -> Callable[[Callee], Callee]:
             init = callee.__init__  # type: ignore[misc]  # that of this class, which is wanted
             callee.__init__ = _checked(init, callee.__name__, words)  # type: ignore[misc]
             return callee
-        return cast(Callee, _checked(callee, callee.__name__, words))
+        return cast(Callee, _checked(callee, name or callee.__name__, words))
 
     return decorate
 
@@ -265,8 +267,14 @@ def _checked(function: Callable[..., Any], name: str, words: Words) -> Callable[
 
     @functools.wraps(function)
     def call(*args: Any, **options: Any) -> Any:
-        check(*args, **options)
-        return function(*args, **options)
+        try:
+            return function(*args, **options)
+        except TypeError:  # asked only then: a small prediction takes no longer
+            try:
+                check(*args, **options)
+            except InvalidTypeError as wrong:
+                raise wrong from None
+            raise
 
     call.check = check  # type: ignore[attr-defined]
     return call

@@ -397,7 +397,7 @@ OTHER_NAMES: Words = {
     ),
     "one layer for each in the list of tt.Network": ("num_layers", "n_layers"),
     "arrays with the batch first": ("batch_first", "time_major"),
-    "return_state=True here and initial_state= of net.predict, or net.stream()": ("stateful",),
+    "carry_state=True and reset= of tt.train, or net.stream() to predict": ("stateful",),
     "forget_bias=1.0": ("unit_forget_bias",),
     "dtype= of tt.Network": ("dtype",),
     "seed= of tt.Network": ("seed", "random_state"),

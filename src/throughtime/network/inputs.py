@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,12 +17,32 @@ from throughtime.errors import (
     check_array,
     check_int,
     describe,
+    foreign,
+    runs_only,
     sentence,
 )
 from throughtime.network.containers import Container
 from throughtime.network.graph import Topology
 from throughtime.network.signals import Arrays, alike, each
 from throughtime.network.tape import Tape
+from throughtime.registry import Words
+
+#: How to predict for batches, in code.
+OF_ONE = 'net.predict(batch["x"], batch.get("lengths"))'
+BY_BATCH = f"[{OF_ONE} for batch in loader]"
+#: What other libraries call the arguments of :meth:`Network.predict`, and what they want of it.
+OF_PREDICT: Words = {
+    "x": ("X", "X_test", "data", "input", "inputs", "x_test"),
+    "lengths": ("seq_lengths", "seq_lens", "sequence_length", "sequence_lengths"),
+    "mask": ("attention_mask", "masks", "padding_mask"),
+    "initial_state": ("h0", "hx", "initial_states", "state", "states"),
+    "net.stream(), whose state goes on, or initial_state": ("carry_state", "stateful"),
+    "net.forward(x, training=True)": ("training",),
+    BY_BATCH: ("batches", "dataset", "generator", "loader", "steps"),
+    "no verbose: predict prints nothing": ("verbose",),
+    "return_state=True of the last recurrent layer": ("return_state", "return_states"),
+    "tt.set_num_threads(2)": ("n_jobs", "num_workers", "use_multiprocessing", "workers"),
+}
 
 
 def check_input(
@@ -160,6 +180,8 @@ def check_one(
     Messages call it ``name``.
     """
     kind, features = topology.input_forms[k].kind, topology.input_forms[k].features
+    if isinstance(x, tuple):
+        _check_lengths_by_name(name, x)
     if kind == "vector":
         if lengths is not None or mask is not None:
             taker = "the first layer takes" if topology.plan.stack else "the input is"
@@ -202,6 +224,42 @@ def _check_tokens(
             )
         )
     return array.astype(np.int64), real
+
+
+def check_no_batch(net_inputs: Sequence[Any], x: Any, one: str, several: str) -> None:
+    """Refuse a batch in a dict, and what gives batches, where the input of a network belongs.
+
+    Parameters
+    ----------
+    net_inputs : sequence
+        The names of the inputs.
+    x : object
+    one, several : str
+        What to write instead, in code: for a dict with the key ``"x"``, and for batches.
+    """
+    batch = isinstance(x, Mapping) and "x" in x and "x" not in net_inputs
+    if batch:
+        got = f"a dict with {', '.join(map(repr, x))}"
+        raise InvalidTypeError(sentence("x", "the input alone", got, f"Write {one}.", value=x))
+    if runs_only(x):
+        hint = f"Of batches write {several}; or collect its items first."
+        raise InvalidTypeError(sentence("x", "an array or a list", describe(x), hint, value=x))
+
+
+def _check_lengths_by_name(name: str, x: Any) -> None:
+    """Refuse sequences that come together with their lengths."""
+    way = ""
+    if foreign(x) == "torch" and type(x).__name__ == "PackedSequence":
+        way = "Unpack it: padded, lengths = pad_packed_sequence(x, batch_first=True)."
+        way = f"{way} Give lengths by name: lengths=lengths."
+    elif isinstance(x, tuple) and len(x) == 2:
+        first, second = (getattr(one, "shape", ()) for one in x)
+        whole = "int" in str(getattr(x[1], "dtype", ""))
+        if whole and len(first) > 1 and len(second) == 1 and first[0] == second[0]:
+            way = "Give lengths by name: lengths=lengths; in a batch, a dict with 'lengths'."
+    if way:
+        expected, got = "the sequences alone", "their lengths too"
+        raise InvalidTypeError(sentence(name, expected, got, way, must="hold", value=x))
 
 
 def check_slopes(topology: Topology, dy: Any, tape: Tape, dtype: np.dtype) -> Any:

@@ -27,7 +27,15 @@ from throughtime.network.ends import Ends
 from throughtime.network.freezing import Freezing
 from throughtime.network.generation import extrapolate
 from throughtime.network.graph import FEWEST_ROWS, Topology
-from throughtime.network.inputs import check_input, check_slopes, check_states
+from throughtime.network.inputs import (
+    BY_BATCH,
+    OF_ONE,
+    OF_PREDICT,
+    check_input,
+    check_no_batch,
+    check_slopes,
+    check_states,
+)
 from throughtime.network.other_names import AnswersOtherNames
 from throughtime.network.params import Params, check_dtype
 from throughtime.network.signals import Arrays, alike, each, first_of
@@ -290,6 +298,7 @@ class Network(Freezing, Ends, AnswersOtherNames):
         """Backward pass from checked dL/dy and states; ``d_states`` is changed in place."""
         return passes.run_back(self, tape, dy, d_states, input_gradient)
 
+    @translate(OF_PREDICT)
     @ignore_underflow
     def predict(
         self,
@@ -315,6 +324,8 @@ class Network(Freezing, Ends, AnswersOtherNames):
             The output. If the last recurrent layer has ``return_state``, the pair of the output and
             its final state.
         """
+        if type(x) is not np.ndarray:
+            check_no_batch(self.plan.inputs.names, x, OF_ONE, BY_BATCH)
         array, real = self.check_input(x, lengths, mask)
         count = len(first_of(array))
         states = self.check_states(initial_state, count)

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, NoReturn
 
 from throughtime.errors import InvalidTypeError
 
 #: Attribute of a network in another library -> what to write here.
 OTHER_NAMES = {
-    **dict.fromkeys(("fit", "train", "train_on_batch", "partial_fit"), "tt.train(net, x, y)"),
+    **dict.fromkeys(("fit", "train", "partial_fit"), "tt.train(net, x, y)"),
+    "fit_generator": "tt.train(net, batches=...)",
+    "train_on_batch": "step = tt.TrainStep(net, optimizer, loss), then step(x, y) for each batch",
     "compile": "tt.train(net, x, y, loss=..., optimizer=...)",
+    **dict.fromkeys(("optimizer", "loss", "metrics"), "it as an argument of tt.train"),
+    "history": "history = tt.train(net, x, y)",
+    "stop_training": "run.stop() in a callback",
     **dict.fromkeys(("evaluate", "score", "test_on_batch"), "tt.evaluate(net, x, y)"),
+    "evaluate_generator": "tt.evaluate(net, batches=...)",
     "summary": "print(net)",
     **dict.fromkeys(
         ("parameters", "named_parameters", "weights", "trainable_weights", "trainable_variables",
@@ -26,11 +33,19 @@ OTHER_NAMES = {
     "zero_grad": "net.grads.flat = 0",
     "eval": "net.predict(x), where dropout does not act",
     **dict.fromkeys(("predict_on_batch", "predict_proba", "call", "apply"), "net.predict(x)"),
+    "predict_generator": "[net.predict(x) for x in generator]",
     "predict_classes": "net.predict(x).argmax(axis=-1)",
-    **dict.fromkeys(("to", "float", "double", "half", "cuda", "cpu"), "net.astype('float64')"),
+    **dict.fromkeys(("float", "double", "half"), "net.astype('float64')"),
+    **dict.fromkeys(
+        ("to", "cuda", "cpu", "device"),
+        "no device: throughtime runs on the processor; net.astype('float64') changes the dtype",
+    ),
     "generate": "tt.generate(net, prefix, steps)",
     "get_layer": "net.layers",
-    "reset_states": "net.stream().reset()",
+    **dict.fromkeys(
+        ("reset_states", "reset_state"),
+        "tt.train(..., carry_state=True, reset=marks), or net.stream().reset() to predict",
+    ),
     "get_config": "net.to_config()",
     **dict.fromkeys(("add", "append"), "tt.Network([...]) with all layers"),
     **dict.fromkeys(("modules", "children"), "net.layers"),
@@ -38,13 +53,32 @@ OTHER_NAMES = {
 }  # fmt: skip
 
 
-class AnswersOtherNames:
-    """Base of a class whose objects say what to write instead of these names.
+def answer(names: Mapping[str, str], cls: type) -> None:
+    """Give ``cls`` attributes that only say what to write instead of them.
 
-    Each name is an attribute that raises. ``__getattr__`` would do the same with less code, but
-    Python then looks up all attributes of the class in a slower way: a small prediction took a
-    tenth longer.
+    ``__getattr__`` would do the same with less code, but Python then looks up all attributes of the
+    class in a slower way: a small prediction took a tenth longer.
     """
+    for name, way in names.items():
+        setattr(cls, name, _Answer(name, way))
+
+
+class _Answer:
+    """An attribute that can neither be read nor set."""
+
+    def __init__(self, name: str, way: str) -> None:
+        self.name, self.way = name, way
+
+    def __get__(self, obj: object, owner: type) -> NoReturn:
+        text = f"{owner.__name__!r} object has no attribute {self.name!r}"
+        raise AttributeError(f"{text}; write {self.way}.")
+
+    def __set__(self, obj: object, value: Any) -> NoReturn:
+        self.__get__(obj, type(obj))
+
+
+class AnswersOtherNames:
+    """Base of a class whose objects say what to write instead of these names."""
 
     def __call__(self, *args: Any, **options: Any) -> Any:
         """Refuse a call, which other libraries answer with an output."""
@@ -57,14 +91,4 @@ class AnswersOtherNames:
         return [name for name in super().__dir__() if name not in OTHER_NAMES]
 
 
-class _Answer:
-    def __init__(self, name: str) -> None:
-        self.name = name
-
-    def __get__(self, obj: object, owner: type) -> NoReturn:
-        text = f"{owner.__name__!r} object has no attribute {self.name!r}"
-        raise AttributeError(f"{text}; write {OTHER_NAMES[self.name]}.")
-
-
-for _name in OTHER_NAMES:
-    setattr(AnswersOtherNames, _name, _Answer(_name))
+answer(OTHER_NAMES, AnswersOtherNames)

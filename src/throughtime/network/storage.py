@@ -6,7 +6,7 @@ import os
 
 from throughtime.errors import ModelFileError
 from throughtime.network.network import Network
-from throughtime.serialization.container import read_container, write_container
+from throughtime.serialization.container import identify, read_container, write_container
 
 KIND = "network"
 #: Version 2 holds what the network was trained with, which release 0.1 cannot read; version 3
@@ -31,6 +31,13 @@ def save(net: Network, path: str | os.PathLike[str]) -> None:
     write_container(path, dict(net.params), config, KIND, version)
 
 
+def _is_checkpoint(path: str | os.PathLike[str]) -> bool:
+    try:
+        return identify(path)[0] == "checkpoint"
+    except ModelFileError:
+        return False  # read_container says why
+
+
 def load(path: str | os.PathLike[str]) -> Network:
     """Read a network that :meth:`Network.save` wrote.
 
@@ -49,6 +56,12 @@ def load(path: str | os.PathLike[str]) -> Network:
     >>> bool((tt.load("model.safetensors").params.flat == net.params.flat).all())
     True
     """
+    if _is_checkpoint(path):
+        raise ModelFileError(
+            f"{os.fspath(path)} is a checkpoint of a run, not a network. Call tt.train as then,"
+            " with this checkpoint and resume=True: it runs the epochs that are left, if any, and"
+            " net is trained."
+        )
     arrays, config = read_container(path, KIND, VERSION)
     trained_with = config.pop("trained_with", {}) if isinstance(config, dict) else {}
     if not isinstance(trained_with, dict):

@@ -217,6 +217,12 @@ def check_callbacks(callbacks: Any) -> list[Callback]:
     return found
 
 
+def _is_checkpoint(callback: Any) -> bool:
+    from throughtime.training.checkpoints import Checkpoint
+
+    return isinstance(callback, Checkpoint)
+
+
 def _check_callback(callback: Any) -> Callback:
     """One callback as an object whose methods can be called."""
     if isinstance(callback, Callback):
@@ -229,6 +235,8 @@ def _check_callback(callback: Any) -> Callback:
     hint = ""
     if isinstance(callback, type):
         hint = "Write it with brackets, to make an object."
+    elif _is_checkpoint(callback):
+        hint = "Give a checkpoint as checkpoint=, and resume=True to go on from it."
     elif foreign(callback):
         hint = f"It is of {foreign(callback)}; tt.EarlyStopping and tt.Checkpoint are ours."
     expected = "Callback objects or functions of one argument, the run"

@@ -43,6 +43,9 @@ VERSION = 1
     {
         "path": ("dirpath", "file", "filename", "filepath"),
         "every": ("every_n_epochs", "period", "save_freq", "save_every"),
+        "callbacks=[tt.EarlyStopping(monitor='val_loss')] of tt.train, which gives the best weights"
+        " back": ("mode", "monitor", "restore_best_weights", "save_best_only", "save_top_k"),
+        "net.save(path) after training, for the weights alone": ("save_weights_only",),
     }
 )
 @dataclass(frozen=True)
@@ -69,8 +72,14 @@ class Checkpoint:
         """Refuse a path that cannot be written to, before any work."""
         path = Path(self.path)
         folder = Path(os.path.realpath(path)).parent
-        expected, got = "", f"{str(path)!r}"
-        if (problem := _unreachable(path)) is not None:
+        expected, got, hint = "", f"{str(path)!r}", ""
+        if "{epoch" in path.name:
+            expected = "the name of one file, which each save replaces"
+            hint = (
+                "Files of all epochs come from a callback:"
+                " lambda run: run.net.save(f'net-{run.epoch}.safetensors')."
+            )
+        elif (problem := _unreachable(path)) is not None:
             expected, got = "a path that this system can open", f"{got}: {problem}"
         elif path.is_dir():
             expected, got = "a file", f"the folder {str(path)!r}"
@@ -79,7 +88,7 @@ class Checkpoint:
         elif not os.access(folder, os.W_OK):
             expected = "in a folder that can be written to"
         if expected:
-            raise InvalidArgumentError(sentence("checkpoint", expected, got, value=path))
+            raise InvalidArgumentError(sentence("checkpoint", expected, got, hint, value=path))
 
 
 def _unreachable(path: Path) -> str | None:

@@ -47,6 +47,14 @@ def check_given(function: str, x: Any, y: Any) -> None:
     InvalidTypeError
     """
     missing = [name for name, value in (("x", x), ("y", y)) if value is None]
+    loader = is_source(x) and not hasattr(x, "__array__")
+    if missing == ["y"] and (loader or isinstance(x, Mapping)):
+        hint = "Give batches by name: batches=loader, or batches=function for a generator."
+        if isinstance(x, Mapping):
+            hint = f"A batch in a dict: tt.{function}(net, **batch)."
+        raise InvalidTypeError(
+            sentence("x", f"given to {function} together with y", f"{describe(x)} and no y", hint)
+        )
     if missing:
         run_through = isinstance(x, Iterable) and not hasattr(x, "__array__")
         known = isinstance(x, list | tuple | Mapping | str)

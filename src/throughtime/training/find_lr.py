@@ -85,6 +85,8 @@ class RangeTest:
             suggestion = f"lr = {self.lr:.2g}"
         tried = "no finite loss"
         if len(self.rates):
+            if self.lr is None:
+                suggestion += " (unscaled data, or batches whose order has a trend, can hide it)"
             tried = f"{len(self.rates)} rates from {self.rates[0]:.2g} to {self.rates[-1]:.2g}"
         return f"RangeTest: {suggestion}; {tried}, {REASONS[self.stopped]}"
 
@@ -212,7 +214,8 @@ def find_lr(
     Parameters
     ----------
     net, x, y, batches :
-        As in :func:`throughtime.train`.
+        As in :func:`throughtime.train`. Batches should come in a random order: where they have a
+        trend, as consecutive windows of a series do, the losses show it and not the rate.
     optimizer : str or Optimizer
         The optimiser that the rate is for; its own rate or schedule is not used.
     lowest, highest : float

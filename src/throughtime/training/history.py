@@ -18,6 +18,7 @@ from throughtime.errors import (
 )
 from throughtime.messages import html
 from throughtime.network.containers import Container
+from throughtime.network.other_names import answer
 from throughtime.serialization.files import replace_file
 
 if TYPE_CHECKING:
@@ -256,6 +257,9 @@ class History(Mapping[str, list[float]]):
             for k in range(len(arrays) // len(names))
         ]
         return history
+
+
+answer({"history": "history['loss'], a column of it"}, History)
 
 
 def _container(outputs: Any) -> Container:

@@ -18,7 +18,6 @@ from throughtime.errors import (
     InvalidArgumentError,
     InvalidTypeError,
     ThroughtimeError,
-    check_bool,
     describe,
     sentence,
 )
@@ -30,7 +29,7 @@ from throughtime.training.checkpoints import Checkpoint
 from throughtime.training.history import History
 from throughtime.training.interrupt import CLEAN_END
 from throughtime.training.options import check_network
-from throughtime.training.progress import InterruptNotice, start_progress
+from throughtime.training.progress import InterruptNotice, check_verbose, start_progress
 from throughtime.training.train import train
 
 #: Arguments of ``train`` whose objects, whatever they are, can serve several fits.
@@ -144,7 +143,7 @@ def fit_many(
     >>> best.net.predict(x).shape
     (64, 1)
     """
-    verbose = None if verbose is None else check_bool("verbose", verbose)
+    verbose = check_verbose(verbose)
     given = _check_tasks(tasks)
     shared, short = share(given, whole=_sources(given))
     fits = [Fit(number, error=_unfinished()) for number in range(len(given))]

@@ -33,7 +33,9 @@ from throughtime.training.truncation import check_chunks
 #: What other libraries call the arguments of :func:`throughtime.train` and of its siblings.
 OTHER_NAMES: Words = {
     "net": ("model", "module", "network"),
-    "x": ("X", "X_train", "data", "dataset", "features", "inputs", "train_x", "x_train"),
+    "x": (
+        "X", "X_train", "data", "dataset", "features", "input_ids", "inputs", "train_x", "x_train",
+    ),
     "y": ("Y", "labels", "outputs", "target", "targets", "train_y", "y_train", "y_true"),
     "loss": ("criterion", "loss_fn", "loss_function", "objective"),
     "loss_weights": ("loss_weight", "output_weights"),
@@ -46,8 +48,8 @@ OTHER_NAMES: Words = {
     "epochs": ("max_epochs", "max_iter", "n_epochs", "n_iter", "nb_epoch", "num_epochs"),
     "batch_size": ("batch", "batchsize", "bs", "minibatch_size"),
     "lengths": ("seq_lengths", "seq_lens", "sequence_length", "sequence_lengths", "x_lengths"),
-    "mask": ("masks", "padding_mask"),
-    "sample_weight": ("sample_weights", "weights"),
+    "mask": ("attention_mask", "masks", "padding_mask"),
+    "sample_weight": ("sample_weights", "weight", "weights"),
     "class_weight": ("class_weights",),
     "validation": (
         "eval_set", "val", "val_data", "validation_data", "validation_fraction",
@@ -73,6 +75,9 @@ OTHER_NAMES: Words = {
     "verbose": ("progress", "progress_bar", "verbosity"),
     "seed": ("random_seed", "random_state", "rng"),
     "batches": ("dataloader", "generator", "loader", "train_dataloader", "train_loader"),
+    "batches=lambda: itertools.islice(generator(), 30)": ("steps", "steps_per_epoch"),
+    "validation=lambda: itertools.islice(generator(), 30)": ("validation_steps",),
+    "checkpoint=path, resume=True, which knows the epochs that are done": ("initial_epoch",),
     "carry_state": ("stateful",),
     "initial_state": ("h0", "hx", "initial_states", "state"),
     "accumulate": (
@@ -80,8 +85,11 @@ OTHER_NAMES: Words = {
     ),
     "shards": ("num_replicas", "world_size"),
     "executor": ("client", "pool", "strategy"),
-    "prefetch": ("prefetch_factor",),
-    "tt.set_num_threads(2)": ("n_jobs", "num_threads", "num_workers", "workers"),
+    "prefetch": ("max_queue_size", "prefetch_factor"),
+    "tt.set_num_threads(2)": ("n_jobs", "num_threads"),
+    "tt.set_num_threads(2) to compute, prefetch=2 to read batches ahead": (
+        "num_workers", "use_multiprocessing", "workers",
+    ),
     "the options of the layers, such as dropout and lr_multiplier": (
         "dropout", "recurrent_dropout", "trainable",
     ),

@@ -13,6 +13,7 @@ import time
 from collections.abc import Mapping
 from typing import Any, Protocol, TextIO
 
+from throughtime.errors import check_bool
 from throughtime.messages.streams import standard_error, standard_output
 from throughtime.parallel.remote import IN_WORKER
 from throughtime.training.history import table_head, table_row
@@ -35,6 +36,12 @@ class Display(Protocol):
 
     def interrupted(self, outcome: str) -> None:
         """Ctrl-C ended training; ``outcome`` says which weights the network has now."""
+
+
+def check_verbose(verbose: Any) -> bool | None:
+    """Return ``verbose`` if it is True, False or None."""
+    hint = "True prints a line an epoch, False nothing; left out, there is a progress bar."
+    return None if verbose is None else check_bool("verbose", verbose, hint)
 
 
 def start_progress(

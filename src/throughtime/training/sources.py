@@ -27,6 +27,7 @@ from throughtime.network.signals import alike, each
 from throughtime.network.tape import copy_state
 from throughtime.training.fingerprint import digest
 from throughtime.training.heads import Heads
+from throughtime.training.options import OTHER_NAMES
 from throughtime.training.samples import Samples, Weigher, check_samples
 
 if TYPE_CHECKING:
@@ -206,6 +207,12 @@ def check_source(given: Any, name: str) -> Any:
     if fits or (not isinstance(given, Iterable) and _is_maker(given)):
         return given
     hint = f"A batch is {WANTED}."
+    if (
+        hasattr(given, "__getitem__")
+        and hasattr(given, "__len__")
+        and not isinstance(given, Mapping | str | bytes | np.ndarray)
+    ):
+        hint = f"It gives its items by number: {name}=lambda: (it[i] for i in range(len(it)))."
     raise InvalidTypeError(sentence(name, expected, describe(given), hint, value=given))
 
 
@@ -221,7 +228,7 @@ def is_source(value: Any) -> bool:
 
 
 def check_reset(net: Network, reset: Any, rows: int) -> np.ndarray:
-    """Return ``reset`` as an array of bool of shape (N,).
+    """Return ``reset`` as an array of bool of shape (N,); one value is that of all rows.
 
     Raises
     ------
@@ -237,6 +244,8 @@ def check_reset(net: Network, reset: Any, rows: int) -> np.ndarray:
                 f"reset must be None for this network: {net.topology.named(i)} {reason}, and rows"
                 " that are marked begin with zero."
             )
+    if isinstance(reset, bool | np.bool_):
+        return np.full(rows, bool(reset))
     array = check_array("reset", reset, shape=(rows,))
     if array.dtype != bool and not np.isin(array, (0, 1)).all():
         got = f"an array of dtype {array.dtype}"
@@ -282,7 +291,7 @@ def _by_name(item: Any) -> dict[str, Any]:
     """A batch as arguments of :func:`check_samples`, and ``reset``."""
     if isinstance(item, Mapping):
         for key in item:
-            check_choice("a key of a batch", key, ENTRIES)
+            _check_key(key)
         if "weight" in item and "sample_weight" in item:
             raise InvalidArgumentError(
                 sentence("a batch", "'weight' once", "'weight' and 'sample_weight'", must="hold")
@@ -316,6 +325,17 @@ def _check_no_lengths(x: Any, weight: Any) -> None:
         raise InvalidArgumentError(
             sentence("a batch", expected, got, hint, must="have", parameter="weight", value=weight)
         )
+
+
+def _check_key(key: Any) -> None:
+    """Refuse a key that no batch has, and say what it is called here."""
+    ours = next((name for name in ENTRIES if key in OTHER_NAMES.get(name, ())), None)
+    if key in ENTRIES or ours is None:
+        check_choice("a key of a batch", key, ENTRIES)
+        return
+    expected = f"one of {', '.join(map(repr, ENTRIES))}"
+    hint = f"It is called {ours!r} here."
+    raise InvalidArgumentError(sentence("a key of a batch", expected, describe(key), hint))
 
 
 def _owned(part: Samples, arguments: Mapping[str, Any]) -> Samples:

@@ -12,8 +12,9 @@ import numpy as np
 from throughtime.errors import DivergedError, check_int
 from throughtime.kernels.underflow import ignore_underflow
 from throughtime.network import Network
+from throughtime.network.inputs import check_no_batch
 from throughtime.network.signals import each
-from throughtime.registry import translate
+from throughtime.registry import Words, translate
 from throughtime.training import objective, truncation
 from throughtime.training.clipping import clip_norm, clip_value, global_norm
 from throughtime.training.divergence import (
@@ -113,6 +114,22 @@ class StepResult:
     y: Any
     final_state: list[Any]
 
+    def __repr__(self) -> str:
+        penalty = f", penalty={self.penalty:.6g}" if self.penalty else ""
+        return (
+            f"StepResult(loss={self.loss:.6g}{penalty}, grad_norm={self.grad_norm:.6g},"
+            f" lr={self.lr:.6g})"
+        )
+
+
+#: What other libraries call the arguments of a step, and those of ``train`` that it has not.
+OF_STEP: Words = {
+    **OTHER_NAMES,
+    "initial_state, zero in the rows that begin anew": ("carry_state", "reset", "stateful"),
+    "loss= of tt.TrainStep": ("criterion", "loss", "loss_fn"),
+    "tt.TrainStep(net, optimizer, loss) once, before the loop": ("net", "optimizer"),
+}
+
 
 @translate(OTHER_NAMES)
 class TrainStep:
@@ -204,6 +221,14 @@ class TrainStep:
         self.epoch, self.batch = check_int("epoch", epoch, 1), 0
         self.optimizer.begin_epoch(self.epoch - 1)
 
+    def __repr__(self) -> str:
+        losses = ", ".join(head.loss.name for head in self._options.heads)
+        return (
+            f"<TrainStep of {self.net!r}; {self.optimizer!r}, loss {losses};"
+            f" step {self.batch} of epoch {self.epoch}>"
+        )
+
+    @translate(OF_STEP, "step")
     @ignore_underflow
     def __call__(
         self,
@@ -240,6 +265,9 @@ class TrainStep:
         if self.net.frozen != self._known:
             self._heed_frozen()
         heads = self._options.heads
+        check_no_batch(
+            self.net.plan.inputs.names, x, "step(**batch)", "[step(**batch) for batch in loader]"
+        )
         whole = check_samples(
             self.net, heads, x, y, lengths, mask, sample_weight, initial_state, empty=True
         )

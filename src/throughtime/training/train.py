@@ -34,7 +34,7 @@ from throughtime.training.options import (
     check_network,
     check_options,
 )
-from throughtime.training.progress import start_progress
+from throughtime.training.progress import check_verbose, start_progress
 from throughtime.training.renewal import check_renewal
 from throughtime.training.samples import Samples
 from throughtime.training.sharding import Kept, Sharding
@@ -250,7 +250,7 @@ def train(
     check_combinations(net, options, executor)
     prefetch = check_int("prefetch", prefetch, 0)
     resume = check_bool("resume", resume)
-    verbose = None if verbose is None else check_bool("verbose", verbose)
+    verbose = check_verbose(verbose)
     called = check_callbacks(callbacks)
     saved = check_checkpoint(checkpoint, resume)
     heads = options.heads

@@ -160,7 +160,9 @@ class ClassMetric(Summed, OfClasses):
         raise NotImplementedError
 
 
-@METRICS.register("accuracy", "acc")
+@METRICS.register(
+    "accuracy", "acc", "binary_accuracy", "categorical_accuracy", "sparse_categorical_accuracy"
+)
 @dataclass(frozen=True)
 class Accuracy(ClassMetric):
     """Share of the steps, or of all labels, that are predicted right, from 0 to 1."""
@@ -284,7 +286,7 @@ class NPV(AveragedMetric):
         return counts.tn, counts.tn + counts.fn
 
 
-@METRICS.register("f1")
+@METRICS.register("f1", "f1_score")
 @dataclass(frozen=True)
 class F1(AveragedMetric):
     """2 TP / (2 TP + FP + FN), from 0 to 1: the harmonic mean of precision and recall.

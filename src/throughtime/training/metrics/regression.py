@@ -36,7 +36,7 @@ class MeanMetric(Summed, Metric):
         return float(sums[0] / sums[1])
 
 
-@METRICS.register("mse")
+@METRICS.register("mse", "mean_squared_error")
 @dataclass(frozen=True)
 class MSE(MeanMetric):
     """Mean squared error, in the square of the unit of y; 0 is perfect."""
@@ -45,7 +45,7 @@ class MSE(MeanMetric):
         return (y - target) ** 2
 
 
-@METRICS.register("rmse")
+@METRICS.register("rmse", "root_mean_squared_error")
 @dataclass(frozen=True)
 class RMSE(MeanMetric):
     """Root of the mean squared error over all outputs together, in the unit of y; 0 is perfect."""
@@ -57,7 +57,7 @@ class RMSE(MeanMetric):
         return float(np.sqrt(sums[0] / sums[1]))
 
 
-@METRICS.register("mae")
+@METRICS.register("mae", "mean_absolute_error")
 @dataclass(frozen=True)
 class MAE(MeanMetric):
     """Mean absolute error, in the unit of y; 0 is perfect."""
@@ -180,7 +180,7 @@ def _naive_error(training: Any, season: int) -> tuple[float, ...]:
     return tuple(error.tolist())
 
 
-@METRICS.register("r2")
+@METRICS.register("r2", "r2_score")
 @dataclass(frozen=True)
 class R2(Summed, Metric):
     """Coefficient of determination, 1 - sum (y - t)^2 / sum (t - mean t)^2, mean over outputs.
