@@ -239,3 +239,27 @@ def test_what_numpy_cannot_read_is_refused_with_the_reason():
     )
     with pytest.raises(DataError, match=f"^{re.escape(message)}$"):
         check_array("x", Tensor())
+
+
+@pytest.mark.parametrize(
+    ("attributes", "way"),
+    [
+        ({"requires_grad": True}, "tensor.detach()"),
+        ({"dtype": "torch.bfloat16"}, "tensor.float()"),
+        ({"requires_grad": True, "dtype": "torch.bfloat16"}, "tensor.detach().float()"),
+        ({"is_cuda": True}, "tensor.cpu()"),
+    ],
+)
+def test_what_makes_a_tensor_readable(attributes, way):
+    class Tensor:
+        def __array__(self, dtype=None, copy=None):
+            raise TypeError("unsupported")
+
+        def __repr__(self):
+            return "tensor"
+
+    tensor = Tensor()
+    vars(tensor).update(attributes)
+    with pytest.raises(DataError) as caught:
+        check_array("x", tensor)
+    assert str(caught.value) == f"x must be readable by NumPy; got tensor. Write {way}."

@@ -340,6 +340,8 @@ def test_names_of_other_libraries_are_answered_with_ours(name):
         f"'Network' object has no attribute {name!r}; write {OTHER_NAMES[name]}."
     )
     assert not hasattr(net, name)
+    with pytest.raises(AttributeError, match=f"has no attribute '{name}'; write "):
+        setattr(net, name, True)
 
 
 def test_other_names_and_calls():

@@ -201,6 +201,11 @@ def test_other_kinds_and_later_versions_are_refused(path):
     arrays, config = parts()
     write_container(path, arrays, config, "forecaster", VERSION)
     assert refused(path) == f"{path} is not a usable network file: it is a 'forecaster' file."
+    write_container(path, arrays, config, "checkpoint")
+    assert refused(path) == (
+        f"{path} is a checkpoint of a run, not a network. Call tt.train as then, with this"
+        " checkpoint and resume=True: it runs the epochs that are left, if any, and net is trained."
+    )
     write_container(path, arrays, config, KIND, VERSION + 1)
     assert refused(path) == (
         f"{path} is not a usable network file: it has version {VERSION + 1} and this release reads"

@@ -55,6 +55,14 @@ def sentence(error, call, *args, **options):
         ("weight_decay", "it is called l2 here."),
         ("patience", "use callbacks=[tt.EarlyStopping(patience=10)]."),
         ("n_jobs", "use tt.set_num_threads(2)."),
+        ("workers", "use tt.set_num_threads(2) to compute, prefetch=2 to read batches ahead."),
+        ("steps_per_epoch", "use batches=lambda: itertools.islice(generator(), 30)."),
+        ("validation_steps", "use validation=lambda: itertools.islice(generator(), 30)."),
+        (
+            "initial_epoch",
+            "use checkpoint=path, resume=True, which knows the epochs that are done.",
+        ),
+        ("attention_mask", "it is called mask here."),
         ("epoch", "did you mean 'epochs'?"),
     ],
 )
@@ -120,6 +128,21 @@ def test_too_many_arguments_without_a_name():
         (
             partial(tt.Checkpoint, filepath="run.ckpt"),
             "Checkpoint has no argument 'filepath'; it is called path here.",
+        ),
+        (
+            partial(tt.Checkpoint, "run.ckpt", save_best_only=True),
+            (
+                "Checkpoint has no argument 'save_best_only'; use"
+                " callbacks=[tt.EarlyStopping(monitor='val_loss')] of tt.train, which gives the best"
+                " weights back."
+            ),
+        ),
+        (
+            partial(tt.layers.GRU, 4, stateful=True),
+            (
+                "GRU has no argument 'stateful'; use carry_state=True and reset= of tt.train, or"
+                " net.stream() to predict."
+            ),
         ),
         (partial(tt.layers.GRU), "GRU needs units; got no units."),
         (
@@ -254,6 +277,12 @@ def test_losses_metrics_and_callbacks_of_another_framework():
     assert message.endswith("It is of torch, and works on its tensors. Write 'mse'.")
     message = sentence(InvalidTypeError, tt.train, net(), X, Y, callbacks=[OfTorch()])
     assert message.endswith("It is of torch; tt.EarlyStopping and tt.Checkpoint are ours.")
+    message = sentence(InvalidTypeError, tt.train, net(), X, Y, callbacks=[tt.Checkpoint("a")])
+    assert message == (
+        "callbacks must hold Callback objects or functions of one argument, the run; got"
+        " Checkpoint(path='a', every=1). Give a checkpoint as checkpoint=, and resume=True to go on"
+        " from it."
+    )
     assert foreign(np.mean) == ""
     message = sentence(InvalidTypeError, Custom, mse_loss)
     assert message.endswith("It works on tensors of torch; write a function of NumPy arrays.")
@@ -317,7 +346,29 @@ def test_a_loader_of_batches_is_no_data():
         def __iter__(self):
             yield X, Y
 
-    assert " Collect its items first" in sentence(InvalidTypeError, net().predict, Loader())
+        def __repr__(self):
+            return "Loader"
+
+    assert sentence(InvalidTypeError, net().predict, Loader()) == (
+        'x must be an array or a list; got Loader. Of batches write [net.predict(batch["x"],'
+        ' batch.get("lengths")) for batch in loader]; or collect its items first.'
+    )
+    for call in (tt.train, tt.evaluate, tt.find_lr):
+        assert sentence(InvalidTypeError, call, net(), Loader()) == (
+            f"x must be given to {call.__name__} together with y; got Loader and no y. Give batches"
+            " by name: batches=loader, or batches=function for a generator."
+        )
+
+
+def test_an_error_inside_a_translated_function_is_its_own():
+    @translate({"a": ("b",)})
+    def failing(a):
+        raise TypeError("its own")
+
+    assert sentence(TypeError, failing, 1) == "its own"
+    with pytest.raises(InvalidTypeError) as caught:
+        failing(b=1)
+    assert caught.value.__suppress_context__
 
 
 def test_names_in_any_case_and_those_of_other_libraries():
@@ -326,4 +377,5 @@ def test_names_in_any_case_and_those_of_other_libraries():
     history = tt.train(model, X, np.array([0, 1, 2, 0]), metrics=["acc"], **options)
     assert "accuracy" in history
     assert tt.losses.get("MSE") == tt.losses.MSE()
+    assert METRICS.get("mean_absolute_error") == METRICS.get("mae")
     assert OPTIMIZERS.get("RMSprop") == tt.optimizers.RMSProp()

@@ -174,6 +174,11 @@ def test_every_row_anew_is_training_without_carrying():
     tt.train(net, **DATA, reset=np.ones(ROWS * CHUNKS, bool), **CARRIED)
     tt.train(other, **DATA, **{**CARRIED, "carry_state": False, "shuffle": False})
     np.testing.assert_array_equal(net.params.flat, other.params.flat)
+    third = NETWORKS["lstm"]()
+    batches = [{"x": x, "y": y, "reset": True} for x, y in PIECES]
+    options = {key: value for key, value in CARRIED.items() if key != "batch_size"}
+    tt.train(third, batches=batches, **options)
+    np.testing.assert_array_equal(net.params.flat, third.params.flat)
 
 
 def test_rows_that_would_not_begin_anew():

@@ -57,7 +57,21 @@ OPTIONS = [
     ({"shuffle": 1}, "shuffle must be True or False; got 1."),
     ({"bucket": None}, "bucket must be True or False; got None."),
     ({"keep_outputs": "yes"}, "keep_outputs must be True or False; got 'yes'."),
-    ({"verbose": 2}, "verbose must be True or False; got 2."),
+    (
+        {"verbose": 2},
+        (
+            "verbose must be True or False; got 2. True prints a line an epoch, False nothing; left"
+            " out, there is a progress bar."
+        ),
+    ),
+    (
+        {"checkpoint": "w-{epoch:02d}.keras"},
+        (
+            "checkpoint must be the name of one file, which each save replaces; got"
+            " 'w-{epoch:02d}.keras'. Files of all epochs come from a callback:"
+            " lambda run: run.net.save(f'net-{run.epoch}.safetensors')."
+        ),
+    ),
     ({"seed": -1}, "seed must be an integer >= 0; got -1."),
     ({"seed": None}, "seed must be an integer >= 0; got None."),
     (

@@ -34,6 +34,14 @@ def test_an_unknown_column_says_which_there_are():
         History()["loss"]
 
 
+def test_the_columns_have_no_attribute_of_their_own():
+    with pytest.raises(AttributeError) as caught:
+        History().history  # noqa: B018  # to look it up is the test
+    assert str(caught.value) == (
+        "'History' object has no attribute 'history'; write history['loss'], a column of it."
+    )
+
+
 def test_to_dict():
     history = example(2)
     assert history.to_dict() == {

@@ -76,6 +76,11 @@ BAD: dict[str, tuple[Any, type[Exception], str]] = {
         ("a key of a batch must be one of 'x', 'y', 'lengths', 'mask', 'weight', 'sample_weight',"
         " 'initial_state', 'reset'; got 'wieght'. Did you mean 'weight'?"),
     ),
+    "key of another library": (
+        {"inputs": x, "y": y}, InvalidArgumentError,
+        ("a key of a batch must be one of 'x', 'y', 'lengths', 'mask', 'weight', 'sample_weight',"
+        " 'initial_state', 'reset'; got 'inputs'. It is called 'x' here."),
+    ),
     "two weights": (
         {"x": x, "y": y, "weight": WEIGHTS[:4], "sample_weight": WEIGHTS[:4]},
         InvalidArgumentError,

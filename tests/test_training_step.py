@@ -85,6 +85,18 @@ def test_what_a_step_returns():
     np.testing.assert_array_equal(result.y, kept)  # later steps do not write into it
 
 
+def test_words_about_a_step_are_short():
+    step = tt.TrainStep(vector(), tt.optimizers.SGD(0.5), "mse", l2=0.1)
+    result = step(X[:4], LAST[:4])
+    assert repr(result) == (
+        f"StepResult(loss={result.loss:.6g}, penalty={result.penalty:.6g},"
+        f" grad_norm={result.grad_norm:.6g}, lr=0.5)"
+    )
+    assert repr(step) == (
+        f"<TrainStep of {step.net!r}; {step.optimizer!r}, loss mse; step 1 of epoch 1>"
+    )
+
+
 def test_several_outputs_come_in_their_container():
     case = CASES["inputs and outputs"]
     step = tt.TrainStep(case.net(), loss=case.options["loss"], loss_weights={"kind": 0.3})
@@ -244,6 +256,25 @@ def test_other_arguments_that_do_not_fit():
         assert str(caught.value) == f"epoch must be an integer >= 1; got {epoch}."
     with pytest.raises(InvalidTypeError, match="learning_rate"):
         tt.TrainStep(vector(), learning_rate=0.1)
+    x, y = X[:4], SUMS[:4]
+    for call, message in (
+        (lambda: step((x, y)), "step needs x, y; got no y."),
+        (
+            lambda: step(x, y, [1, 2, 3, 1]),
+            "step takes 2 arguments without a name (x, y); got 3. Give the others by name.",
+        ),
+        (
+            lambda: step(x, y, reset=[True] * 4),
+            "step has no argument 'reset'; use initial_state, zero in the rows that begin anew.",
+        ),
+        (
+            lambda: step({"x": x, "y": y}, y),
+            "x must be the input alone; got a dict with 'x', 'y'. Write step(**batch).",
+        ),
+    ):
+        with pytest.raises(InvalidTypeError) as caught:
+            call()
+        assert str(caught.value) == message
 
 
 @pytest.mark.parametrize("where", ["forward", "update"])
