@@ -26,9 +26,9 @@ MAX_LINES = 450
 # Each part may import what stands before it.
 ORDER = [
     "_elsewhere", "_moved", "shapes", "messages", "errors", "registry", "kernels", "serialization",
-    "parallel", "autodiff", "activations", "initializers", "cells", "bptt", "engines", "losses", "optimizers",
-    "data", "layers", "network", "training", "gradcheck", "inspect", "forecasting", "drawing",
-    "plotting", "report", "cli", "__main__",
+    "parallel", "autodiff", "activations", "initializers", "cells", "bptt", "engines", "losses",
+    "optimizers", "data", "layers", "network", "training", "gradcheck", "inspect", "forecasting",
+    "drawing", "plotting", "report", "cli", "__main__",
 ]  # fmt: skip
 RANK = {name: rank for rank, name in enumerate(ORDER)} | {"__version__": -1, "_native": -1}
 

@@ -133,8 +133,8 @@ def test_too_many_arguments_without_a_name():
             partial(tt.Checkpoint, "run.ckpt", save_best_only=True),
             (
                 "Checkpoint has no argument 'save_best_only'; use"
-                " callbacks=[tt.EarlyStopping(monitor='val_loss')] of tt.train, which gives the best"
-                " weights back."
+                " callbacks=[tt.EarlyStopping(monitor='val_loss')] of tt.train, which gives the"
+                " best weights back."
             ),
         ),
         (

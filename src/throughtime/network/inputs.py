@@ -246,16 +246,17 @@ def check_no_batch(net_inputs: Sequence[Any], x: Any, one: str, several: str) ->
         raise InvalidTypeError(sentence("x", "an array or a list", describe(x), hint, value=x))
 
 
-def _check_lengths_by_name(name: str, x: Any) -> None:
+def _check_lengths_by_name(name: str, x: tuple[Any, ...]) -> None:
     """Refuse sequences that come together with their lengths."""
     way = ""
     if foreign(x) == "torch" and type(x).__name__ == "PackedSequence":
         way = "Unpack it: padded, lengths = pad_packed_sequence(x, batch_first=True)."
         way = f"{way} Give lengths by name: lengths=lengths."
-    elif isinstance(x, tuple) and len(x) == 2:
-        first, second = (getattr(one, "shape", ()) for one in x)
-        whole = "int" in str(getattr(x[1], "dtype", ""))
-        if whole and len(first) > 1 and len(second) == 1 and first[0] == second[0]:
+    elif len(x) == 2:
+        padded, lengths = x
+        shape, rows = getattr(padded, "shape", ()), getattr(lengths, "shape", ())
+        whole = "int" in str(getattr(lengths, "dtype", ""))
+        if whole and len(shape) > 1 and tuple(rows) == tuple(shape[:1]):
             way = "Give lengths by name: lengths=lengths; in a batch, a dict with 'lengths'."
     if way:
         expected, got = "the sequences alone", "their lengths too"

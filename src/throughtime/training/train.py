@@ -142,8 +142,8 @@ def train(
         in the same way.
     reset : array of bool of shape (N,), optional
         With ``carry_state``: True for the sequences that begin anew, from a state of zero. In a
-        batch that is a dict, ``"reset"``. Networks whose sequences begin with another state, a
-        learned one for example, take none.
+        batch that is a dict, ``"reset"``, where one True or False is that of all rows. Networks
+        whose sequences begin with another state, a learned one for example, take none.
     class_weight : dict of int to float, or "balanced", optional
         Weight of each class, 1 where it is not given, for targets that are classes. It multiplies
         the sample weights, in training and in validation. With ``"balanced"`` all classes that
