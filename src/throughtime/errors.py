@@ -352,7 +352,7 @@ def runs_only(value: Any) -> bool:
     # Cheapest first: every array that is checked comes through here.
     if hasattr(value, "__array__") or hasattr(value, "__array_interface__"):
         return False
-    numbered = hasattr(value, "__getitem__")
+    numbered = hasattr(type(value), "__getitem__")
     return numbered != isinstance(value, Iterable) and not (numbered and _is_buffer(value))
 
 
