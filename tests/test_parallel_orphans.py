@@ -25,8 +25,11 @@ if __name__ == "__main__":
         import loky
         make = partial(loky.ProcessPoolExecutor, 2)
     with Workers(make, {"x": np.ones(10**5)}) as workers:
-        places = workers.run(cases.identity_of, range(8))
-        print(*{process for _, process in places}, flush=True)
+        found = set()
+        while len(found) < 2:  # one may still be starting, and not know the caller yet
+            workers.run(cases.nap, [0.1, 0.1])
+            found |= {process for _, process in workers.run(cases.identity_of, range(8))}
+        print(*found, flush=True)
         if sys.argv[1] == "busy":
             workers.run(cases.nap, [60, 60])
         sys.stdin.read()
@@ -57,7 +60,7 @@ def test_none_stays_when_the_caller_was_killed(tmp_path, state, pool):
     )  # fmt: skip
     with caller:
         workers = [int(word) for word in caller.stdout.readline().split()]
-        assert workers
+        assert len(workers) == 2
         assert list(temporary.glob("*.context"))
         caller.send_signal(signal.SIGKILL)
         assert "Exception in thread" not in caller.communicate(timeout=30)[1]

@@ -38,8 +38,10 @@ def _watch(parent: Any, before: Callable[[], object]) -> None:
             return
     while _lives(parent.pid):  # it may close the pipe that join waits for before its end
         time.sleep(LOOK)
-    before()
-    os._exit(1)
+    try:
+        before()
+    finally:
+        os._exit(1)
 
 
 def _lives(number: int) -> bool:
