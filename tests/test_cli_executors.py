@@ -215,9 +215,11 @@ def test_a_scheduler_without_workers_is_said():
             host, _, port = workers.scheduler_address.removeprefix("tcp://").rpartition(":")
             with at_work(Scheduler(host, int(port)), 9, said.append) as executor:
                 assert hasattr(executor, "submit")
-    assert said == [
+    (sentence,) = said
+    assert sentence == (
         f"The Dask scheduler at dask://{host}:{port} has no workers yet; the work waits for them."
-    ]
+        " Ctrl-C, twice, ends it."
+    )
 
 
 def end_of_scheduler(marker, process, i):
