@@ -86,6 +86,103 @@ def test_a_second_ctrl_c_stops_without_files(folder, capsys, monkeypatch):
     assert names() == ["data.csv"]
 
 
+# -- work on single series --------------------------------------------------------------------
+
+MANY = [
+    "forecast", "data.csv", "--target", "sales", "--id", "store", "--horizon", "7", "--epochs", "3",
+    "--hidden-size", "4", "--window", "8",
+]  # fmt: skip
+#: What is said as soon as Ctrl-C is pressed.
+ENDS = (
+    "Ctrl-C: training ends here, the best weights so far are kept and the files are written; press"
+    " it again to stop without them."
+)
+WRITES = "Ctrl-C: the files are being written; press it again to stop without them."
+STOPPED = "throughtime: Stopped by Ctrl-C; nothing was written."
+ENDED = "throughtime: Ctrl-C ended training early; every file was written."
+TOO_LATE = "throughtime: Ctrl-C came after training; every file was written."
+
+
+def press_while(monkeypatch, doing, times=1):
+    """Press Ctrl-C while single series are worked on; the list says what was done, and how far."""
+    counted = []
+
+    def count(self, what, done, total):
+        counted.append((what, done, total))
+        if what == doing and sum(one == doing for one, *_ in counted) <= times:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    monkeypatch.setattr(ProgressBar, "count", count)
+    return counted
+
+
+@pytest.mark.parametrize(
+    ("doing", "more", "said", "warning"),
+    [
+        ("backtest: smoothing", [], [STOPPED], ""),
+        ("backtest: smoothing", ["--workers", "2"], [STOPPED], ""),
+        ("smoothing", ["--holdout", "0"], [STOPPED], ""),
+        ("backtest: smoothing", ["--use", "smoothing"], [STOPPED], ""),
+        ("smoothing", ["--use", "smoothing"], [STOPPED], ""),
+        ("backtest: comparing forecasts", [], [ENDS, ENDED], f"{FIRST}trained to its end{UNSEEN}"),
+        ("smoothing", [], [ENDS, ENDED], f"{FIRST}trained to its end{UNSEEN}"),
+        ("smoothing", ["--workers", "2"], [ENDS, ENDED], f"{FIRST}trained to its end{UNSEEN}"),
+        ("comparing forecasts", ["--holdout", "0"], [ENDS, TOO_LATE], ""),
+        ("forecasting", [], [WRITES, TOO_LATE], ""),
+    ],
+)
+def test_ctrl_c_while_single_series_are_worked_on(
+    doing, more, said, warning, folder, capsys, monkeypatch
+):
+    write_table("data.csv", stores="abc")
+    counted = press_while(monkeypatch, doing)
+    assert main([*MANY, *more]) == 130
+    assert capsys.readouterr().err.splitlines() == said
+    at = next(i for i, (what, *_) in enumerate(counted) if what == doing)
+    after = counted[at + 1 :]
+    if said == [STOPPED]:
+        assert after == []
+        assert names() == ["data.csv"]
+        return
+    if doing == "smoothing":  # the fit that is not needed has ended
+        assert {what for what, *_ in after} == {"forecasting"}
+    page = " ".join(Path("data-forecast/report.html").read_text(encoding="utf-8").split())
+    assert warning in page
+    assert ("ended early" in page) == bool(warning)
+
+
+@pytest.mark.parametrize("doing", ["backtest: comparing forecasts", "forecasting"])
+def test_a_second_ctrl_c_while_single_series_are_worked_on(doing, folder, capsys, monkeypatch):
+    write_table("data.csv", stores="abc")
+    press_while(monkeypatch, doing, times=2)
+    assert main(MANY) == 130
+    first = WRITES if doing == "forecasting" else ENDS
+    assert capsys.readouterr().err.splitlines() == [first, STOPPED]
+    assert names() == ["data.csv"]
+
+
+def test_the_bar_counts_series(folder, monkeypatch):
+    write_table("data.csv", stores="abc")
+    counted = press_while(monkeypatch, "")
+    assert main([*MANY, "--quiet"]) == 0
+    stages = ["smoothing", "trying base networks", "preparing windows", "applying base networks"]
+    stages += ["comparing forecasts", "forecasting"]
+    both = [*(f"backtest: {stage}" for stage in stages), *stages]
+    # The correction is computed for several series at once: here for all of them.
+    assert list(dict.fromkeys(what for what, *_ in counted)) == [
+        stage for stage in both if "applying" not in stage
+    ]
+    for stage in ("backtest: smoothing", "forecasting"):
+        assert [(done, total) for what, done, total in counted if what == stage] == [
+            (0, 3), (1, 3), (2, 3), (3, 3),
+        ]  # fmt: skip
+    assert main(["predict", "data-forecast/model.safetensors", "data.csv", "--quiet"]) == 0
+    assert counted[-1] == ("forecasting", 3, 3)
+
+
+# -- other moments ----------------------------------------------------------------------------
+
+
 def test_ctrl_c_while_modules_are_loaded(capsys, monkeypatch):
     class Finder:
         def find_spec(self, name, *rest):

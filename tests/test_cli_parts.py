@@ -310,6 +310,7 @@ def test_empty_covariates_ahead_are_counted():
 def test_no_bar_where_nobody_looks(capsys):
     with Screen().progress() as bar:
         bar.show(Progress(Stage.TRAINING, 1, 10, 0.5, 0.6))
+        bar.count("smoothing", 1, 3)
     assert capsys.readouterr() == ("", "")
 
 
@@ -317,10 +318,22 @@ def test_a_bar_on_a_terminal():
     stream = io.StringIO()
     bar = ProgressBar(rich.console.Console(file=stream, force_terminal=True, width=100))
     bar.show(Progress(Stage.TRAINING, 1, 10, 0.5, None, member=1, members=2))
-    bar.show(Progress(Stage.TRAINING_ON_ALL_DATA, 2, 10))
+    bar.count("smoothing", 812, 3000)
     bar.close()
     bar.close()
-    assert "network 1 of 1 on all data" in stream.getvalue()
+    assert "smoothing 812 of 3,000" in stream.getvalue()
+    assert "loss" not in stream.getvalue().rpartition("smoothing")[2]
+
+
+def test_lines_do_not_end_with_blanks(capsys):
+    screen = Screen()
+    screen.facts("label", ["one", "a longer sentence " * 9])
+    screen.sentence("another sentence " * 9)
+    screen.table(["name", "value"], [["a", "1"], ["longer", ""]])
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) > 8
+    assert [line for line in lines if line != line.rstrip()] == []
+    assert all(len(line) <= screen.out.width for line in lines)
 
 
 # -- what goes wrong --------------------------------------------------------------------------

@@ -6,6 +6,7 @@ import os
 import pickle
 import signal
 import threading
+import time
 import warnings
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from functools import partial
@@ -18,7 +19,7 @@ import throughtime as tt
 from throughtime.errors import InvalidTypeError, WorkersWarning
 from throughtime.forecasting import Forecaster, base_network, tune_base_model
 from throughtime.forecasting.averaging import average, compare
-from throughtime.forecasting.sharing import for_each
+from throughtime.forecasting.sharing import for_each, listening
 from throughtime.kernels import selection
 
 
@@ -90,6 +91,42 @@ def test_forecasts_do_not_depend_on_threads(use, threads) -> None:
         used |= {f.method for f in forecasts}
     np.testing.assert_array_equal(found[0], found[1])
     assert ("network" in used) == (use != "smoothing")
+
+
+@pytest.mark.skipif(bool(selection.problem()), reason="threads are those of the native engine")
+def test_after_an_error_threads_do_not_finish_their_part(threads) -> None:
+    threads(2)
+    begun, done = threading.Event(), []
+
+    def work(i: int) -> None:
+        if i == 0:
+            assert begun.wait(60)
+            raise KeyboardInterrupt
+        begun.set()
+        time.sleep(0.2)
+        done.append(i)
+
+    with pytest.raises(KeyboardInterrupt):
+        for_each(work, (), range(32))
+    assert 1 <= len(done) <= 4  # of the 8 that the other thread had taken
+
+
+@pytest.mark.parametrize("who", ["one thread", "threads", "processes"])
+def test_a_listener_follows_the_items(who, threads, pool) -> None:
+    threads(1 if who == "one thread" else 3)
+    executor = pool if who == "processes" else None
+    heard = []
+    with listening(lambda *step: heard.append(step)):
+        assert for_each(abs, (), range(40), executor, doing="smoothing") == list(range(40))
+        for_each(abs, (), range(1), executor, doing="one is not worth a line")
+        for_each(abs, (), range(40), executor)
+    for_each(abs, (), range(40), executor, doing="nobody listens")
+    assert {(doing, total) for doing, _, total in heard} == {("smoothing", 40)}
+    counts = [done for _, done, _ in heard]
+    assert counts == sorted(set(counts))
+    assert counts[0] == 0
+    assert counts[-1] == 40
+    assert len(counts) >= 6
 
 
 # -- workers ----------------------------------------------------------------------------------

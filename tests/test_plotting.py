@@ -73,7 +73,7 @@ def test_a_forecast_shows_history_holdout_forecast_and_intervals():
         ]
         (ax,) = figure.axes
         observed, held, forecast = ax.get_lines()
-        assert len(held.get_xdata()) == H
+        assert len(held.get_xdata()) == H + 1
         # The line starts at the last observation, so that it does not break at the seam.
         assert len(forecast.get_xdata()) == H + 1
         assert forecast.get_ydata()[0] == observed.get_ydata()[-1]
@@ -90,6 +90,30 @@ def test_the_seam_is_at_the_last_value_that_is_known():
     with forecast_figure([shown]) as figure:
         forecast = figure.axes[0].get_lines()[-1]
         assert forecast.get_ydata()[0] == shown.values[T - 2]
+
+
+def test_a_forecast_of_the_hold_out_starts_at_the_last_value_before_it():
+    shown = view()
+    shown.values[T - H - 1] = np.nan
+    with forecast_figure([shown]) as figure:
+        (line,) = [
+            one
+            for one in figure.axes[0].get_lines()
+            if one.get_label() == "forecast of the hold-out"
+        ]
+        assert len(line.get_xdata()) == H + 1
+        assert line.get_xdata()[0] == shown.time[T - H - 2]
+        assert line.get_ydata()[0] == shown.values[T - H - 2]
+    shown.values[: T - H] = np.nan
+    with forecast_figure([shown]) as figure:
+        assert len(figure.axes[0].get_lines()[1].get_xdata()) == H
+
+
+@pytest.mark.parametrize("count", [6, 9])
+def test_the_title_says_that_some_series_are_not_shown(count):
+    with forecast_figure([view(f"store {i}") for i in range(count)], title="sales") as figure:
+        assert figure.get_suptitle() == ("sales" if count == 6 else "sales (the first 6 are shown)")
+        assert figure.get_label().startswith("sales. store 0: ")
 
 
 def test_a_history_that_is_unknown_leaves_the_forecast_alone():

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from throughtime.errors import import_extra
 
 if TYPE_CHECKING:
-    from rich.console import Console
+    from rich.console import Console, RenderableType
 
     from throughtime.forecasting import Progress
 
@@ -51,9 +51,7 @@ class Screen:
         from rich.padding import Padding
         from rich.text import Text
 
-        self.out.print(
-            Padding(Text(text, style=style), (0, 0, 0, 1), expand=False), soft_wrap=False
-        )
+        self._print_trimmed(Padding(Text(text, style=style), (0, 0, 0, 1), expand=False))
 
     def note(self, text: str) -> None:
         """Print one line to standard error, above the bar if there is one."""
@@ -71,7 +69,7 @@ class Screen:
         for number, sentence in enumerate(sentences):
             grid.add_row(label if number == 0 else "", Text(sentence, style=style))
         if grid.row_count:
-            self.out.print(Padding(grid, (0, 0, 0, 1), expand=False), soft_wrap=False)
+            self._print_trimmed(Padding(grid, (0, 0, 0, 1), expand=False))
 
     def table(
         self,
@@ -99,15 +97,24 @@ class Screen:
             table.add_column(Text(name), justify="left" if number < text_columns else "right")
         for number, row in enumerate(rows):
             table.add_row(*(Text(cell) for cell in row), style="bold" if number == bold else None)
-        self.out.print(Padding(table, (0, 0, 0, 1), expand=False), soft_wrap=False)
+        self._print_trimmed(Padding(table, (0, 0, 0, 1), expand=False))
         if hidden:
             self.sentence(f"The terminal is too narrow for: {', '.join(hidden)}.", "dim")
 
+    def _print_trimmed(self, block: RenderableType) -> None:
+        """Print a block without the blanks that Rich fills its lines with."""
+        from rich.text import Text
+
+        for segments in self.out.render_lines(block, pad=False):
+            line = Text.assemble(*((part.text, part.style or "") for part in segments))
+            line.rstrip()
+            self.out.print(line)
+
     @contextmanager
-    def progress(self) -> Iterator[ProgressBar]:
+    def progress(self, doing: str = "starting") -> Iterator[ProgressBar]:
         """A bar on standard error if that is a terminal, and nothing otherwise."""
         shown = not self.quiet and sys.stderr.isatty()
-        bar = ProgressBar(self.err if shown else None)
+        bar = ProgressBar(self.err if shown else None, doing)
         try:
             yield bar
         finally:
@@ -117,7 +124,7 @@ class Screen:
 class ProgressBar:
     """A line that shows the stage of the work; without a console it shows nothing."""
 
-    def __init__(self, console: Console | None) -> None:
+    def __init__(self, console: Console | None, doing: str = "starting") -> None:
         self._bar: Any = None
         self._task: Any = None
         if console is not None:
@@ -133,7 +140,7 @@ class ProgressBar:
                 refresh_per_second=8,
             )
             self._bar.start()
-            self._task = self._bar.add_task("starting", total=None, loss="")
+            self._task = self._bar.add_task(doing, total=None, loss="")
 
     def show(self, step: Progress) -> None:
         """Show ``step``."""
@@ -147,6 +154,14 @@ class ProgressBar:
             total=step.total,
             loss="" if shown is None else f"loss {shown:.4g}",
         )
+
+    def count(self, doing: str, done: int, total: int) -> None:
+        """Show how many series are done."""
+        if self._bar is not None:
+            description = f"{doing} {done:,} of {total:,}"
+            self._bar.update(
+                self._task, description=description, completed=done, total=total, loss=""
+            )
 
     def close(self) -> None:
         """Remove the bar."""

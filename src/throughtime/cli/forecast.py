@@ -28,7 +28,7 @@ def register(app: Any) -> None:
         help="Train on a time series, forecast it, and report how good that is.\n\n"
         "Writes model.safetensors, forecast.csv, forecast.png, report.html, metrics.json and, of"
         " the data held out, holdout.csv. Ctrl-C ends training early and still writes them; a"
-        " second Ctrl-C stops without.\n\n"
+        " second Ctrl-C, or one before training, stops without.\n\n"
         f"{exit_codes()}",
     )(command(ForecastRequest, run))
 
@@ -63,6 +63,7 @@ def _run(request: ForecastRequest, wording: Wording) -> None:
     from throughtime.cli.training import Training
     from throughtime.cli.unusual import with_unusual
     from throughtime.errors import import_extra
+    from throughtime.forecasting.sharing import listening
     from throughtime.plotting.style import load_matplotlib
     from throughtime.report import words
 
@@ -84,14 +85,18 @@ def _run(request: ForecastRequest, wording: Wording) -> None:
         StopButton(screen.note) as button,
         at_work(request.workers, len(parts), screen.note) as executor,
     ):
-        work = Training(request, table, parts, screen, button, wording, executor)
-        model, backtest = work.run()
+        with screen.progress() as bar:
+            work = Training(request, table, parts, bar, button, wording, executor)
+            model, backtest = work.run()
+            button.trained = True
+            with listening(bar.count):
+                forecasts = model.predict(X_future=work.ahead)
         model.metadata = describe_table(table, parts)
         story = build_story(
             table,
             parts,
             model,
-            model.predict(X_future=work.ahead),
+            forecasts,
             wording,
             tested_itself=work.tested_itself,
             backtest=backtest,
@@ -106,7 +111,7 @@ def _run(request: ForecastRequest, wording: Wording) -> None:
         quantiles = quantiles_of(
             model, request.quantiles or (), {"X_future": work.ahead}, names, work.many
         )
-        with staged(request.out) as folder:
+        with screen.progress("writing the files"), staged(request.out) as folder:
             model.save(folder / FILES[0])
             write_files(folder, story, table, quantiles=quantiles)
             metrics = metrics_of(story, table)
@@ -120,7 +125,8 @@ def _run(request: ForecastRequest, wording: Wording) -> None:
     if request.json:
         sys.stdout.write(to_json(metrics))
     if button.pressed:
-        raise StoppedEarly("Ctrl-C ended training early; every file was written.")
+        what = "ended training early" if work.warning else "came after training"
+        raise StoppedEarly(f"Ctrl-C {what}; every file was written.")
     if request.fail_if_worse and (backtest is None or not words.is_good(backtest)):
         raise NoBetter("The forecast is no better than a simpler one; every file was written.")
 

@@ -56,6 +56,7 @@ def _run(request: PredictRequest, wording: Wording) -> None:
     from throughtime.data.tables.files import read_table
     from throughtime.errors import check_int
     from throughtime.forecasting import Forecaster
+    from throughtime.forecasting.sharing import listening
     from throughtime.plotting.style import load_matplotlib
 
     screen = Screen(request.quiet)
@@ -86,7 +87,8 @@ def _run(request: PredictRequest, wording: Wording) -> None:
     parts, many = cut_series(table), table.id is not None
     names = [part.name for part in parts]
     with at_work(request.workers, len(parts), screen.note) as model.executor:
-        made = go_on(model, known, table, parts, steps)
+        with screen.progress() as bar, listening(bar.count):
+            made = go_on(model, known, table, parts, steps)
         quantiles = quantiles_of(model, request.quantiles or (), made.asked, names, many)
     story = build_story(
         table, made.parts, model, made.forecasts, wording, backtest=None, notes=made.notes
@@ -94,7 +96,7 @@ def _run(request: PredictRequest, wording: Wording) -> None:
     screen.facts("model", made.notes)
     screen.facts("warning", made.warnings, style="yellow")
     show_forecast(screen, story)
-    with staged(request.out) as folder:
+    with screen.progress("writing the files"), staged(request.out) as folder:
         write_files(folder, story, table, page=False, quantiles=quantiles)
         written = sizes(folder, FILES)
     screen.facts("written", lines_of(request.out, written, old))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 from throughtime.cli.describe import settings_of
@@ -14,10 +15,12 @@ from throughtime.cli.series import (
 )
 from throughtime.errors import DataError, InvalidArgumentError, sentence
 from throughtime.forecasting import Forecaster, Stage
+from throughtime.forecasting.notes import INTERRUPTED
+from throughtime.forecasting.sharing import listening
 from throughtime.report import words
 
 if TYPE_CHECKING:
-    from throughtime.cli.console import Screen
+    from throughtime.cli.console import ProgressBar
     from throughtime.cli.interrupt import StopButton
     from throughtime.cli.requests import ForecastRequest
     from throughtime.cli.series import CutSeries
@@ -40,7 +43,7 @@ class Training:
     tested_itself : bool
         Whether the model that forecasts is the tested one, because training ended early.
     warning : str
-        What the reader must know after Ctrl-C; empty without it.
+        What the reader must know where Ctrl-C ended training; empty otherwise.
     """
 
     def __init__(
@@ -48,7 +51,7 @@ class Training:
         request: ForecastRequest,
         table: Table,
         parts: list[CutSeries],
-        screen: Screen,
+        bar: ProgressBar,
         button: StopButton,
         wording: Wording,
         executor: Any = None,
@@ -57,7 +60,7 @@ class Training:
         self.many = table.id is not None
         self.frequency = table.frequency.alias if table.frequency else None
         self.parts = parts
-        self.screen = screen
+        self.bar = bar
         self.button = button
         self.wording = wording
         self.executor = executor
@@ -65,7 +68,6 @@ class Training:
         self.curves: dict[str, tuple[list[float], list[float]]] = {}
         self.tested_itself = False
         self.warning = ""
-        self._bar: Any = None
         self._check_season()
         self._choose_covariates(len(table.covariates))
 
@@ -77,25 +79,26 @@ class Training:
         DataError
             If there is too little to learn from.
         """
-        with self.screen.progress() as self._bar:
-            tested, backtest = self._backtest()
-            if tested is not None and backtest is not None and self.button.pressed:
-                return self._caught_up(tested, backtest, "as far as it had got"), backtest
-            self.curves.clear()
-            model = self._forecaster().fit(
-                self._values(), covariates_until_now(self.parts, self.many)
+        tested, backtest = self._backtest()
+        if tested is not None and backtest is not None and self.button.pressed:
+            return self._caught_up(tested, backtest), backtest
+        curves, self.curves = self.curves, {}
+        model = self._forecaster()
+        past = covariates_until_now(self.parts, self.many)
+        spare = nullcontext() if tested is None else self.button.dispensable()
+        with spare, listening(self.bar.count):
+            model.fit(self._values(), past)
+        if tested is not None and backtest is not None and self.button.pressed:
+            self.curves = curves
+            return self._caught_up(tested, backtest), backtest
+        if INTERRUPTED in model.fitted.notes:
+            self.warning = (
+                "Training was ended early by Ctrl-C; the best weights until then are used."
             )
-            if tested is not None and backtest is not None and self.button.pressed:
-                # The network of the backtest was trained to its end, this one was not.
-                return self._caught_up(tested, backtest, "trained to its end"), backtest
-            if self.button.pressed:
-                self.warning = (
-                    "Training was ended early by Ctrl-C; the best weights until then are used."
-                )
-            self._note_unused_seasons(model)
-            if tested is not None:
-                self._note_differences(tested, model)
-            return model, backtest
+        self._note_unused_seasons(model)
+        if tested is not None:
+            self._note_differences(tested, model)
+        return model, backtest
 
     def _check_season(self) -> None:
         """Refuse a season that the data do not hold twice."""
@@ -186,13 +189,14 @@ class Training:
             return None, None
         model = self._forecaster()
         try:
-            report = model.backtest(
-                self._values(),
-                covariates_until_now(self.parts, self.many),
-                holdout=self._room_for_origins() if held is None else held,
-                folds=self.request.origins,
-                refit=self.request.refit,
-            )
+            with listening(self._count_in_backtest):
+                report = model.backtest(
+                    self._values(),
+                    covariates_until_now(self.parts, self.many),
+                    holdout=self._room_for_origins() if held is None else held,
+                    folds=self.request.origins,
+                    refit=self.request.refit,
+                )
         except DataError as error:
             if held is None:
                 # What is too short without its end may be long enough with it; if not, fit says so.
@@ -219,10 +223,12 @@ class Training:
         longest = max(len(part.values) for part in self.parts)
         return min(origins * horizon, max(horizon + origins - 1, longest // 3))
 
-    def _caught_up(self, model: Forecaster, report: BacktestReport, how: str) -> Forecaster:
+    def _caught_up(self, model: Forecaster, report: BacktestReport) -> Forecaster:
         """``model``, which has not seen the hold-out, with it in its history."""
         held = max(len(part.values) for part in self.parts) - min(f.origin for f in report.folds)
         self.tested_itself = True
+        cut = INTERRUPTED in model.fitted.notes
+        how = "as far as it had got" if cut else "trained to its end"
         self.warning = (
             "Training was ended early by Ctrl-C: this forecast is made by the first model,"
             f" {how}, which has not learned from the last {words.stretch(self.frequency, held)}."
@@ -237,9 +243,13 @@ class Training:
         extra = group(covariates, self.many) if self.parts[0].covariates.shape[1] else None
         return model.update(group(values, self.many), extra)
 
+    def _count_in_backtest(self, doing: str, done: int, total: int) -> None:
+        """Follow the work on single series, before the hold-out."""
+        self.bar.count(f"backtest: {doing}", done, total)
+
     def _watch(self, step: Progress) -> None:
         """Follow the work on the screen, and keep the losses."""
-        self._bar.show(step)
+        self.bar.show(step)
         # The later training on all data has no validation loss to show beside.
         if step.loss is None or step.stage is Stage.TRAINING_ON_ALL_DATA:
             return

@@ -71,7 +71,7 @@ def run(
         here = fit_before(shift) if refit and shift > 0 else fitted
         asked = zip(here.parts(tested), tested, strict=True)
         shared = settings, here.frame, held, shift, horizon, season, demand
-        folds_here = for_each(_fold, shared, asked, settings.executor)
+        folds_here = for_each(_fold, shared, asked, settings.executor, doing="forecasting")
         found += [dataclasses.replace(f, mostly_zero=zeros[f.series]) for f in folds_here]
         if refit and notes.INTERRUPTED in here.notes:
             # What the reader stopped is not begun again at the next origin.

@@ -141,7 +141,7 @@ def choose(
         Who compares the forecasts, as :func:`~throughtime.forecasting.sharing.for_each` takes it.
     """
     methods = naive_methods(season)
-    found = for_each(_gains, (horizon, season), contests, executor)
+    found = for_each(_gains, (horizon, season), contests, executor, doing="comparing forecasts")
     centre = np.empty((len(methods), len(found)))
     doubt = np.empty_like(centre)
     for i, method in enumerate(methods):

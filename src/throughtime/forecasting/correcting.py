@@ -91,7 +91,8 @@ def fit_base(
     base = Base(networks)
     asked = [s for s in several if s.name not in without]
     count = base_network.TRIALS if len(asked) < _MANY else _TRIALS_OF_MANY
-    found = for_each(share_of, (settings, base, candidates, count), asked, settings.executor)
+    shared = settings, base, candidates, count
+    found = for_each(share_of, shared, asked, settings.executor, doing="trying base networks")
     named = list(zip([s.name for s in asked], found, strict=True))
     shares = {name: share for name, (share, _) in named}
     return Base(base.networks, shares, {name: past for name, (_, past) in named if past})
@@ -177,7 +178,9 @@ def corrections_of_windows(
         asked.append(_Asked(history.y, history.anchor, share, *places))
     shared = settings, base.networks, candidates
     together = [asked[i : i + _TOGETHER] for i in range(0, len(asked), _TOGETHER)]
-    parts = for_each(_corrections, shared, together, settings.executor, at_once=2)
+    parts = for_each(
+        _corrections, shared, together, settings.executor, 2, doing="applying base networks"
+    )
     for own, answers in zip(rows, itertools.chain(*parts), strict=True):
         found[own] = answers
     return found

@@ -54,7 +54,8 @@ def fit(settings: Settings, group: Group, backtest: bool = False) -> Fitted:
         check_country(settings.holidays)
     periods = _candidates(settings, group)
     candidates = adjusting.left_to_smoothing(periods)
-    found = for_each(_smooth, (settings, periods, candidates), group.series, settings.executor)
+    shared = settings, periods, candidates
+    found = for_each(_smooth, shared, group.series, settings.executor, doing="smoothing")
     both = list(zip(group.names, found, strict=True))
     adjustments = {name: removed for name, (removed, _) in both if removed is not None}
     anchors = {name: average for name, (_, average) in both}

@@ -64,7 +64,7 @@ def forecast_all(
     """Forecast each of some series; the parameters are those of :func:`forecast`."""
     asked = map(Asked, fitted.parts(several), several, futures)
     shared = settings, fitted.frame, steps, coverages
-    return for_each(_forecast_asked, shared, asked, settings.executor)
+    return for_each(_forecast_asked, shared, asked, settings.executor, doing="forecasting")
 
 
 def _forecast_asked(

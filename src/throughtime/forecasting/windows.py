@@ -97,7 +97,7 @@ def cut_training_windows(
     observed = [one.from_first_value() for one in series]
     shared = settings, candidates, window, centre, width, most
     both = [(one, anchors[one.name]) for one in observed]
-    held_out = for_each(_hold_out, shared, both, settings.executor)
+    held_out = for_each(_hold_out, shared, both, settings.executor, doing="preparing windows")
     histories = [prepare(*pair, centre, width) for pair in both]
     earlier = [held.earlier for held in held_out]
     firsts = [held.first for held in held_out]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -69,8 +69,9 @@ def forecast_figure(
         handles = axes[0].get_legend_handles_labels()[0]
         figure.legend(handles=handles, loc="outside lower left", ncols=columns, borderpad=0.2)
         if title:
+            some = f" (the first {len(shown)} are shown)" if len(views) > len(shown) else ""
             figure.suptitle(
-                title, x=0.012, ha="left", fontweight="bold", fontsize=12.5, parse_math=False
+                title + some, x=0.012, ha="left", fontweight="bold", fontsize=12.5, parse_math=False
             )
         figure.set_label(forecast_words(views, MAX_PANELS, title))
         yield figure
@@ -97,16 +98,15 @@ def _draw(ax: Axes, view: ForecastView, palette: Palette, width: float) -> None:
     for number, fold in enumerate(view.folds):
         _draw_fold(ax, view, fold, palette, width if number == 0 else None)
     # The forecast starts at the last observation, so that the line does not break at the seam.
-    seen = np.flatnonzero(np.isfinite(view.values))
-    joint = int(seen[-1]) if len(seen) else None
-    time, mean = _join(view, joint, view.forecast.mean)
+    joint = _last_seen(view, len(view.values))
+    time, mean = _join(view, joint, view.future, view.forecast.mean)
     ax.plot(time, mean, color=palette.forecast, lw=2.0, label="forecast", zorder=3)
     for opacity, coverage in zip(BAND_OPACITY, sorted(view.forecast.intervals), strict=False):
         low, high = view.forecast.intervals[coverage]
         ax.fill_between(
             time,
-            _join(view, joint, low)[1],
-            _join(view, joint, high)[1],
+            _join(view, joint, view.future, low)[1],
+            _join(view, joint, view.future, high)[1],
             color=palette.forecast,
             alpha=opacity,
             lw=0,
@@ -128,20 +128,31 @@ def _draw_fold(
         shown = len(view.time) - view.first_shown() + len(view.future)
         share = (len(view.time) - index[0]) / shown
         label_band(ax, time[0], share, "hold-out", palette, inches=0.9 * width)
+    # It starts at the last value that it knew, as the forecast of the future does.
+    joint = _last_seen(view, fold.origin)
     ax.plot(
-        time,
-        fold.forecast.mean[inside],
+        *_join(view, joint, time, fold.forecast.mean[inside]),
         color=palette.backtest,
         lw=1.6,
         label=None if width is None else "forecast of the hold-out",
     )
 
 
-def _join(view: ForecastView, joint: int | None, row: np.ndarray) -> tuple[Any, np.ndarray]:
+def _last_seen(view: ForecastView, stop: int) -> int | None:
+    """The position of the last observed value before ``stop``, if it is shown."""
+    start = view.first_shown()
+    seen = np.flatnonzero(np.isfinite(view.values[start:stop]))
+    return start + int(seen[-1]) if len(seen) else None
+
+
+def _join(
+    view: ForecastView, joint: int | None, time: np.ndarray, row: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """The line of ``row`` over ``time``, begun at the observed value at ``joint``."""
     if joint is None:
-        return view.future, row
+        return time, row
     return (
-        np.concatenate([view.time[joint : joint + 1], view.future]),
+        np.concatenate([view.time[joint : joint + 1], time]),
         np.concatenate([view.values[joint : joint + 1], row]),
     )
 
