@@ -107,10 +107,18 @@ def test_other_warnings_are_shown_as_ever(recwarn):
     assert said == []
 
 
+#: It says when a network begins to train.
 PROGRAM = """
 import sys
 from throughtime.cli import main
 if __name__ == "__main__":
+    from throughtime.cli.interrupt import StopButton
+    begin = StopButton.on_train_begin
+    def on_train_begin(self, run):
+        begin(self, run)
+        sys.stdout.write("training\\n")
+        sys.stdout.flush()
+    StopButton.on_train_begin = on_train_begin
     sys.exit(main(sys.argv[1:]))
 """
 
@@ -126,7 +134,7 @@ def started(folder):
         command = [sys.executable, "program.py", "forecast", "data.csv", *QUICK, *words]
         process = subprocess.Popen(
             [*command, "--workers", "2"],
-            stdout=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
             start_new_session=True,
@@ -177,6 +185,19 @@ def test_ctrl_c_twice_ends_all_processes(moment, started):
         time.sleep(0.2)
     _, err = process.communicate(timeout=60)
     assert err == "throughtime: Stopped by Ctrl-C; nothing was written.\n"
+    # The second may end a process that is ending; to a shell that is 130, too.
+    assert process.returncode in (130, -signal.SIGINT)
+    assert gone(workers)
+    assert sorted(path.name for path in Path().iterdir()) == ["data.csv", "program.py"]
+
+
+@linux
+def test_ctrl_c_once_before_training_ends_all_processes(started):
+    process, workers = started()
+    os.killpg(process.pid, signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert err == "throughtime: Stopped by Ctrl-C; nothing was written.\n"
+    assert "training\n" not in out
     assert process.returncode == 130
     assert gone(workers)
     assert sorted(path.name for path in Path().iterdir()) == ["data.csv", "program.py"]
@@ -185,9 +206,14 @@ def test_ctrl_c_twice_ends_all_processes(moment, started):
 @linux
 def test_ctrl_c_once_ends_training_alone(started):
     process, workers = started("--holdout", "0", "--epochs", "500")
+    assert "training\n" in iter(process.stdout.readline, "")
     os.killpg(process.pid, signal.SIGINT)
     _, err = process.communicate(timeout=120)
-    assert err.splitlines() == ["throughtime: Ctrl-C ended training early; every file was written."]
+    assert err.splitlines() == [
+        "Ctrl-C: training ends here, the best weights so far are kept and the files are written;"
+        " press it again to stop without them.",
+        "throughtime: Ctrl-C ended training early; every file was written.",
+    ]
     assert process.returncode == 130
     assert gone(workers)
     assert Path("data-forecast/forecast.csv").exists()
