@@ -209,9 +209,12 @@ def test_ctrl_c_once_ends_training_alone(started):
     assert "training\n" in iter(process.stdout.readline, "")
     os.killpg(process.pid, signal.SIGINT)
     _, err = process.communicate(timeout=120)
-    assert err.splitlines() == [
+    ends = (
         "Ctrl-C: training ends here, the best weights so far are kept and the files are written;"
-        " press it again to stop without them.",
+        " press it again to stop without them."
+    )
+    assert err.splitlines() == [
+        ends,
         "throughtime: Ctrl-C ended training early; every file was written.",
     ]
     assert process.returncode == 130
