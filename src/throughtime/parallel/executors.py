@@ -178,6 +178,12 @@ class Size:
             self.workers = self.together = workers
 
 
+def is_cut_off(executor: Any) -> bool:
+    """Whether a client of Dask has lost its scheduler: what is sent then is never answered."""
+    client = getattr(executor, "_client", None)
+    return _root(executor) == "distributed" and getattr(client, "status", "running") != "running"
+
+
 def submit(executor: Executor, function: Callable[..., Any], *arguments: Any) -> Future[Any]:
     """Start ``function(*arguments)`` in a worker."""
     if _root(executor) != "distributed":

@@ -23,6 +23,7 @@ from throughtime.parallel.executors import (
     Size,
     check_executor,
     end,
+    is_cut_off,
     killed_by_task,
     made,
     pickler_module,
@@ -97,6 +98,7 @@ class Workers:
         self._counted = 0.0
         self._warned: dict[str | tuple[str, type[Warning], int], int] = {}
         self._dead: set[tuple[int, int]] = set()
+        self._cut_off = False
         self._breaks = 0
         self._works = False  # whether the executor has ever answered
         self._worked = False  # whether any has
@@ -352,6 +354,9 @@ class Workers:
 
     def _look(self) -> Broken | None:
         """Look after an executor from which nothing has come for a while."""
+        was_cut_off, self._cut_off = self._cut_off, is_cut_off(self._given())
+        if was_cut_off and self._cut_off:
+            return Broken("the connection to the scheduler is lost")
         processes = Processes(self._given())
         before, self._dead = self._dead, processes.dead()
         lasting = before & self._dead
