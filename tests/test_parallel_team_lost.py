@@ -275,10 +275,10 @@ def test_a_process_that_is_being_replaced_is_no_reason(monkeypatch):
     monkeypatch.setattr(team, "LOOK", 0.01)
     pool = Silent()
     workers = Workers(pool, set())
-    assert workers._look() is None
+    assert workers._watch.look(workers._given()) is None
     pool._processes = {8: pool._processes[8]}
-    assert workers._look() is None
-    assert workers._look() is None
+    assert workers._watch.look(workers._given()) is None
+    assert workers._watch.look(workers._given()) is None
 
 
 def press_ctrl_c_after(seconds):

@@ -23,7 +23,6 @@ from throughtime.parallel.executors import (
     Size,
     check_executor,
     end,
-    is_cut_off,
     killed_by_task,
     made,
     pickler_module,
@@ -33,6 +32,7 @@ from throughtime.parallel.executors import (
 )
 from throughtime.parallel.keeping import Keeper
 from throughtime.parallel.sentences import GUARD, SEND, WAY, Broken, dead, what
+from throughtime.parallel.watch import Watch
 from throughtime.parallel.work import LOSSES, Failure, Message, Work
 
 #: Executors in a row that break before they have finished a task; then the caller computes.
@@ -97,8 +97,7 @@ class Workers:
         self._size: Size | None = None
         self._counted = 0.0
         self._warned: dict[str | tuple[str, type[Warning], int], int] = {}
-        self._dead: set[tuple[int, int]] = set()
-        self._cut_off = False
+        self._watch = Watch()
         self._breaks = 0
         self._works = False  # whether the executor has ever answered
         self._worked = False  # whether any has
@@ -331,7 +330,7 @@ class Workers:
         try:
             future = work.done.get(timeout=LOOK)
         except queue.Empty:
-            return self._look()
+            return self._watch.look(self._given())
         message = work.sent.pop(future, None)
         if message is None:  # cancelled before
             return None
@@ -351,20 +350,6 @@ class Workers:
             work.waiting.appendleft(message)
             return None
         return self._take(work, message, answer)
-
-    def _look(self) -> Broken | None:
-        """Look after an executor from which nothing has come for a while."""
-        was_cut_off, self._cut_off = self._cut_off, is_cut_off(self._given())
-        if was_cut_off and self._cut_off:
-            return Broken("the connection to the scheduler is lost")
-        processes = Processes(self._given())
-        before, self._dead = self._dead, processes.dead()
-        lasting = before & self._dead
-        if not lasting:  # the executor may just be about to replace it, or to say that it broke
-            return None
-        processes.kill()  # as the executor itself would, if it saw it
-        number, code = min(lasting)
-        return Broken(f"process {number} ended with exit code {code}", died=True)
 
     def _take(self, work: Work, message: Message, answer: tuple[str, Any]) -> Broken | None:
         """Use what a worker has answered."""
