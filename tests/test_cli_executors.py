@@ -247,7 +247,7 @@ def test_a_scheduler_without_workers_is_said():
     (sentence,) = said
     assert sentence == (
         f"The Dask scheduler at dask://{host}:{port} has no workers yet; the work waits for them."
-        " Ctrl-C, twice, ends it."
+        " Ctrl-C ends it."
     )
 
 

@@ -139,7 +139,7 @@ def _dask(scheduler: Scheduler, tell: Callable[[str], None]) -> Iterator[Any]:
             if not client.nthreads():
                 tell(
                     f"The Dask scheduler at {scheduler} has no workers yet; the work waits for"
-                    " them. Ctrl-C, twice, ends it."
+                    " them. Ctrl-C ends it."
                 )
             yield client.get_executor()
         finally:
