@@ -283,7 +283,7 @@ def test_a_scheduler_that_dies_leaves_the_work_to_the_caller(folder, capfd):
             process.wait()
     assert said
     assert all(s.startswith("The executor is broken: ") for s in said if "no workers" not in s)
-    assert len(said) == len(set(said)) <= 3
+    assert len(said) == len(set(said)) <= 4  # each of the three calls finds out for itself
     assert "Traceback" not in capfd.readouterr().err
 
 
