@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -26,14 +27,23 @@ if __name__ == "__main__":
         make = partial(loky.ProcessPoolExecutor, 2)
     with Workers(make, {"x": np.ones(10**5)}) as workers:
         found = set()
-        while len(found) < 2:  # one may still be starting, and not know the caller yet
+        for _ in range(100):  # one may still be starting, and not know the caller yet
             workers.run(cases.nap, [0.1, 0.1])
             found |= {process for _, process in workers.run(cases.identity_of, range(8))}
+            if len(found) == 2:
+                break
         print(*found, flush=True)
         if sys.argv[1] == "busy":
             workers.run(cases.nap, [60, 60])
         sys.stdin.read()
 """
+
+
+@pytest.fixture
+def short_folder():
+    """A folder with a short name: forkserver puts a socket there, whose name has a limit."""
+    with tempfile.TemporaryDirectory(prefix="tt") as folder:
+        yield Path(folder)
 
 
 def lives(process):
@@ -46,12 +56,11 @@ def lives(process):
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks into /proc")
 @pytest.mark.parametrize("state", ["idle", "busy"])
 @pytest.mark.parametrize("pool", ["processes", "loky"])
-def test_none_stays_when_the_caller_was_killed(tmp_path, state, pool):
+def test_none_stays_when_the_caller_was_killed(tmp_path, short_folder, state, pool):
     if pool == "loky":
         pytest.importorskip("loky")
-    script, temporary = tmp_path / "script.py", tmp_path / "temporary"
+    script, temporary = tmp_path / "script.py", short_folder
     script.write_text(SCRIPT)
-    temporary.mkdir()
     paths = os.pathsep.join([str(HERE), os.environ.get("PYTHONPATH", "")])
     environment = {**os.environ, "TMPDIR": str(temporary), "PYTHONPATH": paths}
     with (tmp_path / "errors").open("w") as errors:
