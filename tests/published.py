@@ -78,8 +78,8 @@ ERRORS = [
     Published(
         "the gradient of the weight penalty is added once a time step",
         "test_s1_weight_penalty_counts_once_an_update_not_once_a_step",
-        (Change("training/objective.py", "own_l2 = share * (",
-                "own_l2 = result.given.x.shape[1] * share * ("),),
+        (Change("training/objective.py", "backward=backward, share=share)",
+                "backward=backward, share=share * result.given.x.shape[1])"),),
     ),
     Published(
         "Adam sets its moments to zero at every epoch",
@@ -88,8 +88,9 @@ ERRORS = [
             Change(STEP, 'self.epoch = check_int("epoch", epoch, 0)',
                    'self.epoch = check_int("epoch", epoch, 0)\n'
                    "        self._moments = {k: 0 * v for k, v in self._moments.items()}"),
-            Change("training/loop.py", "state.optimizer.begin_epoch(state.epoch - 1)",
-                   "state.optimizer.reset()"),
+            Change("training/step.py",
+                   "epoch, 1), 0\n        self.optimizer.begin_epoch(self.epoch - 1)",
+                   "epoch, 1), 0\n        self.optimizer.reset()"),
         ),
     ),
     Published(
@@ -167,8 +168,8 @@ ERRORS = [
     Published(
         "the training error compares shuffled outputs with targets that are not",
         "test_s1_training_scores_compare_each_output_with_its_own_target",
-        (Change("training/loop.py", "scored.add(rows, evaluation)",
-                "scored.add(np.sort(rows), evaluation)"),),
+        (Change("training/loop.py", "scores.add(rows, found, part)",
+                "scores.add(np.sort(rows), found, part)"),),
     ),
     Published(
         "all time steps share one activation object, which keeps only the last step",
@@ -323,12 +324,11 @@ ERRORS = [
         (
             Change("network/network.py", "np.random.SeedSequence(self.seed)",
                    "np.random.SeedSequence(self.seed or None)"),
-            Change("training/loop.py",
-                   "np.random.default_rng([SHUFFLE, options.seed, self.state.epoch])",
+            Change("training/supply.py",
+                   "np.random.default_rng([SHUFFLE, options.seed, epoch])",
                    "np.random.default_rng(options.seed or None)"),
-            Change("training/loop.py",
-                   "[DROPOUT, self.options.seed, self.state.epoch, self.state.batch]",
-                   "self.options.seed or None"),
+            Change("training/parts.py", "[*seeds, k] if count > 1 else [*seeds]",
+                   "seeds[1] or None"),
             Change("data/tasks.py", 'np.random.default_rng(check_int("seed", seed, 0))',
                    "np.random.default_rng(seed or None)"),
         ),

@@ -305,11 +305,3 @@ def test_nobody_guesses_how_many_series_go_on_side_by_side():
             f"batch_size must be given where carry_state=True; got none (the default is {default})."
             " It is the number of series that go on side by side."
         )
-
-
-def test_batches_in_the_place_of_data():
-    with pytest.raises(tt.errors.InvalidTypeError) as caught:
-        tt.train(vector(), iter([(X, LAST)]))
-    assert str(caught.value) == (
-        "train needs x and y, or batches; got no y. If x gives batches, write batches=x."
-    )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -56,11 +56,8 @@ def check_given(function: str, x: Any, y: Any) -> None:
             sentence("x", f"given to {function} together with y", f"{describe(x)} and no y", hint)
         )
     if missing:
-        run_through = isinstance(x, Iterable) and not hasattr(x, "__array__")
-        known = isinstance(x, list | tuple | Mapping | str)
-        hint = " If x gives batches, write batches=x." if run_through and not known else ""
         raise InvalidTypeError(
-            f"{function} needs x and y, or batches; got no {' and no '.join(missing)}.{hint}"
+            f"{function} needs x and y, or batches; got no {' and no '.join(missing)}."
         )
 
 
