@@ -169,7 +169,10 @@ def test_a_worker_that_dies(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("task", "code"), [(partial(os._exit, 3), 3), (fits.crash, -11)], ids=["exit", "crash"]
+    # 255 where the server of forkserver missed how its child ended.
+    ("task", "code"),
+    [(partial(os._exit, 3), "3"), (fits.crash, "(-11|255)")],
+    ids=["exit", "crash"],
 )
 def test_a_task_that_kills_every_worker_is_a_failure(task, code):
     tasks = [partial(abs, -n) for n in range(6)]
@@ -179,7 +182,7 @@ def test_a_task_that_kills_every_worker_is_a_failure(task, code):
         found = tt.fit_many(tasks, cases.processes(2))
     assert [fit.value for fit in found] == [0, 1, 2, None, 4, 5]
     assert re.fullmatch(
-        rf"its worker died (twice|3 times) \(process \d+ ended with exit code ({code}|255)\), and this"
+        rf"its worker died (twice|3 times) \(process \d+ ended with exit code {code}\), and this"
         r" process, which could die as well, does not compute it\.",
         str(found[3].error),
     )
