@@ -12,6 +12,9 @@ from torch.utils.data import DataLoader, IterableDataset, TensorDataset
 
 import throughtime as tt
 
+#: JAX says so of any fork, once another test has loaded it.
+pytestmark = pytest.mark.filterwarnings("ignore:os.fork:RuntimeWarning")
+
 X = np.random.default_rng(0).normal(size=(10, 6, 2)).astype("f4")
 Y = np.cumsum(X[..., :1], axis=1)
 
