@@ -168,11 +168,12 @@ def warn(i: int) -> int:
 
 
 @pytest.mark.parametrize("kind", ["processes", "threads"])
-def test_warnings_of_workers_come_in_the_order_of_the_items(kind, pool) -> None:
+def test_warnings_of_workers_come_back_once(kind, pool) -> None:
     executor = pool if kind == "processes" else partial(ThreadPoolExecutor, 1)
     with pytest.warns(RuntimeWarning) as said:
         for_each(warn, (), range(40), executor)
-    assert [str(one.message) for one in said] == [f"item {i}" for i in (3, 13, 23, 33)]
+    # As they come: workers may finish in any order.
+    assert sorted(str(one.message) for one in said) == ["item 13", "item 23", "item 3", "item 33"]
     assert {one.filename for one in said} == {__file__}
 
 
