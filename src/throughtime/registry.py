@@ -276,7 +276,7 @@ def _checked(function: Callable[..., Any], name: str, words: Words) -> Callable[
                 raise wrong from None
             raise
 
-    call.check = check  # type: ignore[attr-defined]
+    call.check = check  # type: ignore[attr-defined]  # functions have no declared attributes
     return call
 
 

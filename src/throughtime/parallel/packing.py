@@ -215,6 +215,7 @@ def _place_of(array: np.ndarray) -> tuple[Any, ...] | None:
         owner = owner.base
     if not isinstance(owner, np.memmap) or owner.filename is None or owner.mode == "c":
         return None  # what was written into a private copy is not in the file
+    # NumPy has no public name for the map below an array.
     mapping: mmap.mmap = owner._mmap  # type: ignore[attr-defined]
     try:
         if owner.mode != "r":

@@ -260,7 +260,7 @@ def _check_task(number: int, task: Any) -> None:
     name = Argument("tasks", number)
     if isinstance(task, dict):
         try:
-            train.check(**task)  # type: ignore[attr-defined]
+            train.check(**task)  # type: ignore[attr-defined]  # of translate
             check_network(task["net"])
         except ThroughtimeError as error:
             raise error.within(str(name), "tasks") from None

@@ -323,9 +323,9 @@ def _count(n: int, word: str) -> str:
     return f"{n:,} {word if n == 1 else several}"
 
 
-def _size(n: int) -> str:
+def _size(n: float) -> str:
     for unit in ("B", "kB", "MB"):
         if n < 1000:
             return f"{n:.3g} {unit}"
-        n = n / 1000  # type: ignore[assignment]
+        n /= 1000
     return f"{n:,.3g} GB"

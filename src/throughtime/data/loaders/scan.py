@@ -152,6 +152,7 @@ def _rows(rows: Rows, one: int, other: int) -> str:
 
 def _last_row(chunk: Chunk) -> Chunk:
     parts = [None if part is None else part[-1:].copy() for part in chunk[1:]]
+    # Columns that a chunk always has are not None; a list of all says less.
     return Chunk(chunk.first + len(chunk.x) - 1, *parts)  # type: ignore[arg-type]
 
 
