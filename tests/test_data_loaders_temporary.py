@@ -10,11 +10,11 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from throughtime.data.loaders import temporary
 from throughtime.data.loaders.parquet import from_parquet
 from throughtime.data.loaders.temporary import make_folder, remove_folder
+from throughtime.serialization import locks
 
-pytestmark = pytest.mark.skipif(temporary.fcntl is None, reason="locks of POSIX")
+pytestmark = pytest.mark.skipif(locks.fcntl is None, reason="locks of POSIX")
 
 KILLED = """
 import os, signal, sys
@@ -90,10 +90,10 @@ def test_a_place_without_locks(place, monkeypatch):
     def none(*_):
         raise OSError(95, "Operation not supported")
 
-    monkeypatch.setattr(temporary.fcntl, "flock", none)
+    monkeypatch.setattr(locks.fcntl, "flock", none)
     folder, lock = make_folder()
     assert lock is None
-    monkeypatch.setattr(temporary, "fcntl", None)
+    monkeypatch.setattr(locks, "fcntl", None)
     other, lock = make_folder()
     assert lock is None
     assert folder.is_dir()

@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 
 from throughtime.parallel import leftovers, packing
+from throughtime.serialization import locks
 
-pytestmark = pytest.mark.skipif(leftovers.fcntl is None, reason="needs locks of files")
+pytestmark = pytest.mark.skipif(locks.fcntl is None, reason="needs locks of files")
 
 OPEN = Path("/proc/self/fd")
 CALLER = """
@@ -71,11 +72,11 @@ def test_without_locks(folder, monkeypatch):
     path = folder / "throughtime-1.context"
     path.write_bytes(b"")
     age(path)
-    monkeypatch.setattr(leftovers.fcntl, "flock", refuse)
+    monkeypatch.setattr(locks.fcntl, "flock", refuse)
     leftovers.remove_leftovers.__wrapped__(str(folder))
     with path.open() as file:
         assert leftovers.hold(file.fileno()) is None
-        monkeypatch.setattr(leftovers, "fcntl", None)
+        monkeypatch.setattr(locks, "fcntl", None)
         assert leftovers.hold(file.fileno()) is None
     leftovers.remove_leftovers.__wrapped__(str(folder))
     assert path.exists()

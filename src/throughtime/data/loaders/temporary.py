@@ -1,7 +1,8 @@
 """Temporary folders that do not outlive their process by much, even where it is killed.
 
 A folder has a file that its process keeps locked; the system frees the lock when the process ends,
-however it ends. Whoever makes a new folder removes those that are locked no more.
+however it ends. Whoever makes a new folder removes those that are locked no more. On Windows, which
+has no such locks, folders of killed processes remain.
 """
 
 from __future__ import annotations
@@ -14,10 +15,7 @@ import tempfile
 from pathlib import Path
 from typing import IO
 
-try:
-    import fcntl
-except ImportError:  # Windows: folders of killed processes remain
-    fcntl = None  # type: ignore[assignment]
+from throughtime.serialization import locks
 
 __all__ = ["make_folder", "remove_folder"]
 
@@ -41,14 +39,12 @@ def make_folder() -> tuple[Path, IO[bytes] | None]:
     # Other machines may have the same place for temporary files, and need not see our locks.
     prefix = f"throughtime-{re.sub('[^A-Za-z0-9.]', '-', platform.node())}-"
     folder = Path(tempfile.mkdtemp(prefix=prefix))
-    if fcntl is None:
+    if not locks.there_are_locks():
         return folder, None
     _remove_abandoned(folder.parent, prefix)
     new = folder / "new"
     lock = new.open("wb")
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:  # a file system without locks
+    if not locks.take(lock.fileno()):
         lock.close()
         return folder, None
     new.rename(folder / _LOCK)  # so that nobody sees it without its lock
@@ -69,7 +65,7 @@ def _remove_abandoned(place: Path, prefix: str) -> None:
             if folder.is_symlink() or folder.stat().st_uid != os.getuid():
                 continue
             with (folder / _LOCK).open("rb") as lock:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                shutil.rmtree(folder, ignore_errors=True)
-        except OSError:  # it is in use, without a lock, or removed by another process
+                if locks.take(lock.fileno()):
+                    shutil.rmtree(folder, ignore_errors=True)
+        except OSError:  # it has no lock, or was removed by another process
             continue
