@@ -9,6 +9,7 @@ import signal
 import time
 import warnings
 from concurrent.futures import Future, ProcessPoolExecutor
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
@@ -24,6 +25,34 @@ CONTEXT = multiprocessing.get_context(_METHOD)
 def processes(n):
     """A function that makes a pool of ``n`` processes."""
     return partial(ProcessPoolExecutor, n, mp_context=CONTEXT)
+
+
+@contextmanager
+def loky_pool():
+    """Two processes of loky; without it, the test is skipped."""
+    import pytest  # which workers need not load
+
+    loky = pytest.importorskip("loky")
+    pool = loky.ProcessPoolExecutor(2)
+    yield pool
+    pool.shutdown(kill_workers=True)
+
+
+@contextmanager
+def dask_pool():
+    """The executor of a cluster of two processes on this machine; without Dask, a skip."""
+    import pytest  # as above
+
+    distributed = pytest.importorskip("distributed")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of its own parts
+        with (
+            distributed.LocalCluster(
+                n_workers=2, threads_per_worker=1, dashboard_address=None
+            ) as cluster,
+            distributed.Client(cluster) as client,
+        ):
+            yield client.get_executor()
 
 
 def times(context, task):

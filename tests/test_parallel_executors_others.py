@@ -13,24 +13,14 @@ from throughtime.parallel import Failure, Workers, executors
 
 @pytest.fixture(scope="module")
 def loky_pool():
-    loky = pytest.importorskip("loky")
-    pool = loky.ProcessPoolExecutor(2)
-    yield pool
-    pool.shutdown(kill_workers=True)
+    with cases.loky_pool() as pool:
+        yield pool
 
 
 @pytest.fixture(scope="module")
 def dask_pool():
-    distributed = pytest.importorskip("distributed")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of its own parts
-        with (
-            distributed.LocalCluster(
-                n_workers=2, threads_per_worker=1, dashboard_address=None
-            ) as cluster,
-            distributed.Client(cluster) as client,
-        ):
-            yield client.get_executor()
+    with cases.dask_pool() as pool:
+        yield pool
 
 
 @pytest.fixture(params=["loky", "dask"])

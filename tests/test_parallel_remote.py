@@ -171,6 +171,8 @@ def test_what_a_worker_cannot_load_is_answered():
     ticket = remote.Ticket("", None, remote.process, False, None, "", "", __version__)
     data = packing.Parcel(None).data(maps=True)
     assert remote.perform(ticket, b"no pickle", data)[0] == "unusable"
+    assert remote.perform(ticket, b"cparallel_cases\nnowhere\n.", data)[0] == "unknown"
+    assert remote.perform(ticket, b"cno_such_module\nname\n.", data)[0] == "unknown"
     remote.forget("")
 
 

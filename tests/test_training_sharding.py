@@ -1,6 +1,5 @@
 """Shards on executors: the bits of training depend on ``shards`` and not on who computes."""
 
-import warnings
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
@@ -35,24 +34,14 @@ def processes():
 
 @pytest.fixture(scope="module")
 def loky():
-    loky = pytest.importorskip("loky")
-    pool = loky.ProcessPoolExecutor(2)
-    yield pool
-    pool.shutdown(kill_workers=True)
+    with cases.loky_pool() as pool:
+        yield pool
 
 
 @pytest.fixture(scope="module")
 def dask():
-    distributed = pytest.importorskip("distributed")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of its own parts
-        with (
-            distributed.LocalCluster(
-                n_workers=2, threads_per_worker=1, dashboard_address=None
-            ) as cluster,
-            distributed.Client(cluster) as client,
-        ):
-            yield client.get_executor()
+    with cases.dask_pool() as pool:
+        yield pool
 
 
 # -- the same bits ------------------------------------------------------------------------------

@@ -255,8 +255,8 @@ def _check_lengths_by_name(name: str, x: tuple[Any, ...]) -> None:
     elif len(x) == 2:
         padded, lengths = x
         shape, rows = getattr(padded, "shape", ()), getattr(lengths, "shape", ())
-        whole = "int" in str(getattr(lengths, "dtype", ""))
-        if whole and len(shape) > 1 and tuple(rows) == tuple(shape[:1]):
+        fits = len(shape) > 1 and tuple(rows) == tuple(shape[:1])
+        if fits and np.asarray(lengths).dtype.kind in "iu":
             way = "Give lengths by name: lengths=lengths; in a batch, a dict with 'lengths'."
     if way:
         expected, got = "the sequences alone", "their lengths too"

@@ -114,7 +114,9 @@ def perform(ticket: Ticket, payload: bytes, data: bytes | None) -> tuple[str, An
     -------
     tuple
         ``("done", bytes)``: the pickle of a list of ``(good, result or exception, warnings)``.
-        ``("missing", what)``: the message must come again with ``data``. ``("unusable", why)``.
+        ``("missing", what)``: the message must come again with ``data``. ``("unknown", why)``: the
+        worker does not know a name that the function, the tasks or the context need.
+        ``("unusable", why)``.
     """
     token = IN_WORKER.set(True)
     try:
@@ -128,6 +130,8 @@ def perform(ticket: Ticket, payload: bytes, data: bytes | None) -> tuple[str, An
         return "missing", answer.what
     except Unusable as answer:
         return "unusable", f"{answer}"
+    except (AttributeError, ImportError) as error:  # so pickle says that a name is not there
+        return "unknown", f"{type(error).__name__}: {error}"
     except Exception as error:  # it cannot load the function, the task or the context
         return "unusable", f"{type(error).__name__}: {error}"
     finally:

@@ -357,9 +357,9 @@ class Workers:
         if kind == "missing":
             work.waiting.appendleft(replace(message, maps=content == "context"))
             return None
-        if kind == "unusable":
+        if kind in ("unknown", "unusable"):
             work.waiting.appendleft(message)
-            way = SEND if "__main__" in content else ""
+            way = SEND if kind == "unknown" else ""
             return Broken(f"a worker cannot take part: {content}", for_good=True, way=way)
         self._works = self._worked = True
         if message.number is None:

@@ -154,7 +154,7 @@ class Loop:
             return
         if self.average is not None:
             self.average.after_epoch(state)
-        raw = self.net.params.flat.copy()
+        raw = None if self.average is None else self.net.params.flat.copy()
         self._average()  # which is judged
         if self.validation is not None:
             row |= self._validate(self.validation)
@@ -166,7 +166,8 @@ class Loop:
         state.history.append(row)
         state.optimizer.observe(row[self.watched])
         self.best.update(state)
-        self.net.params.flat[...] = raw
+        if raw is not None:
+            self.net.params.flat[...] = raw
         progress.epoch(state.epoch, state.history.last())
         for callback in self.callbacks:
             callback.on_epoch_end(state)
